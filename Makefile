@@ -1,0 +1,49 @@
+# make shows what there is.
+
+GO      ?= go
+FUZZTIME ?= 10s
+BENCHTIME ?= 1s
+LINT_VERSION := v2.15.0
+LINT := $(CURDIR)/bin/golangci-lint-$(LINT_VERSION)
+
+.PHONY: help
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: build
+build: ## Build bin/backbone.
+	$(GO) build -o bin/backbone ./cmd/backbone
+
+.PHONY: demo
+demo: ## Watch a simulated market.
+	$(GO) run ./cmd/backbone demo
+
+.PHONY: test
+test: redis ## Run go vet and all tests with the race detector. They start Redis servers of their own.
+	$(GO) vet ./...
+	$(GO) test -race -shuffle=on -timeout 10m ./...
+
+.PHONY: redis
+redis: # The tests need redis-server and fail without it.
+	@scripts/install-redis
+
+.PHONY: lint
+lint: $(LINT) ## Run gofmt and golangci-lint.
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "not formatted, run gofmt -w:"; echo "$$files"; exit 1; fi
+	$(LINT) run ./...
+
+$(LINT):
+	GOBIN=$(CURDIR)/bin/tmp $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv bin/tmp/golangci-lint $(LINT)
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (10s).
+	GO=$(GO) scripts/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: ## Run all Go benchmarks for BENCHTIME (1s) each.
+	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+.PHONY: clean
+clean: ## Remove what was built.
+	rm -rf bin
