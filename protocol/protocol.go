@@ -1,0 +1,210 @@
+// Package protocol is the wire specification of the backbone: every message that
+// crosses a WebSocket, every error code and every close code. Whoever writes a
+// client, in any language, needs this one package (or docs/protocol.md, which says
+// the same in prose) and nothing else.
+//
+// # Flow
+//
+// A CONSUMER connects to [PathConsume], joins rooms and receives. A room is an
+// instrument. Nothing is sent to it unasked before its first request. For each room
+// "joined" is the first thing it hears and "left" the last.
+//
+// An INGESTOR connects to [PathIngest], with its key in the header [HeaderAPIKey]
+// where the server has keys configured, and publishes price updates. It never joins
+// a room.
+//
+// All messages are JSON text messages, one event a message; a binary message closes
+// the connection. An ingestor may send an array of events in one message.
+//
+// # Versions
+//
+// The version of the protocol is negotiated as the WebSocket subprotocol
+// [Subprotocol]; a client that offers none speaks this version.
+//
+// Everything here is immutable data or a pure function and may be used by any number
+// of goroutines at once.
+package protocol
+
+import "encoding/json"
+
+// Subprotocol names this version of the protocol in Sec-WebSocket-Protocol.
+const Subprotocol = "backbone.v1"
+
+// Paths and headers of the HTTP side.
+const (
+	PathConsume = "/ws"        // consumers
+	PathIngest  = "/ws/ingest" // ingestors
+	PathHealth  = "/healthz"   // the process lives
+	PathReady   = "/readyz"    // the instance takes clients
+
+	HeaderAPIKey = "X-API-Key" // an ingestor's key
+)
+
+// Limits of the protocol. A server may be configured to smaller ones where a flag
+// says so; a client that stays inside these is understood everywhere.
+const (
+	MaxMessageBytes    = 64 << 10 // a message from a client, bytes; more closes with 1009
+	MaxChatBytes       = 16 << 10 // "data" of a chat message, bytes after unescaping
+	MaxIDLength        = 64       // "id" of a request, characters
+	MaxRoomLength      = 64       // a room or instrument name, characters
+	MaxPriceLength     = 64       // the text of a price, characters
+	MaxCloseReasonSize = 123      // RFC 6455, 5.5: a control frame carries 125 bytes, two are the code
+)
+
+// Role is what a connection may do. It is fixed by the path it connected to.
+type Role string
+
+// The two roles.
+const (
+	Ingestor Role = "INGESTOR" // publishes, never joins a room
+	Consumer Role = "CONSUMER" // joins rooms, receives
+)
+
+// Types of messages that a client sends.
+const (
+	TypeJoin        = "join"         // consumer: hear a room
+	TypeLeave       = "leave"        // consumer: hear it no more
+	TypeMessage     = "message"      // consumer: chat, to a room it joined; also the delivered message
+	TypePing        = "ping"         // both: answered by pong
+	TypePriceUpdate = "price_update" // ingestor: a price; also the delivered event
+)
+
+// Types of messages that a server sends, besides [TypeMessage] and [TypePriceUpdate].
+const (
+	TypeJoined     = "joined"      // answers join
+	TypeLeft       = "left"        // answers leave
+	TypePong       = "pong"        // answers ping
+	TypeAck        = "ack"         // answers a published event that had an id: it was taken in, in order
+	TypeError      = "error"       // answers any request that was not carried out
+	TypeConflated  = "conflated"   // live events of a room were left out before the next one
+	TypeNoSnapshot = "no_snapshot" // answers a join with mark_empty: no last price is known
+	TypeStatus     = "status"      // to who joined with status: a room's feed, or the instance's link, has changed
+)
+
+// States that a status message tells.
+const (
+	FeedLive       = "live"     // events of the room come again
+	FeedSilent     = "silent"   // no event of the room came for the lifetime of a last price
+	BridgeOK       = "ok"       // the instance and the others hear each other
+	BridgeDegraded = "degraded" // prices published elsewhere may be missing
+)
+
+// Code says what was wrong with a request. Codes are stable; messages are for people.
+type Code string
+
+// The codes of error messages. After each of them the connection lives on.
+const (
+	CodeInvalidJSON        Code = "invalid_json"         // not a JSON object (or, from an ingestor, an array of objects)
+	CodeInvalidEvent       Code = "invalid_event"        // a field is missing, of the wrong type or out of range
+	CodeUnknownType        Code = "unknown_type"         // "type" is a word that no role has
+	CodeUnknownField       Code = "unknown_field"        // a key that this type does not have
+	CodeInvalidRoom        Code = "invalid_room"         // a room or instrument name outside of [ValidRoom]
+	CodeNotJoined          Code = "not_joined"           // leave of, or chat to, a room that was not joined
+	CodeForbidden          Code = "forbidden"            // the type exists, but not for this role
+	CodeTooManyRooms       Code = "too_many_rooms"       // the consumer's room limit is reached
+	CodeTooManyInstruments Code = "too_many_instruments" // the instance keeps no further instruments
+	CodeRateLimited        Code = "rate_limited"         // faster than the configured rate; the message was dropped
+	CodeUnavailable        Code = "unavailable"          // the instance is stopping and takes nothing in any more
+)
+
+// CloseCode is the status of a WebSocket close frame.
+type CloseCode uint16
+
+// Close codes that a server sends. Those below 4000 are RFC 6455's and IANA's. A
+// reason text always comes with them.
+const (
+	CloseNormal          CloseCode = 1000 // answer to the client's own close
+	CloseGoingAway       CloseCode = 1001 // the server stops; connect again, elsewhere or later
+	CloseProtocolError   CloseCode = 1002 // a frame that RFC 6455 forbids
+	CloseUnsupportedData CloseCode = 1003 // a binary message
+	CloseInvalidData     CloseCode = 1007 // a text message that is not UTF-8
+	CloseTooBig          CloseCode = 1009 // a message over [MaxMessageBytes]
+	CloseRestart         CloseCode = 1012 // the server restarts; connect again after a short random wait
+	CloseTryLater        CloseCode = 1013 // the server is overloaded; connect again later
+	CloseUnauthorized    CloseCode = 4401 // the credentials expired or were revoked
+	CloseSlowConsumer    CloseCode = 4408 // the client does not read, or does not answer pings
+	CloseTooMany         CloseCode = 4429 // too many bad messages, or too many messages
+)
+
+// ClientMessage is any message from a client. Which fields a type has:
+//
+//	join          Room or Rooms, MarkEmpty, Status, ID
+//	leave         Room, ID
+//	message       Room, Data, ID
+//	ping          ID
+//	price_update  Instrument, Price, TS, ID
+//
+// ID is optional everywhere, at most [MaxIDLength] characters, and is echoed in
+// exactly one answer.
+type ClientMessage struct {
+	Type       string      `json:"type"`
+	Room       string      `json:"room,omitempty"`
+	Rooms      []string    `json:"rooms,omitempty"`
+	MarkEmpty  bool        `json:"mark_empty,omitempty"`
+	Status     bool        `json:"status,omitempty"`
+	Data       *string     `json:"data,omitempty"`
+	Instrument string      `json:"instrument,omitempty"`
+	Price      json.Number `json:"price,omitempty"` // passed on as the text that was sent
+	TS         *int64      `json:"ts,omitempty"`    // 0 ... 2^63-1, unit chosen by the producer, passed on unread
+	ID         string      `json:"id,omitempty"`
+}
+
+// ServerMessage is any message from a server, its keys in the order in which they
+// are written. Which fields a type has:
+//
+//	joined        Room, or Rooms and Rejected; ID if the join had one
+//	left          Room; ID if the leave had one
+//	pong          ID if the ping had one, TS (server's Unix time in milliseconds)
+//	ack           ID
+//	error         Code, Message; ID if the request had one; Index within a batch
+//	price_update  Instrument, Price, TS, Snapshot
+//	message       Room, Data
+//	conflated     Room, Skipped
+//	no_snapshot   Room
+//	status        Room and Feed, or Bridge; Since
+type ServerMessage struct {
+	Type       string      `json:"type"`
+	Room       string      `json:"room,omitempty"`
+	Rooms      []string    `json:"rooms,omitzero"`
+	Rejected   []Rejected  `json:"rejected,omitempty"`
+	Instrument string      `json:"instrument,omitempty"`
+	Price      json.Number `json:"price,omitempty"`
+	Data       *string     `json:"data,omitempty"`
+	Feed       string      `json:"feed,omitempty"`    // live or silent
+	Bridge     string      `json:"bridge,omitempty"`  // ok or degraded
+	Since      int64       `json:"since,omitempty"`   // Unix time in milliseconds
+	Skipped    uint64      `json:"skipped,omitempty"` // live events of the room left out since the last delivered one
+	Code       Code        `json:"code,omitempty"`
+	Message    string      `json:"message,omitempty"`
+	ID         string      `json:"id,omitempty"`
+	Index      *int        `json:"index,omitempty"` // position within the batch, from 0
+	TS         *int64      `json:"ts,omitempty"`
+	Snapshot   bool        `json:"snapshot,omitempty"` // the current value, not a tick; replaces the value held
+}
+
+// Rejected is one room of a join that was refused while others were joined.
+type Rejected struct {
+	Room    string `json:"room"`
+	Code    Code   `json:"code"`
+	Message string `json:"message"`
+}
+
+// ValidRoom reports whether s may name a room or an instrument:
+// [A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}.
+func ValidRoom[S string | []byte](s S) bool {
+	if len(s) == 0 || len(s) > MaxRoomLength || !alphanumeric(s[0]) {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		switch c := s[i]; {
+		case alphanumeric(c), c == '_', c == '.', c == ':', c == '/', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func alphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
