@@ -1,0 +1,87 @@
+package hub
+
+import (
+	"fmt"
+	"testing"
+)
+
+// crowd is members of rooms, and a way to empty their queues between flushes.
+func crowd(b *testing.B, members, rooms int) (Steps, func()) {
+	b.Helper()
+	opts := testOptions()
+	opts.QueueBytes = 256 << 10
+	s := NewSteps(opts)
+	var names []string
+	for i := range rooms {
+		names = append(names, fmt.Sprintf("R%d", i))
+	}
+	var all []*Client
+	for range members {
+		all = append(all, member(s, append([]string(nil), names...)...))
+	}
+	return s, func() {
+		for _, c := range all {
+			<-c.Queue()
+		}
+	}
+}
+
+func burst(n, rooms int) []BroadcastEvent {
+	events := make([]BroadcastEvent, n)
+	for i := range events {
+		room := fmt.Sprintf("R%d", i%rooms)
+		events[i] = BroadcastEvent{Room: room, Kind: State,
+			Payload: fmt.Sprintf(`{"type":"price_update","instrument":"%s","price":60214.3,"ts":1710000000000}`, room)}
+	}
+	return events
+}
+
+func benchmarkFlush(b *testing.B, members, rooms, events int) {
+	s, empty := crowd(b, members, rooms)
+	drain := burst(events, rooms)
+	b.ReportAllocs()
+	for b.Loop() {
+		s.Route(drain)
+		empty()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(members*events), "ns/delivery")
+}
+
+func BenchmarkFlushOneEventTo1000(b *testing.B)  { benchmarkFlush(b, 1000, 1, 1) }
+func BenchmarkFlushBurstOf20To1000(b *testing.B) { benchmarkFlush(b, 1000, 1, 20) }
+func BenchmarkFlush20RoomsTo500(b *testing.B)    { benchmarkFlush(b, 500, 20, 40) }
+
+// BenchmarkConflate is a flush to members of whom none reads.
+func BenchmarkConflate(b *testing.B) {
+	s, _ := crowd(b, 100, 1)
+	drain := burst(1, 1)
+	for range 10_000 {
+		s.Route(drain)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		s.Route(drain)
+	}
+}
+
+func BenchmarkUnheard(b *testing.B) {
+	s, _ := crowd(b, 1, 1)
+	drain := burst(500, 500)
+	b.ReportAllocs()
+	for b.Loop() {
+		s.Route(drain[1:])
+	}
+}
+
+func BenchmarkJoinLeave(b *testing.B) {
+	s, _ := crowd(b, 1000, 1)
+	c := NewClient()
+	s.Register(c)
+	b.ReportAllocs()
+	for b.Loop() {
+		s.Join(c, []string{"R0"}, Wants{}, []byte("j"))
+		s.Leave(c, "R0", []byte("l"))
+		<-c.Queue()
+		<-c.Queue()
+	}
+}

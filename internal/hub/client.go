@@ -1,0 +1,172 @@
+package hub
+
+// Places in a client's queue. The limit that counts is Options.QueueBytes; batches
+// that find no place wait in the hub and go out with the next one, or when pulled.
+const queuePlaces = 8
+
+// Segment is consecutive frames of one room, or one fixed frame. It is immutable and
+// shared by all clients that get it.
+type Segment struct {
+	Data []byte // complete WebSocket frames
+
+	key    string // what a later segment replaces this one for: a room, or its status
+	state  bool   // conflatable: only the last frame counts
+	ends   bool   // the reply to a leave: what is conflated of key is not to be told any more
+	newest int    // where the last frame starts in Data
+	live   uint64 // live events in Data
+	missed uint64 // further ones, which notices in Data say are missing
+	last   uint64 // 1 if the last frame is a live event of a state segment, else 0
+	copied []byte // the last frame by itself, made when a lagging client first needs it
+}
+
+// frame is the last frame of the segment, in memory that holds nothing else: a client
+// that lags must not pin the burst around it. Called by the hub's goroutine alone.
+func (s *Segment) frame() []byte {
+	if s.newest == 0 {
+		return s.Data
+	}
+	if s.copied == nil {
+		s.copied = append(make([]byte, 0, len(s.Data)-s.newest), s.Data[s.newest:]...)
+	}
+	return s.copied
+}
+
+// Batch is what a client's queue carries: all that one flush holds for the client.
+type Batch struct {
+	one  *Segment   // the first segment
+	many []*Segment // the others
+	size int
+
+	// More says that the hub holds further frames for the client, which it hands
+	// over when pulled.
+	More bool
+}
+
+// Len is the number of bytes in the batch.
+func (b *Batch) Len() int { return b.size }
+
+// Single returns the batch's bytes if they lie side by side.
+func (b *Batch) Single() ([]byte, bool) {
+	if b.one == nil || len(b.many) > 0 {
+		return nil, b.one == nil
+	}
+	return b.one.Data, true
+}
+
+// Append appends the batch's bytes to dst.
+func (b *Batch) Append(dst []byte) []byte {
+	if b.one == nil {
+		return dst
+	}
+	dst = append(dst, b.one.Data...)
+	for _, s := range b.many {
+		dst = append(dst, s.Data...)
+	}
+	return dst
+}
+
+// add appends s; hint is how many segments to make room for.
+func (b *Batch) add(s *Segment, hint uint16) {
+	b.size += len(s.Data)
+	switch {
+	case b.one == nil:
+		b.one = s
+	case b.many == nil:
+		b.many = append(make([]*Segment, 0, max(3, int(hint))), s)
+	default:
+		b.many = append(b.many, s)
+	}
+}
+
+// split removes segments from the front, as many as fit into limit bytes but at
+// least one, and returns them.
+func (b *Batch) split(limit int) Batch {
+	if b.size <= limit {
+		all := *b
+		*b = Batch{}
+		return all
+	}
+	n, size := 0, len(b.one.Data)
+	for n < len(b.many) && size+len(b.many[n].Data) <= limit {
+		size += len(b.many[n].Data)
+		n++
+	}
+	front := Batch{one: b.one, many: b.many[:n:n], size: size}
+	b.size -= size
+	if n == len(b.many) {
+		b.one, b.many = nil, nil
+	} else {
+		b.one, b.many = b.many[n], b.many[n+1:]
+	}
+	return front
+}
+
+// segments calls f for each segment in order.
+func (b *Batch) segments(f func(*Segment)) {
+	if b.one == nil {
+		return
+	}
+	f(b.one)
+	for _, s := range b.many {
+		f(s)
+	}
+}
+
+// Signal tells a WritePump something that can not wait for a place in its queue.
+type Signal uint8
+
+// The signals.
+const (
+	// Behind: the hub holds frames for this client; pull them when the queue is empty.
+	Behind Signal = iota
+	// CloseSlow: the client is closed since it does not keep up.
+	CloseSlow
+	// CloseDrain: the instance stops; write out what is queued and pull until that
+	// brings an empty batch, then close.
+	CloseDrain
+)
+
+// Client is the hub's handle of one connection: its queue and its rooms. It has no
+// socket. The connection's pumps reach the hub through it; the hub reaches them by
+// its channels.
+type Client struct {
+	// Immutable after NewClient.
+	queue   chan Batch    // hub -> WritePump
+	signals chan Signal   // hub -> WritePump; it has a place for one Behind and one Close
+	answers chan []string // hub -> ReadPump, for the one command it waits for
+
+	// Owned by Hub.Run.
+	rooms   map[string]bool    // that it is in, or was in when closing began; true: wants their status
+	held    Batch              // not yet in the queue
+	lag     *lagList           // nil: not lagging
+	sizes   [queuePlaces]int32 // of the last batches put into the queue
+	next    uint8              // where the next size goes
+	touched bool               // in the list of the flush under way
+	called  bool               // told to pull, and has not yet
+	closing bool               // a Close signal was sent: it takes part in nothing any more
+	hint    uint16             // segments of the last batch, to size the next
+}
+
+// NewClient returns the handle of a new connection. It takes part once registered.
+func NewClient() *Client {
+	return &Client{
+		queue:   make(chan Batch, queuePlaces),
+		signals: make(chan Signal, 2),
+		answers: make(chan []string, 1),
+	}
+}
+
+// Queue is where the WritePump takes its batches.
+func (c *Client) Queue() <-chan Batch { return c.queue }
+
+// Signals is where the WritePump hears of what can not wait.
+func (c *Client) Signals() <-chan Signal { return c.signals }
+
+// unsent is the number of bytes that the WritePump has not yet taken.
+func (c *Client) unsent() int {
+	n, sum := len(c.queue), 0
+	for i := 1; i <= n; i++ {
+		sum += int(c.sizes[(int(c.next)+queuePlaces-i)%queuePlaces])
+	}
+	return sum + c.held.size
+}

@@ -1,0 +1,250 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"unsafe"
+)
+
+func value(room string, n int) BroadcastEvent {
+	return BroadcastEvent{Room: room, Kind: State, Payload: fmt.Sprintf("value %s %d", room, n)}
+}
+
+// member joins rooms and takes the reply.
+func member(s Steps, rooms ...string) *Client {
+	c := NewClient()
+	s.Register(c)
+	s.Join(c, rooms, Wants{}, line("joined"))
+	<-c.Queue()
+	return c
+}
+
+func text(b Batch) string { return string(b.Append(nil)) }
+
+func TestOneBatchForADrainWhateverItHolds(t *testing.T) {
+	s := NewSteps(testOptions())
+	c := member(s, "A", "B")
+	s.Route([]BroadcastEvent{value("A", 1), value("B", 2), value("A", 3), value("C", 4)})
+	if len(c.Queue()) != 1 {
+		t.Fatalf("%d batches", len(c.Queue()))
+	}
+	if got := text(<-c.Queue()); got != "value A 1\nvalue A 3\nvalue B 2\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestFramesOfARoomAreSharedByItsMembers(t *testing.T) {
+	s := NewSteps(testOptions())
+	a, b := member(s, "A"), member(s, "A")
+	s.Route([]BroadcastEvent{value("A", 1)})
+	x, _ := one(<-a.Queue())
+	y, _ := one(<-b.Queue())
+	if unsafe.SliceData(x) != unsafe.SliceData(y) {
+		t.Error("each has a copy")
+	}
+}
+
+func one(b Batch) ([]byte, bool) { return b.Single() }
+
+// Places in the queue are few; what finds none waits, and is not left out, as long as
+// its bytes stay under the limit.
+func TestNothingIsLeftOutBelowTheLimit(t *testing.T) {
+	opts := testOptions()
+	opts.QueueBytes = 64 << 10
+	s := NewSteps(opts)
+	c := member(s, "A")
+	const n = 1000
+	for i := range n {
+		s.Route([]BroadcastEvent{value("A", i)})
+	}
+	got := drain(t, s, c)
+	if len(got) != n || s.Stats().Conflated != 0 {
+		t.Errorf("%d of %d came, %d were conflated", len(got), n, s.Stats().Conflated)
+	}
+}
+
+// drain takes everything that the hub has for c.
+func drain(t *testing.T, s Steps, c *Client) (lines []string) {
+	t.Helper()
+	more := false
+	for {
+		select {
+		case <-c.Signals():
+			more = true
+		default:
+		}
+		if len(c.Queue()) == 0 {
+			if !more {
+				return lines
+			}
+			more = false
+			s.Pull(c)
+			continue
+		}
+		b := <-c.Queue()
+		more = more || b.More
+		for l := range strings.Lines(text(b)) {
+			lines = append(lines, strings.TrimSuffix(l, "\n"))
+		}
+	}
+}
+
+func TestALaggingClientGetsTheCountAndTheNewest(t *testing.T) {
+	s := NewSteps(testOptions())
+	c := member(s, "A", "B")
+	for i := range 500 {
+		s.Route([]BroadcastEvent{value("A", i), value("B", i)})
+	}
+	if s.Stats().Lagging != 1 {
+		t.Fatal("it does not lag")
+	}
+	lines := drain(t, s, c)
+	tail := strings.Join(lines[len(lines)-4:], "\n")
+	for _, room := range []string{"A", "B"} {
+		if !strings.Contains(tail, "conflated "+room) || !strings.Contains(tail, "value "+room+" 499") {
+			t.Errorf("it ends with\n%s", tail)
+		}
+	}
+	if s.Stats().Lagging != 0 {
+		t.Error("it lags still")
+	}
+}
+
+func TestLeavingWhileLaggingForgetsTheRoom(t *testing.T) {
+	s := NewSteps(testOptions())
+	c := member(s, "A", "B")
+	for i := range 500 {
+		s.Route([]BroadcastEvent{value("A", i), value("B", i)})
+	}
+	s.Leave(c, "A", line("left A"))
+	lines := drain(t, s, c)
+	if last := lines[len(lines)-1]; last != "left A" {
+		t.Errorf("it ends with %q", last)
+	}
+	for _, l := range lines {
+		if l == "value A 499" || strings.HasPrefix(l, "conflated A") {
+			t.Errorf("%q came after all", l)
+		}
+	}
+}
+
+// A client that does not read is closed once too many messages wait for it, which can
+// not be conflated.
+func TestMessagesForALaggingClientAreBounded(t *testing.T) {
+	s := NewSteps(testOptions())
+	c := member(s, "A")
+	for i := range 100 {
+		s.Route([]BroadcastEvent{{Room: "A", Kind: Message, Payload: fmt.Sprintf("message A %d", i)}})
+	}
+	var closed bool
+	for len(c.Signals()) > 0 {
+		closed = <-c.Signals() == CloseSlow || closed
+	}
+	if !closed || s.Stats().Slow != 1 {
+		t.Fatalf("closed %v, stats %+v", closed, s.Stats())
+	}
+	if s.Stats().Rooms != 0 {
+		t.Error("it is a member still")
+	}
+	if rooms := s.Unregister(c); len(rooms) != 1 || rooms[0] != "A" {
+		t.Errorf("it was in %v", rooms)
+	}
+	// What was for it is dropped; what came once it was closed was for nobody.
+	if got := s.Stats(); got.Dropped == 0 || got.Dropped+got.Unheard != 100 {
+		t.Errorf("of 100 messages %d were counted as dropped, %d as unheard", got.Dropped, got.Unheard)
+	}
+}
+
+func TestCloseAllReachesEveryoneAndWhoComesLater(t *testing.T) {
+	s := NewSteps(testOptions())
+	early := member(s, "A")
+	s.CloseAll()
+	late := NewClient()
+	s.Register(late)
+	for name, c := range map[string]*Client{"early": early, "late": late} {
+		select {
+		case got := <-c.Signals():
+			if got != CloseDrain {
+				t.Errorf("%s: signal %v", name, got)
+			}
+		default:
+			t.Errorf("%s: no signal", name)
+		}
+	}
+	if joined := s.Join(late, []string{"A"}, Wants{}, line("joined")); len(joined) > 0 {
+		t.Errorf("joined %v while closing", joined)
+	}
+}
+
+func TestTheLinkIsToldToWhoAskedNowAndLater(t *testing.T) {
+	s := NewSteps(testOptions())
+	s.Route([]BroadcastEvent{{Kind: Status, Payload: "link lost"}})
+	c := NewClient()
+	s.Register(c)
+	s.Join(c, []string{"A"}, Wants{Status: true}, line("joined"))
+	other := member(s, "A")
+	s.Route([]BroadcastEvent{{Kind: Status, Payload: "link back"}})
+	if got := strings.Join(drain(t, s, c), ","); got != "joined,link lost,link back" {
+		t.Errorf("got %s", got)
+	}
+	if got := drain(t, s, other); len(got) > 0 {
+		t.Errorf("one that did not ask got %v", got)
+	}
+}
+
+func TestRun(t *testing.T) {
+	h := New(testOptions())
+	ctx, cancel := context.WithCancel(t.Context())
+	go h.Run(ctx)
+	c := NewClient()
+	if !h.Register(c) {
+		t.Fatal("not registered")
+	}
+	if joined := h.Join(c, []string{"A"}, Wants{}, line("joined A")); len(joined) != 1 {
+		t.Fatalf("joined %v", joined)
+	}
+	h.Events() <- []BroadcastEvent{value("A", 1)}
+	if got := text(<-c.Queue()) + text(<-c.Queue()); got != "joined A\nvalue A 1\n" {
+		t.Errorf("got %q", got)
+	}
+	if in := h.Among(c, []string{"A", "B"}); len(in) != 1 {
+		t.Errorf("among %v", in)
+	}
+	if !h.Leave(c, "A", line("left A")) || h.Leave(c, "A", nil) {
+		t.Error("leaving once did not work, or twice did")
+	}
+	cancel()
+	<-h.Done()
+	if h.Register(NewClient()) {
+		t.Error("registered with a hub that has ended")
+	}
+	h.Pull(c)
+	h.CloseAll()
+	h.Unregister(c)
+	if s := h.Stats(); s != (Stats{}) {
+		t.Errorf("stats of a hub that has ended: %+v", s)
+	}
+}
+
+// What a flush allocates must not grow with the number of members.
+func TestAFlushAllocatesTheSameForAnyNumberOfMembers(t *testing.T) {
+	allocations := func(members int) float64 {
+		s := NewSteps(testOptions())
+		var all []*Client
+		for range members {
+			all = append(all, member(s, "A"))
+		}
+		events := []BroadcastEvent{value("A", 1)}
+		return testing.AllocsPerRun(100, func() {
+			s.Route(events)
+			for _, c := range all {
+				<-c.Queue()
+			}
+		})
+	}
+	if few, many := allocations(1), allocations(1000); few != many || few > 3 {
+		t.Errorf("%v allocations for one member, %v for 1,000", few, many)
+	}
+}

@@ -1,0 +1,429 @@
+package hub
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// The model is the naive hub: it gives every client everything, at once and for ever,
+// and writes it down. What a client of the real one receives is held against that.
+
+// item is one thing that a client has to hear in a room.
+type item struct {
+	payload string
+	live    uint64
+	missed  uint64
+	stint   int // the client's how many-th membership of the room
+	begins  bool
+	ends    bool
+}
+
+// heard is what a client has to hear in one room, and how far it is.
+type heard struct {
+	values, fixed, status      []item // given
+	gotValues, gotFixed, gotSt int    // received, or left out for good
+	skipped                    uint64 // told since the last value received
+	stint                      int    // that the receiver is in, by its joined frames
+	in                         bool
+	seen, asked, wants, untold bool // of the membership under way, on the hub's side
+	stints                     int
+}
+
+// consumer is a client with a WritePump that does one thing at a time.
+type consumer struct {
+	*Client
+	name    string
+	rooms   map[string]*heard // ever joined; "" is the instance's link
+	member  map[string]bool
+	watches bool
+	behind  bool // the WritePump's state, as the transport's
+	pulled  bool
+	dry     bool
+	drain   bool
+	ended   bool // the WritePump has ended
+	gone    bool // unregistered
+	slow    bool // closed by the hub
+	given   int  // bytes, and not yet taken, if nothing were left out
+	fixed   int  // of them, of frames that can not be left out
+	lagged  bool
+	got     uint64 // live events received
+}
+
+type model struct {
+	*rapid.T
+	h        *Hub
+	all      []*consumer
+	pulls    []*consumer        // asked for and not yet seen by the hub
+	waiting  [][]BroadcastEvent // in the hub's channel
+	n        int
+	size     int // of the largest payload
+	link     string
+	draining bool
+	want     Stats
+}
+
+func (m *model) frameBytes(p string) int { return len(p) + 1 }
+
+func (m *model) room() string {
+	return rapid.SampledFrom([]string{"A", "B", "C", "D"}).Draw(m.T, "room")
+}
+
+// pick draws one of those that are fit, or nil.
+func (m *model) pick(fit func(*consumer) bool) *consumer {
+	var some []*consumer
+	for _, c := range m.all {
+		if fit(c) {
+			some = append(some, c)
+		}
+	}
+	if len(some) == 0 {
+		return nil
+	}
+	return some[rapid.IntRange(0, len(some)-1).Draw(m.T, "client")]
+}
+
+func (c *consumer) String() string { return c.name }
+
+func (c *consumer) heard(room string) *heard {
+	if c.rooms[room] == nil {
+		c.rooms[room] = &heard{}
+	}
+	return c.rooms[room]
+}
+
+func (m *model) ask(cmd command) []string {
+	m.h.handle(cmd)
+	return <-cmd.client.answers
+}
+
+func (m *model) register() {
+	if len(m.all) > 12 && !m.draining {
+		return
+	}
+	c := &consumer{Client: NewClient(), name: fmt.Sprint("client ", len(m.all)), rooms: map[string]*heard{}, member: map[string]bool{}}
+	m.all = append(m.all, c)
+	m.ask(command{op: opRegister, client: c.Client})
+}
+
+// out reports whether the hub lets c take part in nothing any more.
+func (m *model) out(c *consumer) bool { return m.draining || c.slow || c.gone }
+
+func (m *model) join() {
+	c := m.pick(func(c *consumer) bool { return !c.gone })
+	if c == nil {
+		return
+	}
+	asked := rapid.SliceOfN(rapid.SampledFrom([]string{"A", "B", "C", "D"}), 1, 5).Draw(m.T, "rooms")
+	rooms := slices.Compact(slices.Sorted(slices.Values(asked)))
+	wants := Wants{Absent: rapid.Bool().Draw(m.T, "absent"), Status: rapid.Bool().Draw(m.T, "status")}
+	m.n++
+	text := fmt.Sprintf("joined %s %d", strings.Join(rooms, ","), m.n)
+	if !m.out(c) {
+		c.given += m.frameBytes(text)
+		c.fixed += m.frameBytes(text)
+	}
+	fresh := m.ask(command{op: opJoin, client: c.Client, rooms: asked, wants: wants, reply: line("%s", text)})
+	if m.out(c) || c.closing {
+		if len(fresh) > 0 {
+			m.Fatalf("%v is closed and joined %v", c, fresh)
+		}
+		return
+	}
+	var want []string
+	for _, room := range rooms {
+		if c.member[room] {
+			c.heard(room).fixed = append(c.heard(room).fixed, item{payload: text})
+			continue
+		}
+		want = append(want, room)
+		c.member[room] = true
+		r := c.heard(room)
+		r.stints++
+		r.seen, r.asked, r.wants, r.untold = false, wants.Absent, wants.Status, wants.Status
+		r.fixed = append(r.fixed, item{payload: text, stint: r.stints, begins: true})
+	}
+	if !slices.Equal(slices.Sorted(slices.Values(fresh)), want) {
+		m.Fatalf("%v joined %v: new are %v, not %v", c, rooms, want, fresh)
+	}
+	if wants.Status && !c.watches {
+		c.watches = true
+		if m.link != "" {
+			c.tell("", m.link, m.frameBytes(m.link))
+		}
+	}
+}
+
+func (m *model) leave() {
+	c := m.pick(func(c *consumer) bool { return !c.gone })
+	if c == nil {
+		return
+	}
+	room := m.room()
+	m.n++
+	text := fmt.Sprintf("left %s %d", room, m.n)
+	silent := c.closing
+	left := m.ask(command{op: opLeave, client: c.Client, rooms: []string{room}, reply: line("%s", text)})
+	if (len(left) > 0) != c.member[room] {
+		m.Fatalf("%v left %s: member is %t, answer %v", c, room, c.member[room], left)
+	}
+	if !c.member[room] {
+		return
+	}
+	delete(c.member, room)
+	if silent {
+		return
+	}
+	r := c.heard(room)
+	r.fixed = append(r.fixed, item{payload: text, stint: r.stints, ends: true})
+	c.given += m.frameBytes(text)
+	c.fixed += m.frameBytes(text)
+}
+
+func (m *model) unregister() {
+	c := m.pick(func(c *consumer) bool { return !c.gone && (c.ended || !c.slow) })
+	if c == nil {
+		return
+	}
+	for slices.Contains(m.pulls, c) { // they were sent before
+		m.pull()
+	}
+	c.ended, c.gone = true, true
+	rooms := m.ask(command{op: opUnregister, client: c.Client})
+	if want := slices.Sorted(maps.Keys(c.member)); !slices.Equal(slices.Sorted(slices.Values(rooms)), want) {
+		m.Fatalf("%v unregistered: it was in %v, not %v", c, want, rooms)
+	}
+	c.member = map[string]bool{}
+	if len(c.queue) > 0 || c.held.size > 0 || c.lag != nil {
+		m.Fatalf("%v is gone and the hub still holds frames for it", c)
+	}
+}
+
+// publish puts events of all kinds where the hub takes them from.
+func (m *model) publish() {
+	if len(m.waiting) == eventPlaces {
+		return
+	}
+	kinds := rapid.SampledFrom([]Kind{State, State, State, State, State, Message, Warm, Warm, Recovered, Absent, Absent, Status, StatusNow})
+	events := make([]BroadcastEvent, rapid.SampledFrom([]int{1, 1, 2, 5, 20}).Draw(m.T, "events"))
+	for i := range events {
+		e := &events[i]
+		e.Room, e.Kind = m.room(), kinds.Draw(m.T, "kind")
+		if e.Kind == Status && rapid.IntRange(0, 3).Draw(m.T, "link") == 0 {
+			e.Room = ""
+		}
+		if e.Kind.Value() && rapid.IntRange(0, 9).Draw(m.T, "lossy") == 0 {
+			e.Missed = uint64(rapid.IntRange(1, 5).Draw(m.T, "missed"))
+		}
+		m.n++
+		e.Payload = fmt.Sprintf("%d %s %d ", e.Kind, e.Room, m.n) + strings.Repeat(".", rapid.IntRange(0, m.size).Draw(m.T, "size"))
+	}
+	m.waiting = append(m.waiting, slices.Clone(events))
+	m.h.events <- events
+}
+
+// turn has the hub take events as Run does.
+func (m *model) turn() {
+	if len(m.waiting) == 0 {
+		return
+	}
+	m.route(func() { m.h.drain(<-m.h.events) })
+}
+
+// burst publishes and routes without a break.
+func (m *model) burst() {
+	for range rapid.IntRange(2, 12).Draw(m.T, "bursts") {
+		m.publish()
+		m.turn()
+		m.check()
+	}
+}
+
+func (m *model) closeAll() {
+	if m.draining || rapid.IntRange(0, 15).Draw(m.T, "close") > 0 {
+		return
+	}
+	m.route(func() { m.h.handle(command{op: opCloseAll}) })
+	m.draining = true
+	if len(m.waiting) > 0 {
+		m.Fatalf("%d slices of events still wait after CloseAll", len(m.waiting))
+	}
+}
+
+// route does what makes the hub take events, and gives the model those that it took.
+func (m *model) route(do func()) {
+	before := m.h.stats
+	do()
+	n := len(m.waiting) - len(m.h.events)
+	for _, events := range m.waiting[:n] {
+		for _, e := range events {
+			m.give(&e)
+		}
+	}
+	m.waiting = m.waiting[n:]
+	if m.h.stats.Slow > before.Slow {
+		// Who was closed in the middle got less than the model gave.
+		m.want.Deliveries = min(m.want.Deliveries, m.h.stats.Deliveries)
+		m.want.Unheard = max(m.want.Unheard, m.h.stats.Unheard)
+	}
+}
+
+func (m *model) give(e *BroadcastEvent) {
+	if e.Kind == Status && e.Room == "" {
+		m.link = e.Payload
+		for _, c := range m.all {
+			if c.watches && !m.out(c) {
+				c.tell("", e.Payload, m.frameBytes(e.Payload))
+			}
+		}
+		return
+	}
+	size, members := m.frameBytes(e.Payload), uint64(0)
+	for _, c := range m.all {
+		if !c.member[e.Room] || m.out(c) {
+			continue
+		}
+		members++
+		r := c.heard(e.Room)
+		it := item{payload: e.Payload, stint: r.stints, missed: e.Missed}
+		if e.Kind.Live() {
+			it.live = 1
+		}
+		switch e.Kind {
+		case State, Recovered, Warm:
+			if e.Kind == Warm && r.seen {
+				continue
+			}
+			r.seen, r.asked = true, false
+			r.values = append(r.values, it)
+			if e.Missed > 0 {
+				c.given += m.frameBytes(fmt.Sprintf("conflated %s %d", e.Room, e.Missed))
+			}
+		case Message:
+			r.fixed = append(r.fixed, it)
+			c.fixed += size
+		case Absent:
+			if !r.asked {
+				continue
+			}
+			r.asked = false
+			r.fixed = append(r.fixed, it)
+			c.fixed += size
+		case Status, StatusNow:
+			told := r.wants && (e.Kind == Status || r.untold)
+			r.untold = false
+			if told {
+				c.tell(e.Room, e.Payload, size)
+			}
+			continue
+		}
+		c.given += size
+	}
+	if e.Kind.Live() {
+		m.want.Events++
+		m.want.Deliveries += members
+		if members == 0 {
+			m.want.Unheard++
+		}
+	}
+}
+
+func (c *consumer) tell(room, payload string, size int) {
+	r := c.heard(room)
+	r.status = append(r.status, item{payload: payload, stint: r.stints})
+	c.given += size
+}
+
+// pump is one turn of a WritePump. It reports false if there is nothing to do.
+func (m *model) pump(c *consumer) bool {
+	if c.ended {
+		return false
+	}
+	if len(c.queue) == 0 && !c.pulled {
+		switch {
+		case c.behind, c.drain && !c.dry:
+			c.behind, c.pulled = false, true
+			m.pulls = append(m.pulls, c)
+			return true
+		case c.drain:
+			c.ended = true
+			m.settled(c)
+			return true
+		}
+	}
+	queue, signals := len(c.queue) > 0, len(c.signals) > 0
+	switch {
+	case !queue && !signals:
+		return false
+	case queue && (!signals || rapid.Bool().Draw(m.T, "queue first")):
+		b := <-c.queue
+		c.behind, c.pulled, c.dry = c.behind || b.More, false, b.Len() == 0
+		data := b.Append(nil)
+		if one, single := b.Single(); b.Len() != len(data) || single && string(one) != string(data) {
+			m.Fatalf("a batch says it has %d bytes and has %d", b.Len(), len(data))
+		}
+		if !c.lagged {
+			c.given -= b.Len()
+		}
+		for _, p := range lines(data) {
+			m.receive(c, p)
+		}
+	default:
+		switch <-c.signals {
+		case Behind:
+			c.behind, c.pulled = true, false
+		case CloseDrain:
+			if !m.draining {
+				m.Fatalf("%v is told to drain, and nobody asked for that", c)
+			}
+			c.drain = true
+		case CloseSlow:
+			c.ended = true
+		}
+	}
+	return true
+}
+
+func (m *model) write() {
+	c := m.pick(func(c *consumer) bool { return !c.ended })
+	if c == nil {
+		return
+	}
+	for range rapid.IntRange(1, 12).Draw(m.T, "turns") {
+		m.pump(c)
+	}
+}
+
+// pull has the hub see the oldest pull.
+func (m *model) pull() {
+	if len(m.pulls) == 0 {
+		return
+	}
+	c := m.pulls[0]
+	m.pulls = m.pulls[1:]
+	m.h.handle(command{op: opPull, client: c.Client})
+	if len(c.queue) == 0 && len(c.signals) == 0 {
+		m.Fatalf("%v pulled and is neither given a batch nor called again", c)
+	}
+}
+
+func TestModel(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		rapid.SyncTest(rt, func(rt *rapid.T) { // a hub that waits for anything is a deadlock there
+			limit := rapid.SampledFrom([]int{200, 600, 3000, 400_000}).Draw(rt, "QueueBytes")
+			m := &model{T: rt, h: New(withQueue(limit)), size: rapid.SampledFrom([]int{5, limit / 20, limit / 5}).Draw(rt, "size")}
+			m.register()
+			actions := []func(){m.register, m.join, m.join, m.leave, m.unregister, m.publish, m.publish, m.publish,
+				m.turn, m.turn, m.burst, m.burst, m.write, m.write, m.write, m.write, m.pull, m.pull, m.closeAll}
+			for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(actions)-1), 20, 150).Draw(rt, "actions") {
+				actions[i]()
+				m.check()
+			}
+			m.finish()
+		})
+	})
+}

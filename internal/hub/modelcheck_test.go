@@ -1,0 +1,277 @@
+package hub
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// receive holds one frame against what the client is to hear.
+func (m *model) receive(c *consumer, payload string) {
+	word, rest, _ := strings.Cut(payload, " ")
+	name, _, _ := strings.Cut(rest, " ")
+	switch word {
+	case "conflated":
+		_, n, _ := strings.Cut(rest, " ")
+		skipped, err := strconv.ParseUint(n, 10, 64)
+		if err != nil || skipped == 0 {
+			m.Fatalf("%v hears %q", c, payload)
+		}
+		c.heard(name).skipped += skipped
+		return
+	case "joined":
+		c.fixed -= m.frameBytes(payload)
+		for room := range strings.SplitSeq(name, ",") {
+			m.receiveFixed(c, room, payload)
+		}
+		return
+	case "left":
+		c.fixed -= m.frameBytes(payload)
+		m.receiveFixed(c, name, payload)
+		return
+	}
+	kind, err := strconv.Atoi(word)
+	if err != nil {
+		m.Fatalf("%v hears %q", c, payload)
+	}
+	r := c.heard(name)
+	if Kind(kind).Live() {
+		c.got++
+	}
+	if name != "" && !r.in {
+		m.Fatalf("%v is in no %s, by what it heard, and hears %q", c, name, payload)
+	}
+	switch Kind(kind) {
+	case State, Recovered, Warm:
+		m.receiveValue(c, name, payload)
+	case Status, StatusNow:
+		at := slices.IndexFunc(r.status[r.gotSt:], func(i item) bool { return i.payload == payload })
+		if at < 0 || name != "" && r.status[r.gotSt+at].stint != r.stint || at > 0 && !c.lagged {
+			m.Fatalf("%v hears status %q, at %d of those it has to hear", c, payload, at)
+		}
+		r.gotSt += at + 1
+	default:
+		c.fixed -= m.frameBytes(payload)
+		m.receiveFixed(c, name, payload)
+	}
+}
+
+// receiveFixed: nothing is left out, and the order is that in which it was given.
+func (m *model) receiveFixed(c *consumer, room, payload string) {
+	r := c.heard(room)
+	if r.gotFixed == len(r.fixed) || r.fixed[r.gotFixed].payload != payload {
+		m.Fatalf("%v hears %q in %s, out of order: %v", c, payload, room, r.fixed[r.gotFixed:])
+	}
+	i := r.fixed[r.gotFixed]
+	r.gotFixed++
+	switch {
+	case i.begins:
+		r.in, r.stint = true, i.stint
+	case i.ends:
+		for r.gotValues < len(r.values) && r.values[r.gotValues].stint == r.stint {
+			if !c.lagged {
+				m.Fatalf("%v never lagged and has left before %v", c, r.values[r.gotValues])
+			}
+			r.gotValues++
+		}
+		for r.gotSt < len(r.status) && r.status[r.gotSt].stint == r.stint {
+			r.gotSt++
+		}
+		if r.skipped > 0 {
+			m.Fatalf("%v is told that %d are left out of %s, and then leaves", c, r.skipped, room)
+		}
+		r.in = false
+	}
+}
+
+// receiveValue: it is newer than the one before, of this membership, and what is
+// missing between them was told to the number.
+func (m *model) receiveValue(c *consumer, room, payload string) {
+	r := c.heard(room)
+	at := slices.IndexFunc(r.values[r.gotValues:], func(i item) bool { return i.payload == payload })
+	if at < 0 {
+		m.Fatalf("%v hears %q: not its to hear, or late", c, payload)
+	}
+	if at > 0 && !c.lagged {
+		m.Fatalf("%v never lagged, and %v is left out", c, r.values[r.gotValues:][:at])
+	}
+	at += r.gotValues
+	missing := r.values[at].missed
+	for _, i := range r.values[r.gotValues:at] {
+		missing += i.live + i.missed
+	}
+	if r.values[at].stint != r.stint {
+		m.Fatalf("%v hears %q of stint %d in stint %d: %+v", c, payload, r.values[at].stint, r.stint, *r)
+	}
+	if missing != r.skipped {
+		m.Fatalf("%v hears %q, %d are missing and %d said to be", c, payload, missing, r.skipped)
+	}
+	r.gotValues, r.skipped = at+1, 0
+}
+
+// check holds the hub's state against the model after a step.
+func (m *model) check() {
+	for _, c := range m.all {
+		for range len(c.signals) {
+			s := <-c.signals
+			c.signals <- s
+			if s == CloseSlow && !c.slow {
+				c.slow = true
+				if c.fixed <= m.h.opts.QueueBytes {
+					m.Fatalf("%v is closed as slow with %d bytes that can not be left out", c, c.fixed)
+				}
+			}
+		}
+		if c.closing && !c.gone && !c.slow && !m.draining {
+			m.Fatalf("%v is closed for no reason", c)
+		}
+	}
+	members, lagging, clients := map[string]int{}, 0, 0
+	held := m.want.Deliveries
+	for _, c := range m.all {
+		if !c.gone {
+			clients++
+		}
+		if !m.out(c) {
+			for room := range c.member {
+				members[room]++
+				if seen, in := m.h.rooms[room][c.Client]; !in || seen != c.heard(room).seen {
+					m.Fatalf("%v in %s: member %t, seen %t, not %t", c, room, in, seen, c.heard(room).seen)
+				}
+			}
+		}
+		if c.lag != nil {
+			lagging++
+		}
+		m.checkClient(c)
+		held -= c.got + m.waitingFor(c)
+	}
+	for room, n := range members {
+		if len(m.h.rooms[room]) != n {
+			m.Fatalf("%s has %d members, not %d", room, len(m.h.rooms[room]), n)
+		}
+		if t := m.h.traffic[room]; len(t.fresh) > 2*n+8 || len(t.asking) > n || len(t.untold) > n || t.active {
+			m.Fatalf("%s has %d members and keeps %d, %d and %d of them", room, n, len(t.fresh), len(t.asking), len(t.untold))
+		}
+	}
+	s := m.h.stats
+	if len(m.h.rooms) != len(members) || len(m.h.traffic) != len(members) || len(m.h.clients) != clients || s.Lagging != lagging {
+		m.Fatalf("the hub knows %d rooms, %d clients, %d lagging: there are %d, %d, %d",
+			len(m.h.rooms), len(m.h.clients), s.Lagging, len(members), clients, lagging)
+	}
+	if s.Events != m.want.Events || s.Unheard != m.want.Unheard || s.Deliveries != m.want.Deliveries {
+		m.Fatalf("counted %+v, not %+v", s, m.want)
+	}
+	if held != s.Conflated+s.Dropped {
+		m.Fatalf("of %d deliveries %d are neither received nor waiting: %d conflated, %d dropped", s.Deliveries, held, s.Conflated, s.Dropped)
+	}
+	if len(m.h.drained) > 0 || len(m.h.active) > 0 || len(m.h.touched) > 0 || m.h.bytes > 0 {
+		m.Fatal("a drain was not flushed")
+	}
+}
+
+func (m *model) checkClient(c *consumer) {
+	limit := m.h.opts.QueueBytes
+	flush := max(limit/2, m.size+200) // or a single frame, where the limit is tiny
+	switch unsent := c.unsent(); {
+	case unsent > limit+flush:
+		m.Fatalf("%v has %d bytes unsent, the limit is %d", c, unsent, limit)
+	case c.gone || c.slow:
+		return
+	case c.lag != nil && !c.lagged && c.given <= limit:
+		m.Fatalf("%v lags with %d bytes unsent, under the limit of %d", c, c.given, limit)
+	case c.lag == nil && !c.lagged && unsent != c.given:
+		m.Fatalf("%v has %d bytes unsent and the hub says %d", c, c.given, unsent)
+	case (c.lag != nil || c.held.size > 0) && !c.called:
+		m.Fatalf("the hub holds frames for %v and does not call it", c)
+	case len(c.signals) > 1 && !m.draining:
+		m.Fatalf("%v has %d signals waiting", c, len(c.signals))
+	}
+	if c.lag == nil {
+		return
+	}
+	c.lagged = true
+	fixed, bytes := 0, 0
+	for at := c.lag.order.Front(); at != nil; at = at.Next() {
+		if e := at.Value.(*entry); !e.state {
+			fixed++
+			bytes += len(e.frame)
+		} else if got := lines(e.frame); len(got) != 1 {
+			m.Fatalf("%v: the list keeps %v for %s", c, got, e.key)
+		}
+	}
+	if c.lag.fixed != fixed || c.lag.bytes != bytes || fixed > maxFixedFrames || fixed > 1 && bytes > limit {
+		m.Fatalf("%v: the list has %d fixed frames with %d bytes, and says %d, %d", c, fixed, bytes, c.lag.fixed, c.lag.bytes)
+	}
+	if n := len(c.lag.states); n > 2*len(c.rooms)+1 || n+fixed != c.lag.order.Len() {
+		m.Fatalf("%v is in %d rooms, and its list has %d states and %d fixed frames of %d", c, len(c.member), n, fixed, c.lag.order.Len())
+	}
+}
+
+// waitingFor counts the live events in all that the hub or c's queue holds.
+func (m *model) waitingFor(c *consumer) (n uint64) {
+	count := func(data []byte) {
+		for _, p := range lines(data) {
+			if p[0] == '0'+byte(State) || p[0] == '0'+byte(Message) {
+				n++
+			}
+		}
+	}
+	for range len(c.queue) {
+		b := <-c.queue
+		count(b.Append(nil))
+		c.queue <- b
+	}
+	count(c.held.Append(nil))
+	if c.lag != nil {
+		for at := c.lag.order.Front(); at != nil; at = at.Next() {
+			count(at.Value.(*entry).frame)
+		}
+	}
+	return n
+}
+
+// finish lets everyone read to the end, and sees that nothing is missing.
+func (m *model) finish() {
+	for len(m.waiting) > 0 {
+		m.turn()
+		m.check()
+	}
+	for busy := true; busy; {
+		busy = len(m.pulls) > 0
+		m.pull()
+		for _, c := range m.all {
+			busy = m.pump(c) || busy
+		}
+		m.check()
+	}
+	for _, c := range m.all {
+		if !c.gone && !c.slow {
+			if m.draining && !c.ended {
+				m.Fatalf("%v never ends", c)
+			}
+			m.settled(c)
+		}
+	}
+}
+
+// settled holds what a client heard in all against what it was given.
+func (m *model) settled(c *consumer) {
+	if c.slow {
+		return
+	}
+	if c.unsent() > 0 || c.lag != nil { // the answer to a pull too many is empty
+		m.Fatalf("%v is done and the hub holds more for it", c)
+	}
+	for room, r := range c.rooms {
+		if r.gotFixed != len(r.fixed) {
+			m.Fatalf("%v never heard %v", c, r.fixed[r.gotFixed:])
+		}
+		if r.gotValues != len(r.values) || r.skipped > 0 {
+			m.Fatalf("%v has in %s not the newest value: %v are missing", c, room, r.values[r.gotValues:])
+		}
+		if r.gotSt != len(r.status) {
+			m.Fatalf("%v has in %q not the newest status: %v are missing", c, room, r.status[r.gotSt:])
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package hub
+
+// Steps is a hub without its goroutine: each method does at once what Run would do with
+// one input. It is for simulations, which choose every step; one goroutine uses it, and
+// Run is not called.
+type Steps struct{ hub *Hub }
+
+// NewSteps returns a hub to be driven step by step.
+func NewSteps(opts Options) Steps { return Steps{New(opts)} }
+
+// Register is [Hub.Register].
+func (s Steps) Register(c *Client) { s.ask(command{op: opRegister, client: c}) }
+
+// Unregister is [Hub.Unregister].
+func (s Steps) Unregister(c *Client) []string {
+	return s.ask(command{op: opUnregister, client: c})
+}
+
+// Join is [Hub.Join].
+func (s Steps) Join(c *Client, rooms []string, wants Wants, reply []byte) []string {
+	return s.ask(command{op: opJoin, client: c, rooms: rooms, wants: wants, reply: reply})
+}
+
+// Leave is [Hub.Leave].
+func (s Steps) Leave(c *Client, room string, reply []byte) bool {
+	return len(s.ask(command{op: opLeave, client: c, rooms: []string{room}, reply: reply})) > 0
+}
+
+// Pull is [Hub.Pull].
+func (s Steps) Pull(c *Client) { s.hub.handle(command{op: opPull, client: c}) }
+
+// CloseAll is [Hub.CloseAll].
+func (s Steps) CloseAll() { s.hub.handle(command{op: opCloseAll}) }
+
+// Route delivers events as one drain.
+func (s Steps) Route(events []BroadcastEvent) {
+	s.hub.route(events)
+	s.hub.flush()
+}
+
+// Stats is [Hub.Stats].
+func (s Steps) Stats() Stats {
+	answer := make(chan Stats, 1)
+	s.hub.handle(command{op: opStats, stats: answer})
+	return <-answer
+}
+
+func (s Steps) ask(c command) []string {
+	s.hub.handle(c)
+	return <-c.client.answers
+}
