@@ -1,0 +1,57 @@
+// Package chat is the domain of messages between the members of a room.
+package chat
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"backbone/internal/domain/common"
+	"backbone/protocol"
+)
+
+// Message is the domain of "message": a text to all members of a room, each of which
+// counts.
+type Message struct{}
+
+// Type is "message".
+func (Message) Type() string { return protocol.TypeMessage }
+
+// Sender is the consumer.
+func (Message) Sender() protocol.Role { return protocol.Consumer }
+
+// MembersOnly is true: who writes into a room also hears it.
+func (Message) MembersOnly() bool { return true }
+
+// The text of an event around its values.
+const (
+	openRoom = `{"type":"` + protocol.TypeMessage + `","room":"`
+	openData = `","data":`
+)
+
+// Validate returns the message with room and data, data escaped no more than JSON
+// demands. Of several faults it reports an unknown field first, then that of room, data.
+func (Message) Validate(obj *common.Object) (common.Event, error) {
+	if err := obj.Only("room", "data"); err != nil {
+		return common.Event{}, err
+	}
+	room, err := obj.Room("room")
+	if err != nil {
+		return common.Event{}, err
+	}
+	data, present, err := obj.Text("data")
+	switch {
+	case err != nil:
+		return common.Event{}, err
+	case !present:
+		return common.Event{}, common.Required("data")
+	case len(data) > protocol.MaxChatBytes:
+		return common.Event{}, common.Errorf(protocol.CodeInvalidEvent, "data: must have at most %d bytes, got %d",
+			protocol.MaxChatBytes, len(data))
+	}
+	var short [512]byte // most messages need no more
+	quoted, err := jsontext.AppendQuote(short[:0], data)
+	if err != nil {
+		return common.Event{}, common.Errorf(protocol.CodeInvalidEvent, "data: must be UTF-8: %v", err)
+	}
+	payload := openRoom + string(room) + openData + string(quoted) + "}" // one allocation
+	return common.Event{Room: payload[len(openRoom):][:len(room)], Payload: payload}, nil
+}

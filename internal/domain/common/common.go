@@ -1,0 +1,34 @@
+// Package common holds what the domains share: the Event they emit, the Domain
+// interface they fulfil, the parsed Object they validate, and the coded errors that
+// a client gets for bad input.
+package common
+
+import "backbone/protocol"
+
+// Event is what a domain makes of a valid message: canonical, and ready to be routed.
+type Event struct {
+	Room    string // a valid room name
+	Payload string // the message that the room's members receive, canonical JSON
+	State   bool   // only the newest of the room counts; otherwise every one does
+}
+
+// Domain validates one type of message and turns it into an Event. A Domain has no
+// state and may be used by any number of goroutines at once.
+type Domain interface {
+	// Type is the value of "type" that the domain answers for.
+	Type() string
+	// Sender is the role that may send it.
+	Sender() protocol.Role
+	// MembersOnly reports whether the sender must have joined the room.
+	MembersOnly() bool
+	// Validate checks every field and returns the event. Its errors are of type *Error.
+	Validate(*Object) (Event, error)
+}
+
+// Error is a request that is answered and not carried out. The connection lives on.
+type Error struct {
+	Code    protocol.Code
+	Message string // names the field and what was expected
+}
+
+func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }

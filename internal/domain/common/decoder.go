@@ -1,0 +1,125 @@
+package common
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"backbone/protocol"
+)
+
+// maxNesting is the number of open brackets up to which the syntax of a message is
+// checked recursively, the faster way; its stack stays under some 200 KB then.
+const maxNesting = 512
+
+// Decoder turns messages into Objects. One goroutine at a time may use it; it keeps
+// its memory from message to message, so it is worth pooling.
+//
+// It works in two steps. jsontext checks the syntax of the whole message, so that of
+// a message that is not JSON nothing is ever taken. The text, known to be good, is
+// then cut into fields, object by object, which is where an object's own faults come
+// to light: they concern that object alone.
+type Decoder struct {
+	text jsontext.Decoder
+	src  bytes.Buffer // over the message; jsontext reads it in place
+	obj  Object
+}
+
+// NewDecoder returns a Decoder.
+func NewDecoder() *Decoder { return new(Decoder) }
+
+// Object decodes a message that must be one object. The Object is never nil: also
+// with an error, its ID is what the answer echoes. It is valid until the next call of
+// a method of d, and as long as msg does not change. Errors are of type *Error.
+func (d *Decoder) Object(msg []byte) (*Object, error) {
+	d.obj.reset()
+	text, err := d.check(msg)
+	if err != nil {
+		return &d.obj, err
+	}
+	if text[0] != '{' {
+		return &d.obj, Errorf(protocol.CodeInvalidJSON, "must be a JSON object, got %s", kind(text))
+	}
+	d.obj.read(text, 0)
+	return &d.obj, d.obj.fault
+}
+
+// Batch decodes a message that is one object, or an array of objects, and calls each
+// for each of them in order, with its position in the array or -1 for the object that
+// stands alone. err is what is wrong with this object, of type *Error; obj is as
+// [Decoder.Object] returns it and valid until each returns.
+//
+// Batch returns an error, of type *Error and code invalid_json, if the message is
+// neither, is not JSON or is an empty array; each was then not called at all.
+func (d *Decoder) Batch(msg []byte, each func(index int, obj *Object, err error)) error {
+	text, err := d.check(msg)
+	if err != nil {
+		return err
+	}
+	if text[0] == '{' {
+		d.obj.read(text, 0)
+		each(-1, &d.obj, d.obj.fault)
+		return nil
+	}
+	if text[0] != '[' {
+		return Errorf(protocol.CodeInvalidJSON, "must be a JSON object or an array of objects, got %s", kind(text))
+	}
+	i := skipSpace(text, 1)
+	if text[i] == ']' {
+		return Errorf(protocol.CodeInvalidJSON, "must be a JSON object or an array of objects, got an empty array")
+	}
+	for index := 0; text[i] != ']'; index++ {
+		var end int
+		if text[i] == '{' {
+			end = d.obj.read(text, i)
+		} else {
+			end, _ = skipValue(text, i)
+			d.obj.reset()
+			d.obj.fail(Errorf(protocol.CodeInvalidEvent, "must be a JSON object, got %s", kind(text[i:])))
+		}
+		each(index, &d.obj, d.obj.fault)
+		i = nextItem(text, end)
+	}
+	return nil
+}
+
+// check returns the only value of msg, without blanks around it, or an invalid_json
+// error. Keys that appear twice are left to Object, which can say in which element.
+func (d *Decoder) check(msg []byte) ([]byte, error) {
+	d.src = *bytes.NewBuffer(msg)
+	d.text.Reset(&d.src, jsontext.AllowDuplicateNames(true))
+	var err error
+	if mayNestDeeply(msg) {
+		err = d.text.SkipValue() // keeps its place in a slice, so depth costs nobody's stack
+	} else {
+		_, err = d.text.ReadValue()
+	}
+	if err != nil {
+		return nil, syntaxError(err)
+	}
+	end := int(d.text.InputOffset())
+	if rest := bytes.TrimLeft(msg[end:], " \t\r\n"); len(rest) > 0 {
+		return nil, Errorf(protocol.CodeInvalidJSON, "not valid JSON: data after the end of the value, at byte %d", len(msg)-len(rest))
+	}
+	return msg[skipSpace(msg, 0):end], nil
+}
+
+func mayNestDeeply(msg []byte) bool {
+	return len(msg) > maxNesting && bytes.Count(msg, []byte("["))+bytes.Count(msg, []byte("{")) > maxNesting
+}
+
+func syntaxError(err error) error {
+	if errors.Is(err, io.EOF) {
+		return Errorf(protocol.CodeInvalidJSON, "not valid JSON: the message is empty")
+	}
+	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
+	if !ok {
+		return Errorf(protocol.CodeInvalidJSON, "not valid JSON: %v", err)
+	}
+	if errors.Is(syntax.Err, io.ErrUnexpectedEOF) {
+		return Errorf(protocol.CodeInvalidJSON, "not valid JSON: unexpected end at byte %d", syntax.ByteOffset)
+	}
+	return Errorf(protocol.CodeInvalidJSON, "not valid JSON: %v, at byte %d", syntax.Err, syntax.ByteOffset)
+}

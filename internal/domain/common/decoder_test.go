@@ -1,0 +1,237 @@
+package common_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"backbone/internal/domain/common"
+	"backbone/protocol"
+)
+
+// text is err as "code: message", "" for nil. It fails the test on an error that a
+// client could not be told.
+func text(t testing.TB, err error) string {
+	t.Helper()
+	if err == nil {
+		return ""
+	}
+	coded, ok := errors.AsType[*common.Error](err)
+	if !ok || coded.Code == "" || coded.Message == "" {
+		t.Fatalf("%T %v is not a coded error", err, err)
+	}
+	return coded.Error()
+}
+
+func TestObjectSyntax(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ msg, want string }{
+		{`{"type":"ping"}`, ``},
+		{" \t\r\n{ \"type\" : \"ping\" } \t\r\n", ``},
+		{``, `invalid_json: not valid JSON: the message is empty`},
+		{` `, `invalid_json: not valid JSON: the message is empty`},
+		{`{`, `invalid_json: not valid JSON: unexpected end at byte 1`},
+		{`{"type":"ping"`, `invalid_json: not valid JSON: unexpected end at byte 14`},
+		{`{"type":"pi`, `invalid_json: not valid JSON: unexpected end at byte 11`},
+		{`{"type":"ping",}`, `invalid_json: not valid JSON: invalid character '}' at start of string (expecting '"'), at byte 15`},
+		{`{type:"ping"}`, `invalid_json: not valid JSON: invalid character 't' at start of string (expecting '"'), at byte 1`},
+		{`{"type":'ping'}`, `invalid_json: not valid JSON: invalid character '\'' at start of value, at byte 8`},
+		{`{"price":01}`, `invalid_json: not valid JSON: invalid character '1' after object value (expecting ',' or '}'), at byte 10`},
+		{`{"price":NaN}`, `invalid_json: not valid JSON: invalid character 'N' at start of value, at byte 9`},
+		{`{"price":1.}`, `invalid_json: not valid JSON: invalid character '}' in number (expecting digit), at byte 11`},
+		{`{"type":"ping"} x`, `invalid_json: not valid JSON: data after the end of the value, at byte 16`},
+		{`{"type":"ping"}{"type":"ping"}`, `invalid_json: not valid JSON: data after the end of the value, at byte 15`},
+		{`{"type":"\ud800"}`, "invalid_json: not valid JSON: invalid surrogate pair `\\ud800\"}` in string, at byte 9"},
+		{"{\"type\":\"\xff\"}", `invalid_json: not valid JSON: invalid UTF-8, at byte 9`},
+		{"{\"type\":\"a\nb\"}", `invalid_json: not valid JSON: invalid character '\n' in string (expecting non-control character), at byte 10`},
+		{"\ufeff{}", `invalid_json: not valid JSON: invalid character '\ufeff' at start of value, at byte 0`},
+		{`[{"type":"ping"}]`, `invalid_json: must be a JSON object, got array`},
+		{`"ping"`, `invalid_json: must be a JSON object, got string`},
+		{`17`, `invalid_json: must be a JSON object, got number`},
+		{`-1`, `invalid_json: must be a JSON object, got number`},
+		{`true`, `invalid_json: must be a JSON object, got boolean`},
+		{`null`, `invalid_json: must be a JSON object, got null`},
+	} {
+		obj, err := common.NewDecoder().Object([]byte(tt.msg))
+		if got := text(t, err); got != tt.want {
+			t.Errorf("%s\n got %s\nwant %s", tt.msg, got, tt.want)
+		}
+		if id, ok := obj.ID(); ok {
+			t.Errorf("%s: id %q", tt.msg, id)
+		}
+	}
+}
+
+func TestObjectFaults(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ü", protocol.MaxIDLength)
+	for _, tt := range []struct{ msg, id, want string }{
+		{`{"type":"t","id":"7"}`, `7`, ``},
+		{`{"type":"t","id":"\u0037\n"}`, "7\n", ``},
+		{`{"i\u0064":"7","\u0074ype":"t"}`, `7`, ``},
+		{`{"type":"t","id":"` + long + `"}`, long, ``},
+		{`{"type":"t","id":"` + long + `u"}`, ``, `invalid_event: id: must have at most 64 characters, got 65`},
+		{`{"type":"t","id":""}`, ``, `invalid_event: id: must not be empty`},
+		{`{"type":"t","id":7}`, ``, `invalid_event: id: must be a JSON string, got number`},
+		{`{"type":"t","id":null}`, ``, `invalid_event: id: must be a JSON string, got null`},
+		{`{"id":"7"}`, `7`, `invalid_event: type: is required`},
+		{`{}`, ``, `invalid_event: type: is required`},
+		{`{"type":"","id":"7"}`, `7`, `invalid_event: type: must not be empty`},
+		{`{"type":5,"id":"7"}`, `7`, `invalid_event: type: must be a JSON string, got number`},
+		{`{"type":["t"]}`, ``, `invalid_event: type: must be a JSON string, got array`},
+		{`{"Type":"t","id":"7"}`, `7`, `unknown_field: Type: unknown field, did you mean type?`},
+		{`{"type":"t","price":1,"id":"7","price":1}`, `7`, `invalid_event: price: appears more than once`},
+		{`{"type":"t","price":1,"pri\u0063e":1}`, ``, `invalid_event: price: appears more than once`},
+		{`{"type":"t","type":"t"}`, ``, `invalid_event: type: appears more than once`},
+		{`{"type":"t","id":"7","id":"7"}`, ``, `invalid_event: id: appears more than once`},
+		{`{"type":"t","":1,"":1}`, ``, `invalid_event: "": appears more than once`},
+		// The first key that appears twice, then the id, then the type.
+		{`{"a":1,"a":2,"b":1,"b":2,"id":7}`, ``, `invalid_event: a: appears more than once`},
+		{`{"b":1,"a":1,"a":2,"b":2}`, ``, `invalid_event: a: appears more than once`},
+		{`{"type":5,"id":7}`, ``, `invalid_event: id: must be a JSON string, got number`},
+		// Nothing inside of a value is a key of the object.
+		{`{"type":"t","a":{"id":"x","id":"x","type":1},"b":["}",{"c":"]\\\""}],"id":"7"}`, `7`, ``},
+	} {
+		obj, err := common.NewDecoder().Object([]byte(tt.msg))
+		if got := text(t, err); got != tt.want {
+			t.Errorf("%s\n got %s\nwant %s", tt.msg, got, tt.want)
+		}
+		if id, ok := obj.ID(); id != tt.id || ok != (tt.id != "") {
+			t.Errorf("%s: id %q, %v", tt.msg, id, ok)
+		}
+		if err == nil && obj.Type() != "t" {
+			t.Errorf("%s: type %q", tt.msg, obj.Type())
+		}
+	}
+}
+
+// batch is what Batch says of msg: a line for each object, then one for the message.
+func batch(t testing.TB, dec *common.Decoder, msg string) []string {
+	t.Helper()
+	var got []string
+	err := dec.Batch([]byte(msg), func(index int, obj *common.Object, err error) {
+		id, _ := obj.ID()
+		got = append(got, strings.TrimSpace(fmt.Sprintf("%d %s %s %s", index, obj.Type(), id, text(t, err))))
+	})
+	if err != nil {
+		got = append(got, text(t, err))
+	}
+	return got
+}
+
+func TestBatch(t *testing.T) {
+	t.Parallel()
+	dec := common.NewDecoder() // one for all: nothing may be left over from the message before
+	for _, tt := range []struct {
+		msg  string
+		want []string
+	}{
+		{`{"type":"a","id":"7"}`, []string{`-1 a 7`}},
+		{`{"type":"a"`, []string{`invalid_json: not valid JSON: unexpected end at byte 11`}},
+		{` [ {"type":"a"} , {"type":"b","id":"2"} ] `, []string{`0 a`, `1 b 2`}},
+		{`[{"type":"a","x":1,"x":1},{"type":"b"}]`, []string{`0 a  invalid_event: x: appears more than once`, `1 b`}},
+		{`[5,[{"type":"a"}],"{}",null,{"type":"b","id":"x"},{}]`, []string{
+			`0   invalid_event: must be a JSON object, got number`,
+			`1   invalid_event: must be a JSON object, got array`,
+			`2   invalid_event: must be a JSON object, got string`,
+			`3   invalid_event: must be a JSON object, got null`,
+			`4 b x`,
+			`5   invalid_event: type: is required`,
+		}},
+		{`[]`, []string{`invalid_json: must be a JSON object or an array of objects, got an empty array`}},
+		{`[ ]`, []string{`invalid_json: must be a JSON object or an array of objects, got an empty array`}},
+		{`"a"`, []string{`invalid_json: must be a JSON object or an array of objects, got string`}},
+		// Of a message that is not JSON nothing is taken, wherever the fault is.
+		{`[{"type":"a"},{"type":"b"}`, []string{`invalid_json: not valid JSON: unexpected end at byte 26`}},
+		{`[{"type":"a"},]`, []string{`invalid_json: not valid JSON: invalid character ']' at start of value, at byte 14`}},
+		{`[{"type":"a"}] ]`, []string{`invalid_json: not valid JSON: data after the end of the value, at byte 15`}},
+		{`{"type":"a"},{"type":"b"}`, []string{`invalid_json: not valid JSON: data after the end of the value, at byte 12`}},
+	} {
+		if got := batch(t, dec, tt.msg); !slices.Equal(got, tt.want) {
+			t.Errorf("%s\n got %q\nwant %q", tt.msg, got, tt.want)
+		}
+	}
+}
+
+func TestBatchIsTakenWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	const n = 1000 // enough brackets for the way that deep messages take
+	dec, good := common.NewDecoder(), "["+strings.Repeat(`{"type":"a"},`, n-1)+`{"type":"b"}]`
+	if got := batch(t, dec, good); len(got) != n || got[n-1] != "999 b" {
+		t.Errorf("%d objects, the last %q", len(got), got[len(got)-1])
+	}
+	bad := good[:len(good)-2] + "]"
+	if got := batch(t, dec, bad); len(got) != 1 || !strings.HasPrefix(got[0], "invalid_json: not valid JSON") {
+		t.Errorf("with a fault at its end: %.100q", got)
+	}
+}
+
+func TestDeepNesting(t *testing.T) {
+	t.Parallel()
+	dec := common.NewDecoder()
+	for _, pair := range []string{"[]", "{}"} {
+		open, closed := pair[:1], pair[1:]
+		if open == "{" {
+			open = `{"":`
+		}
+		for _, depth := range []int{10, 1000, 9000} { // jsontext stops at 10,000
+			value := strings.Repeat(open, depth) + "0" + strings.Repeat(closed, depth)
+			obj, err := dec.Object([]byte(`{"type":"t","deep":` + value + `,"id":"7"}`))
+			if got, id := text(t, err), ""; got != "" {
+				t.Errorf("%s %d deep: %s", pair, depth, got)
+			} else if id, _ = obj.ID(); id != "7" {
+				t.Errorf("%s %d deep: id %q", pair, depth, id)
+			}
+			if got := text(t, obj.Only()); got != "unknown_field: deep: unknown field, t has type, id" {
+				t.Errorf("%s %d deep: %s", pair, depth, got)
+			}
+		}
+		msg := strings.Repeat(open, protocol.MaxMessageBytes/len(open))
+		if _, err := dec.Object([]byte(msg)); !strings.HasPrefix(text(t, err), "invalid_json: not valid JSON") {
+			t.Errorf("%s without end: %v", pair, err)
+		}
+	}
+}
+
+// A message of brackets must not be a cheap way to keep the server busy: read
+// recursively, this one costs some 18,000 allocations and megabytes of stack.
+func TestDeepNestingIsCheapToRefuse(t *testing.T) {
+	dec, msg := common.NewDecoder(), []byte(strings.Repeat(`{"":`, protocol.MaxMessageBytes/4))
+	n := testing.AllocsPerRun(5, func() {
+		if _, err := dec.Object(msg); err == nil {
+			t.Error("taken")
+		}
+	})
+	if n > 1000 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestDecoderAllocatesNothing(t *testing.T) {
+	dec := common.NewDecoder()
+	for _, msg := range []string{
+		`{"type":"price_update","instrument":"BTC_USDT","price":60214.3,"ts":1710000000}`,
+		`[{"type":"ping"},{"type":"ping"},{"type":"ping"}]`,
+		`{"type":"ping","data":"\u00fc\n"}`,
+	} {
+		msg := []byte(msg)
+		run := func() {
+			err := dec.Batch(msg, func(_ int, obj *common.Object, err error) {
+				if err != nil || obj.Only("instrument", "price", "ts", "data") != nil {
+					t.Errorf("%s: %v", msg, err)
+				}
+				if _, _, err := obj.Text("data"); err != nil {
+					t.Error(err)
+				}
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if n := testing.AllocsPerRun(100, run); n != 0 {
+			t.Errorf("%s: %v allocations", msg, n)
+		}
+	}
+}

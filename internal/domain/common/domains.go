@@ -1,0 +1,30 @@
+package common
+
+import "fmt"
+
+// Domains is the list of the domains that a server knows. It is immutable and may be
+// used by any number of goroutines at once.
+type Domains struct {
+	list []Domain // a handful: going through them beats hashing
+}
+
+// NewDomains lists the domains of a server. It panics where two answer for one type:
+// the list stands in the source, so that is a mistake of the programmer.
+func NewDomains(list ...Domain) Domains {
+	for i, d := range list {
+		if _, twice := (Domains{list[:i]}).Lookup(d.Type()); twice || d.Type() == "" {
+			panic(fmt.Sprintf("common: the type %q of %T is empty or belongs to an earlier domain", d.Type(), d))
+		}
+	}
+	return Domains{list}
+}
+
+// Lookup returns the domain that answers for the type.
+func (ds Domains) Lookup(typ string) (Domain, bool) {
+	for _, d := range ds.list {
+		if d.Type() == typ {
+			return d, true
+		}
+	}
+	return nil, false
+}

@@ -1,0 +1,47 @@
+package common
+
+import (
+	"fmt"
+	"strconv"
+	"unicode/utf8"
+
+	"backbone/protocol"
+)
+
+// maxQuoted is how many bytes of a client's text an error message repeats.
+const maxQuoted = 64
+
+// Errorf is an *Error with a formatted message. What comes from the client goes
+// through [Quote] first.
+func Errorf(code protocol.Code, format string, args ...any) error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// Required says that a field is missing.
+func Required(field string) error {
+	return Errorf(protocol.CodeInvalidEvent, "%s: is required", field)
+}
+
+// Quote is a client's text in quotes, made printable and cut to a length that an
+// error message can bear.
+func Quote[S string | []byte](s S) string {
+	text := string(s[:min(len(s), maxQuoted+utf8.UTFMax)])
+	if len(text) <= maxQuoted {
+		return strconv.Quote(text)
+	}
+	cut := maxQuoted
+	for cut > maxQuoted-utf8.UTFMax && !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return strconv.Quote(text[:cut]) + "..."
+}
+
+// CheckRoom returns an invalid_room error that names the field unless name may name
+// a room or an instrument.
+func CheckRoom[S string | []byte](field string, name S) error {
+	if protocol.ValidRoom(name) {
+		return nil
+	}
+	return Errorf(protocol.CodeInvalidRoom, "%s: must match [A-Za-z0-9][A-Za-z0-9_.:/-]{0,%d}, got %s",
+		field, protocol.MaxRoomLength-1, Quote(name))
+}

@@ -1,0 +1,271 @@
+package common
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"backbone/protocol"
+)
+
+// maxFields is how many fields of an object are kept, besides "type" and "id". Every
+// type has far fewer, so of an object with more [Object.Only] finds an unknown one
+// among those kept, and comparing each key with all before it stays cheap.
+const maxFields = 16
+
+// Object is one JSON object of a message: cut into fields, its "type" and "id"
+// checked, everything else still to be validated. What its methods return as []byte is
+// part of the message or of the Object's own memory, and valid as long as the Object
+// is. One goroutine at a time may use it. Errors of its methods are of type *Error.
+type Object struct {
+	fields  [maxFields + 2]field
+	n       int    // fields in use
+	typ     string // "" if there is no valid one
+	id      []byte // nil if there is no valid one
+	fault   error  // the first thing found wrong, of type *Error
+	seen    string // the last type that was copied: most messages of a connection have the same
+	scratch []byte // unescaped strings of this object
+}
+
+type field struct {
+	name    []byte // unescaped
+	value   []byte // as it stands in the message
+	escaped bool   // value is a string with an escape
+	twice   bool   // the key appeared again
+}
+
+// Type is the value of "type", never empty for an Object that came without an error.
+func (o *Object) Type() string { return o.typ }
+
+// ID is the value of "id", to be echoed in the answer, and whether there is one. One
+// that is not valid is not echoed.
+func (o *Object) ID() (string, bool) { return string(o.id), o.id != nil }
+
+// Only returns an unknown_field error for the first field that is not among allowed.
+// "type" and "id" are always allowed.
+func (o *Object) Only(allowed ...string) error {
+	for i := range o.fields[:o.n] {
+		if name := o.fields[i].name; !reserved(name) && !contains(allowed, name) {
+			return o.unknown(name, allowed)
+		}
+	}
+	return nil
+}
+
+// Text returns the string field of this name, unescaped, and whether it is present.
+func (o *Object) Text(name string) (text []byte, present bool, err error) {
+	f := o.find(name)
+	if f == nil {
+		return nil, false, nil
+	}
+	if f.value[0] != '"' {
+		return nil, true, wrongKind(name, "must be a JSON string", f.value)
+	}
+	if f.escaped {
+		return o.unquote(f.value), true, nil
+	}
+	return f.value[1 : len(f.value)-1], true, nil
+}
+
+// Room returns the string field of this name, which must be present and a valid name
+// of a room or an instrument.
+func (o *Object) Room(name string) ([]byte, error) {
+	room, present, err := o.Text(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !present:
+		return nil, Required(name)
+	}
+	return room, CheckRoom(name, room)
+}
+
+// Number returns the text of the number field of this name as it was sent, and whether
+// it is present.
+func (o *Object) Number(name string) (text []byte, present bool, err error) {
+	f := o.find(name)
+	if f == nil {
+		return nil, false, nil
+	}
+	if c := f.value[0]; c != '-' && (c < '0' || c > '9') {
+		return nil, true, wrongKind(name, "must be a JSON number", f.value)
+	}
+	return f.value, true, nil
+}
+
+// Bool returns the boolean field of this name, and whether it is present.
+func (o *Object) Bool(name string) (value, present bool, err error) {
+	f := o.find(name)
+	if f == nil {
+		return false, false, nil
+	}
+	if c := f.value[0]; c != 't' && c != 'f' {
+		return false, true, wrongKind(name, "must be true or false", f.value)
+	}
+	return f.value[0] == 't', true, nil
+}
+
+// Strings returns a copy of the field of this name, an array of strings, and whether
+// it is present.
+func (o *Object) Strings(name string) (list []string, present bool, err error) {
+	f := o.find(name)
+	if f == nil {
+		return nil, false, nil
+	}
+	if f.value[0] != '[' {
+		return nil, true, wrongKind(name, "must be an array of JSON strings", f.value)
+	}
+	for i := skipSpace(f.value, 1); f.value[i] != ']'; {
+		end, escaped := skipValue(f.value, i)
+		item := f.value[i:end]
+		switch {
+		case item[0] != '"':
+			return nil, true, Errorf(protocol.CodeInvalidEvent, "%s[%d]: must be a JSON string, got %s", name, len(list), kind(item))
+		case escaped:
+			list = append(list, string(o.unquote(item)))
+		default:
+			list = append(list, string(item[1:len(item)-1]))
+		}
+		i = nextItem(f.value, end)
+	}
+	return list, true, nil
+}
+
+func (o *Object) reset() {
+	o.n, o.typ, o.id, o.fault, o.scratch = 0, "", nil, nil, o.scratch[:0]
+}
+
+// fail notes err as what is wrong with the object, unless something was found before.
+func (o *Object) fail(err error) {
+	if o.fault == nil {
+		o.fault = err
+	}
+}
+
+// read takes the object that begins at i of the valid JSON text b, and returns the
+// place after it. Of several faults the first key that appears twice is the one
+// reported, then the id, then the type.
+func (o *Object) read(b []byte, i int) (end int) {
+	o.reset()
+	for i = skipSpace(b, i+1); b[i] != '}'; {
+		after, escaped := skipString(b, i)
+		name := b[i+1 : after-1]
+		if escaped {
+			name = o.unquote(b[i:after])
+		}
+		i = skipSpace(b, skipSpace(b, after)+1) // over the colon
+		after, escaped = skipValue(b, i)
+		o.add(name, b[i:after], escaped)
+		i = nextItem(b, after)
+	}
+	o.checkID()
+	o.checkType()
+	return i + 1
+}
+
+func (o *Object) add(name, value []byte, escaped bool) {
+	for i := range o.fields[:o.n] {
+		if f := &o.fields[i]; bytes.Equal(f.name, name) {
+			f.twice = true
+			o.fail(Errorf(protocol.CodeInvalidEvent, "%s: appears more than once", label(name)))
+			return
+		}
+	}
+	if o.n < maxFields || reserved(name) {
+		o.fields[o.n] = field{name: name, value: value, escaped: escaped}
+		o.n++
+	}
+}
+
+func (o *Object) checkID() {
+	id, present, err := o.Text("id")
+	switch {
+	case err != nil:
+		o.fail(err)
+	case !present || o.find("id").twice:
+	case len(id) == 0:
+		o.fail(Errorf(protocol.CodeInvalidEvent, "id: must not be empty"))
+	case len(id) > protocol.MaxIDLength && utf8.RuneCount(id) > protocol.MaxIDLength:
+		o.fail(Errorf(protocol.CodeInvalidEvent, "id: must have at most %d characters, got %d",
+			protocol.MaxIDLength, utf8.RuneCount(id)))
+	default:
+		o.id = id
+	}
+}
+
+func (o *Object) checkType() {
+	typ, present, err := o.Text("type")
+	switch {
+	case err != nil:
+		o.fail(err)
+	case !present:
+		for i := range o.fields[:o.n] {
+			if name := o.fields[i].name; bytes.EqualFold(name, []byte("type")) {
+				o.fail(meant(name, "type"))
+			}
+		}
+		o.fail(Required("type"))
+	case len(typ) == 0:
+		o.fail(Errorf(protocol.CodeInvalidEvent, "type: must not be empty"))
+	default:
+		if o.seen != string(typ) {
+			o.seen = string(typ)
+		}
+		o.typ = o.seen
+	}
+}
+
+func (o *Object) find(name string) *field {
+	for i := range o.fields[:o.n] {
+		if string(o.fields[i].name) == name {
+			return &o.fields[i]
+		}
+	}
+	return nil
+}
+
+func (o *Object) unquote(quoted []byte) []byte {
+	start := len(o.scratch)
+	// The error is about invalid UTF-8, of which valid JSON has none.
+	o.scratch, _ = jsontext.AppendUnquote(o.scratch, quoted)
+	return o.scratch[start:len(o.scratch):len(o.scratch)]
+}
+
+func (o *Object) unknown(name []byte, allowed []string) error {
+	allowed = append(allowed[:len(allowed):len(allowed)], "type", "id")
+	for _, known := range allowed {
+		if bytes.EqualFold(name, []byte(known)) {
+			return meant(name, known)
+		}
+	}
+	return Errorf(protocol.CodeUnknownField, "%s: unknown field, %s has %s", label(name), label([]byte(o.typ)), strings.Join(allowed, ", "))
+}
+
+func meant(name []byte, known string) error {
+	return Errorf(protocol.CodeUnknownField, "%s: unknown field, did you mean %s?", label(name), known)
+}
+
+// label is a key as error messages name it: as it is where that can be read.
+func label(name []byte) string {
+	if protocol.ValidRoom(name) {
+		return string(name)
+	}
+	return Quote(name)
+}
+
+func wrongKind(name, expected string, value []byte) error {
+	return Errorf(protocol.CodeInvalidEvent, "%s: %s, got %s", name, expected, kind(value))
+}
+
+func reserved(name []byte) bool { return string(name) == "type" || string(name) == "id" }
+
+func contains(list []string, name []byte) bool {
+	for _, s := range list {
+		if s == string(name) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,89 @@
+// Package trading is the domain of prices.
+package trading
+
+import (
+	"bytes"
+	"strconv"
+
+	"backbone/internal/domain/common"
+	"backbone/protocol"
+)
+
+// PriceUpdate is the domain of "price_update": the newest price of an instrument, which
+// is also the name of its room.
+type PriceUpdate struct{}
+
+// Type is "price_update".
+func (PriceUpdate) Type() string { return protocol.TypePriceUpdate }
+
+// Sender is the ingestor.
+func (PriceUpdate) Sender() protocol.Role { return protocol.Ingestor }
+
+// MembersOnly is false: an ingestor joins nothing.
+func (PriceUpdate) MembersOnly() bool { return false }
+
+// The text of an event around its values.
+const (
+	openInstrument = `{"type":"` + protocol.TypePriceUpdate + `","instrument":"`
+	openPrice      = `","price":`
+	openTS         = `,"ts":`
+)
+
+// Validate returns the price_update with instrument, price and ts, the numbers as the
+// texts that were sent. Of several faults it reports an unknown field first, then that
+// of instrument, price, ts.
+func (PriceUpdate) Validate(obj *common.Object) (common.Event, error) {
+	if err := obj.Only("instrument", "price", "ts"); err != nil {
+		return common.Event{}, err
+	}
+	instrument, err := obj.Room("instrument")
+	if err != nil {
+		return common.Event{}, err
+	}
+	price, err := price(obj)
+	if err != nil {
+		return common.Event{}, err
+	}
+	ts, err := timestamp(obj)
+	if err != nil {
+		return common.Event{}, err
+	}
+	payload := openInstrument + string(instrument) + openPrice + string(price) + openTS + string(ts) + "}" // one allocation
+	room := payload[len(openInstrument):][:len(instrument)]
+	return common.Event{Room: room, Payload: payload, State: true}, nil
+}
+
+func price(obj *common.Object) ([]byte, error) {
+	text, present, err := obj.Number("price")
+	switch {
+	case err != nil:
+		return nil, err
+	case !present:
+		return nil, common.Required("price")
+	case len(text) > protocol.MaxPriceLength:
+		return nil, common.Errorf(protocol.CodeInvalidEvent, "price: must have at most %d characters, got %d",
+			protocol.MaxPriceLength, len(text))
+	}
+	// Without an exponent no text of this length is too large for a float64.
+	if bytes.IndexByte(text, 'e') >= 0 || bytes.IndexByte(text, 'E') >= 0 {
+		if _, err := strconv.ParseFloat(string(text), 64); err != nil {
+			return nil, common.Errorf(protocol.CodeInvalidEvent, "price: must be finite as a float64, got %s", text)
+		}
+	}
+	return text, nil
+}
+
+func timestamp(obj *common.Object) ([]byte, error) {
+	text, present, err := obj.Number("ts")
+	switch {
+	case err != nil:
+		return nil, err
+	case !present:
+		return nil, common.Required("ts")
+	}
+	// ParseUint takes digits only, and 63 bits leave room for no more than 2^63-1.
+	if _, err := strconv.ParseUint(string(text), 10, 63); err != nil {
+		return nil, common.Errorf(protocol.CodeInvalidEvent, "ts: must be an integer from 0 to 2^63-1, without fraction or exponent")
+	}
+	return text, nil
+}
