@@ -1,0 +1,81 @@
+package ingest
+
+import "container/heap"
+
+// duty is what a task does.
+type duty uint8
+
+const (
+	lookAt duty = iota // whether a room has fallen silent
+	answer             // offer a value, if nobody else has
+	reread             // read a last price that could not be read
+)
+
+// task is something to do for a room later.
+type task struct {
+	due   int64 // Unix nanoseconds
+	order uint64
+	value *value
+	duty  duty
+	index int // in the agenda
+}
+
+// agenda holds tasks by the time at which they are due. A room has at most one of each
+// duty.
+type agenda struct {
+	tasks []*task
+	added uint64
+}
+
+func (a *agenda) Len() int { return len(a.tasks) }
+
+func (a *agenda) Less(i, j int) bool {
+	if a.tasks[i].due != a.tasks[j].due {
+		return a.tasks[i].due < a.tasks[j].due
+	}
+	return a.tasks[i].order < a.tasks[j].order
+}
+
+func (a *agenda) Swap(i, j int) {
+	a.tasks[i], a.tasks[j] = a.tasks[j], a.tasks[i]
+	a.tasks[i].index, a.tasks[j].index = i, j
+}
+
+func (a *agenda) Push(x any) {
+	t := x.(*task) //nolint:forcetypeassert // heap's contract
+	t.index = len(a.tasks)
+	a.tasks = append(a.tasks, t)
+}
+
+func (a *agenda) Pop() any {
+	n := len(a.tasks) - 1
+	last := a.tasks[n]
+	a.tasks[n] = nil
+	a.tasks = a.tasks[:n]
+	return last
+}
+
+func (a *agenda) add(due int64, v *value, d duty) *task {
+	a.added++
+	t := &task{due: due, order: a.added, value: v, duty: d}
+	heap.Push(a, t)
+	return t
+}
+
+func (a *agenda) remove(t *task) { heap.Remove(a, t.index) }
+
+// next is when the first task is due, 0 if there is none.
+func (a *agenda) next() int64 {
+	if len(a.tasks) == 0 {
+		return 0
+	}
+	return a.tasks[0].due
+}
+
+// take returns the first task if it is due at now, or nil.
+func (a *agenda) take(now int64) *task {
+	if len(a.tasks) == 0 || a.tasks[0].due > now {
+		return nil
+	}
+	return heap.Pop(a).(*task) //nolint:forcetypeassert // only tasks are in it
+}

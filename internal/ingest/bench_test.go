@@ -1,0 +1,113 @@
+package ingest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"backbone/internal/hub"
+)
+
+const payload = `{"type":"price_update","instrument":"BTC_USDT","price":60214.3,"ts":1710000000}`
+
+var rooms500 = roomNames(500)
+
+func roomNames(n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("COIN%d_USDT", i)
+	}
+	return names
+}
+
+func BenchmarkPublish(b *testing.B) {
+	for _, size := range []int{1, 20} {
+		for _, outbox := range []string{"off", "taken", "stuck"} {
+			b.Run(fmt.Sprintf("batch=%d/outbox=%s", size, outbox), func(b *testing.B) {
+				b.ReportAllocs()
+				o := testOptions("me", outbox != "off")
+				o.OutboxBytes = 16 << 20
+				c := newCore(o, epoch)
+				c.watch(rooms500[:250], false, epoch)
+				events, at := make([]hub.BroadcastEvent, size), 0
+				for b.Loop() {
+					for i := range events {
+						events[i] = hub.BroadcastEvent{Room: rooms500[at%500], Payload: payload}
+						at++
+					}
+					c.publish(events, epoch)
+					if outbox == "taken" && len(c.out.pending) >= 500 {
+						c.out.taken()
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(at), "ns/event")
+			})
+		}
+	}
+}
+
+func BenchmarkRemote(b *testing.B) {
+	b.ReportAllocs()
+	c := newCore(testOptions("me", true), epoch)
+	c.watch(rooms500[:250], false, epoch)
+	batch := make([]hub.BroadcastEvent, 20)
+	at := uint64(0)
+	for b.Loop() {
+		for i := range batch {
+			batch[i] = hub.BroadcastEvent{
+				Room: rooms500[at%500], Payload: payload, Born: epoch.UnixNano(), Seq: 1 + at/500,
+				Version: hub.Version{Clock: wall(epoch) + at, Origin: "other"},
+			}
+			at++
+		}
+		c.remote(batch, epoch)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(at), "ns/event")
+}
+
+func BenchmarkWatch(b *testing.B) {
+	b.ReportAllocs()
+	c := newCore(testOptions("me", true), epoch)
+	c.linkedAnew(everyone)
+	for _, room := range rooms500 {
+		c.publish([]hub.BroadcastEvent{{Room: room, Payload: payload}}, epoch)
+	}
+	c.watch(rooms500, false, epoch)
+	c.lastPrices(rooms500, nil, false, epoch)
+	for b.Loop() {
+		c.watch(rooms500[:1], false, epoch)
+		c.unwatch(rooms500[:1])
+	}
+}
+
+// BenchmarkLinkedAnew is what coming back of Redis costs 100,000 instruments, a tenth
+// of them with members; longest-us is the longest time for which all else waits.
+func BenchmarkLinkedAnew(b *testing.B) {
+	o := testOptions("me", true)
+	o.OutboxBytes, o.MaxInstruments = 16<<20, 100_000
+	c := newCore(o, epoch)
+	rooms := roomNames(100_000)
+	for _, room := range rooms {
+		c.publish([]hub.BroadcastEvent{{Room: room, Payload: payload}}, epoch)
+	}
+	c.watch(rooms[:10_000], false, epoch)
+	c.out.taken()
+	var steps []time.Duration
+	for b.Loop() {
+		c.linkedAnew(everyone)
+		for c.due != 0 {
+			start := time.Now()
+			c.tasks(epoch)
+			steps = append(steps, time.Since(start))
+			if c.full() {
+				c.out.taken()
+			}
+		}
+		c.reads, c.asked = nil, map[string]*question{}
+	}
+	slices.Sort(steps)
+	b.ReportMetric(float64(steps[len(steps)/2].Microseconds()), "p50-us")
+	b.ReportMetric(float64(steps[len(steps)*99/100].Microseconds()), "p99-us")
+	b.ReportMetric(float64(steps[len(steps)-1].Microseconds()), "longest-us")
+}

@@ -1,0 +1,43 @@
+package ingest
+
+import (
+	"log/slog"
+	"time"
+)
+
+// maxSkew is how far ahead of local time a version may be before it is reported.
+const maxSkew = 5 * time.Second
+
+// skewQuiet is how long no version must have been too far ahead before the next one
+// that is makes another log line.
+const skewQuiet = time.Minute
+
+// clock is a hybrid logical clock (Kulkarni et al., "Logical Physical Clocks", 2014):
+// the wall clock in milliseconds << 16, plus a counter that carries into it, and never
+// behind anything it was shown.
+type clock struct {
+	last  uint64
+	quiet time.Time // skew before is not logged
+}
+
+func wall(now time.Time) uint64 { return uint64(max(0, now.UnixMilli())) << 16 }
+
+// next is the stamp of an event at now.
+func (c *clock) next(now time.Time) uint64 {
+	c.last = max(c.last+1, wall(now))
+	return c.last
+}
+
+// observe moves the clock past seen and reports whether seen is too far ahead of now.
+func (c *clock) observe(seen uint64, now time.Time, log *slog.Logger) (skewed bool) {
+	c.last = max(c.last, seen)
+	if seen <= wall(now.Add(maxSkew)) {
+		return false
+	}
+	if !now.Before(c.quiet) {
+		log.Warn("clock_skew: another instance's clock is ahead of this one's; newest prices follow the clock that is ahead",
+			"ahead_ms", int64(seen>>16)-now.UnixMilli())
+	}
+	c.quiet = now.Add(skewQuiet)
+	return true
+}

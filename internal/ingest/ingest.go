@@ -1,0 +1,284 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"backbone/internal/hub"
+)
+
+// ErrStopped is returned once ingest takes nothing in any more.
+var ErrStopped = errors.New("the instance is stopping")
+
+// Options are what ingest is built from.
+type Options struct {
+	Origin         string        // this instance's id, part of every version
+	TTL            time.Duration // lifetime of a last price from ingestion; 0: no warm starts, no table
+	MaxInstruments int           // rooms with a known value, at most
+	OutboxBytes    int           // bound of the batch that waits for the bridge; 0: 16 MiB
+
+	Snapshot   func(payload string) string                          // marks an event as the current value, not a tick
+	NoSnapshot func(room string) string                             // says that a room has no last value
+	FeedStatus func(room string, silent bool, sinceMS int64) string // tells of a room's feed, since a time in Unix milliseconds
+	LinkStatus func(ok bool, sinceMS int64) string                  // tells of the link to other instances
+	Partition  func(room string) int                                // 0..63, the same on every instance
+	Delay      func(limit time.Duration) time.Duration              // a random time up to limit; nil: uniform
+
+	Hub    chan<- []hub.BroadcastEvent // where all events go
+	Outbox chan<- []hub.BroadcastEvent // offered what other instances are to hear; nil: there are none
+	Reads  chan<- []string             // offered the rooms whose last price is to be read
+
+	Logger *slog.Logger
+}
+
+// Stats are counters since start, and gauges where marked.
+type Stats struct {
+	Instruments     int    // gauge: rooms with a known value
+	OutboxEvents    int    // gauge: events that wait for the bridge
+	OutboxBytes     int    // gauge: and their size
+	Published       uint64 // local events taken in
+	TooMany         uint64 // local events refused since MaxInstruments is reached
+	Remote          uint64 // events from other instances
+	Stale           uint64 // of these, not newer than what was known
+	Untracked       uint64 // of these, dropped since MaxInstruments is reached
+	Lost            uint64 // live events of others that did not arrive, by their numbers, in rooms with members
+	Reoffered       uint64 // values offered again after a new link, or since another instance asked
+	OutboxConflated uint64 // live values left out while the bridge took nothing
+	OutboxDropped   uint64 // messages, and values of too many rooms, dropped while the bridge took nothing
+	ClockSkew       uint64 // versions more than 5 s ahead of local time
+}
+
+// Ingest is the goroutine between pumps, bridge and hub. Its methods may be called by
+// any number of goroutines at once; Run is called once.
+type Ingest struct {
+	// Immutable after New.
+	opts   Options
+	inputs chan input
+	done   chan struct{} // closed when Run has ended
+
+	latest atomic.Uint64 // written by Run alone: the clock, for whoever asks
+}
+
+type kind uint8
+
+const (
+	publish kind = iota
+	watch
+	unwatch
+	remote
+	lastPrices
+	linkedAnew
+	foreignClock
+	linkState
+	flush
+	stats
+)
+
+// input is one thing that happened.
+type input struct {
+	kind   kind
+	events []hub.BroadcastEvent
+	rooms  []string
+	number uint64 // mask of partitions, a clock, or a time in Unix milliseconds
+	failed bool
+	status bool
+	answer chan []int
+	stats  chan Stats
+	flush  chan struct{}
+}
+
+// inputPlaces is how many inputs may wait before their senders do.
+const inputPlaces = 64
+
+// New returns an ingest that does nothing until Run.
+func New(opts Options) *Ingest {
+	if opts.OutboxBytes == 0 {
+		opts.OutboxBytes = 16 << 20
+	}
+	if opts.Delay == nil {
+		opts.Delay = func(limit time.Duration) time.Duration { return rand.N(limit) }
+	}
+	return &Ingest{opts: opts, inputs: make(chan input, inputPlaces), done: make(chan struct{})}
+}
+
+// Run is ingest's one goroutine. It returns when ctx ends.
+func (in *Ingest) Run(ctx context.Context) {
+	defer close(in.done)
+	c := newCore(in.opts, time.Now())
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	armed := int64(0) // when the timer fires, 0 for never
+	for {
+		if next := c.next(); next != armed {
+			armed = next
+			if next == 0 {
+				timer.Stop()
+			} else {
+				timer.Reset(time.Until(time.Unix(0, next)))
+			}
+		}
+		var outbox chan<- []hub.BroadcastEvent
+		if len(c.out.pending) > 0 || len(c.flushes) > 0 {
+			outbox = in.opts.Outbox
+		}
+		var reads chan<- []string
+		if len(c.reads) > 0 {
+			reads = in.opts.Reads
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case outbox <- c.out.pending:
+			if len(c.out.pending) == 0 {
+				c.flushed()
+			}
+			c.out.taken()
+		case reads <- c.nextReads():
+			c.readsTaken()
+		case <-timer.C:
+			armed = 0
+			if !in.pass(ctx, c.tasks(time.Now())) {
+				return
+			}
+		case i := <-in.inputs:
+			pass := step(c, i)
+			in.latest.Store(c.clock.last)
+			if !in.pass(ctx, pass) {
+				return
+			}
+		}
+	}
+}
+
+// pass hands events to the hub. It reports whether ctx left it the time.
+func (in *Ingest) pass(ctx context.Context, events []hub.BroadcastEvent) bool {
+	if len(events) == 0 {
+		return true
+	}
+	select {
+	case in.opts.Hub <- events:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// step gives the core one input and answers whoever waits for it.
+func step(c *core, i input) (pass []hub.BroadcastEvent) {
+	now := time.Now()
+	switch i.kind {
+	case publish:
+		var rejected []int
+		pass, rejected = c.publish(i.events, now)
+		i.answer <- rejected
+	case watch:
+		pass = c.watch(i.rooms, i.status, now)
+	case unwatch:
+		c.unwatch(i.rooms)
+	case remote:
+		pass = c.remote(i.events, now)
+	case lastPrices:
+		pass = c.lastPrices(i.rooms, i.events, i.failed, now)
+	case linkedAnew:
+		c.linkedAnew(i.number)
+	case foreignClock:
+		c.observe(i.number, now)
+	case linkState:
+		pass = []hub.BroadcastEvent{{Kind: hub.Status, Payload: c.opts.LinkStatus(!i.failed, int64(i.number))}}
+	case flush:
+		c.flushes = append(c.flushes, i.flush)
+	case stats:
+		i.stats <- c.count()
+	}
+	return pass
+}
+
+// A Publisher is one connection's way in.
+type Publisher struct {
+	in     *Ingest
+	answer chan []int // to the one goroutine that publishes
+}
+
+// Publisher returns a way in for one goroutine.
+func (in *Ingest) Publisher() *Publisher { return &Publisher{in: in, answer: make(chan []int, 1)} }
+
+// Publish takes events in, in order, and owns the slice from then on. It returns the
+// positions of those refused with ErrTooManyInstruments, or ErrStopped. It waits for
+// the hub if that is behind: this is what slows a producer, nothing else does.
+func (p *Publisher) Publish(events []hub.BroadcastEvent) (rejected []int, err error) {
+	if !p.in.send(input{kind: publish, events: events, answer: p.answer}) {
+		return nil, ErrStopped
+	}
+	select {
+	case rejected = <-p.answer:
+		return rejected, nil
+	case <-p.in.done:
+		return nil, ErrStopped
+	}
+}
+
+// Watch counts a local member of each room in, once the hub has it, and has the hub
+// give it the room's last price. status says that it wants to hear of the rooms' feeds.
+// Unwatch must follow once for each.
+func (in *Ingest) Watch(rooms []string, status bool) {
+	in.send(input{kind: watch, rooms: rooms, status: status})
+}
+
+// Unwatch counts a local member of each room out.
+func (in *Ingest) Unwatch(rooms []string) {
+	if len(rooms) > 0 {
+		in.send(input{kind: unwatch, rooms: rooms})
+	}
+}
+
+// Clock is the newest stamp given or seen: a hybrid logical clock.
+func (in *Ingest) Clock() uint64 { return in.latest.Load() }
+
+// Stats returns the counters as they are now; zeros once stopped.
+func (in *Ingest) Stats() Stats {
+	answer := make(chan Stats, 1)
+	if !in.send(input{kind: stats, stats: answer}) {
+		return Stats{}
+	}
+	select {
+	case s := <-answer:
+		return s
+	case <-in.done:
+		return Stats{}
+	}
+}
+
+// Settle returns when the hub has been given everything that was taken in before.
+func (in *Ingest) Settle() { in.Stats() } // it is answered in its turn
+
+// Flush returns when the bridge has sent what other instances are to hear, or ctx ends.
+func (in *Ingest) Flush(ctx context.Context) error {
+	if in.opts.Outbox == nil {
+		return nil
+	}
+	sent := make(chan struct{})
+	if !in.send(input{kind: flush, flush: sent}) {
+		return ErrStopped
+	}
+	select {
+	case <-sent:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-in.done:
+		return ErrStopped
+	}
+}
+
+func (in *Ingest) send(i input) bool {
+	select {
+	case in.inputs <- i:
+		return true
+	case <-in.done:
+		return false
+	}
+}

@@ -1,0 +1,169 @@
+package ingest
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"backbone/internal/hub"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	testTTL  = 30 * time.Second
+	everyone = ^uint64(0) // all partitions
+)
+
+// epoch is when the tests' time begins. It is a whole number of milliseconds.
+var epoch = time.UnixMilli(1_700_000_000_000)
+
+// partitionOf is FNV-1a modulo 64.
+func partitionOf(room string) int {
+	h := uint32(2166136261)
+	for i := range len(room) {
+		h = (h ^ uint32(room[i])) * 16777619
+	}
+	return int(h % partitions)
+}
+
+// testOptions are those of an instance that has others if linked.
+func testOptions(origin string, linked bool) Options {
+	o := Options{
+		Origin: origin, TTL: testTTL, MaxInstruments: 1000, OutboxBytes: 1 << 20,
+		Snapshot:   func(payload string) string { return payload + "!" },
+		NoSnapshot: func(room string) string { return "no " + room },
+		FeedStatus: func(room string, silent bool, sinceMS int64) string {
+			return fmt.Sprintf("%s silent=%t since=%d", room, silent, sinceMS-epoch.UnixMilli())
+		},
+		LinkStatus: func(ok bool, sinceMS int64) string {
+			return fmt.Sprintf("link ok=%t since=%d", ok, sinceMS-epoch.UnixMilli())
+		},
+		Partition: partitionOf,
+		Delay:     func(limit time.Duration) time.Duration { return limit / 2 },
+		Logger:    slog.New(slog.DiscardHandler),
+	}
+	if linked {
+		o.Outbox, o.Reads = make(chan []hub.BroadcastEvent), make(chan []string)
+	}
+	return o
+}
+
+// box is a core with a clock of its own.
+type box struct {
+	*core
+	t   *testing.T
+	now time.Time
+	log *bytes.Buffer
+}
+
+func newBox(t *testing.T, linked bool, change ...func(*Options)) *box {
+	t.Helper()
+	b := &box{t: t, now: epoch, log: &bytes.Buffer{}}
+	o := testOptions("me", linked)
+	o.Logger = slog.New(slog.NewTextHandler(b.log, nil))
+	for _, f := range change {
+		f(&o)
+	}
+	b.core = newCore(o, b.now)
+	return b
+}
+
+// wait moves the clock.
+func (b *box) wait(d time.Duration) { b.now = b.now.Add(d) }
+
+// local publishes one price and returns the event as it was passed on.
+func (b *box) local(room, payload string) hub.BroadcastEvent {
+	b.t.Helper()
+	pass, rejected := b.publish([]hub.BroadcastEvent{{Room: room, Payload: payload}}, b.now)
+	if len(pass) == 0 || len(rejected) != 0 {
+		b.t.Fatalf("publish of %s: passed %v, rejected %v; want it passed", room, pass, rejected)
+	}
+	return pass[0]
+}
+
+// from returns a live price of another instance, set clock ms after the epoch.
+func from(origin, room string, ms int64, seq uint64, payload string) hub.BroadcastEvent {
+	at := epoch.Add(time.Duration(ms) * time.Millisecond)
+	return hub.BroadcastEvent{
+		Room: room, Payload: payload, Seq: seq, Born: at.UnixNano(),
+		Version: hub.Version{Clock: wall(at), Origin: origin},
+	}
+}
+
+// again is e as it is offered again.
+func again(e hub.BroadcastEvent) hub.BroadcastEvent {
+	e.Kind = hub.Recovered
+	return e
+}
+
+// take gives the core events of other instances and describes what it passes on.
+func (b *box) take(events ...hub.BroadcastEvent) string {
+	return describe(b.remote(append([]hub.BroadcastEvent(nil), events...), b.now))
+}
+
+// join counts a member in and describes what it is told.
+func (b *box) join(rooms ...string) string { return describe(b.watch(rooms, false, b.now)) }
+
+// answer answers the reads that the core has asked for with what is found.
+func (b *box) answer(found ...hub.BroadcastEvent) string {
+	b.t.Helper()
+	return b.answerAs(false, found...)
+}
+
+func (b *box) answerAs(failed bool, found ...hub.BroadcastEvent) string {
+	b.t.Helper()
+	rooms := b.nextReads()
+	if len(rooms) == 0 {
+		b.t.Fatal("nothing was asked for; want a read")
+	}
+	b.readsTaken()
+	return describe(b.lastPrices(rooms, found, failed, b.now))
+}
+
+// offered takes the batch for the bridge and describes it.
+func (b *box) offered() string {
+	defer b.out.taken()
+	return describe(b.out.pending)
+}
+
+// settle does all work that is due.
+func (b *box) settle() (pass string) {
+	for next := b.next(); next != 0 && next <= b.now.UnixNano(); next = b.next() {
+		pass += describe(b.tasks(b.now))
+	}
+	return pass
+}
+
+// link begins a generation and does what it asks for.
+func (b *box) link(mask uint64) {
+	b.linkedAnew(mask)
+	b.settle()
+}
+
+var kinds = [...]string{"live", "message", "warm", "recovered", "absent", "status", "status-now", "resync"}
+
+// describe is short for a test to compare: "kind room payload", and what was missed.
+func describe(events []hub.BroadcastEvent) string {
+	var b strings.Builder
+	for _, e := range events {
+		fmt.Fprintf(&b, "%s %s %s", kinds[e.Kind], e.Room, e.Payload)
+		if e.Missed > 0 {
+			fmt.Fprintf(&b, " missed=%d", e.Missed)
+		}
+		b.WriteString("; ")
+	}
+	return strings.TrimSuffix(b.String(), "; ")
+}
+
+func want(t *testing.T, what, got, want string) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: got %q, want %q", what, got, want)
+	}
+}

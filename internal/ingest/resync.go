@@ -1,0 +1,133 @@
+package ingest
+
+import (
+	"math/bits"
+	"time"
+
+	"backbone/internal/hub"
+)
+
+// Redis holds a value for its TTL; what was missed during a longer outage only other
+// instances know. So an instance that is linked anew asks them for anything newer than
+// what it has of the rooms with members, and offers what it knows itself. A value past
+// its TTL is nowhere stored, so everyone who knows it would publish it: each holder
+// waits for a random time, and keeps quiet if another was first.
+
+// maxAnswerDelay bounds that time. It is part of the time to heal.
+const maxAnswerDelay = 500 * time.Millisecond
+
+// linkedAnew begins a generation of the partitions in mask: what was published while
+// there was no link has to be read, and what is known here may be missing there.
+func (c *core) linkedAnew(mask uint64) {
+	for m := mask; m != 0; m &= m - 1 {
+		c.generation[bits.TrailingZeros64(m)]++
+	}
+	if c.table != nil && c.linked() {
+		c.due |= mask
+	}
+}
+
+// full reports whether the outbox has better to do than to offer again: it must not
+// drop messages for that.
+func (c *core) full() bool { return c.out.bytes >= c.out.limit/4 }
+
+// catchUp does what a generation asks for in the next partition.
+func (c *core) catchUp(now time.Time) {
+	p := bits.TrailingZeros64(c.due)
+	c.due &^= 1 << p
+	for _, v := range c.table.sorted(p) {
+		if v.members > 0 {
+			c.read(v)
+			c.ask(v, now)
+		}
+		if v.alive(now, c.opts.TTL) {
+			c.offer(v)
+		} else {
+			c.answerLater(v, now)
+		}
+	}
+}
+
+// ask has other instances offer values of the room that are newer than v.
+func (c *core) ask(v *value, now time.Time) {
+	version := v.version
+	if !v.known() {
+		version.Origin = c.opts.Origin // a version has one
+	}
+	c.out.add(&hub.BroadcastEvent{Room: v.room, Payload: "{}", Kind: hub.Resync, Version: version, Born: now.UnixNano()})
+}
+
+// answerLater has v's value offered to other instances, unless another is first.
+func (c *core) answerLater(v *value, now time.Time) {
+	if v.answering || !v.known() || !c.linked() {
+		return
+	}
+	v.answering, v.answered = true, false
+	c.agenda.add(now.Add(c.opts.Delay(maxAnswerDelay)).UnixNano(), v, answer)
+}
+
+// question answers another instance that wants values newer than the one it has.
+func (c *core) question(e *hub.BroadcastEvent, now time.Time) {
+	if c.table == nil {
+		return
+	}
+	if v := c.table.find(e.Room); v != nil && v.version.Compare(e.Version) > 0 {
+		c.answerLater(v, now)
+	}
+}
+
+// offer has the bridge publish v's value as it is, for those who have an older one.
+func (c *core) offer(v *value) {
+	c.out.add(&hub.BroadcastEvent{Room: v.room, Payload: v.payload, Kind: hub.Recovered, Version: v.version, Born: v.born, Seq: v.number})
+	c.stats.Reoffered++
+}
+
+// maxTasks is how many tasks are done at once.
+const maxTasks = 1000
+
+// next is when tasks has something to do, in Unix nanoseconds, 0 for never.
+func (c *core) next() int64 {
+	if c.due != 0 && !c.full() {
+		return 1 // at once
+	}
+	return c.agenda.next()
+}
+
+// tasks does what is due, a bounded part of it at a time: other inputs must not wait
+// for all.
+func (c *core) tasks(now time.Time) (pass []hub.BroadcastEvent) {
+	if c.due != 0 && !c.full() {
+		c.catchUp(now)
+	}
+	for range maxTasks {
+		t := c.agenda.take(now.UnixNano())
+		if t == nil {
+			break
+		}
+		pass = c.do(t, now, pass)
+	}
+	return pass
+}
+
+func (c *core) do(t *task, now time.Time, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
+	v := t.value
+	switch t.duty {
+	case lookAt:
+		return c.lookAt(v, now, pass)
+	case answer:
+		v.answering = false
+		switch {
+		case v.answered:
+		case c.full():
+			c.answerLater(v, now)
+		default:
+			c.offer(v)
+		}
+	case reread:
+		v.again = false
+		if v.members > 0 {
+			c.read(v)
+		}
+	}
+	return pass
+}

@@ -1,0 +1,223 @@
+package ingest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"backbone/internal/hub"
+)
+
+func TestLinkedAnewReadsAndOffers(t *testing.T) {
+	b := newBox(t, true)
+	b.take(from("a", "OLD", -testTTL.Milliseconds()-1, 3, "old"), from("a", "X", -1000, 7, "x"))
+	b.local("Y", "y")
+	b.local("Z", "z")
+	b.join("X", "U")
+	b.out.taken()
+	b.wait(time.Second)
+	b.linkedAnew(everyone)
+	b.settle()
+	slices.Sort(b.reads)
+	if !slices.Equal(b.reads, []string{"U", "X"}) {
+		t.Errorf("reads %v, want the rooms with members", b.reads)
+	}
+	offers := map[string]hub.BroadcastEvent{}
+	for _, e := range b.out.pending {
+		offers[kinds[e.Kind]+" "+e.Room] = e
+	}
+	if len(offers) != 5 {
+		t.Errorf("offers %s; want X, Y, Z, and two questions", describe(b.out.pending))
+	}
+	for room, w := range map[string]hub.BroadcastEvent{"X": from("a", "X", -1000, 7, "x"), "Y": *known(b, "Y"), "Z": *known(b, "Z")} {
+		if got := offers["recovered "+room]; got != again(w) {
+			t.Errorf("offers %+v, want it as it was: %+v", got, w)
+		}
+	}
+	if got := offers["resync X"].Version; got != from("a", "X", -1000, 7, "x").Version {
+		t.Errorf("asks for newer than %v, want the version that is known", got)
+	}
+	if got := offers["resync U"]; got.Version.Clock != 0 || got.Version.Origin == "" || got.Payload == "" {
+		t.Errorf("asks %+v, want anything newer than nothing, in a form that can be sent", got)
+	}
+	b.out.taken()
+	b.wait(maxAnswerDelay)
+	b.settle()
+	want(t, "later", b.offered(), "recovered OLD old")
+	if got := b.count().Reoffered; got != 4 {
+		t.Errorf("counted %d offered again, want 4", got)
+	}
+}
+
+// known is the newest value of a room as an event.
+func known(b *box, room string) *hub.BroadcastEvent {
+	v := b.table.find(room)
+	return &hub.BroadcastEvent{Room: v.room, Payload: v.payload, Version: v.version, Born: v.born, Seq: v.number}
+}
+
+func TestLinkedAnewConcernsItsPartitions(t *testing.T) {
+	one, two := "A", "B"
+	if partitionOf(one) == partitionOf(two) {
+		t.Fatal("the rooms are of one partition; choose others")
+	}
+	b := newBox(t, true)
+	b.local(one, "1")
+	b.local(two, "2")
+	b.join(one, two)
+	b.out.taken()
+	b.link(1 << partitionOf(two))
+	if !slices.Equal(b.reads, []string{two}) {
+		t.Errorf("reads %v, want %s", b.reads, two)
+	}
+	want(t, "offered", b.offered(), fmt.Sprintf("resync %s {}; recovered %s 2", two, two))
+	b.answer()
+	want(t, "a joiner of the other", b.join(one), "warm "+one+" 1!")
+	if len(b.reads) > 0 {
+		t.Errorf("reads %v, want none", b.reads)
+	}
+}
+
+func TestOffersEveryGeneration(t *testing.T) {
+	b := newBox(t, true)
+	b.local("X", "p")
+	b.take(from("a", "Y", 5, 1, "q"))
+	b.out.taken()
+	for range 3 {
+		b.link(everyone)
+		if got := b.offered(); !strings.Contains(got, "recovered X p") || !strings.Contains(got, "recovered Y q") {
+			t.Errorf("offered %q, want X and Y, whoever had published them and however often", got)
+		}
+	}
+}
+
+// A value found by a read has no number; it must not be offered with that of another.
+func TestOffersCarryTheNumberOfTheirValue(t *testing.T) {
+	b := newBox(t, true)
+	b.join("X")
+	b.take(from("a", "X", 1, 50, "50"))
+	b.link(everyone)
+	b.answer(again(from("a", "X", 90, 0, "90")))
+	b.out.taken()
+	b.link(everyone)
+	for _, e := range b.out.pending {
+		if e.Kind == hub.Recovered && e.Seq != 0 {
+			t.Errorf("offers %+v, want it without a number", e)
+		}
+	}
+}
+
+func TestAnswersQuestions(t *testing.T) {
+	ask := func(clock int64) hub.BroadcastEvent {
+		e := from("a", "X", clock, 0, "{}")
+		e.Kind = hub.Resync
+		return e
+	}
+	b := newBox(t, true)
+	b.take(from("a", "X", 10, 4, "mine"))
+	b.wait(2 * testTTL) // past the TTL nobody else can be asked
+	due := func() string {
+		b.wait(maxAnswerDelay)
+		b.settle()
+		return b.offered()
+	}
+	want(t, "of what it has not", b.take(hub.BroadcastEvent{Room: "Y", Kind: hub.Resync}), "")
+	want(t, "offered", due(), "")
+	want(t, "by one who knows it", b.take(ask(10)), "")
+	want(t, "offered", due(), "")
+	want(t, "by one who does not", b.take(ask(9), ask(1)), "")
+	b.settle()
+	want(t, "offered at once", b.offered(), "")
+	want(t, "offered, once", due(), "recovered X mine")
+	b.take(ask(9))
+	b.take(again(from("a", "X", 9, 3, "older")))
+	want(t, "offered although another offered an older one", due(), "recovered X mine")
+	b.take(ask(9))
+	b.take(again(from("a", "X", 10, 4, "mine")))
+	want(t, "offered after another has", due(), "")
+	b.take(ask(9))
+	b.take(from("a", "X", 11, 5, "newer"))
+	want(t, "offered after another had a newer one", due(), "")
+	b.take(ask(9))
+	want(t, "offered when asked again", due(), "recovered X newer")
+}
+
+func TestAnswersWaitForRoomInTheOutbox(t *testing.T) {
+	b := newBox(t, true, func(o *Options) { o.OutboxBytes = 8 * priceSize })
+	b.take(from("a", "X", 10, 4, "mine"))
+	b.take(hub.BroadcastEvent{Room: "X", Kind: hub.Resync})
+	for range 3 {
+		b.local("lobby", strings.Repeat("p", 72))
+	}
+	b.wait(maxAnswerDelay)
+	b.settle()
+	if got := b.offered(); strings.Contains(got, "recovered") {
+		t.Errorf("offered %q, want the answer to wait", got)
+	}
+	b.wait(maxAnswerDelay)
+	b.settle()
+	want(t, "offered then", b.offered(), "recovered X mine")
+}
+
+// Whatever is known, the same inputs give the same outputs.
+func TestCatchingUpDoesNotDependOnMapOrder(t *testing.T) {
+	run := func() string {
+		b := newBox(t, true)
+		for _, room := range rooms500 {
+			b.local(room, "p")
+		}
+		for _, room := range rooms500[:100] {
+			b.take(from("a", room+"_OLD", -testTTL.Milliseconds(), 1, "q"))
+		}
+		b.watch(rooms500[200:300], true, b.now)
+		b.linkedAnew(everyone)
+		b.settle()
+		b.wait(testTTL)
+		told := b.settle()
+		return told + fmt.Sprint(b.reads) + b.offered()
+	}
+	first := run()
+	for range 5 {
+		if run() != first {
+			t.Fatal("two runs with the same inputs differ")
+		}
+	}
+}
+
+func TestTasksAreBoundedEach(t *testing.T) {
+	b := newBox(t, true)
+	b.watch(roomNames(2*maxTasks+1), true, b.now)
+	b.wait(testTTL)
+	var sizes []int
+	for b.next() != 0 {
+		sizes = append(sizes, len(b.tasks(b.now)))
+	}
+	if want := []int{maxTasks, maxTasks, 1}; !slices.Equal(sizes, want) {
+		t.Errorf("told of %v rooms at a time, want %v", sizes, want)
+	}
+}
+
+func TestWorkIsDoneOnePartitionAtATime(t *testing.T) {
+	b := newBox(t, true)
+	for _, room := range rooms500 {
+		b.local(room, "p")
+	}
+	b.out.taken()
+	b.linkedAnew(everyone)
+	steps := 0
+	for ; b.due != 0; steps++ {
+		before := len(b.out.pending)
+		b.tasks(b.now)
+		seen := map[int]bool{}
+		for _, e := range b.out.pending[before:] {
+			seen[partitionOf(e.Room)] = true
+		}
+		if len(seen) > 1 {
+			t.Fatalf("a step offered rooms of %d partitions", len(seen))
+		}
+	}
+	if steps != partitions || len(b.out.pending) != 500 {
+		t.Errorf("%d steps offered %d rooms, want %d and 500", steps, len(b.out.pending), partitions)
+	}
+}

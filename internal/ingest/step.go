@@ -1,0 +1,81 @@
+package ingest
+
+import (
+	"time"
+
+	"backbone/internal/hub"
+)
+
+// Steps is ingest without its goroutine and clock: each method does at once, at the time
+// that it is given, what Run would do with one input, and returns what Run would hand to
+// the hub. It is for simulations, which choose every step; one goroutine uses it.
+type Steps struct{ core *core }
+
+// NewSteps returns an ingest to be driven step by step. Options.Hub is not used, and of
+// Options.Outbox only whether there is one.
+func NewSteps(opts Options, now time.Time) Steps {
+	return Steps{newCore(New(opts).opts, now)}
+}
+
+// Publish is [Publisher.Publish].
+func (s Steps) Publish(events []hub.BroadcastEvent, now time.Time) (pass []hub.BroadcastEvent, rejected []int) {
+	return s.core.publish(events, now)
+}
+
+// Watch is [Ingest.Watch].
+func (s Steps) Watch(rooms []string, status bool, now time.Time) []hub.BroadcastEvent {
+	return s.core.watch(rooms, status, now)
+}
+
+// Unwatch is [Ingest.Unwatch].
+func (s Steps) Unwatch(rooms []string) { s.core.unwatch(rooms) }
+
+// Remote is [Link.Remote].
+func (s Steps) Remote(events []hub.BroadcastEvent, now time.Time) []hub.BroadcastEvent {
+	return s.core.remote(events, now)
+}
+
+// LastPrices is [Link.LastPrices].
+func (s Steps) LastPrices(rooms []string, found []hub.BroadcastEvent, failed bool, now time.Time) []hub.BroadcastEvent {
+	return s.core.lastPrices(rooms, found, failed, now)
+}
+
+// Generation is [Link.Generation].
+func (s Steps) Generation(mask uint64, _ time.Time) { s.core.linkedAnew(mask) }
+
+// ForeignClock is [Link.Clock].
+func (s Steps) ForeignClock(clock uint64, now time.Time) { s.core.observe(clock, now) }
+
+// Clock is [Ingest.Clock].
+func (s Steps) Clock() uint64 { return s.core.clock.last }
+
+// Outbox is the batch that is offered to the bridge; TakeOutbox takes it.
+func (s Steps) Outbox() []hub.BroadcastEvent { return s.core.out.pending }
+
+// TakeOutbox is the bridge taking the batch.
+func (s Steps) TakeOutbox() []hub.BroadcastEvent {
+	batch := s.core.out.pending
+	s.core.out.taken()
+	return batch
+}
+
+// TakeReads is the bridge taking the rooms to be read, nil if there are none.
+func (s Steps) TakeReads() []string {
+	rooms := s.core.nextReads()
+	s.core.readsTaken()
+	return rooms
+}
+
+// NextTask is when Tasks has something to do, zero for never.
+func (s Steps) NextTask() time.Time {
+	if next := s.core.next(); next != 0 {
+		return time.Unix(0, next)
+	}
+	return time.Time{}
+}
+
+// Tasks does what is due.
+func (s Steps) Tasks(now time.Time) []hub.BroadcastEvent { return s.core.tasks(now) }
+
+// Stats is [Ingest.Stats].
+func (s Steps) Stats() Stats { return s.core.count() }

@@ -1,0 +1,217 @@
+package ingest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"backbone/internal/hub"
+)
+
+// has reports where the table keeps a room, without touching it.
+func (t *table) has(room string) string {
+	p := &t.parts[t.partition(room)]
+	for where, m := range map[string]map[string]*value{"watched": p.watched, "recent": p.recent, "old": p.old} {
+		if m[room] != nil {
+			return where
+		}
+	}
+	return "nowhere"
+}
+
+func TestTableRotation(t *testing.T) {
+	const period = versionLife * testTTL
+	put := func(b *box) { b.take(from("other", "X", 1, 1, "p")) }
+	rotate := func(b *box) { b.wait(period); b.local("Y", "p") }
+	touch := map[string]func(*box){
+		"local event":   func(b *box) { b.local("X", "p") },
+		"newer event":   func(b *box) { b.take(from("other", "X", 2, 2, "p")) },
+		"older event":   func(b *box) { b.take(from("other", "X", 0, 2, "p")) },
+		"member":        func(b *box) { b.join("X"); b.unwatch([]string{"X"}) },
+		"asked of it":   func(b *box) { b.take(hub.BroadcastEvent{Room: "X", Kind: hub.Resync, Version: hub.Version{Clock: 1}}) },
+		"offered again": func(b *box) { b.take(again(from("other", "X", 1, 1, "p"))) },
+	}
+	for name, f := range touch {
+		t.Run("old to recent by "+name, func(t *testing.T) {
+			b := newBox(t, true)
+			put(b)
+			want(t, "new", b.table.has("X"), "recent")
+			rotate(b)
+			want(t, "after one period", b.table.has("X"), "old")
+			f(b)
+			want(t, "touched", b.table.has("X"), "recent")
+			rotate(b)
+			want(t, "after one more period", b.table.has("X"), "old")
+			rotate(b)
+			want(t, "after two periods untouched", b.table.has("X"), "nowhere")
+			if b.table.known != 1 {
+				t.Errorf("%d rooms known, want 1", b.table.known)
+			}
+		})
+	}
+	t.Run("with a member", func(t *testing.T) {
+		b := newBox(t, true)
+		put(b)
+		rotate(b)
+		b.join("X")
+		b.join("X")
+		for range 5 {
+			rotate(b)
+			want(t, "with members", b.table.has("X"), "watched")
+		}
+		b.unwatch([]string{"X"})
+		want(t, "with a member left", b.table.has("X"), "watched")
+		want(t, "an older one meanwhile", b.take(from("other", "X", 0, 2, "old")), "")
+		b.unwatch([]string{"X"})
+		want(t, "without", b.table.has("X"), "recent")
+		rotate(b)
+		rotate(b)
+		want(t, "after two periods", b.table.has("X"), "nowhere")
+	})
+	t.Run("member of an unknown room", func(t *testing.T) {
+		b := newBox(t, true)
+		b.join("X")
+		want(t, "with a member", b.table.has("X"), "watched")
+		b.unwatch([]string{"X"})
+		want(t, "without", b.table.has("X"), "nowhere")
+		if b.table.known != 0 || b.next() != 0 {
+			t.Errorf("%d rooms known and work at %d, want nothing left", b.table.known, b.next())
+		}
+	})
+}
+
+func TestVersionOutlivesTheValueTenfold(t *testing.T) {
+	b := newBox(t, true)
+	b.wait(versionLife*testTTL - time.Second) // as unlucky as can be: the table rotates soon
+	b.take(from("other", "X", 1000, 1, "new"))
+	b.wait(time.Second)
+	b.local("Y", "rotates")
+	b.wait(versionLife*testTTL - time.Second)
+	b.local("Y", "p")
+	b.join("X")
+	want(t, "an older one, ten times the TTL later", b.take(from("other", "X", 999, 2, "old")), "")
+	want(t, "a newer one", b.take(from("other", "X", 1001, 3, "newer")), "live X newer missed=1")
+}
+
+func TestUnwatchOfAnUnwatchedRoomPanics(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("did not panic: memberships would be counted wrongly from here on")
+		}
+	}()
+	newBox(t, true).unwatch([]string{"X"})
+}
+
+func TestTableKeepsNoPayloadAliveByARoomsName(t *testing.T) {
+	b := newBox(t, true)
+	text := `{"instrument":"X_USDT"}`
+	e := hub.BroadcastEvent{Room: text[15:21], Payload: text}
+	pass, _ := b.publish([]hub.BroadcastEvent{e}, b.now)
+	v := b.table.find("X_USDT")
+	if v == nil {
+		t.Fatal("the room is not known")
+	}
+	if same := fmt.Sprintf("%p", []byte(v.room)) == fmt.Sprintf("%p", []byte(text[15:21])); same || pass[0].Room != v.room {
+		t.Errorf("the event goes on with the room %q, want the table's own %q", pass[0].Room, v.room)
+	}
+}
+
+// The table against the simplest thing that could say what it must and may know.
+func TestTableModel(t *testing.T) {
+	const period = 10 * time.Second
+	type known struct {
+		clock   uint64
+		touched time.Time
+		members int
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		now, clock := epoch, uint64(0)
+		table := newTable(partitionOf, now)
+		model := map[string]*known{}
+		at := func(room string) *known {
+			if model[room] == nil {
+				model[room] = &known{}
+			}
+			model[room].touched = now
+			return model[room]
+		}
+		room := rapid.SampledFrom([]string{"A", "B", "C", "D", "E", "F"})
+		set := func(t *rapid.T) {
+			r := room.Draw(t, "room")
+			v := table.find(r)
+			if v == nil {
+				v = table.add(r)
+			}
+			clock++
+			table.set(v, &hub.BroadcastEvent{Room: r, Payload: "p", Version: hub.Version{Clock: clock}})
+			at(r).clock = clock
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"set":  set,
+			"set2": set,
+			"find": func(t *rapid.T) {
+				r := room.Draw(t, "room")
+				if table.find(r) != nil {
+					at(r)
+				}
+			},
+			"watch": func(t *rapid.T) {
+				r := room.Draw(t, "room")
+				at(r).members++
+				if v := table.watch(r); v.members != model[r].members {
+					t.Fatalf("%s has %d members, want %d", r, v.members, model[r].members)
+				}
+			},
+			"unwatch": func(t *rapid.T) {
+				r := room.Draw(t, "room")
+				if model[r] == nil || model[r].members == 0 {
+					t.Skip()
+				}
+				at(r).members--
+				table.unwatch(r)
+			},
+			"time passes": func(t *rapid.T) {
+				now = now.Add(time.Duration(rapid.IntRange(0, 12).Draw(t, "s")) * time.Second)
+				table.rotate(now, period)
+			},
+			"": func(t *rapid.T) {
+				valued := 0
+				for p := range table.parts {
+					entries := table.sorted(p)
+					for i, v := range entries {
+						if v.known() {
+							valued++
+						}
+						if i > 0 && entries[i-1].room >= v.room {
+							t.Fatalf("%s is kept before %s", entries[i-1].room, v.room)
+						}
+						if v.partition != p {
+							t.Fatalf("%s is kept in partition %d", v.room, p)
+						}
+						if where := table.has(v.room); (where == "watched") != (v.members > 0) || where != "watched" && !v.known() {
+							t.Fatalf("%s with %d members, known %t, is %s", v.room, v.members, v.known(), where)
+						}
+					}
+				}
+				if valued != table.known {
+					t.Fatalf("%d rooms are counted as known, want %d", table.known, valued)
+				}
+				for r, k := range model {
+					where, must := table.has(r), k.members > 0 || k.clock > 0 && now.Sub(k.touched) < period
+					if must && where == "nowhere" {
+						t.Fatalf("%s is forgotten %v after it was touched, with %d members", r, now.Sub(k.touched), k.members)
+					}
+					if where == "nowhere" {
+						delete(model, r)
+						continue
+					}
+					if v := table.parts[partitionOf(r)]; v.watched[r] != nil && v.watched[r].version.Clock != k.clock {
+						t.Fatalf("%s has the version %d, want %d", r, v.watched[r].version.Clock, k.clock)
+					}
+				}
+			},
+		})
+	})
+}
