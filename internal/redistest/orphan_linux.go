@@ -1,0 +1,9 @@
+package redistest
+
+import "syscall"
+
+// dieWithParent makes the kernel end the server when the test process ends in a way
+// that runs no cleanup, such as a panic or a timeout of the test binary.
+func dieWithParent() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+}
