@@ -1,0 +1,232 @@
+package bridge
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"backbone/internal/hub"
+	"backbone/internal/redistest"
+)
+
+// whole waits until the generations cover all partitions, and no link is down.
+func (i *instance) whole() {
+	i.t.Helper()
+	for held := uint64(0); held != allPartitions || i.bridge.Status().State != OK; {
+		held |= receive(i.t, i.generations, i.origin+": a generation: "+fmt.Sprint(i.bridge.Status()))
+	}
+}
+
+// rooms are many, so that each master has some.
+func rooms(n int) (names []string) {
+	for i := range n {
+		names = append(names, fmt.Sprintf("ROOM_%d", i))
+	}
+	return names
+}
+
+func TestClusterPublishesReadsAndLosesAMaster(t *testing.T) {
+	noLeak(t)
+	c := redistest.StartCluster(t)
+	a, b := start(t, "A", "redis://"+c.Addrs()), start(t, "B", "redis+cluster://"+c.Nodes[0].Addr())
+	a.whole()
+	b.whole()
+	if st := a.bridge.Status(); len(st.Shards) != 3 {
+		t.Fatalf("status: %+v", st)
+	}
+
+	// Events of many rooms cross in order.
+	const rounds = 20
+	all := rooms(100)
+	for n := range uint64(rounds) {
+		var batch []hub.BroadcastEvent
+		for _, room := range all {
+			batch = append(batch, tick("A", room, n+1, int(n)))
+		}
+		a.publish(batch...)
+	}
+	seen := map[string]uint64{}
+	for range rounds * len(all) {
+		e := b.hears()
+		if e.Version.Clock != seen[e.Room]+1 {
+			t.Fatalf("%s: %d came after %d", e.Room, e.Version.Clock, seen[e.Room])
+		}
+		seen[e.Room] = e.Version.Clock
+	}
+	for _, room := range all[:5] {
+		key := names{DefaultPrefix}.lastPrice(room)
+		if got := c.MasterOf(key).CLI("GET", key); !strings.Contains(got, `"price":19`) {
+			t.Errorf("%s at its master: %q", key, got)
+		}
+		if got, want := c.Nodes[0].CLI("CLUSTER", "KEYSLOT", key), fmt.Sprint(slotOf(Partition(room))); got != want {
+			t.Errorf("slot of %s: %s, want %s", key, want, got)
+		}
+	}
+	if got := b.readAll(all); len(got) != len(all) {
+		t.Errorf("%d of %d rooms found", len(got), len(all))
+	}
+
+	// One master is lost: the others go on, and only it is degraded.
+	lostRoom := all[0]
+	key := names{DefaultPrefix}.lastPrice(lostRoom)
+	lost := c.MasterOf(key)
+	var kept string
+	for _, room := range all {
+		if c.MasterOf(names{DefaultPrefix}.lastPrice(room)) != lost {
+			kept = room
+			break
+		}
+	}
+	lost.Kill()
+	a.logged("redis is lost")
+	b.logged("redis is lost")
+	st := a.bridge.Status()
+	down := slices.DeleteFunc(slices.Clone(st.Shards), func(s ShardStatus) bool { return s.State == OK })
+	if st.State != Degraded || len(st.Shards) != 3 || len(down) != 1 || down[0].Name != lost.Addr() {
+		t.Errorf("status without a master: %+v", st)
+	}
+	newest := tick("A", lostRoom, 1000, 4711)
+	other := tick("A", kept, 1000, 4712)
+	before := a.stats()
+	a.publish(newest, chat(lostRoom, "waits"), other)
+
+	c.Failover(key, lost)
+	begun := time.Now()
+	b.holds(newest)
+	healed := time.Since(begun)
+	t.Logf("healed %v after the failover", healed)
+	if healed > 10*time.Second {
+		t.Errorf("healed %v after the failover", healed)
+	}
+	a.works()
+	b.works()
+	if st := a.bridge.Status(); len(st.Shards) != 3 || slices.ContainsFunc(st.Shards, func(s ShardStatus) bool { return s.Name == lost.Addr() }) {
+		t.Errorf("status after the failover: %+v", st)
+	}
+	exchangeIn(t, a, b, all, 2000)
+	a.publish() // taken once all before it is sent: the message waited too
+	after := a.stats()
+	if got, want := after.Published-before.Published, uint64(3+len(all)); got != want || !maps.Equal(after.Drops, before.Drops) {
+		t.Errorf("A published %d events, want %d; dropped %v, before %v", got, want, after.Drops, before.Drops)
+	}
+	if got := b.readAll(all); len(got) != len(all) {
+		t.Errorf("%d of %d rooms found", len(got), len(all))
+	}
+}
+
+func TestClusterSlotMoves(t *testing.T) {
+	noLeak(t)
+	c := redistest.StartCluster(t)
+	for _, n := range c.Nodes {
+		for _, set := range [][]string{
+			{"u", "on", ">p", "resetkeys", "~backbone:*", "resetchannels", "&backbone:*", "-@all", "+hello", "+ping",
+				"+ssubscribe", "+spublish", "+script|load", "+evalsha", "+eval", "+mget", "+get", "+set", "+pttl", "+cluster|info", "+cluster|slots"},
+		} {
+			if got := n.CLI(append([]string{"ACL", "SETUSER"}, set...)...); got != "OK" {
+				t.Fatalf("ACL SETUSER: %s", got)
+			}
+		}
+	}
+	a, b := start(t, "A", "redis+cluster://u:p@"+c.Addrs()), start(t, "B", "redis://u:p@"+c.Addrs())
+	a.whole()
+	b.whole()
+	const room = "BTC_USDT"
+	key := names{DefaultPrefix}.lastPrice(room)
+	exchangeIn(t, a, b, []string{room}, 1)
+
+	// While a slot is on its way, what has no place yet is refused. The link lives on,
+	// and what was refused is asked for again.
+	partition := uint64(1) << Partition(room)
+	sibling := "ROOM_0"
+	for n := 1; Partition(sibling) != Partition(room); n++ {
+		sibling = fmt.Sprintf("ROOM_%d", n)
+	}
+	c.Begin(key)
+	refused := tick("A", sibling, 5, 5)
+	a.publish(refused, tick("A", room, 5, 5))
+	if got := receive(t, a.generations, "a generation of what was refused"); got != partition {
+		t.Errorf("generation of %x, want %x", got, partition)
+	}
+	if st := a.stats(); st.Drops[DropNotSent] == 0 || st.Drops[DropInDoubt] != 0 || st.Reconnects != 0 {
+		t.Errorf("A's stats: %+v", st)
+	}
+
+	to := c.Migrate(key)
+	begun := time.Now()
+	for _, i := range []*instance{a, b} {
+		for receive(t, i.generations, i.origin+": a generation")&partition == 0 {
+		}
+		i.works()
+	}
+	t.Logf("healed %v after the slot moved", time.Since(begun))
+	exchangeIn(t, a, b, append(rooms(50), room), 10)
+	if got := to.CLI("GET", key); !strings.Contains(got, "00000000000b-B") {
+		t.Errorf("%s at its new master: %q", key, got)
+	}
+	for _, i := range []*instance{a, b} {
+		if got := i.readAll([]string{room}); len(got) != 1 {
+			t.Errorf("%s: %d rooms found", i.origin, len(got))
+		}
+	}
+}
+
+// holds waits until i has heard e or reads it, as ingest does once the link works. (An
+// event that was published before i had subscribed again is not heard.)
+func (i *instance) holds(e hub.BroadcastEvent) {
+	i.t.Helper()
+	for begun := time.Now(); time.Since(begun) < patience; {
+		found := i.read(e.Room).found
+		for len(i.remote) > 0 {
+			found = append(found, <-i.remote)
+		}
+		if slices.ContainsFunc(found, func(f hub.BroadcastEvent) bool { return f.Room == e.Room && f.Version == e.Version }) {
+			return
+		}
+	}
+	i.t.Fatalf("%s: neither heard nor read after %v: %s", i.origin, patience, e.Payload)
+}
+
+// works waits until all links work.
+func (i *instance) works() {
+	i.t.Helper()
+	for i.bridge.Status().State != OK {
+		receive(i.t, i.generations, i.origin+": a generation: "+fmt.Sprint(i.bridge.Status()))
+	}
+}
+
+// exchangeIn proves that events pass both ways in each room.
+func exchangeIn(t *testing.T, a, b *instance, rooms []string, clock uint64) {
+	t.Helper()
+	for n, way := range [][2]*instance{{a, b}, {b, a}} {
+		missing := map[string]bool{}
+		var batch []hub.BroadcastEvent
+		for _, room := range rooms {
+			e := tick(way[0].origin, room, clock+uint64(n), int(clock)+n)
+			batch, missing[room] = append(batch, e), true
+		}
+		way[0].publish(batch...)
+		for len(missing) > 0 {
+			if e := way[1].hears(); e.Version == batch[0].Version {
+				delete(missing, e.Room)
+			}
+		}
+	}
+}
+
+// readAll returns what is found of the rooms, whatever number of answers it comes in.
+func (i *instance) readAll(rooms []string) (found []hub.BroadcastEvent) {
+	i.t.Helper()
+	got := i.read(rooms...)
+	for answered := 0; ; got = receive(i.t, i.answers, i.origin+": an answer to a read") {
+		if got.err != nil {
+			i.t.Errorf("%s: read: %v", i.origin, got.err)
+		}
+		found = append(found, got.found...)
+		if answered += len(got.rooms); answered >= len(rooms) {
+			return found
+		}
+	}
+}

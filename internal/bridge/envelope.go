@@ -1,0 +1,240 @@
+package bridge
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"backbone/internal/hub"
+)
+
+// The envelope is what one Redis message holds: events of one origin in one partition.
+//
+//	{"v":1,"origin":"3f..","events":[EVENT,EVENT,...]}
+//
+// with "v" and "origin" always first, so that an own echo is known by its beginning.
+// An EVENT is
+//
+//	{"room":"BTC_USDT","kind":"state","version":"<16 hex digits>-<origin>","seq":7,"age":0,"data":{...}}
+//
+// kind is state, recovered, message or resync (a question for values newer than version;
+// its data is {}); a message has no version; seq is left out where
+// it is not known; age is milliseconds since ingestion. Unknown keys are ignored.
+
+// maxEnvelope bounds what is parsed, bytes. Own bundles stay far below it.
+const maxEnvelope = 4 << 20
+
+// maxClock is the newest clock that is believed: beyond, the counter of whoever moved
+// past it could wrap around.
+const maxClock = 1<<63 - 1
+
+// maxAge is 30 years, in milliseconds: more is no age.
+const maxAge = 1e12
+
+func envelopeHead(origin string) string { return `{"v":1,"origin":"` + origin + `",` }
+
+var kindNames = [...]string{hub.State: "state", hub.Message: "message", hub.Recovered: "recovered", hub.Resync: "resync"}
+
+// eventHead is an EVENT up to the value of "data".
+func eventHead(e *hub.BroadcastEvent, version string, now int64) string {
+	b := make([]byte, 0, 128)
+	b = append(b, `{"room":"`...)
+	b = append(b, e.Room...)
+	b = append(b, `","kind":"`...)
+	b = append(b, kindNames[e.Kind]...)
+	if e.Kind != hub.Message {
+		b = append(b, `","version":"`...)
+		b = append(b, version...)
+	}
+	b = append(b, '"')
+	if e.Seq != 0 {
+		b = append(b, `,"seq":`...)
+		b = strconv.AppendUint(b, e.Seq, 10)
+	}
+	b = append(b, `,"age":`...)
+	b = strconv.AppendInt(b, ageMS(e.Born, now), 10)
+	b = append(b, `,"data":`...)
+	return string(b)
+}
+
+// ageMS is the age rounded up: what is carried must never get younger on the way.
+func ageMS(born, now int64) int64 {
+	return min(max(0, (now-born+int64(time.Millisecond)-1)/int64(time.Millisecond)), maxAge)
+}
+
+var errEnvelope = errors.New("not an envelope")
+
+// decodeEnvelope reads a Redis message of a partition. bad counts events in it that are
+// not valid; with an error nothing of it is used.
+func decodeEnvelope(message string, partition int, now int64, validRoom func(string) bool) (events []hub.BroadcastEvent, bad int, err error) {
+	if len(message) > maxEnvelope {
+		return nil, 0, fmt.Errorf("%w: %d bytes", errEnvelope, len(message))
+	}
+	d := jsontext.NewDecoder(bytes.NewBufferString(message))
+	var version, origin string
+	err = object(d, func(key []byte) (err error) {
+		switch key := string(key); {
+		case key == "v":
+			version, err = raw(d)
+			if err == nil && version != "1" {
+				err = fmt.Errorf("%w: v is %s", errEnvelope, version)
+			}
+		case key == "origin":
+			origin, err = text(d)
+		case key == "events" && version == "1" && validOrigin(origin):
+			events, bad, err = decodeEvents(d, origin, partition, now, validRoom)
+		case key == "events":
+			err = fmt.Errorf("%w: events before v and origin", errEnvelope)
+		default:
+			err = d.SkipValue()
+		}
+		return err
+	})
+	if err == nil {
+		if _, end := d.ReadToken(); end != io.EOF { //nolint:errorlint // io.EOF is never wrapped here
+			err = fmt.Errorf("%w: more behind it", errEnvelope)
+		}
+	}
+	if err == nil && version == "" {
+		err = fmt.Errorf("%w: no v", errEnvelope)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	return events, bad, nil
+}
+
+func decodeEvents(d *jsontext.Decoder, origin string, partition int, now int64, validRoom func(string) bool) (events []hub.BroadcastEvent, bad int, err error) {
+	if tok, err := d.ReadToken(); err != nil || tok.Kind() != '[' {
+		return nil, 0, fmt.Errorf("%w: events is no array", errEnvelope)
+	}
+	for d.PeekKind() == '{' {
+		e, ok, err := decodeEvent(d, origin, now)
+		if err != nil {
+			return nil, 0, err
+		}
+		if ok && Partition(e.Room) == partition && validRoom(e.Room) {
+			events = append(events, e)
+		} else {
+			bad++
+		}
+	}
+	if tok, err := d.ReadToken(); err != nil || tok.Kind() != ']' {
+		return nil, 0, fmt.Errorf("%w: an event is no object", errEnvelope)
+	}
+	return events, bad, nil
+}
+
+// decodeEvent reads one event. It returns an error if the JSON is broken, and not ok if
+// it is not an event.
+func decodeEvent(d *jsontext.Decoder, origin string, now int64) (e hub.BroadcastEvent, ok bool, err error) {
+	var kind, version, age, seq string
+	err = object(d, func(key []byte) (err error) {
+		switch string(key) {
+		case "room":
+			e.Room, err = text(d)
+		case "kind":
+			kind, err = text(d)
+		case "version":
+			version, err = text(d)
+		case "seq":
+			seq, err = raw(d)
+		case "age":
+			age, err = raw(d)
+		case "data":
+			e.Payload, err = raw(d)
+		default:
+			err = d.SkipValue()
+		}
+		return err
+	})
+	if err != nil {
+		return e, false, err
+	}
+	ok = strings.HasPrefix(e.Payload, "{")
+	switch kind {
+	case "state":
+		e.Kind = hub.State
+	case "recovered":
+		e.Kind = hub.Recovered
+	case "resync":
+		e.Kind = hub.Resync
+	case "message":
+		e.Kind, e.Version.Origin = hub.Message, origin
+	default:
+		ok = false
+	}
+	if e.Kind != hub.Message {
+		var valid bool
+		e.Version, valid = parseVersion(version)
+		ok = ok && valid
+	}
+	if seq != "" {
+		e.Seq, err = strconv.ParseUint(seq, 10, 64)
+		ok = ok && err == nil
+	}
+	ms, err := strconv.ParseInt(age, 10, 64)
+	ok = ok && err == nil && ms >= 0 && ms <= maxAge
+	e.Born = now - ms*int64(time.Millisecond)
+	return e, ok, nil
+}
+
+// parseVersion reads the text of a [hub.Version].
+func parseVersion(s string) (hub.Version, bool) {
+	if len(s) < 18 || s[16] != '-' || !validOrigin(s[17:]) {
+		return hub.Version{}, false
+	}
+	clock, ok := parseClock(s[:16])
+	return hub.Version{Clock: clock, Origin: s[17:]}, ok
+}
+
+// parseClock reads 16 hex digits, lower case only: texts are compared.
+func parseClock(s string) (uint64, bool) {
+	if len(s) != 16 || strings.ContainsFunc(s, func(r rune) bool { return 'A' <= r && r <= 'F' }) {
+		return 0, false
+	}
+	clock, err := strconv.ParseUint(s, 16, 64)
+	return clock, err == nil && clock <= maxClock
+}
+
+// object reads an object; value reads the value of each key, which it must not keep. A
+// key that is written with escapes is passed on as it is, and so known to nobody.
+func object(d *jsontext.Decoder, value func(key []byte) error) error {
+	if tok, err := d.ReadToken(); err != nil || tok.Kind() != '{' {
+		return fmt.Errorf("%w: no object", errEnvelope)
+	}
+	for d.PeekKind() == '"' {
+		key, err := d.ReadValue()
+		if err != nil {
+			return err
+		}
+		if err := value(key[1 : len(key)-1]); err != nil {
+			return err
+		}
+	}
+	_, err := d.ReadToken() // the end of the object, or what is wrong with it
+	return err
+}
+
+// text reads a string; anything else than a string reads as "".
+func text(d *jsontext.Decoder) (string, error) {
+	if d.PeekKind() != '"' {
+		return "", d.SkipValue()
+	}
+	tok, err := d.ReadToken()
+	if err != nil {
+		return "", err
+	}
+	return tok.String(), nil
+}
+
+func raw(d *jsontext.Decoder) (string, error) {
+	v, err := d.ReadValue()
+	return string(v), err
+}

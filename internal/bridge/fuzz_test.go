@@ -1,0 +1,64 @@
+package bridge
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"backbone/internal/hub"
+)
+
+func FuzzEnvelope(f *testing.F) {
+	for _, seed := range []string{
+		`{"v":1,"origin":"A","events":[]}`,
+		`{"v":1,"origin":"A","events":[{"room":"A","kind":"state","version":"0000000000000001-A","seq":1,"age":0,"data":{"x":1}}]}`,
+		`{"v":1,"origin":"A","events":[{"room":"A","kind":"message","age":3,"data":{}},{"room":"A","kind":"recovered","version":"7fffffffffffffff-b","age":3,"data":{}}],"more":[1]}`,
+		`{"v":1,"origin":"A","events":[{"room":"A","room":"B"}]}`, `{"v":1,"v":1}`, `[`, ``, `{"events":[]}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, message string) {
+		now := time.Now().UnixNano()
+		events, bad, err := decodeEnvelope(message, Partition("A"), now, plainRoom)
+		if err != nil && len(events)+bad > 0 {
+			t.Fatalf("%d events with an error", len(events))
+		}
+		for _, e := range events {
+			if !plainRoom(e.Room) || !strings.HasPrefix(e.Payload, "{") || e.Born > now || e.Born < now-maxAge*int64(time.Millisecond) {
+				t.Fatalf("%+v", e)
+			}
+			if v, ok := parseVersion(e.Version.String()); e.Kind != hub.Message && (!ok || v != e.Version) {
+				t.Fatalf("version %v", e.Version)
+			}
+		}
+	})
+}
+
+func FuzzValue(f *testing.F) {
+	f.Add(storedValue("0000000000000001-A", `{"x":1}`))
+	f.Add(`{"version":"0000000000000001-A","event":[]}`)
+	f.Add(`{"version":`)
+	f.Fuzz(func(t *testing.T, value string) {
+		e, ok := decodeValue("R", value, time.Second, time.Minute, time.Now().UnixNano())
+		if !ok {
+			return
+		}
+		if again, ok := decodeValue("R", storedValue(e.Version.String(), e.Payload), time.Second, time.Minute, e.Born+int64(59*time.Second)); !ok || again != e {
+			t.Fatalf("%+v, stored again %+v", e, again)
+		}
+	})
+}
+
+func FuzzHeartbeat(f *testing.F) {
+	f.Add(beat("A", 1, 2))
+	f.Add(`{"v":1,"origin":"A"}`)
+	f.Fuzz(func(t *testing.T, message string) {
+		origin, clock, ok := decodeBeat(message)
+		if !ok {
+			return
+		}
+		if o, c, ok := decodeBeat(beat(origin, 1, clock)); !ok || o != origin || c != clock {
+			t.Fatalf("%s %x, sent again %s %x", origin, clock, o, c)
+		}
+	})
+}

@@ -1,0 +1,97 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// write runs the write script for each call, in one round trip, and again after loading
+// it for those that found it missing, which had no effect. Answers are in the order of
+// the calls. reloaded says that Redis had forgotten the script.
+func (l *link) write(ctx context.Context, calls []call) (answers []rueidis.RedisResult, reloaded bool, err error) {
+	answers = l.client.DoMulti(ctx, l.evals(calls)...)
+	var again []int
+	for i, a := range answers {
+		if e, ok := rueidis.IsRedisErr(a.Error()); ok && e.IsNoScript() {
+			again = append(again, i)
+		}
+	}
+	if len(again) == 0 {
+		return answers, false, nil
+	}
+	if err := l.load(ctx); err != nil {
+		return answers, true, err
+	}
+	repeated := make([]call, len(again))
+	for n, i := range again {
+		repeated[n] = calls[i]
+	}
+	for n, a := range l.client.DoMulti(ctx, l.evals(repeated)...) {
+		answers[again[n]] = a
+	}
+	return answers, true, nil
+}
+
+func (l *link) evals(calls []call) []rueidis.Completed {
+	cmds := make([]rueidis.Completed, len(calls))
+	for i, c := range calls {
+		cmds[i] = l.client.B().Evalsha().Sha1(l.script.sha).Numkeys(int64(len(c.keys))).Key(c.keys...).Arg(c.args...).Build()
+	}
+	return cmds
+}
+
+// price is a stored value as Redis has it.
+type price struct {
+	value     string
+	remaining time.Duration // negative: it never expires
+}
+
+// read returns what Redis holds of the keys, grouped by partition, in one round trip.
+func (l *link) read(ctx context.Context, keys [][]string) (found map[string]price, err error) {
+	cmds := make([]rueidis.Completed, len(keys))
+	for i, k := range keys {
+		cmds[i] = l.reader.B().Eval().Script(readScript).Numkeys(int64(len(k))).Key(k...).Build()
+	}
+	found = map[string]price{}
+	for i, r := range l.reader.DoMulti(ctx, cmds...) {
+		fields, err := r.ToArray()
+		if err != nil {
+			l.doubt(err)
+			return nil, err
+		}
+		if len(fields) != 2*len(keys[i]) {
+			return nil, fmt.Errorf("the read script answered %d fields, not %d", len(fields), 2*len(keys[i]))
+		}
+		for n, key := range keys[i] {
+			if fields[2*n].IsNil() {
+				continue
+			}
+			value, err := fields[2*n].ToString()
+			if err != nil {
+				return nil, err
+			}
+			left, err := fields[2*n+1].AsInt64()
+			if err != nil {
+				return nil, err
+			}
+			found[key] = price{value, time.Duration(left) * time.Millisecond}
+		}
+	}
+	return found, nil
+}
+
+// doubt ends the session if err says that the connection is lost. A call that took too
+// long does not: the library's own PING finds out.
+func (l *link) doubt(err error) {
+	if _, ok := rueidis.IsRedisErr(err); ok || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return
+	}
+	select {
+	case l.doubts <- err:
+	default:
+	}
+}

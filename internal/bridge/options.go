@@ -1,0 +1,127 @@
+package bridge
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"backbone/internal/hub"
+)
+
+// Options are what a Bridge is built from.
+type Options struct {
+	URL    string        // of a server, of sentinels or of a cluster: see DESIGN.md
+	Prefix string        // of all keys and channels; "": DefaultPrefix
+	Origin string        // this instance's id, new at each start: 1 to 64 of A-Z a-z 0-9 _ . -
+	TTL    time.Duration // lifetime of a last price from ingestion; 0: nothing is stored, nothing is read
+
+	// Outbox is what other instances are to hear. A batch is taken only when it can be
+	// sent at once, and belongs to the bridge from then on. Payloads must be JSON
+	// objects; State and Recovered need Version and Born.
+	Outbox <-chan []hub.BroadcastEvent
+	// Reads are rooms whose last price is wanted. Each is taken promptly, and each room
+	// of it answered exactly once through Sink.LastPrices within ReadTimeout, unless Run
+	// ends first.
+	Reads <-chan []string
+
+	Clock     func() uint64          // the clock that heartbeats carry; may be called at any time
+	Sink      Sink                   //
+	Logger    *slog.Logger           // nil: slog.Default
+	ValidRoom func(room string) bool // what other instances send must pass it; nil: printable ASCII, at most 64 bytes
+
+	Heartbeat   time.Duration // between two heartbeats; 0: 1 s
+	EchoTimeout time.Duration // without an own heartbeat, until the link counts as lost; 0: 2.5 s
+	DialTimeout time.Duration // of a connection and its first commands; 0: 2 s
+	CallTimeout time.Duration // of one round trip of the outbox; 0: 2 s
+	ReadTimeout time.Duration // until a read is answered with an error; 0: 1 s
+	BackoffMin  time.Duration // wait before the first attempt to connect again, with jitter; 0: 50 ms
+	BackoffMax  time.Duration // the wait doubles up to this; 0: 1 s
+	InboxBytes  int           // payloads that wait for the Sink, past which they are conflated; 0: 4 MiB
+}
+
+// DefaultPrefix starts all names in Redis unless Options say otherwise.
+const DefaultPrefix = "backbone:"
+
+// Sink takes what the bridge hears. Each method blocks until it was taken or ctx is
+// done. Several may be called at once.
+type Sink interface {
+	// Remote hands over events of other instances in the order of arrival. Kind is
+	// State (live), Recovered (a value offered again) or Message. Born is set, by this
+	// instance's clock. Version.Origin is who set the version; of a Message, which has
+	// none, who sent it. The slice belongs to the Sink.
+	Remote(ctx context.Context, events []hub.BroadcastEvent)
+	// LastPrices answers one item of Options.Reads, or those rooms of it that one Redis
+	// master holds: found is what it has of them, of Kind Recovered. With an error,
+	// found is empty.
+	LastPrices(ctx context.Context, rooms []string, found []hub.BroadcastEvent, err error)
+	// Generation says that the partitions whose bits are set were subscribed anew, or
+	// that Redis may have forgotten them: read the last prices that matter, and offer
+	// the newest known values again.
+	Generation(ctx context.Context, partitions uint64)
+	// Clock tells of a clock that is ahead of all that were told before.
+	Clock(ctx context.Context, clock uint64)
+	// State tells whether the links to all of Redis work, now and whenever that changes.
+	State(ctx context.Context, ok bool, since time.Time)
+}
+
+func (o Options) withDefaults() Options {
+	o.Prefix = cmp.Or(o.Prefix, DefaultPrefix)
+	o.Logger = cmp.Or(o.Logger, slog.Default())
+	o.Heartbeat = cmp.Or(o.Heartbeat, time.Second)
+	o.EchoTimeout = cmp.Or(o.EchoTimeout, 2500*time.Millisecond)
+	o.DialTimeout = cmp.Or(o.DialTimeout, 2*time.Second)
+	o.CallTimeout = cmp.Or(o.CallTimeout, 2*time.Second)
+	o.ReadTimeout = cmp.Or(o.ReadTimeout, time.Second)
+	o.BackoffMin = cmp.Or(o.BackoffMin, 50*time.Millisecond)
+	o.BackoffMax = cmp.Or(o.BackoffMax, time.Second)
+	o.InboxBytes = cmp.Or(o.InboxBytes, 4<<20)
+	if o.ValidRoom == nil {
+		o.ValidRoom = plainRoom
+	}
+	return o
+}
+
+func (o Options) check() error {
+	switch {
+	case !validOrigin(o.Origin):
+		return fmt.Errorf("origin: %q: expected 1 to 64 of A-Z a-z 0-9 _ . -", o.Origin)
+	case o.Prefix == "" || strings.ContainsFunc(o.Prefix, func(r rune) bool { return r <= ' ' || r > '~' || r == '{' || r == '}' }):
+		return fmt.Errorf("prefix: %q: expected printable ASCII without blanks and braces", o.Prefix)
+	case o.TTL < 0:
+		return fmt.Errorf("TTL: %v: expected 0 or more", o.TTL)
+	case o.Clock == nil || o.Sink == nil:
+		return errors.New("clock and sink: expected both")
+	}
+	return nil
+}
+
+func validOrigin(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '.', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// plainRoom is the least that a room name must be to stand in keys and logs unquoted.
+func plainRoom(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}

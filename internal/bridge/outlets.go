@@ -1,0 +1,123 @@
+package bridge
+
+import (
+	"backbone/internal/hub"
+)
+
+// outlet is a session that publishes.
+type outlet struct {
+	partitions uint64
+	batches    chan []hub.BroadcastEvent // one place, filled only for a session that is idle
+}
+
+func newOutlet(partitions uint64) *outlet {
+	return &outlet{partitions, make(chan []hub.BroadcastEvent, 1)}
+}
+
+// outlets divides the outbox between the masters that are up. A batch is taken only
+// when all of these are idle: so whoever offers an empty one knows, once it is taken,
+// that what was offered before is sent. What belongs to a master that is away waits,
+// within a bound.
+type outlets struct {
+	outbox <-chan []hub.BroadcastEvent
+	idle   chan *outlet // a session can send
+	gone   chan *outlet // a session has ended
+	count  *counters
+
+	// Owned by run.
+	up      map[*outlet]bool // whether it is idle
+	pending inboxQueue       // for partitions without a session
+}
+
+func newOutlets(o Options, count *counters) *outlets {
+	return &outlets{
+		outbox: o.Outbox, idle: make(chan *outlet), gone: make(chan *outlet), count: count,
+		up: map[*outlet]bool{}, pending: inboxQueue{limit: o.InboxBytes},
+	}
+}
+
+// run takes and divides until ended is closed. It never waits for a session.
+func (o *outlets) run(ended <-chan struct{}) {
+	for {
+		select {
+		case <-ended:
+			o.count.drop(DropClosing, len(o.pending.events))
+			return
+		case out := <-o.idle:
+			_, known := o.up[out]
+			o.up[out] = true
+			if !known && len(o.pending.events) > 0 {
+				waited := o.pending.events
+				o.pending.taken()
+				o.divide(waited)
+			}
+		case out := <-o.gone:
+			delete(o.up, out)
+			select {
+			case unsent := <-out.batches:
+				o.keep(unsent)
+			default:
+			}
+		case batch := <-o.offered():
+			o.divide(batch)
+		}
+	}
+}
+
+// offered is the outbox, if a batch can be sent at once.
+func (o *outlets) offered() <-chan []hub.BroadcastEvent {
+	for _, idle := range o.up {
+		if !idle {
+			return nil
+		}
+	}
+	if len(o.up) == 0 {
+		return nil
+	}
+	return o.outbox
+}
+
+// divide gives each session its part, in order, and keeps the rest.
+func (o *outlets) divide(batch []hub.BroadcastEvent) {
+	for out, idle := range o.up {
+		if !idle {
+			continue
+		}
+		mine := batch
+		if out.partitions != allPartitions {
+			mine, batch = split(batch, out.partitions)
+		} else {
+			batch = nil
+		}
+		if len(mine) > 0 {
+			o.up[out] = false
+			out.batches <- mine
+		}
+	}
+	o.keep(batch)
+}
+
+// split returns the events of partitions, and the others.
+func split(batch []hub.BroadcastEvent, partitions uint64) (mine, others []hub.BroadcastEvent) {
+	for i := range batch {
+		if partitions&(1<<Partition(batch[i].Room)) != 0 {
+			mine = append(mine, batch[i])
+		} else {
+			others = append(others, batch[i])
+		}
+	}
+	return mine, others
+}
+
+func (o *outlets) keep(events []hub.BroadcastEvent) {
+	for i := range events {
+		conflated, dropped := o.pending.add(&events[i])
+		if conflated {
+			o.count.conflated.Add(1)
+		}
+		if dropped {
+			o.count.drop(DropNotSent, 1)
+		}
+	}
+	o.count.conflated.Add(uint64(o.pending.conflate()))
+}

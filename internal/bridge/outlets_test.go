@@ -1,0 +1,104 @@
+package bridge
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+
+	"backbone/internal/hub"
+)
+
+// roomIn is a room of a partition below 32, or of one above.
+func roomIn(upper bool) string {
+	for n := 0; ; n++ {
+		if room := fmt.Sprintf("R%d", n); (Partition(room) >= 32) == upper {
+			return room
+		}
+	}
+}
+
+func TestTheOutboxIsDividedAndWaitsForNoMasterThatIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		outbox, ended := make(chan []hub.BroadcastEvent), make(chan struct{})
+		count := new(counters)
+		o := newOutlets(Options{Outbox: outbox, InboxBytes: 1000}, count)
+		done := make(chan struct{})
+		go func() { o.run(ended); close(done) }()
+		taken := func(batch ...hub.BroadcastEvent) bool {
+			synctest.Wait()
+			select {
+			case outbox <- batch:
+				synctest.Wait()
+				return true
+			default:
+				return false
+			}
+		}
+		got := func(out *outlet) (payloads []string) {
+			select {
+			case batch := <-out.batches:
+				for _, e := range batch {
+					payloads = append(payloads, e.Payload)
+				}
+			default:
+			}
+			return payloads
+		}
+		check := func(what string, got []string, want ...string) {
+			t.Helper()
+			if fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%s: %v, want %v", what, got, want)
+			}
+		}
+		low, high := roomIn(false), roomIn(true)
+		event := func(room string, n int) hub.BroadcastEvent { return tick("A", room, uint64(n), n) }
+		lower, upper := newOutlet(1<<32-1), newOutlet(^uint64(1<<32-1))
+
+		if taken(event(low, 1)) {
+			t.Error("a batch was taken while no master is up")
+		}
+		o.idle <- lower
+		if !taken(event(low, 2), event(high, 3), event(low, 4)) {
+			t.Error("a batch was not taken while one master is up")
+		}
+		check("lower", got(lower), `{"price":2}`, `{"price":4}`)
+		if taken() {
+			t.Error("a batch was taken while the last one is under way")
+		}
+		o.idle <- lower
+		for n := range 10 { // the newest price waits for the other master; messages past the bound are dropped
+			if !taken(event(high, 100+n), chat(high, "c")) {
+				t.Error("a batch was not taken")
+			}
+		}
+		o.idle <- upper
+		synctest.Wait()
+		if waited := got(upper); len(waited) == 0 || waited[0] != `{"price":109}` {
+			t.Errorf("upper: %v, want the newest price first", waited)
+		}
+		if count.conflated.Load() == 0 || count.drops[DropNotSent].Load() == 0 {
+			t.Error("what was left out is not counted")
+		}
+		if taken() {
+			t.Error("a batch was taken while one master is busy")
+		}
+		o.idle <- upper
+		if !taken(event(high, 200), event(low, 201)) {
+			t.Error("a batch was not taken while both are idle")
+		}
+		check("lower", got(lower), `{"price":201}`)
+		o.gone <- upper // without having taken its part
+		next := newOutlet(upper.partitions)
+		o.idle <- next
+		synctest.Wait()
+		check("the next", got(next), `{"price":200}`)
+		o.gone <- next
+		o.idle <- lower
+		taken(event(high, 300))
+		close(ended)
+		<-done
+		if got := count.drops[DropClosing].Load(); got != 1 {
+			t.Errorf("%d dropped at the end, want 1", got)
+		}
+	})
+}

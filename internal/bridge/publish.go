@@ -1,0 +1,142 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"backbone/internal/hub"
+)
+
+// publish sends what it is given of the outbox, one batch at a time. It ends the session
+// at the first call that fails in a way that leaves its fate open.
+func (x *session) publish(ctx context.Context) error {
+	to := caller{names: x.names, origin: x.opts.Origin, ttl: x.opts.TTL}
+	ticker := time.NewTicker(x.opts.Heartbeat)
+	defer ticker.Stop()
+	var refused uint64
+	x.outlets.idle <- x.out
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			if refused != 0 {
+				x.opts.Sink.Generation(ctx, refused)
+				refused = 0
+			}
+		case batch := <-x.out.batches:
+			missed, err := x.sendBatch(ctx, to, batch)
+			if err != nil {
+				return err
+			}
+			refused |= missed
+			x.outlets.idle <- x.out
+		}
+	}
+}
+
+// sendBatch returns the partitions of which Redis has refused something.
+func (x *session) sendBatch(ctx context.Context, to caller, batch []hub.BroadcastEvent) (refused uint64, err error) {
+	trips := groups(to.calls(batch, time.Now().UnixNano()))
+	for i, calls := range trips {
+		missed, err := x.send(ctx, calls)
+		if err != nil {
+			x.count.drop(DropNotSent, countEvents(trips[i+1:]...))
+			return 0, err
+		}
+		refused |= missed
+	}
+	if refused != 0 {
+		x.doubt()
+	}
+	return refused, nil
+}
+
+// send makes one round trip. Whatever is not answered by the script is in doubt, unless
+// the server says that it did not run it.
+func (x *session) send(ctx context.Context, calls []call) (refused uint64, err error) {
+	timed, cancel := context.WithTimeout(ctx, x.opts.CallTimeout)
+	defer cancel()
+	answers, reloaded, err := x.link.write(timed, calls)
+	for i, a := range answers {
+		w, answerErr := decodeWritten(a)
+		if answerErr != nil && elsewhere(answerErr) {
+			x.count.drop(DropNotSent, calls[i].events)
+			refused |= 1 << calls[i].partition
+			continue
+		}
+		if answerErr != nil {
+			x.count.drop(DropInDoubt, calls[i].events)
+			if err == nil {
+				err = fmt.Errorf("outbox: %w", answerErr)
+			}
+			continue
+		}
+		x.tally(w, &calls[i])
+		if w.demoted() && err == nil {
+			err = errors.New("outbox: the server became a replica")
+		}
+	}
+	if err == nil && reloaded {
+		err = x.forgotten(ctx)
+	}
+	return refused, err
+}
+
+// elsewhere reports whether a node of a cluster did not run a script since the slot is,
+// or may be, elsewhere, or the cluster is not whole.
+func elsewhere(err error) bool {
+	e, ok := rueidis.IsRedisErr(err)
+	if !ok {
+		return false
+	}
+	_, moved := e.IsMoved()
+	_, ask := e.IsAsk()
+	return moved || ask || e.IsTryAgain() || e.IsClusterDown()
+}
+
+func (x *session) tally(w written, c *call) {
+	x.count.published.Add(uint64(w.taken))
+	x.count.refused.Add(uint64(w.older))
+	x.count.unchanged.Add(uint64(w.same))
+	x.count.bytes.Add(uint64(c.bytes))
+	if w.taken > 0 {
+		x.count.bundles.Add(1)
+	}
+	if clock := w.clock(); clock > 0 {
+		x.clocks.raise(clock)
+	}
+	if w.failure != "" {
+		x.count.storeFailed.Add(1)
+	}
+	// Told at each change, not at each bundle. A bundle without values says nothing.
+	switch failing := w.failure != ""; {
+	case len(c.keys) == 0 || failing == x.storeFailing:
+	case failing:
+		x.storeFailing = true
+		x.log.Warn("redis publishes but does not store last prices", "shard", x.name, "reason", w.failure)
+	case w.taken > 0:
+		x.storeFailing = false
+		x.log.Info("redis stores last prices again", "shard", x.name)
+	}
+}
+
+// forgotten begins a generation when Redis had lost the script: what else it lost is
+// not known. If it is another Redis, as behind a proxy, the subscriptions are lost too.
+func (x *session) forgotten(ctx context.Context) error {
+	x.count.reloads.Add(1)
+	timed, cancel := context.WithTimeout(ctx, x.opts.CallTimeout)
+	defer cancel()
+	now, err := x.link.whoami(timed)
+	if err == nil {
+		err = x.link.same(now)
+	}
+	if err == nil {
+		x.opts.Sink.Generation(ctx, x.partitions)
+	}
+	return err
+}

@@ -1,0 +1,146 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"backbone/internal/hub"
+)
+
+// ErrDown answers a read while there is no link.
+var ErrDown = errors.New("redis is not reachable")
+
+var errBusy = errors.New("too many reads of last prices at once")
+
+// Bounds of reads.
+const (
+	maxReads    = 64  // under way at once
+	maxReadKeys = 500 // of one script call
+)
+
+// readLink is a link to read from, or one that is lost.
+type readLink struct {
+	partitions uint64
+	*link
+	up bool
+}
+
+// reads answers Options.Reads: promptly, whether there is a link or not.
+type reads struct {
+	opts  *Options
+	names names
+	links chan readLink
+	count *counters
+}
+
+// run answers until ended is closed.
+func (r *reads) run(ctx context.Context, ended <-chan struct{}) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	var links [Partitions]*link // nil: there is none
+	places := make(chan struct{}, maxReads)
+	for {
+		select {
+		case <-ended:
+			return
+		case l := <-r.links:
+			for p := range links {
+				if l.partitions&(1<<p) != 0 {
+					links[p] = nil
+					if l.up {
+						links[p] = l.link
+					}
+				}
+			}
+		case rooms := <-r.opts.Reads:
+			r.count.reads.Add(1)
+			if r.opts.TTL == 0 {
+				r.opts.Sink.LastPrices(ctx, rooms, nil, nil)
+				continue
+			}
+			for _, part := range byLink(rooms, &links) {
+				switch {
+				case part.link == nil:
+					r.fail(ctx, part.rooms, ErrDown)
+				case len(places) == maxReads:
+					r.fail(ctx, part.rooms, errBusy)
+				default:
+					places <- struct{}{}
+					running.Go(func() {
+						defer func() { <-places }()
+						r.answer(ctx, part.link, part.rooms)
+					})
+				}
+			}
+		}
+	}
+}
+
+type readPart struct {
+	link  *link
+	rooms []string
+}
+
+// byLink divides rooms by the link that reads them.
+func byLink(rooms []string, links *[Partitions]*link) (parts []readPart) {
+	for _, room := range rooms {
+		l := links[Partition(room)]
+		i := slices.IndexFunc(parts, func(p readPart) bool { return p.link == l })
+		if i < 0 {
+			i, parts = len(parts), append(parts, readPart{link: l})
+		}
+		parts[i].rooms = append(parts[i].rooms, room)
+	}
+	return parts
+}
+
+func (r *reads) fail(ctx context.Context, rooms []string, err error) {
+	r.count.readErrors.Add(1)
+	r.opts.Sink.LastPrices(ctx, rooms, nil, err)
+}
+
+func (r *reads) answer(ctx context.Context, from *link, rooms []string) {
+	timed, cancel := context.WithTimeout(ctx, r.opts.ReadTimeout)
+	found, err := from.read(timed, r.keys(rooms))
+	cancel()
+	if err != nil {
+		r.fail(ctx, rooms, err)
+		return
+	}
+	now := time.Now().UnixNano()
+	events := make([]hub.BroadcastEvent, 0, len(found))
+	for _, room := range rooms {
+		p, ok := found[r.names.lastPrice(room)]
+		if !ok {
+			continue
+		}
+		e, ok := decodeValue(room, p.value, p.remaining, r.opts.TTL, now)
+		if !ok {
+			r.count.garbage.Add(1)
+			continue
+		}
+		events = append(events, e)
+	}
+	r.opts.Sink.LastPrices(ctx, rooms, events, nil)
+}
+
+// keys groups the rooms' keys by partition.
+func (r *reads) keys(rooms []string) (grouped [][]string) {
+	var open [Partitions][]string
+	for _, room := range rooms {
+		p := Partition(room)
+		open[p] = append(open[p], r.names.lastPrice(room))
+		if len(open[p]) == maxReadKeys {
+			grouped, open[p] = append(grouped, open[p]), nil
+		}
+	}
+	for _, keys := range open {
+		if len(keys) > 0 {
+			grouped = append(grouped, keys)
+		}
+	}
+	return grouped
+}

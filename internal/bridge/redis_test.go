@@ -1,0 +1,342 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"backbone/internal/hub"
+	"backbone/internal/redistest"
+)
+
+func TestPublishReachesTheOthersOnceInOrder(t *testing.T) {
+	noLeak(t)
+	s := redistest.Start(t)
+	a, b := start(t, "A", s.URL()), start(t, "B", s.URL())
+	a.linked()
+	b.linked()
+
+	const n = 3000
+	var batch []hub.BroadcastEvent
+	for i := range n {
+		batch = append(batch, tick("A", "BTC_USDT", uint64(i+1), i))
+		if len(batch) == 700 {
+			a.publish(batch...)
+			batch = nil
+		}
+	}
+	a.publish(append(batch, chat("BTC_USDT", "end"))...)
+	for i := range n {
+		e := b.hears()
+		if e.Payload != fmt.Sprintf(`{"price":%d}`, i) || e.Kind != hub.State || e.Seq != uint64(i+1) {
+			t.Fatalf("event %d: %+v", i, e)
+		}
+		if e.Version != (hub.Version{Clock: uint64(i + 1), Origin: "A"}) {
+			t.Fatalf("event %d: version %v", i, e.Version)
+		}
+		if age := time.Since(time.Unix(0, e.Born)); age < 0 || age > patience {
+			t.Fatalf("event %d: age %v", i, age)
+		}
+	}
+	if e := b.hears(); e.Kind != hub.Message || e.Version != (hub.Version{Origin: "A"}) {
+		t.Fatalf("the message: %+v", e)
+	}
+	// Whatever B sends comes behind anything that Redis still had for A.
+	last := chat("BTC_USDT", "from B")
+	b.publish(last)
+	a.hearsNothingBut(last)
+
+	if st := a.stats(); st.Published != n+1 || st.OwnEchoes != st.Bundles || st.Bundles == 0 || st.Bytes == 0 {
+		t.Errorf("A's stats: %+v", st)
+	}
+	if st := b.stats(); st.Received != n+1 {
+		t.Errorf("B's stats: %+v", st)
+	}
+}
+
+func TestLastPriceIsReadableAndLivesAsLongAsItMay(t *testing.T) {
+	noLeak(t)
+	s := redistest.Start(t)
+	a, b := start(t, "A", s.URL()), start(t, "B", s.URL())
+	a.linked()
+	b.linked()
+
+	e := tick("A", "BTC_USDT", 7, 1)
+	e.Born -= int64(10 * time.Second)
+	a.publish(e)
+	b.hearsNothingBut(e)
+	key := fmt.Sprintf("backbone:last_price:{%d}:BTC_USDT", Partition("BTC_USDT"))
+	if got, want := s.CLI("GET", key), `{"version":"0000000000000007-A","event":{"price":1}}`; got != want {
+		t.Errorf("GET: %s, want %s", got, want)
+	}
+	left := pttl(t, s, key)
+	if left > 20*time.Second || left < 10*time.Second {
+		t.Errorf("%v left to live of 30 s, ingested 10 s ago", left)
+	}
+
+	got := b.read("ETH_USDT", "BTC_USDT")
+	if got.err != nil || len(got.found) != 1 {
+		t.Fatalf("read: %+v", got)
+	}
+	f := got.found[0]
+	if f.Kind != hub.Recovered || f.Version != e.Version || f.Payload != e.Payload || f.Room != e.Room {
+		t.Errorf("read: %+v", f)
+	}
+	if f.Born > e.Born+int64(5*time.Second) {
+		t.Errorf("read: born %v after its ingestion", time.Duration(f.Born-e.Born))
+	}
+
+	// The same version again, as if born now, extends nothing and is not heard.
+	again := recovered(e)
+	again.Born = time.Now().UnixNano()
+	next := chat("BTC_USDT", "next")
+	b.publish(again, next)
+	a.hearsNothingBut(next)
+	if now := pttl(t, s, key); now > left {
+		t.Errorf("%v left to live, %v before the same version came again", now, left)
+	}
+	if st := b.stats(); st.Unchanged != 1 || st.Refused != 0 {
+		t.Errorf("B's stats: %+v", st)
+	}
+}
+
+func TestAnOlderVersionIsRefusedAndTheNewerClockTold(t *testing.T) {
+	noLeak(t)
+	s := redistest.Start(t)
+	a, b := start(t, "A", s.URL()), start(t, "B", s.URL())
+	a.linked()
+	b.linked()
+
+	newest := tick("A", "BTC_USDT", 5000, 1)
+	a.publish(newest)
+	b.hearsNothingBut(newest)
+	last := chat("BTC_USDT", "last")
+	b.publish(tick("B", "BTC_USDT", 4000, 2), tick("B", "BTC_USDT", 4001, 3), last)
+	a.hearsNothingBut(last)
+	for receive(t, b.clocks, "the newer clock") != 5000 {
+	}
+	if st := b.stats(); st.Refused != 2 || st.Published != 1 {
+		t.Errorf("B's stats: %+v", st)
+	}
+
+	// Of one clock the origin decides, byte by byte: a lower-case letter is the newer.
+	tie := tick("b", "BTC_USDT", 5000, 4)
+	b.publish(tie)
+	a.hearsNothingBut(tie)
+	lower := tick("Z", "BTC_USDT", 5000, 5)
+	end := chat("BTC_USDT", "end")
+	b.publish(lower, end)
+	a.hearsNothingBut(end)
+}
+
+func TestWithoutTTLNothingIsStoredOrCompared(t *testing.T) {
+	noLeak(t)
+	s := redistest.Start(t)
+	off := func(o *Options) { o.TTL = 0 }
+	a, b := start(t, "A", s.URL(), off), start(t, "B", s.URL(), off)
+	a.linked()
+	b.linked()
+	newer, older := tick("A", "BTC_USDT", 2, 2), tick("A", "BTC_USDT", 1, 1)
+	a.publish(newer, older)
+	b.hearsNothingBut(newer)
+	b.hearsNothingBut(older)
+	if got := s.CLI("DBSIZE"); got != "0" {
+		t.Errorf("%s keys, want none", got)
+	}
+	if got := b.read("BTC_USDT"); got.err != nil || len(got.found) != 0 {
+		t.Errorf("read: %+v", got)
+	}
+}
+
+func TestAnExpiredValueIsHeardButNotStored(t *testing.T) {
+	noLeak(t)
+	s := redistest.Start(t)
+	a, b := start(t, "A", s.URL()), start(t, "B", s.URL())
+	a.linked()
+	b.linked()
+	e := tick("A", "BTC_USDT", 2, 2)
+	e.Born -= int64(time.Minute)
+	a.publish(e)
+	b.hearsNothingBut(e)
+	if got := s.CLI("DBSIZE"); got != "0" {
+		t.Errorf("%s keys, want none", got)
+	}
+	end := chat("BTC_USDT", "end") // behind it, the answer to the first call was counted
+	a.publish(end)
+	b.hearsNothingBut(end)
+	if st := a.stats(); st.StoreFailed != 0 {
+		t.Errorf("A's stats: %+v", st)
+	}
+}
+
+func TestAQuestionIsHeardAndNeitherStoredNorCompared(t *testing.T) {
+	noLeak(t)
+	s := redistest.Start(t)
+	a, b := start(t, "A", s.URL()), start(t, "B", s.URL())
+	a.linked()
+	b.linked()
+	e := tick("A", "BTC_USDT", 2, 2)
+	a.publish(e)
+	b.hearsNothingBut(e)
+	q := hub.BroadcastEvent{Room: "BTC_USDT", Kind: hub.Resync, Payload: "{}", Version: hub.Version{Clock: 1, Origin: "B"}, Born: time.Now().UnixNano()}
+	b.publish(q)
+	if got := a.hears(); got.Kind != hub.Resync || got.Version != q.Version {
+		t.Errorf("A heard %+v, want the question", got)
+	}
+	if got := b.read("BTC_USDT"); len(got.found) != 1 || got.found[0].Version != e.Version {
+		t.Errorf("read: %+v", got)
+	}
+}
+
+func TestALargeBatchArrivesWhole(t *testing.T) {
+	noLeak(t)
+	s := redistest.Start(t)
+	a, b := start(t, "A", s.URL()), start(t, "B", s.URL(), func(o *Options) { o.InboxBytes = 64 << 20 })
+	a.linked()
+	b.linked()
+	var batch []hub.BroadcastEvent
+	const rooms, rounds = 100, 200
+	for i := range rooms * rounds {
+		e := tick("A", "ROOM_"+strconv.Itoa(i%rooms), uint64(i+1), i)
+		e.Payload = fmt.Sprintf(`{"price":%d,"pad":%q}`, i, strings.Repeat("x", 300))
+		batch = append(batch, e)
+	}
+	a.publish(batch...)
+	last := map[string]uint64{}
+	for range batch {
+		e := b.hears()
+		if e.Version.Clock <= last[e.Room] {
+			t.Fatalf("%s: %d came after %d", e.Room, e.Version.Clock, last[e.Room])
+		}
+		last[e.Room] = e.Version.Clock
+	}
+	if st := a.stats(); st.Published != rooms*rounds || st.Bundles < rooms*rounds*300/maxBundleBytes {
+		t.Errorf("A's stats: %+v", st)
+	}
+}
+
+func TestHeartbeatsTellClocksAndPeers(t *testing.T) {
+	noLeak(t)
+	s := redistest.Start(t)
+	a := start(t, "A", s.URL(), func(o *Options) { o.Clock = func() uint64 { return 4711 } })
+	b := start(t, "B", s.URL())
+	a.linked()
+	b.linked()
+	if got := receive(t, b.clocks, "A's clock"); got != 4711 {
+		t.Errorf("B was told of clock %d, want 4711", got)
+	}
+	if st := b.stats(); st.Peers != 1 || st.Heartbeats == 0 {
+		t.Errorf("B's stats: %+v", st)
+	}
+	if st := a.bridge.Status(); st.State != OK || len(st.Shards) != 1 || st.Shards[0].Name != s.Addr() {
+		t.Errorf("A's status: %+v", st)
+	}
+}
+
+func TestGarbageIsCountedAndHarmless(t *testing.T) {
+	noLeak(t)
+	s := redistest.Start(t)
+	a, b := start(t, "A", s.URL()), start(t, "B", s.URL())
+	a.linked()
+	b.linked()
+	room := "BTC_USDT"
+	channel := names{DefaultPrefix}.events(Partition(room))
+	for _, junk := range []string{
+		"", "x", `{"v":2,"origin":"X","events":[]}`, `{"v":1,"origin":"X","events":[`,
+		`{"v":1,"origin":"X","events":[{"room":"BTC_USDT","kind":"message","age":0,"data":[]}]}`,
+		`{"v":1,"origin":"X","events":[{"room":"ETH_USDT","kind":"message","age":0,"data":{}}]}`,
+	} {
+		s.CLI("PUBLISH", channel, junk)
+	}
+	s.CLI("PUBLISH", DefaultPrefix+"heartbeat", "junk")
+	s.CLI("PUBLISH", DefaultPrefix+"heartbeat", `{"v":1,"origin":"X","session":1,"clock":"ffffffffffffffff"}`)
+	s.CLI("RPUSH", names{DefaultPrefix}.lastPrice("LIST"), "x")
+	s.CLI("SET", names{DefaultPrefix}.lastPrice("TEXT"), "x", "PX", "20000")
+	s.CLI("SET", names{DefaultPrefix}.lastPrice("ETERNAL"), `{"version":"0000000000000007-A","event":{}}`)
+	e := tick("A", room, 1, 1)
+	a.publish(e)
+	b.hearsNothingBut(e)
+	st := b.stats()
+	if st.Garbage != 6 || st.Drops[DropGarbage] != 2 {
+		t.Errorf("B's stats: %+v", st)
+	}
+	if got := b.read("TEXT", "ETERNAL"); got.err != nil || len(got.found) != 0 || b.stats().Garbage != 8 {
+		t.Errorf("read of garbage: %+v, stats %+v", got, b.stats())
+	}
+	if got := b.read("LIST"); got.err == nil {
+		t.Errorf("read of a list: %+v", got)
+	}
+	// A value replaces whatever stands in its place.
+	for _, r := range []string{"LIST", "TEXT"} {
+		a.publish(tick("A", r, 2, 2))
+		if e := b.hears(); e.Room != r {
+			t.Errorf("heard %+v, want %s", e, r)
+		}
+		if got := b.read(r); len(got.found) != 1 {
+			t.Errorf("read %s: %+v", r, got)
+		}
+	}
+}
+
+func TestScriptFlushRepeatsAndBeginsAGeneration(t *testing.T) {
+	noLeak(t)
+	s := redistest.Start(t)
+	a, b := start(t, "A", s.URL()), start(t, "B", s.URL())
+	a.linked()
+	b.linked()
+	s.CLI("SCRIPT", "FLUSH")
+	e1, e2 := tick("A", "BTC_USDT", 1, 1), tick("A", "BTC_USDT", 2, 2)
+	a.publish(e1, e2)
+	b.hearsNothingBut(e1)
+	b.hearsNothingBut(e2)
+	a.linked()
+	if st := a.stats(); st.Reloads != 1 || st.Reconnects != 0 || st.Published != 2 {
+		t.Errorf("A's stats: %+v", st)
+	}
+}
+
+func TestStoringMayFailWithoutSilencingOthers(t *testing.T) {
+	noLeak(t)
+	s := redistest.Start(t)
+	a, b := start(t, "A", s.URL()), start(t, "B", s.URL())
+	a.linked()
+	b.linked()
+	s.CLI("CONFIG", "SET", "maxmemory", "1")
+	e := tick("A", "BTC_USDT", 1, 1)
+	a.publish(e)
+	b.hearsNothingBut(e)
+	a.logged("does not store last prices")
+	s.CLI("CONFIG", "SET", "maxmemory", "0")
+	e = tick("A", "BTC_USDT", 2, 2)
+	a.publish(e)
+	b.hearsNothingBut(e)
+	a.logged("stores last prices again")
+	if st := a.stats(); st.StoreFailed != 1 || st.Reconnects != 0 {
+		t.Errorf("A's stats: %+v", st)
+	}
+}
+
+func TestReadsFailAtOnceWithoutALink(t *testing.T) {
+	noLeak(t)
+	s := redistest.Start(t)
+	s.Kill()
+	a := start(t, "A", s.URL())
+	if got := a.read("BTC_USDT"); !errors.Is(got.err, ErrDown) || len(got.rooms) != 1 {
+		t.Errorf("read: %+v, want %v", got, ErrDown)
+	}
+	if st := a.bridge.Status(); st.State != Connecting {
+		t.Errorf("status: %+v", st)
+	}
+}
+
+func pttl(t *testing.T, s *redistest.Server, key string) time.Duration {
+	t.Helper()
+	ms, err := strconv.Atoi(s.CLI("PTTL", key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(ms) * time.Millisecond
+}

@@ -1,0 +1,142 @@
+package bridge
+
+import (
+	"crypto/sha1" //nolint:gosec // Redis names scripts by it
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/redis/rueidis"
+)
+
+// writeScript stores and publishes one bundle. KEYS are last prices. ARGV are the
+// channel and the beginning of the envelope, then for each event five: the number of
+// its key (0: nothing is stored or compared), its version, milliseconds that it has
+// left to live (0: it is not stored), the event up to its payload, the payload.
+//
+// An event is taken if its version is newer than the one held; of each key the newest
+// taken is stored. Where storing fails (out of memory, say) the bundle is published
+// nevertheless and the failure told. Versions are compared by bytes, since Lua's < on
+// strings follows the locale of the server.
+//
+// It returns how many were taken, how many refused for a newer version and for the same
+// one, the newest version that refused another, and the failure.
+const writeScript = `
+local byte = string.byte
+local function newer(a, b)
+  local i = 1
+  while true do
+    local a1, a2, a3, a4 = byte(a, i, i + 3)
+    local b1, b2, b3, b4 = byte(b, i, i + 3)
+    if a1 ~= b1 then return (a1 or 0) > (b1 or 0) end
+    if a2 ~= b2 then return (a2 or 0) > (b2 or 0) end
+    if a3 ~= b3 then return (a3 or 0) > (b3 or 0) end
+    if a4 ~= b4 then return (a4 or 0) > (b4 or 0) end
+    if not a4 then return false end
+    i = i + 4
+  end
+end
+local held = {}
+if #KEYS > 0 then held = redis.call('MGET', unpack(KEYS)) end
+for i = 1, #KEYS do
+  held[i] = held[i] and held[i]:match('^{"version":"([^"]*)"') or ''
+end
+local out, n, keep = {ARGV[2]}, 1, {}
+local taken, older, same, newest = 0, 0, 0, ''
+for a = 3, #ARGV, 5 do
+  local key, version = tonumber(ARGV[a]), ARGV[a + 1]
+  if key > 0 and held[key] == version then
+    same = same + 1
+  elseif key > 0 and not newer(version, held[key]) then
+    older = older + 1
+    if newer(held[key], newest) then newest = held[key] end
+  else
+    taken = taken + 1
+    out[n + 1], out[n + 2], out[n + 3] = ARGV[a + 3], ARGV[a + 4], '},'
+    n = n + 3
+    if key > 0 then
+      held[key] = version
+      keep[key] = ARGV[a + 2] ~= '0' and a or nil
+    end
+  end
+end
+local failure = ''
+for key, a in pairs(keep) do
+  local r = redis.pcall('SET', KEYS[key],
+    '{"version":"' .. ARGV[a + 1] .. '","event":' .. ARGV[a + 4] .. '}', 'PX', ARGV[a + 2])
+  if r.err then failure = r.err end
+end
+if taken > 0 then
+  out[n] = '}]}'
+  redis.call('PUBLISH', ARGV[1], table.concat(out))
+end
+return {taken, older, same, newest, failure}
+`
+
+// readScript returns value and remaining milliseconds of each key, both of one moment.
+const readScript = `
+local out = {}
+for i, key in ipairs(KEYS) do
+  out[2 * i - 1] = redis.call('GET', key)
+  out[2 * i] = redis.call('PTTL', key)
+end
+return out
+`
+
+// script is the write script as a server knows it.
+type script struct{ text, sha string }
+
+// newScript returns the write script. In a cluster it publishes by slot.
+func newScript(sharded bool) script {
+	text := writeScript
+	if sharded {
+		text = strings.Replace(text, "'PUBLISH'", "'SPUBLISH'", 1)
+	}
+	sum := sha1.Sum([]byte(text)) //nolint:gosec // Redis names scripts by it
+	return script{text, hex.EncodeToString(sum[:])}
+}
+
+// written is the answer of writeScript.
+type written struct {
+	taken, older, same int
+	newest             string // "" if none was refused for a newer one
+	failure            string // of storing, "" if all went well
+}
+
+func decodeWritten(r rueidis.RedisResult) (w written, err error) {
+	fields, err := r.ToArray()
+	if err != nil {
+		return w, err
+	}
+	if len(fields) != 5 {
+		return w, fmt.Errorf("the write script answered %d fields, not 5", len(fields))
+	}
+	for i, to := range []*int{&w.taken, &w.older, &w.same} {
+		n, err := fields[i].AsInt64()
+		if err != nil {
+			return w, fmt.Errorf("the write script answered: %w", err)
+		}
+		*to = int(n)
+	}
+	for i, to := range []*string{&w.newest, &w.failure} {
+		if *to, err = fields[3+i].ToString(); err != nil {
+			return w, fmt.Errorf("the write script answered: %w", err)
+		}
+	}
+	return w, nil
+}
+
+// clock is the clock of the newest version that refused another, 0 if there is none.
+func (w written) clock() uint64 {
+	if len(w.newest) < 16 {
+		return 0
+	}
+	clock, ok := parseClock(w.newest[:16])
+	if !ok {
+		return 0
+	}
+	return clock
+}
+
+// demoted reports whether storing failed because the server is a replica now.
+func (w written) demoted() bool { return strings.Contains(w.failure, "READONLY") }

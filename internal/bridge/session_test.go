@@ -1,0 +1,135 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// newWatched is a session as far as its watch needs one, without Redis.
+func newWatched(t *testing.T) *session {
+	_, o := newInstance(t, "me")
+	o = o.withDefaults()
+	s := &shard{common: common{opts: &o, names: names{o.Prefix}, clocks: newClockBox(), count: new(counters), log: o.Logger}}
+	return &session{
+		shard: s, number: 2, ownHead: envelopeHead("me"), ownBeat: beatHead("me", 2),
+		echoes: make(chan struct{}, 1), beats: make(chan peerBeat, 2), taken: make(chan string, 1),
+		link: &link{broken: make(chan error), doubts: make(chan error, 1)},
+	}
+}
+
+func TestTheWatchEndsWithoutEchoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newWatched(t)
+		proved := make(chan struct{})
+		ended := make(chan error, 1)
+		go func() { ended <- x.watch(t.Context(), proved) }()
+		for range 5 {
+			x.heard(beat("me", 2, 1))
+			<-proved
+			time.Sleep(2 * time.Second) // fake time
+			synctest.Wait()
+			if len(ended) > 0 {
+				t.Fatalf("ended although heartbeats came back: %v", <-ended)
+			}
+		}
+		x.heard(beat("me", 1, 1)) // of an earlier session: proves nothing
+		time.Sleep(600 * time.Millisecond)
+		synctest.Wait()
+		if len(ended) == 0 {
+			t.Fatal("goes on without an own heartbeat for 2.6 s")
+		}
+		if err := <-ended; err == nil || !strings.Contains(err.Error(), "heartbeat") {
+			t.Errorf("ended with %v", err)
+		}
+		if got := x.count.heartbeats.Load(); got != 5 {
+			t.Errorf("%d own heartbeats counted, want 5", got)
+		}
+	})
+}
+
+func TestTheWatchCountsPeersAndForgetsThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newWatched(t)
+		x.opts.EchoTimeout = time.Hour
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- x.watch(ctx, make(chan struct{})) }()
+		x.heard(beat("me", 1, 9))
+		x.heard(beat("other", 7, 5))
+		synctest.Wait()
+		if peers, clock := x.peers.Load(), x.clocks.newest.Load(); peers != 1 || clock != 5 {
+			t.Errorf("%d peers, clock %d, want 1 and 5", peers, clock)
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if peers := x.peers.Load(); peers != 0 {
+			t.Errorf("%d peers after silence", peers)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("watch: %v", err)
+		}
+	})
+}
+
+func TestTheWatchEndsWhenAnythingIsLost(t *testing.T) {
+	for name, lose := range map[string]func(*session){
+		"broken": func(x *session) {
+			broken := make(chan error, 1)
+			broken <- errors.New("gone")
+			x.link.broken = broken
+		},
+		"closed": func(x *session) {
+			broken := make(chan error)
+			close(broken)
+			x.link.broken = broken
+		},
+		"taken": func(x *session) { x.taken <- "backbone:events:{1}" },
+		"doubt": func(x *session) { x.link.doubt(errors.New("gone")) },
+	} {
+		x := newWatched(t)
+		lose(x)
+		if err := x.watch(t.Context(), make(chan struct{})); err == nil || strings.Contains(err.Error(), "heartbeat") {
+			t.Errorf("%s: watch ended with %v", name, err)
+		}
+	}
+}
+
+func TestATimeOutOfAReadIsNoDoubt(t *testing.T) {
+	x := newWatched(t)
+	x.link.doubt(context.DeadlineExceeded)
+	if len(x.link.doubts) != 0 {
+		t.Error("the session would end")
+	}
+}
+
+func TestStatusIsThatOfTheWorstShard(t *testing.T) {
+	t0 := time.Now()
+	for _, c := range []struct {
+		states []State
+		want   State
+		since  int
+	}{
+		{[]State{OK, OK}, OK, 1},
+		{[]State{OK, Connecting}, Connecting, 1},
+		{[]State{Degraded, Connecting, OK}, Degraded, 0},
+	} {
+		b := &Bridge{masters: newTopology(&target{seeds: []string{"h:1"}}, common{})}
+		b.masters.missing.Store(nil)
+		shards := []*shard{}
+		for i, state := range c.states {
+			s := &shard{}
+			s.status.Store(&ShardStatus{State: state, Since: t0.Add(time.Duration(i) * time.Second)})
+			shards = append(shards, s)
+		}
+		b.masters.shards.Store(&shards)
+		got := b.Status()
+		if got.State != c.want || !got.Since.Equal(t0.Add(time.Duration(c.since)*time.Second)) || len(got.Shards) != len(c.states) {
+			t.Errorf("%v: %+v", c.states, got)
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package bridge
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"math/bits"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// topology keeps one shard running for each master that there is. A shard whose master
+// or partitions change is ended, and another begun.
+type topology struct {
+	// Immutable after New.
+	target *target
+	common common        // to all shards
+	doubts chan struct{} // one place: a shard has failed, and the masters may be others
+
+	// Written by run, read by anyone.
+	shards  atomic.Pointer[[]*shard]
+	missing atomic.Pointer[ShardStatus] // of partitions without a master; nil: each has one
+
+	// Owned by run.
+	running map[string]runningShard // by address
+}
+
+type runningShard struct {
+	*shard
+	cancel context.CancelFunc
+	ended  chan struct{}
+}
+
+func newTopology(t *target, c common) *topology {
+	y := &topology{target: t, common: c, doubts: make(chan struct{}, 1), running: map[string]runningShard{}}
+	y.common.doubted = y.doubts
+	y.shards.Store(new([]*shard))
+	y.missing.Store(&ShardStatus{Name: y.name(), State: Connecting, Since: time.Now()})
+	return y
+}
+
+// name is that of all masters together.
+func (y *topology) name() string {
+	if y.target.kind == sentinel {
+		return y.target.master
+	}
+	return y.target.seeds[0]
+}
+
+// run follows the masters until ctx ends, and returns when all shards have ended.
+func (y *topology) run(ctx context.Context) {
+	defer y.apply(ctx, nil) // ends all
+	if y.target.kind == single {
+		y.apply(ctx, map[string]uint64{y.target.seeds[0]: allPartitions})
+		<-ctx.Done()
+		return
+	}
+	l := &locator{target: y.target, opts: y.common.opts, nodes: map[string]*node{}}
+	defer l.close()
+	ticker := time.NewTicker(y.common.opts.Heartbeat)
+	defer ticker.Stop()
+	for {
+		found, err := l.locate(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			y.apply(ctx, found.masters)
+		case len(y.running) == 0:
+			y.lacks(err)
+		}
+		select {
+		case <-ticker.C:
+		case <-y.doubts:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// apply ends the shards that are not as in masters, waits for their end, so that no
+// partition is held twice, and begins those that are new.
+func (y *topology) apply(ctx context.Context, masters map[string]uint64) {
+	var ended []*shard
+	for address, r := range y.running {
+		if masters[address] != r.partitions {
+			r.cancel()
+			ended = append(ended, r.shard)
+		}
+	}
+	for _, s := range ended {
+		<-y.running[s.address].ended
+		delete(y.running, s.address)
+	}
+	held := uint64(0)
+	for _, address := range slices.Sorted(maps.Keys(masters)) {
+		held |= masters[address]
+		if _, known := y.running[address]; !known && masters[address] != 0 {
+			y.begin(ctx, address, masters[address], ended)
+		}
+	}
+	if ctx.Err() != nil {
+		return // the status stays what it was
+	}
+	shards := []*shard{}
+	for _, r := range y.running {
+		shards = append(shards, r.shard)
+	}
+	slices.SortFunc(shards, func(a, b *shard) int { return cmp.Compare(a.name, b.name) })
+	y.shards.Store(&shards)
+	if held == allPartitions {
+		y.missing.Store(nil)
+	} else {
+		y.lacks(fmt.Errorf("%d of %d partitions have no master", Partitions-bits.OnesCount64(held), Partitions))
+	}
+	y.common.tell()
+}
+
+// begin starts a shard. It takes over the state of one that it follows upon.
+func (y *topology) begin(ctx context.Context, address string, partitions uint64, ended []*shard) {
+	s := &shard{common: y.common, name: address, address: address, redis: y.target.at(address), partitions: partitions}
+	if y.target.kind == sentinel {
+		s.name = y.target.master
+	}
+	status := ShardStatus{State: Connecting, Since: time.Now()}
+	if first := y.missing.Load(); first != nil && first.State == Connecting {
+		status.Since = first.Since
+	}
+	if i := slices.IndexFunc(ended, func(o *shard) bool { return o.partitions&partitions != 0 }); i >= 0 {
+		status = *ended[i].status.Load()
+		if status.State == OK {
+			status = ShardStatus{State: Degraded, Since: time.Now()}
+		}
+		status.Reason = "the masters are others now"
+		s.log.Info("redis has other masters", "shard", s.name, "address", address, "before", ended[i].address)
+	}
+	status.Name = s.name
+	s.status.Store(&status)
+	alive, cancel := context.WithCancel(ctx)
+	r := runningShard{s, cancel, make(chan struct{})}
+	y.running[address] = r
+	go func() {
+		defer close(r.ended)
+		s.run(alive)
+	}()
+}
+
+// lacks says why not all partitions have a master.
+func (y *topology) lacks(err error) {
+	before := y.missing.Load()
+	status := ShardStatus{Name: y.name(), State: Degraded, Since: time.Now(), Reason: err.Error()}
+	if before != nil {
+		status.State, status.Since = before.State, before.Since
+	}
+	if before == nil || before.Reason == "" {
+		y.common.log.Warn("redis has no master for some or all rooms, local routing goes on", "shard", status.Name, "reason", err)
+	}
+	y.missing.Store(&status)
+	y.common.tell()
+}

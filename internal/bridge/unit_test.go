@@ -1,0 +1,275 @@
+package bridge
+
+import (
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"backbone/internal/hub"
+)
+
+func TestPartitionNeverChanges(t *testing.T) {
+	for room, want := range map[string]int{"BTC_USDT": 17, "ETH_USDT": 21, "lobby": 19} {
+		if got := Partition(room); got != want {
+			t.Errorf("Partition(%s) = %d, want %d", room, got, want)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		room := rapid.String().Draw(t, "room")
+		h := fnv.New32a()
+		h.Write([]byte(room))
+		if got, want := Partition(room), int(h.Sum32()%64); got != want {
+			t.Errorf("Partition(%q) = %d, want %d", room, got, want)
+		}
+	})
+}
+
+const someTime = 1_700_000_000_000_000_000 // a Unix time in nanoseconds
+
+func genEvent() *rapid.Generator[hub.BroadcastEvent] {
+	return rapid.Custom(func(t *rapid.T) hub.BroadcastEvent {
+		e := hub.BroadcastEvent{
+			Room:    rapid.StringMatching(`[A-C][a-c]?`).Draw(t, "room"),
+			Kind:    rapid.SampledFrom([]hub.Kind{hub.State, hub.Message, hub.Recovered, hub.Resync}).Draw(t, "kind"),
+			Payload: fmt.Sprintf(`{"n":%d,"pad":%q}`, rapid.Int().Draw(t, "n"), strings.Repeat("x", rapid.IntRange(0, 100<<10).Draw(t, "pad"))),
+			Seq:     rapid.Uint64().Draw(t, "seq"),
+			Born:    someTime - rapid.Int64Range(-int64(time.Second), int64(time.Minute)).Draw(t, "age"),
+		}
+		if e.Kind != hub.Message {
+			e.Version = hub.Version{Clock: rapid.Uint64Range(0, maxClock).Draw(t, "clock"), Origin: rapid.StringMatching(`[A-Za-z0-9_.-]{1,64}`).Draw(t, "origin")}
+		}
+		return e
+	})
+}
+
+// asPublished does what the write script does when it accepts everything.
+func asPublished(c call) string {
+	var events []string
+	for i := 2; i < len(c.args); i += 5 {
+		events = append(events, c.args[i+3]+c.args[i+4]+"}")
+	}
+	return c.args[1] + strings.Join(events, ",") + "]}"
+}
+
+func TestWhatIsSentIsHeardInOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		batch := rapid.SliceOfN(genEvent(), 0, 40).Draw(t, "batch")
+		const now = someTime
+		to := caller{names: names{"p:"}, origin: "me", ttl: 30 * time.Second}
+		trips := groups(to.calls(slices.Clone(batch), now))
+		var heard [Partitions][]hub.BroadcastEvent
+		for _, trip := range trips {
+			seen, bytes := map[int]bool{}, 0
+			for _, c := range trip {
+				if seen[c.partition] {
+					t.Fatal("a partition twice in one round trip")
+				}
+				seen[c.partition] = true
+				bytes += c.bytes
+				if c.events > 1 && c.bytes > maxBundleBytes+1000 {
+					t.Fatalf("a bundle of %d bytes", c.bytes)
+				}
+				message := asPublished(c)
+				if !strings.HasPrefix(message, envelopeHead("me")) || c.args[0] != (names{"p:"}).events(c.partition) {
+					t.Fatalf("channel %s, message %.60s", c.args[0], message)
+				}
+				events, bad, err := decodeEnvelope(message, c.partition, now, plainRoom)
+				if err != nil || bad > 0 || len(events) != c.events {
+					t.Fatalf("%d events, %d bad, %v: %.200s", len(events), bad, err, message)
+				}
+				heard[c.partition] = append(heard[c.partition], events...)
+			}
+			if len(trip) > 1 && bytes > maxGroupBytes {
+				t.Fatalf("a round trip of %d bytes", bytes)
+			}
+		}
+		if countEvents(trips...) != len(batch) {
+			t.Fatalf("%d events sent of %d", countEvents(trips...), len(batch))
+		}
+		for _, want := range batch {
+			p := Partition(want.Room)
+			if len(heard[p]) == 0 {
+				t.Fatalf("%+v was not heard", want)
+			}
+			got := heard[p][0]
+			heard[p] = heard[p][1:]
+			if younger := got.Born - min(want.Born, now); younger > 0 || younger < -int64(time.Millisecond) {
+				t.Fatalf("born %d ns later than ingested", younger)
+			}
+			if want.Kind == hub.Message {
+				want.Version.Origin = "me"
+			}
+			want.Born = got.Born
+			if got != want {
+				t.Fatalf("heard %+v, want %+v", got, want)
+			}
+		}
+	})
+}
+
+func TestOneRoundTripHoldsAPartitionOnceAndSoManyBytes(t *testing.T) {
+	calls := []call{
+		{partition: 1, bytes: 10}, {partition: 2, bytes: 10}, {partition: 1, bytes: 10},
+		{partition: 2, bytes: maxGroupBytes}, {partition: 3, bytes: 2 * maxGroupBytes}, {partition: 4, bytes: 1},
+	}
+	var got []int
+	for _, g := range groups(calls) {
+		got = append(got, len(g))
+	}
+	if want := []int{2, 1, 1, 1, 1}; !slices.Equal(got, want) {
+		t.Errorf("round trips of %v calls, want %v", got, want)
+	}
+}
+
+func TestLifetimesNeverGrow(t *testing.T) {
+	const ttl = 30 * time.Second
+	now := time.Now().UnixNano()
+	to := caller{names: names{"p:"}, origin: "me", ttl: ttl}
+	for age, want := range map[time.Duration]string{
+		0: "30000", time.Microsecond: "29999", 10 * time.Second: "20000",
+		ttl: "0", time.Hour: "0", -time.Hour: "30000",
+	} {
+		e := tick("A", "R", 1, 1)
+		e.Born = now - int64(age)
+		if got := to.calls([]hub.BroadcastEvent{e}, now)[0].args[4]; got != want {
+			t.Errorf("age %v: %s ms left, want %s", age, got, want)
+		}
+	}
+	value := storedValue("0000000000000001-A", "{}")
+	for remaining, want := range map[time.Duration]time.Duration{ttl: 0, time.Second: 29 * time.Second, time.Hour: 0} {
+		if e, ok := decodeValue("R", value, remaining, ttl, now); !ok || now-e.Born != int64(want) {
+			t.Errorf("%v left: age %v, %v, want %v", remaining, time.Duration(now-e.Born), ok, want)
+		}
+	}
+	for _, remaining := range []time.Duration{0, -time.Millisecond} {
+		if _, ok := decodeValue("R", value, remaining, ttl, now); ok {
+			t.Errorf("a value with %v left was taken", remaining)
+		}
+	}
+}
+
+func TestInboxConflatesByRoomAndKeepsMessages(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		events := rapid.SliceOfN(genEvent(), 0, 60).Draw(t, "events")
+		q := inboxQueue{limit: rapid.IntRange(1, 1<<20).Draw(t, "limit")}
+		newest := map[string]hub.Version{}
+		conflated, dropped := 0, 0
+		for i := range events {
+			e := &events[i]
+			if e.Kind.Value() && e.Version.Compare(newest[e.Room]) > 0 {
+				newest[e.Room] = e.Version
+			}
+			c, d := q.add(e)
+			if c {
+				conflated++
+			}
+			if d {
+				dropped++
+				if e.Kind.Value() && q.bytes <= inboxFull*q.limit {
+					t.Fatal("a value was dropped below the hard bound")
+				}
+				if e.Kind.Value() {
+					return // past the hard bound nothing more is promised
+				}
+			}
+			conflated += q.conflate()
+			if q.bytes > q.limit && q.at == nil {
+				t.Fatalf("%d bytes and not conflated", q.bytes)
+			}
+		}
+		if len(q.events)+conflated+dropped != len(events) {
+			t.Fatalf("%d held, %d conflated, %d dropped of %d", len(q.events), conflated, dropped, len(events))
+		}
+		bytes, held := 0, map[string]hub.Version{}
+		for _, e := range q.events {
+			bytes += len(e.Payload) + inboxOverhead
+			if e.Kind.Value() && e.Version.Compare(held[e.Room]) > 0 {
+				held[e.Room] = e.Version
+			}
+		}
+		if bytes != q.bytes {
+			t.Fatalf("%d bytes held, counted %d", bytes, q.bytes)
+		}
+		for room, v := range newest {
+			if held[room] != v {
+				t.Fatalf("%s: newest held is %v, want %v", room, held[room], v)
+			}
+		}
+	})
+}
+
+func TestInboxDropsValuesFarPastItsBound(t *testing.T) {
+	q := inboxQueue{limit: 100}
+	dropped := 0
+	for i := range 1000 {
+		e := tick("A", fmt.Sprint(i), 1, 1)
+		if _, d := q.add(&e); d {
+			dropped++
+		}
+		q.conflate()
+	}
+	if dropped == 0 || q.bytes > (inboxFull+2)*q.limit+2*inboxOverhead {
+		t.Errorf("%d dropped, %d bytes held of %d", dropped, q.bytes, q.limit)
+	}
+}
+
+func TestPeersAreForgottenAndBounded(t *testing.T) {
+	p := peers{}
+	now := time.Now()
+	p.heard("A", now)
+	p.heard("B", now.Add(2*time.Second))
+	if got := p.live(now.Add(4*time.Second), 3*time.Second); got != 1 {
+		t.Errorf("%d peers, want 1", got)
+	}
+	for i := range 2 * maxPeers {
+		p.heard(fmt.Sprint(i), now)
+	}
+	if len(p) != maxPeers {
+		t.Errorf("%d peers, want %d", len(p), maxPeers)
+	}
+}
+
+func TestBadOptionsAreOneLineWithoutThePassword(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Options)
+		want   string
+	}{
+		"no URL":       {func(o *Options) { o.URL = "" }, "not a Redis URL"},
+		"host only":    {func(o *Options) { o.URL = "localhost:6379" }, "not a Redis URL"},
+		"http":         {func(o *Options) { o.URL = "http://:secret@h" }, "not a Redis URL"},
+		"bad port":     {func(o *Options) { o.URL = "redis://u:secret#x@h:6379" }, "not a Redis URL"},
+		"bad database": {func(o *Options) { o.URL = "redis://:secret@h/x" }, "invalid database number"},
+		"sentinel":     {func(o *Options) { o.URL = "redis://:secret@h?master_set=m" }, "master_set"},
+		"two servers":  {func(o *Options) { o.URL = "redis://:secret@h?addr=i:1" }, "redis+cluster://"},
+		"no master":    {func(o *Options) { o.URL = "redis+sentinel://:secret@h,i?sentinel_password=secret" }, "name of the master"},
+		"database 1":   {func(o *Options) { o.URL = "redis+cluster://:secret@h,i/1" }, "only number 0"},
+		"no socket":    {func(o *Options) { o.URL = "unix://" }, "not a Redis URL"},
+		"origin":       {func(o *Options) { o.Origin = `a"b` }, "origin"},
+		"prefix":       {func(o *Options) { o.Prefix = "a{b}" }, "prefix"},
+		"TTL":          {func(o *Options) { o.TTL = -1 }, "TTL"},
+		"no sink":      {func(o *Options) { o.Sink = nil }, "sink"},
+	} {
+		_, o := newInstance(t, "A")
+		o.URL = "redis://h"
+		c.change(&o)
+		_, err := New(o)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want one line with %q", name, err, c.want)
+		}
+	}
+}
+
+func TestEveryDropReasonHasItsName(t *testing.T) {
+	seen := map[string]bool{}
+	for _, r := range DropReasons() {
+		seen[r.String()] = true
+	}
+	if len(seen) != int(dropReasons) || seen["unknown"] {
+		t.Errorf("names %v of %d reasons", seen, dropReasons)
+	}
+}

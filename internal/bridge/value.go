@@ -1,0 +1,52 @@
+package bridge
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"backbone/internal/hub"
+)
+
+// A stored last price is
+//
+//	{"version":"<16 hex digits>-<origin>","event":{...}}
+//
+// with the version first, where the script finds it without parsing JSON.
+
+func storedValue(version, payload string) string {
+	return `{"version":"` + version + `","event":` + payload + `}`
+}
+
+// decodeValue reads what Redis holds of a room, of which remaining is left to live.
+func decodeValue(room, value string, remaining, ttl time.Duration, now int64) (e hub.BroadcastEvent, ok bool) {
+	if remaining <= 0 || len(value) > maxEnvelope {
+		return e, false
+	}
+	var version string
+	d := jsontext.NewDecoder(bytes.NewBufferString(value))
+	err := object(d, func(key []byte) (err error) {
+		switch string(key) {
+		case "version":
+			version, err = text(d)
+		case "event":
+			e.Payload, err = raw(d)
+		default:
+			err = d.SkipValue()
+		}
+		return err
+	})
+	if err != nil || !strings.HasPrefix(e.Payload, "{") {
+		return e, false
+	}
+	if _, end := d.ReadToken(); end != io.EOF { //nolint:errorlint // io.EOF is never wrapped here
+		return e, false
+	}
+	e.Version, ok = parseVersion(version)
+	e.Room, e.Kind = room, hub.Recovered
+	e.Born = now - int64(max(0, ttl-remaining))
+	return e, ok
+}
