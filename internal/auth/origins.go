@@ -1,0 +1,58 @@
+package auth
+
+import (
+	"net/url"
+	"strings"
+)
+
+// Origins are the web pages that may connect. The zero value lets pages of the
+// server's own host connect, and nothing else that is a browser.
+type Origins struct {
+	all    bool
+	listed map[string]bool // normalized
+}
+
+// NewOrigins makes Origins of a list of origins like "https://app.example.com", or
+// "*" for all. What is no origin matches nothing.
+func NewOrigins(list []string) Origins {
+	o := Origins{listed: map[string]bool{}}
+	for _, text := range list {
+		if text == "*" {
+			o.all = true
+		} else if scheme, host, ok := splitOrigin(text); ok {
+			o.listed[scheme+"://"+host] = true
+		}
+	}
+	return o
+}
+
+// Allowed decides on a request's Origin header, where host is its Host header. Who
+// sends no Origin is no browser and is not held back: this check protects the users
+// of browsers, whom any page could make connect, not the server.
+func (o Origins) Allowed(origin, host string) bool {
+	if origin == "" || o.all {
+		return true
+	}
+	scheme, originHost, ok := splitOrigin(origin)
+	return ok && (o.listed[scheme+"://"+originHost] || originHost == dropDefaultPort(scheme, strings.ToLower(host)))
+}
+
+// splitOrigin returns the scheme and the host in lower case, without a port that the
+// scheme implies.
+func splitOrigin(origin string) (scheme, host string, ok bool) {
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" || u.Scheme == "" || u.Path != "" || u.User != nil {
+		return "", "", false
+	}
+	return u.Scheme, dropDefaultPort(u.Scheme, strings.ToLower(u.Host)), true
+}
+
+func dropDefaultPort(scheme, host string) string {
+	switch scheme {
+	case "http":
+		return strings.TrimSuffix(host, ":80")
+	case "https":
+		return strings.TrimSuffix(host, ":443")
+	}
+	return host
+}
