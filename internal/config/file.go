@@ -1,0 +1,132 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
+)
+
+// File is the type of the flag --config: naming a file loads it.
+type File string
+
+// BeforeResolve is called by kong once the flags of the command line are known.
+func (File) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
+	path, _ := ctx.FlagValue(trace.Flag).(File)
+	if path == "" {
+		return nil
+	}
+	f, err := os.Open(string(path))
+	if err != nil {
+		return fmt.Errorf("--config: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read from
+	values, err := parseFile(string(path), f)
+	if err != nil {
+		return err
+	}
+	ctx.AddResolver(values)
+	return nil
+}
+
+// Env is kong's option by which each flag can be set in the environment.
+func Env() kong.Option { return kong.DefaultEnvars(EnvPrefix) }
+
+// fileValues is a parsed file. It is a kong.Resolver.
+type fileValues struct {
+	path   string
+	keys   []*yaml.Node // in the order of the file
+	values map[string]*yaml.Node
+}
+
+func parseFile(path string, r io.Reader) (*fileValues, error) {
+	f := &fileValues{path: path, values: map[string]*yaml.Node{}}
+	var doc yaml.Node
+	err := yaml.NewDecoder(r).Decode(&doc)
+	switch {
+	case errors.Is(err, io.EOF): // empty, or comments alone
+		return f, nil
+	case err != nil:
+		return nil, Errorf("", "%s: %v", path, err)
+	}
+	root := doc.Content[0]
+	if root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
+		return f, nil
+	}
+	if root.Kind != yaml.MappingNode {
+		return nil, f.errorAt(root, `must hold lines like "listen: 127.0.0.1:8080"`)
+	}
+	for i := 0; i < len(root.Content); i += 2 {
+		key, value := root.Content[i], root.Content[i+1]
+		if _, twice := f.values[key.Value]; twice {
+			return nil, f.errorAt(key, "key %q is there twice", key.Value)
+		}
+		f.keys = append(f.keys, key)
+		f.values[key.Value] = value
+	}
+	return f, nil
+}
+
+// Validate is called by kong and refuses keys that no flag has.
+func (f *fileValues) Validate(app *kong.Application) error {
+	known := map[string]bool{}
+	var names func(*kong.Node)
+	names = func(n *kong.Node) {
+		for _, flag := range n.Flags {
+			known[flag.Name] = flag.Name != "help" && flag.Name != "config"
+		}
+		for _, child := range n.Children {
+			names(child)
+		}
+	}
+	names(app.Node)
+	for _, key := range f.keys {
+		if !known[key.Value] {
+			return f.errorAt(key, "unknown key %q: keys are the names of flags, as --help shows them", key.Value)
+		}
+	}
+	return nil
+}
+
+// Resolve is called by kong for each flag that is not on the command line. Values are
+// handed on as the text that stands in the file, to be read as a flag's would be.
+func (f *fileValues) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	value, ok := f.values[flag.Name]
+	if !ok || slices.ContainsFunc(flag.Envs, isSet) {
+		return nil, nil //nolint:nilnil // by which kong understands: not from here
+	}
+	switch value.Kind {
+	case yaml.ScalarNode:
+		if value.Tag == "!!null" {
+			return "", nil
+		}
+		return value.Value, nil
+	case yaml.SequenceNode:
+		if !flag.IsSlice() {
+			return nil, f.errorAt(value, "%s takes one value, not a list", flag.Name)
+		}
+		list := []any{}
+		for _, item := range value.Content {
+			if item.Kind != yaml.ScalarNode {
+				return nil, f.errorAt(item, "%s takes a list of plain values", flag.Name)
+			}
+			list = append(list, item.Value)
+		}
+		return list, nil
+	default:
+		return nil, f.errorAt(value, "%s takes a plain value", flag.Name)
+	}
+}
+
+func (f *fileValues) errorAt(n *yaml.Node, format string, args ...any) error {
+	return Errorf("", "%s:%d: %s", f.path, n.Line, fmt.Sprintf(format, args...))
+}
+
+func isSet(env string) bool {
+	_, ok := os.LookupEnv(env)
+	return ok
+}

@@ -1,0 +1,160 @@
+package config
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	minClientQueueBytes = 64 << 10 // a message of the largest size always fits
+	maxRedisPrefix      = 128
+)
+
+// Validate checks every field. It returns nil or an *Error.
+func (s *Serve) Validate() error {
+	for _, check := range []func() error{s.addresses, s.access, s.redis, s.limits, s.log} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Serve) addresses() error {
+	if err := address("listen", s.Listen); err != nil {
+		return err
+	}
+	if s.AdminListen != "" {
+		if err := address("admin-listen", s.AdminListen); err != nil {
+			return err
+		}
+		if _, port, _ := net.SplitHostPort(s.Listen); s.AdminListen == s.Listen && port != "0" {
+			return Errorf("admin-listen", "must be another address than --listen, which is %s too", s.Listen)
+		}
+	}
+	switch {
+	case s.TLSCert != "" && s.TLSKey == "":
+		return Errorf("tls-cert", "needs --tls-key, the private key of the certificate")
+	case s.TLSKey != "" && s.TLSCert == "":
+		return Errorf("tls-key", "needs --tls-cert, the certificate of the key")
+	}
+	return nil
+}
+
+func (s *Serve) access() error {
+	if s.IngestKeysFile != "" && s.InsecureNoAuth {
+		return Errorf("insecure-no-auth", "and --ingest-keys-file exclude each other: leave one out")
+	}
+	if !loopback(s.Listen) && s.IngestKeysFile == "" && !s.InsecureNoAuth {
+		return Errorf("listen", "%s can be reached from other machines, and anyone there could publish: set --ingest-keys-file, or say --insecure-no-auth if that is meant", s.Listen)
+	}
+	for _, origin := range s.AllowedOrigins {
+		if origin != "*" && !validOrigin(origin) {
+			return Errorf("allowed-origins", "must be * or origins like https://app.example.com, without a path; not %q", origin)
+		}
+	}
+	return nil
+}
+
+func (s *Serve) redis() error {
+	if s.RedisURL == "" {
+		if s.RedisPasswordFile != "" {
+			return Errorf("redis-password-file", "needs --redis-url")
+		}
+	} else {
+		u, err := parseRedisURL(s.RedisURL)
+		if err != nil {
+			return err
+		}
+		if _, has := u.User.Password(); has && s.RedisPasswordFile != "" {
+			return Errorf("redis-password-file", "and a password in --redis-url exclude each other: leave one out")
+		}
+	}
+	if len(s.RedisPrefix) > maxRedisPrefix || strings.ContainsAny(s.RedisPrefix, "{} \t\r\n") {
+		return Errorf("redis-prefix", "must be at most %d characters without braces and blanks, not %q", maxRedisPrefix, s.RedisPrefix)
+	}
+	return nil
+}
+
+func (s *Serve) limits() error {
+	for _, d := range []struct {
+		flag     string
+		value    time.Duration
+		zeroToo  bool
+		expected string
+	}{
+		{"last-price-ttl", s.LastPriceTTL, true, "0 or at least 1ms"},
+		{"ping-interval", s.PingInterval, false, "at least 1ms"},
+		{"pong-timeout", s.PongTimeout, false, "at least 1ms"},
+		{"write-timeout", s.WriteTimeout, false, "at least 1ms"},
+		{"drain-timeout", s.DrainTimeout, true, "0 or at least 1ms"},
+	} {
+		if d.value < time.Millisecond && (d.value != 0 || !d.zeroToo) {
+			return Errorf(d.flag, "must be %s, not %v", d.expected, d.value)
+		}
+	}
+	for _, n := range []struct {
+		flag       string
+		value, min int
+	}{
+		{"max-instruments", s.MaxInstruments, 1},
+		{"client-queue-bytes", s.ClientQueueBytes, minClientQueueBytes},
+		{"max-rooms", s.MaxRooms, 1},
+		{"max-bad-messages", s.MaxBadMessages, 1},
+		{"max-message-rate", s.MaxMessageRate, 0},
+		{"max-connections", s.MaxConnections, 0},
+		{"max-connections-per-address", s.MaxConnectionsPerAddress, 0},
+		{"socket-send-buffer", s.SocketSendBuffer, 0},
+	} {
+		if n.value < n.min {
+			return Errorf(n.flag, "must be at least %d, not %d", n.min, n.value)
+		}
+	}
+	return nil
+}
+
+func (s *Serve) log() error {
+	switch s.LogLevel {
+	case "debug", "info", "warn", "error":
+	default:
+		return Errorf("log-level", "must be debug, info, warn or error, not %q", s.LogLevel)
+	}
+	switch s.LogFormat {
+	case "auto", "text", "json":
+	default:
+		return Errorf("log-format", "must be auto, text or json, not %q", s.LogFormat)
+	}
+	return nil
+}
+
+func address(flag, value string) error {
+	_, port, err := net.SplitHostPort(value)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return Errorf(flag, "must be HOST:PORT with a port from 0 to 65535, not %q", value)
+	}
+	return nil
+}
+
+// loopback reports whether only this machine reaches the address. Names other than
+// localhost count as public: what they resolve to can change.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback() || strings.EqualFold(host, "localhost")
+}
+
+func validOrigin(origin string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" &&
+		!strings.Contains(u.Host, "*") && u.Scheme+"://"+u.Host == strings.ToLower(u.Scheme)+origin[len(u.Scheme):]
+}
