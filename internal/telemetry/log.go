@@ -1,0 +1,63 @@
+// Package telemetry is how an instance is watched: its log, its metrics and its
+// profiles. Nothing in it is global, so several instances in one process keep apart.
+package telemetry
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/lmittmann/tint"
+	"golang.org/x/term"
+)
+
+// LogOptions say what is logged and how.
+type LogOptions struct {
+	Level    string // debug, info, warn or error; empty is info
+	Format   string // text, json, or auto: text on a terminal, JSON lines elsewhere; empty is auto
+	Terminal bool   // the writer is a terminal, see [IsTerminal]
+	NoColor  bool   // no colours on a terminal either
+}
+
+// NewLogger returns a logger that writes one line an entry to w.
+func NewLogger(w io.Writer, o LogOptions) (*slog.Logger, error) {
+	var level slog.Level
+	if o.Level != "" {
+		if err := level.UnmarshalText([]byte(o.Level)); err != nil {
+			return nil, fmt.Errorf("log level: expected debug, info, warn or error, not %q", o.Level)
+		}
+	}
+	json := !o.Terminal
+	switch o.Format {
+	case "", "auto":
+	case "text":
+		json = false
+	case "json":
+		json = true
+	default:
+		return nil, fmt.Errorf("log format: expected auto, text or json, not %q", o.Format)
+	}
+	if json {
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: readable})), nil
+	}
+	return slog.New(tint.NewTextHandler(w, &tint.Options{
+		Level:      level,
+		TimeFormat: "15:04:05.000",
+		NoColor:    o.NoColor || !o.Terminal,
+	})), nil
+}
+
+// readable writes durations as text like 1.5s: slog's JSON has bare nanoseconds.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
+}
+
+// IsTerminal reports whether w is a terminal.
+func IsTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
