@@ -1,0 +1,159 @@
+package transport
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"backbone/internal/hub"
+	"backbone/protocol"
+)
+
+// Whatever ends a connection, nothing of it stays.
+func TestEverythingIsUndoneAtTheEnd(t *testing.T) {
+	stuck := func(i *instance) { i.publish(hub.State, "A", price("A", "1")) }
+	for name, end := range map[string]func(*instance, *peer){
+		"gone":                    func(_ *instance, p *peer) { p.Close() },
+		"gone while written to":   func(i *instance, p *peer) { stuck(i); p.Close() },
+		"write timed out":         func(i *instance, _ *peer) { stuck(i) },
+		"closed":                  func(_ *instance, p *peer) { p.raw(frame(ws.OpClose, "")); p.closed(1000); p.Close() },
+		"closed while written to": func(i *instance, p *peer) { stuck(i); p.raw(frame(ws.OpClose, "")) },
+		"fault":                   func(_ *instance, p *peer) { p.raw(frame(ws.OpBinary, "")); p.closed(1003); p.Close() },
+		"fault, nobody listens":   func(_ *instance, p *peer) { p.raw(frame(ws.OpBinary, "")) },
+		"drained":                 func(i *instance, p *peer) { i.hub.CloseAll(); p.closed(1001); p.Close() },
+		"drained, nobody listens": func(i *instance, _ *peer) { i.hub.CloseAll() },
+		"drained and gone":        func(i *instance, p *peer) { i.hub.CloseAll(); p.Close() },
+		"drained and answered": func(i *instance, p *peer) {
+			i.hub.CloseAll()
+			p.closed(1001)
+			p.raw(frame(ws.OpClose, closing(1001, "")))
+		},
+		"drained, fault at the time": func(i *instance, p *peer) { i.hub.CloseAll(); p.raw(frame(ws.OpBinary, "")) },
+		"no answer to pings":         func(_ *instance, p *peer) { go io.Copy(io.Discard, p) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				i := onPipes(t, settings{})
+				p := i.consumer()
+				p.join("A")
+				end(i, p)
+				i.waitIdle(time.Minute)
+			})
+		})
+	}
+}
+
+func TestClientClosesFirst(t *testing.T) {
+	for _, c := range []struct {
+		payload string
+		answer  protocol.CloseCode
+	}{{"", 1000}, {closing(1000, ""), 1000}, {closing(1001, "the page was left"), 1001}, {closing(4999, "own"), 4999}} {
+		synctest.Test(t, func(t *testing.T) {
+			i := onPipes(t, settings{})
+			p, begin := i.consumer(), time.Now()
+			p.raw(frame(ws.OpClose, c.payload))
+			p.closed(c.answer)
+			p.ended() // by the server, although the client goes on to listen
+			at(t, begin, lingerTimeout)
+			i.waitIdle(time.Second)
+			label := map[protocol.CloseCode]string{1000: "1000", 1001: "1001", 4999: other}[c.answer]
+			if n := i.server.Stats().Closes[label]; n != 1 {
+				t.Errorf("the close was counted %d times", n)
+			}
+		})
+	}
+}
+
+func TestNothingIsHandledBehindAClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := onPipes(t, settings{}).consumer()
+		p.raw(append(frame(ws.OpClose, ""), frame(ws.OpText, `{"type":"join","room":"A"}`)...))
+		p.closed(1000)
+		p.ended()
+	})
+}
+
+// What a client still sends when it is told to go must not reset the connection before
+// it has read why.
+func TestServerLingers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{})
+		p := i.consumer()
+		p.raw(frame(ws.OpBinary, ""))
+		p.closed(protocol.CloseUnsupportedData)
+		begin := time.Now()
+		for time.Since(begin) < lingerTimeout-time.Second {
+			p.send(strings.Repeat("more", 1000))
+			elapse(100 * time.Millisecond)
+		}
+		p.ended()
+		at(t, begin, lingerTimeout)
+		if _, err := p.Write([]byte("x")); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("the connection still takes bytes: %v", err)
+		}
+	})
+}
+
+// The hub is done with a client whose end is only waited for.
+func TestLingeringClientIsNoMember(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{})
+		p := i.consumer()
+		p.join("A")
+		p.raw(frame(ws.OpBinary, ""))
+		p.closed(protocol.CloseUnsupportedData)
+		synctest.Wait()
+		if s := i.hub.Stats(); s.Clients != 0 || s.Rooms != 0 {
+			t.Errorf("the hub still has %d clients and %d rooms", s.Clients, s.Rooms)
+		}
+		if n := i.server.Stats().Consumers; n != 1 {
+			t.Errorf("%d connections are open, want the one that lingers", n)
+		}
+	})
+}
+
+func TestSlowConsumerIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{queueBytes: 64 << 10})
+		p := i.consumer()
+		p.join("A")
+		texts := make([]string, 20)
+		for n := range texts {
+			texts[n] = say("A", strings.Repeat("x", 15<<10)) // chat can not be conflated
+		}
+		i.publish(hub.Message, "A", texts...)
+		if s := i.hub.Stats(); s.Slow != 1 {
+			t.Fatalf("the hub closed %d slow clients", s.Slow)
+		}
+		heard := 0
+		for {
+			op, text, err := p.next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if op == ws.OpClose {
+				if !strings.HasPrefix(text, closing(protocol.CloseSlowConsumer, "")) || len(text) == 2 {
+					t.Errorf("closed with %q", text)
+				}
+				break
+			}
+			if text != texts[0] {
+				t.Fatalf("heard %.100q", text)
+			}
+			heard++
+		}
+		if heard == 0 || heard == len(texts) {
+			t.Errorf("heard %d of %d messages", heard, len(texts))
+		}
+		p.ended()
+		i.waitIdle(time.Second)
+		if s := i.hub.Stats(); int(s.Dropped) < len(texts)-heard-10 || s.Lags != 1 {
+			t.Errorf("%+v", s)
+		}
+	})
+}

@@ -1,0 +1,137 @@
+package transport
+
+import (
+	"log/slog"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"backbone/internal/auth"
+	"backbone/internal/hub"
+	"backbone/internal/ingest"
+	"backbone/protocol"
+)
+
+// How long a connection that is being closed may take.
+const (
+	lingerTimeout = 2 * time.Second // for the peer to answer a close frame
+	finalTimeout  = 1 * time.Second // for a last frame to be taken
+)
+
+// What a ReadPump may have under way of its own replies before it waits for its
+// WritePump.
+const (
+	replyPlaces = 4
+	replyBytes  = 16 << 10 // of one; the last message in it may exceed that
+)
+
+// conn is one connection and its two pumps.
+type conn struct {
+	// Immutable after newConn.
+	server    *Server
+	socket    socket
+	client    *hub.Client
+	identity  auth.Identity
+	address   string
+	log       *slog.Logger
+	replies   chan []byte   // ReadPump -> WritePump: complete frames
+	readDone  chan struct{} // closed by the ReadPump when it has ended
+	writeDone chan struct{} // closed by the WritePump when it has ended
+
+	// Owned by the ReadPump; final may be read once readDone is closed.
+	final     *fault // what the peer is told at the end; nil: it is gone
+	publisher *ingest.Publisher
+	limiter   *rate.Limiter // nil: no limit
+	fragments fragments
+	rooms     int                  // that the client is in
+	bad       int                  // bad messages in a row
+	patience  time.Time            // when the wait for a frame is over
+	pinged    bool                 // and what then follows is the end
+	events    []hub.BroadcastEvent // of the read under way
+	failure   error                // why the connection is to end
+
+	// Owned by the WritePump.
+	behind   bool   // the hub has more to be pulled
+	pulled   bool   // a pull was not answered yet
+	dry      bool   // the last batch was empty: the hub had nothing more
+	draining bool   // close once everything is written
+	parting  *fault // what the peer is told at the end; nil: nothing
+	writeErr error
+}
+
+// start makes the connection known to the hub, starts its WritePump and handles early,
+// which is what the client sent right behind its handshake.
+func (c *conn) start(early []byte) {
+	c.server.stats.open(c.identity.Role).Add(1)
+	c.server.opts.Hub.Register(c.client)
+	go c.WritePump()
+	c.heard()
+	if len(early) > 0 {
+		c.socket.rest = early
+		c.socket.take()
+		c.socket.data = c.socket.scratch.buf[:len(early)]
+		c.process()
+	}
+}
+
+// serve runs a connection that was started to its end; it is the ReadPump's goroutine.
+func (c *conn) serve() { c.end(c.ReadPump()) }
+
+// end sees the WritePump end, closes the socket and takes the client out of the hub.
+func (c *conn) end(err error) {
+	s := c.server
+	if f, ok := err.(*fault); ok { //nolint:errorlint // faults are made here and never wrapped
+		c.final = f
+	} else {
+		c.socket.Close() //nolint:errcheck // the peer is gone; this ends a write under way
+	}
+	close(c.readDone)
+	// A write under way may go on as long as the peer takes a byte now and then, but
+	// not once there is nothing more to come.
+	late := time.AfterFunc(s.opts.WriteTimeout, func() { c.socket.Close() }) //nolint:errcheck // this ends the write
+	<-c.writeDone
+	late.Stop()
+	s.opts.Ingest.Unwatch(s.opts.Hub.Unregister(c.client))
+	if c.final != nil {
+		c.linger()
+		c.socket.Close() //nolint:errcheck // everything was sent and answered, or will never be
+	}
+	s.stats.open(c.identity.Role).Add(-1)
+	s.registry.leave(c)
+	c.log.Debug("connection closed", "address", c.address, "role", c.identity.Role, "name", c.identity.Name, "reason", err)
+}
+
+// linger reads on until the peer closes, for a while: closing a socket with unread
+// input resets the connection, and the peer would not see the close frame.
+func (c *conn) linger() {
+	if c.socket.halfClose() != nil || c.socket.SetReadDeadline(time.Now().Add(lingerTimeout)) != nil {
+		return
+	}
+	var b [512]byte
+	for {
+		if _, err := c.socket.Read(b[:]); err != nil {
+			return
+		}
+	}
+}
+
+// reply hands complete frames to the WritePump. It takes over p.
+func (c *conn) reply(p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	select {
+	case c.replies <- p:
+	case <-c.writeDone:
+	}
+}
+
+func role(path string) (protocol.Role, bool) {
+	switch path {
+	case protocol.PathConsume:
+		return protocol.Consumer, true
+	case protocol.PathIngest:
+		return protocol.Ingestor, true
+	}
+	return "", false
+}

@@ -1,0 +1,196 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"backbone/internal/auth"
+	"backbone/protocol"
+)
+
+const (
+	handshakeTimeout = 10 * time.Second
+	maxHead          = 16 << 10 // bytes of a request's head
+)
+
+// refusal is a handshake that is answered with an HTTP status.
+type refusal struct {
+	status int
+	reason string
+	retry  bool // worth trying again after a while
+}
+
+func (r *refusal) Error() string { return r.reason }
+
+func busy(reason string) error { return &refusal{http.StatusServiceUnavailable, reason, true} }
+
+func tooManyRequests(reason string) error { return &refusal{http.StatusTooManyRequests, reason, true} }
+
+// retryAfter is what a client that is to come back waits, in seconds.
+var retryAfter = ws.HandshakeHeaderHTTP{"Retry-After": {"1"}}
+
+// accept reads the head of a connection's first request, upgrades it if it asks for a
+// WebSocket path, and serves it to its end. Everything else goes to the HTTP server.
+func (s *Server) accept(ctx context.Context, nc net.Conn) {
+	unhook := context.AfterFunc(ctx, func() { bottom(nc).Close() }) //nolint:errcheck // the server stops; this ends the reads below
+	defer unhook()
+	var head, rest []byte
+	err := nc.SetDeadline(time.Now().Add(handshakeTimeout))
+	if err == nil {
+		head, rest, err = readHead(nc)
+	}
+	if err != nil {
+		s.stats.handshakeFailed(0)
+		nc.Close() //nolint:errcheck // it failed already
+		return
+	}
+	role, ok := role(requestPath(head))
+	if !ok || !bytes.HasSuffix(head, endOfHead) {
+		s.web.take(&replayConn{Conn: nc, head: append(head, rest...)})
+		return
+	}
+	c := s.newConn(nc)
+	c.identity.Role = role
+	if err := s.upgrade(c, head); err != nil {
+		s.log.Debug("handshake refused", "address", c.address, "role", role, "reason", err)
+		closeRefused(nc)
+		return
+	}
+	if role == protocol.Consumer {
+		if err := limitUnsent(nc); err != nil {
+			s.log.Debug("the kernel's send buffer could not be bounded", "address", c.address, "error", err)
+		}
+	}
+	s.stats.accepted.Add(1)
+	s.log.Debug("connection opened", "address", c.address, "role", role, "name", c.identity.Name)
+	c.start(rest)
+	s.goes.Go(c.serve) // on a stack that the handshake has not grown
+}
+
+var endOfHead = []byte("\r\n\r\n")
+
+// readHead reads up to the empty line that ends a request's head; rest is what came
+// behind it. A head that is too long is returned as it is, for the HTTP server to refuse.
+func readHead(r io.Reader) (head, rest []byte, err error) {
+	buf := make([]byte, 0, 1<<10)
+	for {
+		if len(buf) == cap(buf) {
+			if len(buf) >= maxHead {
+				return buf, nil, nil
+			}
+			buf = append(make([]byte, 0, 2*cap(buf)), buf...)
+		}
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		from := max(0, len(buf)-3)
+		buf = buf[:len(buf)+n]
+		if i := bytes.Index(buf[from:], endOfHead); i >= 0 {
+			end := from + i + len(endOfHead)
+			return buf[:end:end], buf[end:], nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// requestPath is the path of a GET request, "" for any other and for what is no HTTP.
+func requestPath(head []byte) string {
+	line, _, _ := bytes.Cut(head, endOfHead[:2])
+	target, get := strings.CutPrefix(string(line), "GET ")
+	target, version, _ := strings.Cut(target, " ")
+	if _, _, ok := http.ParseHTTPVersion(version); !get || !ok {
+		return ""
+	}
+	path, _, _ := strings.Cut(target, "?")
+	return path
+}
+
+// upgrade answers the handshake. On success c has its place in the registry.
+func (s *Server) upgrade(c *conn, head []byte) error {
+	var origin, host, key string
+	entered := false
+	u := ws.Upgrader{
+		Protocol: func(p []byte) bool { return string(p) == protocol.Subprotocol },
+		OnHost:   func(h []byte) error { host = string(h); return nil },
+		OnHeader: func(k, v []byte) error {
+			switch {
+			case strings.EqualFold(string(k), "Origin"):
+				origin = string(v)
+			case strings.EqualFold(string(k), protocol.HeaderAPIKey):
+				key = string(v)
+			}
+			return nil
+		},
+		OnBeforeUpgrade: func() (ws.HandshakeHeader, error) {
+			err := s.admit(c, origin, host, key)
+			entered = err == nil
+			return nil, s.reject(err)
+		},
+	}
+	_, err := u.Upgrade(struct {
+		io.Reader
+		io.Writer
+	}{bytes.NewReader(head), c.socket.Conn})
+	if err == nil {
+		err = c.socket.SetDeadline(time.Time{})
+	}
+	if err == nil {
+		return nil
+	}
+	if entered {
+		s.registry.leave(c)
+	}
+	status := 0
+	if r, ok := err.(interface{ StatusCode() int }); ok {
+		status = r.StatusCode()
+	}
+	s.stats.handshakeFailed(status)
+	return err
+}
+
+// admit decides whether a connection may be opened; the error is a *refusal.
+func (s *Server) admit(c *conn, origin, host, key string) error {
+	if s.draining.Load() {
+		return busy("the server is stopping")
+	}
+	if !s.opts.Origins.Allowed(origin, host) {
+		return &refusal{status: http.StatusForbidden, reason: "this origin is not allowed"}
+	}
+	if c.identity.Role == protocol.Ingestor && s.opts.Keys != nil {
+		name, ok := s.opts.Keys.Lookup(key)
+		if !ok {
+			return &refusal{status: http.StatusUnauthorized, reason: "publishing needs a valid key in the header " + protocol.HeaderAPIKey}
+		}
+		c.identity = auth.Identity{Name: name, Role: protocol.Ingestor}
+	}
+	return s.registry.enter(c)
+}
+
+// reject words a refusal for the upgrader.
+func (s *Server) reject(err error) error {
+	r, ok := err.(*refusal) //nolint:errorlint // made above and never wrapped
+	if !ok {
+		return err
+	}
+	options := []ws.RejectOption{ws.RejectionStatus(r.status), ws.RejectionReason(r.reason)}
+	if r.retry {
+		options = append(options, ws.RejectionHeader(retryAfter))
+	}
+	return ws.RejectConnectionError(options...)
+}
+
+// closeRefused closes after a refusal without losing it: see conn.linger.
+func closeRefused(nc net.Conn) {
+	s := socket{Conn: nc}
+	if s.halfClose() == nil && nc.SetReadDeadline(time.Now().Add(lingerTimeout)) == nil {
+		_, _ = io.Copy(io.Discard, io.LimitReader(nc, maxHead))
+	}
+	nc.Close() //nolint:errcheck // everything was said
+}

@@ -1,0 +1,103 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+func TestConnectionLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{change: func(o *Options) { o.MaxConnections, o.MaxConnectionsPerAddress = 4, 2 }})
+		l := i.listener.(*pipes)
+		refused := func(status int) {
+			t.Helper()
+			answer, body := i.ask(upgradeTo("/ws") + "\r\n")
+			if answer.StatusCode != status || answer.Header.Get("Retry-After") != "1" || body == "" {
+				t.Fatalf("answered with %s, Retry-After %q, %q; want %d", answer.Status, answer.Header.Get("Retry-After"), body, status)
+			}
+		}
+		l.from = "192.0.2.1:1"
+		first := i.consumer()
+		l.from = "192.0.2.1:2"
+		i.ingestor()
+		l.from = "192.0.2.1:3"
+		refused(http.StatusTooManyRequests)
+		l.from = "[2001:db8::1]:1"
+		i.consumer()
+		i.consumer()
+		refused(http.StatusServiceUnavailable) // before the address is looked at
+		first.Close()
+		synctest.Wait()
+		refused(http.StatusTooManyRequests)
+		l.from = "192.0.2.1:4"
+		i.consumer()
+		refused(http.StatusServiceUnavailable)
+		synctest.Wait()
+		s := i.server.Stats()
+		if s.Refusals["429"] != 2 || s.Refusals["503"] != 2 || s.Accepted != 5 || s.Consumers != 3 || s.Ingestors != 1 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestDrainRefusesAndKeeps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{})
+		p := i.consumer()
+		if i.server.Draining() {
+			t.Error("draining from the start")
+		}
+		i.server.Drain()
+		answer, body := i.ask(upgradeTo("/ws") + "\r\n")
+		if answer.StatusCode != 503 || answer.Header.Get("Retry-After") != "1" || body != "the server is stopping" || !i.server.Draining() {
+			t.Errorf("%s %v %q", answer.Status, answer.Header, body)
+		}
+		if answer, _ := i.ask("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); answer.StatusCode != 404 { // the test's handler knows nothing
+			t.Error(answer.Status)
+		}
+		p.raw(frame(ws.OpPing, "still there"))
+		p.want(ws.OpPong, "still there")
+	})
+}
+
+func TestWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{})
+		i.waitIdle(time.Second) // nobody came yet
+		p, q := i.consumer(), i.consumer()
+		waiting := func(d time.Duration) error {
+			ctx, cancel := context.WithTimeout(context.Background(), d)
+			defer cancel()
+			return i.server.Wait(ctx)
+		}
+		if err := waiting(time.Second); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("two connections are open, and Wait returned %v", err)
+		}
+		two := make(chan error, 2)
+		for range 2 {
+			go func() { two <- waiting(time.Minute) }()
+		}
+		p.Close()
+		synctest.Wait()
+		select {
+		case err := <-two:
+			t.Errorf("one connection is open, and Wait returned %v", err)
+		default:
+		}
+		q.Close()
+		if err := errors.Join(<-two, <-two); err != nil {
+			t.Error(err)
+		}
+		i.endServe()
+		<-i.served
+		if err := waiting(time.Second); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("after Serve: %v", err)
+		}
+	})
+}

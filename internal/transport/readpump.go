@@ -1,0 +1,105 @@
+package transport
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"backbone/protocol"
+)
+
+// ReadPump reads until the connection ends and returns why: a *fault is told to the
+// peer. It is the connection's watchdog too: a read that waits too long makes it ping,
+// and one more close. The time in which it waits for hub or ingest does not count.
+func (c *conn) ReadPump() error {
+	for c.failure == nil {
+		if err := c.read(); err != nil {
+			return err
+		}
+		if c.identity.Role == protocol.Ingestor {
+			c.process()
+		} else {
+			// A consumer says little and waits long: what it says is handled on a
+			// stack that goes back afterwards, so that waiting needs only a small one.
+			handled := make(chan struct{})
+			go func() {
+				c.process()
+				close(handled)
+			}()
+			<-handled
+		}
+	}
+	return c.failure
+}
+
+// read waits for input, pinging where there is none for long.
+func (c *conn) read() error {
+	for {
+		if err := c.socket.SetReadDeadline(c.patience); err != nil {
+			return err
+		}
+		err := c.socket.fill()
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, os.ErrDeadlineExceeded):
+			return err
+		case c.pinged:
+			return &fault{protocol.CloseSlowConsumer, "a ping was not answered in time"}
+		}
+		c.reply(control(nil, ws.OpPing, nil))
+		c.pinged, c.patience = true, time.Now().Add(c.server.opts.PongTimeout)
+	}
+}
+
+// heard starts the wait for the next frame. Bytes of a frame that never ends do not:
+// whoever sends them one by one is not worth the memory that they take.
+func (c *conn) heard() {
+	c.pinged, c.patience = false, time.Now().Add(c.server.opts.PingInterval)
+}
+
+// process handles what was read, and sets failure where the connection is to end.
+func (c *conn) process() {
+	used, err := c.fragments.frames(c.socket.data, c.message, c.control)
+	c.publish()
+	c.flushReplies()
+	c.socket.keep(used)
+	if used > 0 {
+		c.heard() // only now: what waited above was not the client
+	}
+	c.failure = err
+}
+
+// boundReplies keeps replies from growing with what one read asks for: a client that
+// asks and never listens has to wait after a few of them.
+func (c *conn) boundReplies() {
+	if len(c.socket.scratch.replies) >= replyBytes {
+		c.flushReplies()
+	}
+}
+
+// flushReplies hands what was replied during the read under way to the WritePump.
+func (c *conn) flushReplies() {
+	if replies := c.socket.scratch.replies; len(replies) > 0 {
+		c.reply(append([]byte(nil), replies...))
+		c.socket.scratch.replies = replies[:0]
+	}
+}
+
+// control handles a control frame.
+func (c *conn) control(op ws.OpCode, payload []byte) error {
+	switch op {
+	case ws.OpPing:
+		c.socket.scratch.replies = control(c.socket.scratch.replies, ws.OpPong, payload)
+		c.boundReplies()
+	case ws.OpClose:
+		code, err := checkClose(payload)
+		if err != nil {
+			return err
+		}
+		return &fault{code, "closed by the client"}
+	}
+	return nil
+}

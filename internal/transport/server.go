@@ -1,0 +1,172 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"backbone/internal/auth"
+	"backbone/internal/domain/common"
+	"backbone/internal/hub"
+	"backbone/internal/ingest"
+)
+
+// Options are what a Server is built from.
+type Options struct {
+	Hub     *hub.Hub
+	Ingest  *ingest.Ingest
+	Domains common.Domains
+	Web     http.Handler // what is no WebSocket
+
+	Keys    *auth.Keys // of ingestors; nil: everyone may publish
+	Origins auth.Origins
+	TLS     *tls.Config // nil: plain
+
+	PingInterval time.Duration // without a frame from the client before it is pinged
+	PongTimeout  time.Duration // until an unanswered ping closes
+	WriteTimeout time.Duration // without a byte taken before the client is closed
+
+	MaxRooms                 int // of one consumer
+	MaxBadMessages           int // in a row
+	MaxMessageRate           int // messages per second of one connection; 0: no limit
+	MaxConnections           int // 0: no limit
+	MaxConnectionsPerAddress int // 0: no limit
+	SocketSendBuffer         int // SO_SNDBUF, bytes; 0: the kernel tunes it
+
+	Logger *slog.Logger
+}
+
+// Server accepts connections and runs their pumps. Its methods may be called by any
+// number of goroutines at once; Serve is called once.
+type Server struct {
+	// Immutable after New.
+	opts     Options
+	log      *slog.Logger
+	arena    *arena
+	registry *registry
+	stats    counters // safe at once
+
+	draining atomic.Bool    // set once
+	goes     sync.WaitGroup // of the connections' goroutines
+	web      *web           // set by Serve before anything is accepted
+}
+
+// New returns a server that does nothing until Serve.
+func New(opts Options) *Server {
+	return &Server{
+		opts:     opts,
+		log:      opts.Logger,
+		arena:    newArena(),
+		registry: newRegistry(opts.MaxConnections, opts.MaxConnectionsPerAddress),
+	}
+}
+
+// Serve accepts connections from l until ctx ends, then closes what is left and
+// returns when no goroutine of a connection runs any more. The error is that of a
+// listener that failed by itself.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.web = newWeb(s.opts.Web, l.Addr(), s.log)
+	var registry sync.WaitGroup
+	registry.Go(s.registry.run)
+	unhook := context.AfterFunc(ctx, func() { l.Close() }) //nolint:errcheck // it ends the loop below
+	err := s.acceptAll(ctx, l)
+	unhook()
+	l.Close() //nolint:errcheck // it is closed already, or about to be
+	cancel()  // ends the handshakes under way
+	err = errors.Join(err, s.web.stop())
+	s.registry.closing <- struct{}{}
+	s.goes.Wait()
+	close(s.registry.stop)
+	registry.Wait()
+	return err
+}
+
+func (s *Server) acceptAll(ctx context.Context, l net.Listener) error {
+	pause := time.Duration(0)
+	for {
+		c, err := l.Accept()
+		switch {
+		case err == nil:
+			pause = 0
+			s.goes.Go(func() { s.accept(ctx, s.secure(c)) })
+			continue
+		case ctx.Err() != nil:
+			return nil //nolint:nilerr // the listener was closed because ctx has ended
+		case errors.Is(err, net.ErrClosed):
+			return fmt.Errorf("accept: %w", err)
+		}
+		// Out of descriptors, or a connection that was gone again: go on, not too fast.
+		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+		s.log.Warn("a connection could not be accepted", "error", err, "pause", pause)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (s *Server) secure(c net.Conn) net.Conn {
+	if tcp, ok := c.(*net.TCPConn); ok && s.opts.SocketSendBuffer > 0 {
+		if err := tcp.SetWriteBuffer(s.opts.SocketSendBuffer); err != nil {
+			s.log.Warn("the send buffer of a connection could not be set", "error", err)
+		}
+	}
+	if s.opts.TLS != nil {
+		return tls.Server(underTLS{c, s.opts.WriteTimeout}, s.opts.TLS)
+	}
+	return c
+}
+
+func (s *Server) newConn(nc net.Conn) *conn {
+	c := &conn{
+		server:    s,
+		socket:    socket{Conn: nc, arena: s.arena, raw: newRawConn(nc), timeout: s.opts.WriteTimeout},
+		client:    hub.NewClient(),
+		address:   nc.RemoteAddr().String(),
+		log:       s.log,
+		replies:   make(chan []byte, replyPlaces),
+		readDone:  make(chan struct{}),
+		writeDone: make(chan struct{}),
+	}
+	if s.opts.MaxMessageRate > 0 {
+		c.limiter = rate.NewLimiter(rate.Limit(s.opts.MaxMessageRate), s.opts.MaxMessageRate)
+	}
+	return c
+}
+
+// Drain refuses new WebSockets from now on. What is open stays: the hub closes that.
+func (s *Server) Drain() { s.draining.Store(true) }
+
+// Draining reports whether Drain was called.
+func (s *Server) Draining() bool { return s.draining.Load() }
+
+// Wait returns when no connection is open, or ctx ends. Serve must be running.
+func (s *Server) Wait(ctx context.Context) error {
+	idle := make(chan struct{})
+	select {
+	case s.registry.idles <- idle:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Stats returns the counters as they are now.
+func (s *Server) Stats() Stats { return s.stats.snapshot() }

@@ -1,0 +1,175 @@
+package transport
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"backbone/internal/domain/common"
+	"backbone/internal/hub"
+	"backbone/protocol"
+)
+
+// joinBytes is the place to join queued batches: below MaxWrite one more is added.
+const joinBytes = 2 * hub.MaxWrite
+
+// scratch is the memory a ReadPump needs while it has something to read. Idle
+// connections hold none.
+type scratch struct {
+	buf     [protocol.MaxMessageBytes + 8<<10]byte // the largest frame, and place to read on
+	decoder *common.Decoder
+	replies []byte
+	asked   []request
+}
+
+// arena holds the memory that connections share by turns.
+type arena struct {
+	scratch sync.Pool // of *scratch
+	joined  sync.Pool // of *[]byte, to join what waits for one write
+}
+
+func newArena() *arena {
+	return &arena{
+		scratch: sync.Pool{New: func() any { return &scratch{decoder: common.NewDecoder()} }},
+		joined:  sync.Pool{New: func() any { b := make([]byte, 0, joinBytes); return &b }},
+	}
+}
+
+// socket reads without holding memory while it waits and writes without arming a
+// deadline while the kernel takes everything, where it is a plain TCP connection; for
+// any other net.Conn it does what that can.
+type socket struct {
+	net.Conn
+	arena *arena
+	raw   *rawConn // nil: not a plain TCP connection
+
+	// Owned by the ReadPump.
+	rest    []byte   // of the stream, read but not yet a whole frame
+	small   []byte   // to wait with, where raw is nil
+	scratch *scratch // from fill to keep
+	data    []byte   // in scratch: rest, and what was read behind it
+
+	// Owned by the WritePump.
+	timeout time.Duration // a write that makes no progress for so long fails
+}
+
+// fill waits until there is something to read, takes a scratch and reads into it.
+func (s *socket) fill() error {
+	if s.raw != nil {
+		return s.raw.fill(s)
+	}
+	if s.small == nil {
+		s.small = make([]byte, 2<<10)
+	}
+	n, err := s.Conn.Read(s.small)
+	switch {
+	case n > 0:
+		copy(s.take(), s.small[:n])
+		s.data = s.scratch.buf[:len(s.rest)+n]
+		return nil
+	case err == nil:
+		return io.ErrNoProgress
+	}
+	return err
+}
+
+// take gets a scratch that begins with rest, and returns the place behind that.
+func (s *socket) take() []byte {
+	s.scratch = s.arena.scratch.Get().(*scratch)
+	return s.scratch.buf[copy(s.scratch.buf[:], s.rest):]
+}
+
+// drop gives the scratch back.
+func (s *socket) drop() {
+	s.scratch.replies, s.scratch.asked = s.scratch.replies[:0], s.scratch.asked[:0]
+	s.arena.scratch.Put(s.scratch)
+	s.scratch, s.data = nil, nil
+}
+
+// keep stores what was read but not used, and gives the scratch back.
+func (s *socket) keep(used int) {
+	switch {
+	case used == 0: // a long frame that comes in small pieces is not copied for each
+		s.rest = append(s.rest, s.data[len(s.rest):]...)
+	case used < len(s.data):
+		s.rest = append([]byte(nil), s.data[used:]...)
+	default:
+		s.rest = nil
+	}
+	s.drop()
+}
+
+// write writes all of p. It fails when the peer takes no byte for the time-out.
+func (s *socket) write(p []byte) error {
+	if s.raw != nil {
+		n, err := s.raw.try(p)
+		if err != nil || n == len(p) {
+			return err
+		}
+		p = p[n:]
+	}
+	return s.writeWaiting(p)
+}
+
+func (s *socket) writeWaiting(p []byte) error {
+	if err := s.SetWriteDeadline(time.Now().Add(s.timeout)); err != nil {
+		return err
+	}
+	_, err := writeOn(s.Conn, p, s.timeout)
+	if err == nil && s.raw != nil {
+		err = s.SetWriteDeadline(time.Time{}) // try fails past a deadline
+	}
+	return err
+}
+
+// writeOn writes on past c's deadline as long as the peer takes a byte per time-out.
+func writeOn(c net.Conn, p []byte, timeout time.Duration) (written int, err error) {
+	for {
+		n, err := c.Write(p[written:])
+		written += n
+		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return written, err
+		}
+		if err := c.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+			return written, err
+		}
+	}
+}
+
+// underTLS is the connection below a TLS one, which can not go on after a write that
+// timed out: so it does not get to see one that made progress.
+type underTLS struct {
+	net.Conn
+	timeout time.Duration
+}
+
+func (c underTLS) Write(p []byte) (int, error) { return writeOn(c.Conn, p, c.timeout) }
+
+// NetConn makes bottom find the connection.
+func (c underTLS) NetConn() net.Conn { return c.Conn }
+
+// bottom is the connection that others were wrapped around.
+func bottom(c net.Conn) net.Conn {
+	for {
+		w, ok := c.(interface{ NetConn() net.Conn })
+		if !ok {
+			return c
+		}
+		c = w.NetConn()
+	}
+}
+
+// Close closes at once. TLS would first wait to tell the peer, who may read no more;
+// halfClose is the polite way.
+func (s *socket) Close() error { return bottom(s.Conn).Close() }
+
+// halfClose tells the peer that nothing more comes, where the connection can do that.
+func (s *socket) halfClose() error {
+	if c, ok := s.Conn.(interface{ CloseWrite() error }); ok {
+		return c.CloseWrite()
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+//go:build unix
+
+package transport
+
+import (
+	"io"
+	"net"
+	"os"
+	"syscall"
+)
+
+// rawConn does system calls on the descriptor of a TCP connection, so that a reader
+// takes its memory only when there is something to read.
+type rawConn struct {
+	conn syscall.RawConn
+
+	// Owned by the ReadPump.
+	socket  *socket
+	readErr error
+	readFD  func(uintptr) bool
+
+	// Owned by the WritePump.
+	out      []byte
+	written  int
+	writeErr error
+	writeFD  func(uintptr) bool
+}
+
+func newRawConn(c net.Conn) *rawConn {
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	conn, err := tcp.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	r := &rawConn{conn: conn}
+	r.readFD, r.writeFD = r.onReadable, r.onWritable
+	return r
+}
+
+func (r *rawConn) fill(s *socket) error {
+	r.socket = s
+	if err := r.conn.Read(r.readFD); err != nil {
+		return err
+	}
+	return r.readErr
+}
+
+// onReadable is called once at first and then when the descriptor is readable, until
+// it returns true.
+func (r *rawConn) onReadable(fd uintptr) bool {
+	s := r.socket
+	place := s.take()
+	for {
+		n, err := syscall.Read(int(fd), place)
+		switch {
+		case n > 0:
+			s.data = s.scratch.buf[:len(s.rest)+n]
+			r.readErr = nil
+			return true
+		case err == syscall.EINTR:
+			continue
+		case err == syscall.EAGAIN:
+			s.drop()
+			return false
+		case err != nil:
+			r.readErr = os.NewSyscallError("read", err)
+		default:
+			r.readErr = io.EOF
+		}
+		s.drop()
+		return true
+	}
+}
+
+// try writes what the kernel takes at once.
+func (r *rawConn) try(p []byte) (int, error) {
+	r.out = p
+	err := r.conn.Write(r.writeFD)
+	r.out = nil
+	if err != nil {
+		return 0, err
+	}
+	return r.written, r.writeErr
+}
+
+func (r *rawConn) onWritable(fd uintptr) bool {
+	r.writeErr = nil
+	for {
+		n, err := syscall.Write(int(fd), r.out)
+		r.written = max(n, 0)
+		switch err {
+		case nil, syscall.EAGAIN:
+		case syscall.EINTR:
+			continue
+		default:
+			r.writeErr = os.NewSyscallError("write", err)
+		}
+		return true
+	}
+}

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package transport
+
+import "net"
+
+// limitUnsent is for systems with TCP_NOTSENT_LOWAT.
+func limitUnsent(net.Conn) error { return nil }

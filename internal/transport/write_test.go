@@ -1,0 +1,136 @@
+package transport
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"backbone/internal/hub"
+	"backbone/protocol"
+)
+
+func TestClientThatTakesNothingIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{})
+		p := i.consumer()
+		p.join("A")
+		begin := time.Now()
+		i.publish(hub.State, "A", price("A", "1"))
+		i.waitIdle(time.Minute)
+		at(t, begin, 10*time.Second)
+		p.ended()
+	})
+}
+
+func TestWriteIsRenewedByProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{change: func(o *Options) { o.PingInterval = 24 * time.Hour }})
+		p := i.consumer()
+		p.join("A")
+		long := say("A", strings.Repeat("x", 1000))
+		i.publish(hub.Message, "A", long)
+		head := make([]byte, 4)
+		if _, err := io.ReadFull(p.Conn, head); err != nil { // of the frame, 0x81 0x7e and a length
+			t.Fatal(err)
+		}
+		var got strings.Builder
+		for range len(long) {
+			elapse(9 * time.Second)
+			var b [1]byte
+			if _, err := p.Conn.Read(b[:]); err != nil {
+				t.Fatalf("after %d bytes: %v", got.Len(), err)
+			}
+			got.Write(b[:])
+		}
+		if got.String() != long {
+			t.Errorf("got %q", got.String())
+		}
+	})
+}
+
+func TestStalledWriteEndsSoonAfterTheReadPump(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{})
+		p := i.consumer()
+		p.join("A")
+		i.publish(hub.Message, "A", say("A", strings.Repeat("x", 1000)))
+		p.raw(frame(ws.OpClose, closing(1000, "")))
+		begin := time.Now()
+		read := make(chan struct{})
+		go func() { // takes a byte often enough to keep a write alive
+			defer close(read)
+			var b [1]byte
+			for {
+				if _, err := p.Conn.Read(b[:]); err != nil {
+					return
+				}
+				<-time.After(9 * time.Second)
+			}
+		}()
+		i.waitIdle(time.Minute)
+		at(t, begin, 10*time.Second)
+		<-read
+	})
+}
+
+func TestWaitingBatchesAreOneWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{})
+		p := i.consumer()
+		p.join("A")
+		var want []string
+		for range 6 {
+			want = append(want, price("A", "1.10"))
+		}
+		i.publish(hub.State, "A", want...)
+		elapse(time.Second)
+		before := i.server.Stats()
+		p.hears(want...)
+		synctest.Wait()
+		after := i.server.Stats()
+		if n := after.Writes - before.Writes; n != 2 { // the first, and what came while it was written
+			t.Errorf("%d writes", n)
+		}
+		if n := after.BytesOut - before.BytesOut; n != uint64(6*(len(want[0])+2)) {
+			t.Errorf("%d bytes", n)
+		}
+	})
+}
+
+func TestRepliesOfOneReadAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{change: func(o *Options) { o.WriteTimeout = time.Hour }})
+		p := i.ingestor()
+		// Each message asks for far more than it has bytes: answered a piece at a time.
+		ask := "[" + strings.Repeat("1,", 900) + "1]"
+		go p.Write(frame(ws.OpText, ask)) // it is not taken before answers are
+		elapse(time.Second)
+		for n := range 901 {
+			op, text, err := p.next()
+			if err != nil || op != ws.OpText || !strings.Contains(text, `"code":"invalid_event"`) {
+				t.Fatalf("answer %d: %#x %q %v", n, op, text, err)
+			}
+		}
+		p.silent(time.Second)
+		if w := i.server.Stats().Writes; w < 5 {
+			t.Errorf("all answers came in %d writes", w)
+		}
+	})
+}
+
+func TestAnswersAndFaultsComeInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{})
+		p := i.consumer()
+		both := append(frame(ws.OpText, `{"type":"leave","room":"A"}`), frame(ws.OpBinary, "x")...)
+		p.raw(both)
+		p.hears(`{"type":"error","code":"not_joined","message":"room: A is not joined"}`)
+		p.closed(protocol.CloseUnsupportedData)
+		p.Close()
+		i.waitIdle(time.Second)
+	})
+}
