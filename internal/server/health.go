@@ -1,0 +1,68 @@
+package server
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"backbone/protocol"
+)
+
+// readiness is the body of /readyz.
+type readiness struct {
+	Status  string  `json:"status"`             // ready, or draining
+	Bridge  string  `json:"bridge"`             // off, connecting, ok or degraded
+	SinceMS int64   `json:"since_ms,omitempty"` // when the bridge came into this state, Unix time in milliseconds
+	Shards  []shard `json:"shards,omitempty"`   // the Redis servers
+}
+
+type shard struct {
+	Name    string `json:"name"`
+	Bridge  string `json:"bridge"`
+	SinceMS int64  `json:"since_ms"`
+}
+
+// health serves what tells a load balancer and an operator about the instance. With
+// Redis gone it is still ready: local routing does not need it.
+func (s *Server) health() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+protocol.PathHealth, func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	})
+	mux.HandleFunc("GET "+protocol.PathReady, func(w http.ResponseWriter, _ *http.Request) {
+		r := s.readiness()
+		status := http.StatusOK
+		if r.Status == "draining" {
+			status = http.StatusServiceUnavailable
+			w.Header().Set("Retry-After", "1")
+		}
+		writeJSON(w, status, r)
+	})
+	return mux
+}
+
+func (s *Server) readiness() readiness {
+	r := readiness{Status: "ready", Bridge: "off"}
+	if s.transport.Draining() {
+		r.Status = "draining"
+	}
+	if s.bridge == nil {
+		return r
+	}
+	b := s.bridge.Status()
+	r.Bridge, r.SinceMS = string(b.State), b.Since.UnixMilli()
+	for _, h := range b.Shards {
+		r.Shards = append(r.Shards, shard{Name: h.Name, Bridge: string(h.State), SinceMS: h.Since.UnixMilli()})
+	}
+	return r
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic("server: a body that can not be encoded: " + err.Error())
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	w.Write(append(text, '\n')) //nolint:errcheck // the client is gone
+}

@@ -1,0 +1,227 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"backbone/client"
+	"backbone/internal/config"
+	"backbone/protocol"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must happen: twice the promise to heal.
+const patience = 10 * time.Second
+
+// instance is a server that a test runs on free ports.
+type instance struct {
+	*Server
+	t    *testing.T
+	stop func() error // ends it gracefully; may be called again
+}
+
+func start(t *testing.T, change ...func(*config.Serve)) *instance {
+	t.Helper()
+	cfg := config.Default()
+	cfg.Listen, cfg.AdminListen = "127.0.0.1:0", "127.0.0.1:0"
+	for _, c := range change {
+		c(&cfg)
+	}
+	s, err := New(cfg, Options{Logger: slog.New(slog.DiscardHandler), Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	in := &instance{Server: s, t: t}
+	stopped := false
+	in.stop = func() error {
+		if stopped {
+			return nil
+		}
+		stopped = true
+		cancel()
+		return <-ended
+	}
+	t.Cleanup(func() {
+		if err := in.stop(); err != nil {
+			t.Errorf("the instance ended with: %v", err)
+		}
+	})
+	select {
+	case <-s.Ready():
+	case err := <-ended:
+		stopped = true
+		t.Fatalf("the instance did not start: %v", err)
+	}
+	return in
+}
+
+func (in *instance) url() string { return "ws://" + in.Addr().String() }
+
+func (in *instance) get(path string) (status int, body string) {
+	in.t.Helper()
+	resp, err := http.Get("http://" + in.Addr().String() + path) //nolint:noctx // the server answers or its test fails
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was read
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	return resp.StatusCode, string(text)
+}
+
+// bridgeState waits until /readyz says that the bridge is in a state.
+func (in *instance) bridgeState(want string) {
+	in.t.Helper()
+	in.eventually("the bridge is "+want, func() bool {
+		var r readiness
+		_, body := in.get(protocol.PathReady)
+		if err := json.Unmarshal([]byte(body), &r); err != nil {
+			in.t.Fatal(err)
+		}
+		return r.Bridge == want
+	})
+}
+
+// eventually asks again and again, since what is asked about tells nobody.
+func (in *instance) eventually(what string, ok func() bool) {
+	in.t.Helper()
+	late := time.After(patience)
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for !ok() {
+		select {
+		case <-again.C:
+		case <-late:
+			in.t.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
+// consume joins rooms with a client that has place for many events.
+func (in *instance) consume(rooms ...string) *client.Conn {
+	in.t.Helper()
+	c, err := client.Dial(in.t.Context(), in.url(), &client.Options{Buffer: 1 << 17})
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	in.t.Cleanup(func() { c.Close() }) //nolint:errcheck // always nil
+	if err := c.Join(in.t.Context(), rooms...); err != nil {
+		in.t.Fatal(err)
+	}
+	return c
+}
+
+func (in *instance) ingestor() *client.Ingestor {
+	in.t.Helper()
+	p, err := client.DialIngestor(in.t.Context(), in.url(), nil)
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	in.t.Cleanup(func() { p.Close() }) //nolint:errcheck // what was published is checked where it arrives
+	return p
+}
+
+// publish sends prices from..to of an instrument; the price is the number itself.
+func publish(t *testing.T, p *client.Ingestor, instrument string, from, to int) {
+	t.Helper()
+	for i := from; i <= to; i++ {
+		if err := p.Publish(t.Context(), price(instrument, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func price(instrument string, n int) client.PriceUpdate {
+	return client.PriceUpdate{Instrument: instrument, Price: json.Number(strconv.Itoa(n)), TS: int64(n)}
+}
+
+// tally is what a consumer heard of one room.
+type tally struct {
+	live, snapshots, skipped int
+	last                     int // the newest price
+}
+
+// listen takes events until done says so. Prices must be in order, and none twice
+// unless as a snapshot.
+func listen(t *testing.T, c *client.Conn, done func(tally) bool) tally {
+	t.Helper()
+	var got tally
+	late := time.After(patience)
+	for !done(got) {
+		select {
+		case e, ok := <-c.Events():
+			if !ok {
+				t.Fatalf("the connection ended: %v", c.Err())
+			}
+			got.take(t, e)
+		case <-late:
+			t.Fatalf("within %v came only %+v", patience, got)
+		}
+	}
+	return got
+}
+
+func (g *tally) take(t *testing.T, e client.Event) {
+	t.Helper()
+	switch e := e.(type) {
+	case client.PriceUpdate:
+		n, err := strconv.Atoi(e.Price.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n < g.last || n == g.last && !e.Snapshot {
+			t.Fatalf("price %d (snapshot %v) came after %d", n, e.Snapshot, g.last)
+		}
+		g.last = n
+		if e.Snapshot {
+			g.snapshots++
+		} else {
+			g.live++
+		}
+	case client.Conflated:
+		g.skipped += int(e.Skipped)
+	case client.Disconnected:
+		t.Fatalf("the consumer was disconnected: %v", e.Err)
+	}
+}
+
+// rawConsumer joins a room and never reads again unless the test does.
+func (in *instance) rawConsumer(room string) net.Conn {
+	in.t.Helper()
+	c, err := net.Dial("tcp", in.Addr().String())
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	in.t.Cleanup(func() { c.Close() }) //nolint:errcheck // it may be closed already
+	join := fmt.Sprintf(`{"type":"join","room":%q}`, room)
+	_, err = io.WriteString(c, "GET /ws HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	frame := append([]byte{0x81, byte(0x80 | len(join)), 0, 0, 0, 0}, join...)
+	if _, err := c.Write(frame); err != nil {
+		in.t.Fatal(err)
+	}
+	return c
+}

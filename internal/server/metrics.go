@@ -1,0 +1,156 @@
+package server
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"backbone/internal/bridge"
+	"backbone/internal/hub"
+	"backbone/internal/ingest"
+	"backbone/internal/telemetry"
+	"backbone/internal/transport"
+)
+
+// metrics exposes the counters of every part. Each part is asked once a scrape.
+func (s *Server) metrics(reg *prometheus.Registry) error {
+	for _, register := range []func(*prometheus.Registry) error{s.transportMetrics, s.hubMetrics, s.ingestMetrics, s.bridgeMetrics} {
+		if err := register(reg); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func counter[S any](name, help string, value func(S) uint64) telemetry.Family[S] {
+	return telemetry.Family[S]{Name: name, Help: help, Kind: telemetry.Counter,
+		Value: func(s S, _ string) float64 { return float64(value(s)) }}
+}
+
+func gauge[S any](name, help string, value func(S) int) telemetry.Family[S] {
+	return telemetry.Family[S]{Name: name, Help: help, Kind: telemetry.Gauge,
+		Value: func(s S, _ string) float64 { return float64(value(s)) }}
+}
+
+func labelled[S any](name, help, label string, zero S, values func(S) map[string]uint64) telemetry.Family[S] {
+	return telemetry.Family[S]{Name: name, Help: help, Kind: telemetry.Counter, Label: label,
+		Values: slices.Sorted(maps.Keys(values(zero))),
+		Value:  func(s S, v string) float64 { return float64(values(s)[v]) }}
+}
+
+func (s *Server) transportMetrics(reg *prometheus.Registry) error {
+	type S = transport.Stats
+	zero := s.transport.Stats()
+	return telemetry.Register(reg, s.transport.Stats,
+		telemetry.Family[S]{Name: "connections", Help: "Open WebSockets.", Kind: telemetry.Gauge, Label: "role",
+			Values: []string{"CONSUMER", "INGESTOR"},
+			Value: func(s S, role string) float64 {
+				if role == "CONSUMER" {
+					return float64(s.Consumers)
+				}
+				return float64(s.Ingestors)
+			}},
+		counter("connections_accepted_total", "WebSockets opened.", func(s S) uint64 { return s.Accepted }),
+		labelled("handshakes_refused_total", "WebSockets refused, by HTTP status.", "status", zero, func(s S) map[string]uint64 { return s.Refusals }),
+		labelled("closes_total", "Close frames sent, by code; other is a code that the peer chose.", "code", zero, func(s S) map[string]uint64 { return s.Closes }),
+		labelled("requests_refused_total", "Requests answered with an error, by code.", "code", zero, func(s S) map[string]uint64 { return s.Errors }),
+		counter("messages_received_total", "Messages from clients.", func(s S) uint64 { return s.Messages }),
+		counter("received_bytes_total", "Bytes of messages from clients.", func(s S) uint64 { return s.BytesIn }),
+		counter("writes_total", "Writes to clients; one may hold many messages.", func(s S) uint64 { return s.Writes }),
+		counter("sent_bytes_total", "Bytes written to clients.", func(s S) uint64 { return s.BytesOut }),
+	)
+}
+
+func (s *Server) hubMetrics(reg *prometheus.Registry) error {
+	type S = hub.Stats
+	return telemetry.Register(reg, s.hub.Stats,
+		gauge("rooms", "Rooms with members.", func(s S) int { return s.Rooms }),
+		gauge("lagging_clients", "Clients that are behind and get conflated prices.", func(s S) int { return s.Lagging }),
+		counter("lags_total", "Times that a client fell behind.", func(s S) uint64 { return s.Lags }),
+		counter("slow_clients_closed_total", "Clients closed since too much waited for them.", func(s S) uint64 { return s.Slow }),
+		counter("events_total", "Live events routed.", func(s S) uint64 { return s.Events }),
+		counter("events_unheard_total", "Live events of rooms without members.", func(s S) uint64 { return s.Unheard }),
+		counter("deliveries_total", "Live events and recovered values times members of their room.", func(s S) uint64 { return s.Deliveries }),
+		telemetry.Family[S]{Name: "undelivered_total", Help: "Live events that a client did not get, by reason.", Kind: telemetry.Counter,
+			Label: "reason", Values: []string{"conflated", "gone"},
+			Value: func(s S, reason string) float64 {
+				if reason == "conflated" {
+					return float64(s.Conflated)
+				}
+				return float64(s.Dropped)
+			}},
+	)
+}
+
+func (s *Server) ingestMetrics(reg *prometheus.Registry) error {
+	type S = ingest.Stats
+	return telemetry.Register(reg, s.ingest.Stats,
+		gauge("instruments", "Instruments with a known last price.", func(s S) int { return s.Instruments }),
+		counter("published_total", "Live events taken in from this instance's ingestors.", func(s S) uint64 { return s.Published }),
+		counter("remote_total", "Events that came from other instances.", func(s S) uint64 { return s.Remote }),
+		counter("remote_stale_total", "Events from other instances that were not newer than what was known.", func(s S) uint64 { return s.Stale }),
+		counter("remote_untracked_total", "Events from other instances of instruments beyond the limit, which nobody here follows.", func(s S) uint64 { return s.Untracked }),
+		counter("remote_lost_total", "Live events of other instances that did not arrive.", func(s S) uint64 { return s.Lost }),
+		counter("reoffered_total", "Last prices offered again after the link to Redis was made anew.", func(s S) uint64 { return s.Reoffered }),
+		counter("clock_skew_total", "Versions more than 5 s ahead of this instance's clock.", func(s S) uint64 { return s.ClockSkew }),
+		gauge("outbox_events", "Events that wait for Redis.", func(s S) int { return s.OutboxEvents }),
+		gauge("outbox_bytes", "Size of the events that wait for Redis.", func(s S) int { return s.OutboxBytes }),
+		telemetry.Family[S]{Name: "outbox_left_out_total", Help: "Events that other instances do not get since too many waited for Redis, by reason.", Kind: telemetry.Counter,
+			Label: "reason", Values: []string{"conflated", "dropped"},
+			Value: func(s S, reason string) float64 {
+				if reason == "conflated" {
+					return float64(s.OutboxConflated)
+				}
+				return float64(s.OutboxDropped)
+			}},
+	)
+}
+
+func (s *Server) bridgeMetrics(reg *prometheus.Registry) error {
+	if s.bridge == nil {
+		return nil
+	}
+	type S = bridge.Stats
+	var reasons []string
+	byName := map[string]bridge.DropReason{}
+	for _, r := range bridge.DropReasons() {
+		reasons = append(reasons, r.String())
+		byName[r.String()] = r
+	}
+	states := []string{string(bridge.Connecting), string(bridge.OK), string(bridge.Degraded)}
+	err := telemetry.Register(reg, s.bridge.Status,
+		telemetry.Family[bridge.Status]{Name: "bridge_state", Help: "1 for the state that the link to Redis is in.", Kind: telemetry.Gauge,
+			Label: "state", Values: states,
+			Value: func(s bridge.Status, state string) float64 {
+				if string(s.State) == state {
+					return 1
+				}
+				return 0
+			}},
+	)
+	if err != nil {
+		return err
+	}
+	return telemetry.Register(reg, s.bridge.Stats,
+		gauge("bridge_peers", "Other instances heard of in the last few heartbeats.", func(s S) int { return s.Peers }),
+		counter("bridge_published_total", "Events that Redis published.", func(s S) uint64 { return s.Published }),
+		counter("bridge_bundles_total", "Redis messages that they were published in.", func(s S) uint64 { return s.Bundles }),
+		counter("bridge_published_bytes_total", "Bytes published.", func(s S) uint64 { return s.Bytes }),
+		counter("bridge_refused_total", "Events not published since Redis holds a newer one.", func(s S) uint64 { return s.Refused }),
+		counter("bridge_unchanged_total", "Events not published since Redis holds them already.", func(s S) uint64 { return s.Unchanged }),
+		counter("bridge_store_failed_total", "Bundles of which a last price could not be stored.", func(s S) uint64 { return s.StoreFailed }),
+		counter("bridge_received_total", "Events of other instances handed on.", func(s S) uint64 { return s.Received }),
+		counter("bridge_conflated_total", "Events of other instances left out for newer ones while this one was slow.", func(s S) uint64 { return s.Conflated }),
+		counter("bridge_own_echoes_total", "Own bundles that came back.", func(s S) uint64 { return s.OwnEchoes }),
+		counter("bridge_garbage_total", "Redis messages and values that could not be read.", func(s S) uint64 { return s.Garbage }),
+		counter("bridge_reads_total", "Requests for last prices.", func(s S) uint64 { return s.Reads }),
+		counter("bridge_read_errors_total", "Requests for last prices that failed.", func(s S) uint64 { return s.ReadErrors }),
+		counter("bridge_reconnects_total", "Times that the link was lost.", func(s S) uint64 { return s.Reconnects }),
+		counter("bridge_script_reloads_total", "Times that Redis had forgotten the script.", func(s S) uint64 { return s.Reloads }),
+		counter("bridge_heartbeats_total", "Own heartbeats that came back.", func(s S) uint64 { return s.Heartbeats }),
+		telemetry.Family[S]{Name: "bridge_dropped_total", Help: "Events lost between instances, by reason.", Kind: telemetry.Counter,
+			Label: "reason", Values: reasons,
+			Value: func(s S, reason string) float64 { return float64(s.Drops[byName[reason]]) }},
+	)
+}

@@ -1,0 +1,155 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Run listens and serves until ctx ends, then stops gracefully and returns nil. The
+// error is that of an address that can not be listened on, or of a part that failed.
+//
+// The parts stop in the order in which events flow, so that nothing is cut off behind
+// one that still works:
+//
+//  1. New WebSockets are refused and /readyz says so: a load balancer looks elsewhere.
+//  2. The hub closes all clients; each gets what is queued for it first.
+//  3. Once they are gone, or the drain time-out has passed, their sockets are closed
+//     and the listener with them: nothing enters any more.
+//  4. The bridge sends what ingest still has for other instances, then leaves Redis.
+//  5. Ingest and the hub, which have nothing left to do, end.
+//  6. The admin listener ends last: metrics can be scraped meanwhile.
+func (s *Server) Run(ctx context.Context) error {
+	public, admin, err := s.listen(ctx)
+	if err != nil {
+		return err
+	}
+	var parts stages
+	failed := make(chan error, 3)
+	if admin != nil {
+		web := &http.Server{Handler: s.admin, ReadHeaderTimeout: 10 * time.Second}
+		parts.start(func(context.Context) {
+			if err := web.Serve(admin); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("admin listener: %w", err)
+			}
+		}, func() { web.Close() }) //nolint:errcheck // scrapes under way need no goodbye
+	}
+	parts.start(s.hub.Run, nil)
+	parts.start(s.ingest.Run, nil)
+	if s.bridge != nil {
+		parts.start(func(ctx context.Context) {
+			if err := s.bridge.Run(ctx); err != nil {
+				failed <- fmt.Errorf("bridge: %w", err)
+			}
+		}, nil)
+	}
+	parts.start(func(ctx context.Context) {
+		if err := s.transport.Serve(ctx, public); err != nil {
+			failed <- err
+		}
+	}, nil)
+	s.announce()
+
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	s.log.Info("stopping", "timeout", s.cfg.DrainTimeout)
+	s.drain(&parts)
+	parts.stopAll()
+	s.log.Info("stopped")
+	return err
+}
+
+// drain does the steps of a stop that take time, bounded by the drain time-out.
+func (s *Server) drain(parts *stages) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.DrainTimeout)
+	defer cancel()
+	s.transport.Drain()
+	s.ingest.Settle() // what an ingestor was told is taken in goes out first
+	s.hub.CloseAll()
+	if err := s.transport.Wait(ctx); err != nil {
+		s.log.Warn("some clients did not take what was queued for them in time", "timeout", s.cfg.DrainTimeout)
+	}
+	parts.stop() // transport
+	if s.bridge == nil {
+		return
+	}
+	if err := s.ingest.Flush(ctx); err != nil {
+		s.log.Warn("some events did not reach Redis before the stop", "error", err)
+	}
+}
+
+func (s *Server) listen(ctx context.Context) (public, admin net.Listener, err error) {
+	// Keep-alive probes are off: the server pings its clients itself.
+	config := net.ListenConfig{KeepAlive: -1}
+	public, err = config.Listen(ctx, "tcp", s.cfg.Listen)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--listen: %w: choose another address, or end what uses this one", err)
+	}
+	s.addr = public.Addr()
+	if s.cfg.AdminListen == "" {
+		return public, nil, nil
+	}
+	admin, err = config.Listen(ctx, "tcp", s.cfg.AdminListen)
+	if err != nil {
+		public.Close() //nolint:errcheck // nothing was accepted yet
+		return nil, nil, fmt.Errorf("--admin-listen: %w: choose another address, or end what uses this one", err)
+	}
+	s.adminAddr = admin.Addr()
+	return public, admin, nil
+}
+
+func (s *Server) announce() {
+	args := []any{"listen", s.addr.String()}
+	if s.adminAddr != nil {
+		args = append(args, "admin", s.adminAddr.String())
+	}
+	if s.bridge == nil {
+		args = append(args, "redis", "off")
+	} else {
+		args = append(args, "redis", "on")
+	}
+	s.log.Info("listening", args...)
+	if s.cfg.IngestKeysFile == "" {
+		s.log.Info("no ingest keys: whoever reaches the listen address may publish")
+	}
+	close(s.ready)
+}
+
+// stages are the parts that run, in the order of their start.
+type stages []*stage
+
+type stage struct {
+	halt func() // makes the part end
+	done sync.WaitGroup
+}
+
+// start runs a part until it is stopped: by its context, or by halt where that is not nil.
+func (p *stages) start(run func(context.Context), halt func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &stage{halt: cancel}
+	if halt != nil {
+		s.halt = func() { halt(); cancel() }
+	}
+	s.done.Go(func() { run(ctx) })
+	*p = append(*p, s)
+}
+
+// stop ends the part that was started last, and waits for it.
+func (p *stages) stop() {
+	last := (*p)[len(*p)-1]
+	*p = (*p)[:len(*p)-1]
+	last.halt()
+	last.done.Wait()
+}
+
+func (p *stages) stopAll() {
+	for len(*p) > 0 {
+		p.stop()
+	}
+}

@@ -1,0 +1,188 @@
+// Package server is the composition root: it builds every part of an instance from
+// its configuration, and owns the order in which they start and stop.
+package server
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"backbone/internal/auth"
+	"backbone/internal/bridge"
+	"backbone/internal/config"
+	"backbone/internal/domain/chat"
+	"backbone/internal/domain/common"
+	"backbone/internal/domain/trading"
+	"backbone/internal/hub"
+	"backbone/internal/ingest"
+	"backbone/internal/telemetry"
+	"backbone/internal/transport"
+	"backbone/protocol"
+)
+
+// domains are the domains of the backbone.
+func domains() common.Domains {
+	return common.NewDomains(
+		trading.PriceUpdate{},
+		chat.Message{},
+	)
+}
+
+// Options are what an instance takes beside its configuration.
+type Options struct {
+	Logger  *slog.Logger
+	Version string // of the program, for the metrics
+}
+
+// Server is one instance. Run is called once; the other methods may be called by any
+// number of goroutines at once.
+type Server struct {
+	// Immutable after New.
+	cfg       config.Serve
+	log       *slog.Logger
+	hub       *hub.Hub
+	ingest    *ingest.Ingest
+	bridge    *bridge.Bridge // nil: a single instance
+	transport *transport.Server
+	admin     http.Handler
+
+	// Set by Run before ready is closed.
+	addr, adminAddr net.Addr
+	ready           chan struct{}
+}
+
+// New builds an instance. The error is one line for an operator: a *config.Error for
+// what was configured wrongly, any other for what the machine refuses.
+func New(cfg config.Serve, opts Options) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, log: opts.Logger, ready: make(chan struct{})}
+	keys, err := s.keys()
+	if err != nil {
+		return nil, err
+	}
+	certificates, err := s.certificates()
+	if err != nil {
+		return nil, err
+	}
+	s.hub = hub.New(hub.Options{QueueBytes: cfg.ClientQueueBytes, Frame: transport.Frame, Conflated: protocol.Conflated})
+	if err := s.link(); err != nil {
+		return nil, err
+	}
+	s.transport = transport.New(transport.Options{
+		Hub:                      s.hub,
+		Ingest:                   s.ingest,
+		Domains:                  domains(),
+		Web:                      s.health(),
+		Keys:                     keys,
+		Origins:                  auth.NewOrigins(cfg.AllowedOrigins),
+		TLS:                      certificates,
+		PingInterval:             cfg.PingInterval,
+		PongTimeout:              cfg.PongTimeout,
+		WriteTimeout:             cfg.WriteTimeout,
+		MaxRooms:                 cfg.MaxRooms,
+		MaxBadMessages:           cfg.MaxBadMessages,
+		MaxMessageRate:           cfg.MaxMessageRate,
+		MaxConnections:           cfg.MaxConnections,
+		MaxConnectionsPerAddress: cfg.MaxConnectionsPerAddress,
+		SocketSendBuffer:         cfg.SocketSendBuffer,
+		Logger:                   s.log,
+	})
+	registry := telemetry.NewRegistry(opts.Version)
+	if err := s.metrics(registry); err != nil {
+		return nil, err
+	}
+	s.admin = telemetry.AdminHandler(registry, s.log)
+	return s, nil
+}
+
+// link builds ingest and, where there is a Redis, the bridge, with what they offer
+// each other between them.
+func (s *Server) link() error {
+	origin := newOrigin()
+	options := ingest.Options{
+		Origin:         origin,
+		TTL:            s.cfg.LastPriceTTL,
+		MaxInstruments: s.cfg.MaxInstruments,
+		Snapshot:       protocol.MarkSnapshot,
+		NoSnapshot:     protocol.NoSnapshot,
+		FeedStatus:     protocol.FeedStatus,
+		LinkStatus:     protocol.LinkStatus,
+		Partition:      bridge.Partition,
+		Hub:            s.hub.Events(),
+		Logger:         s.log,
+	}
+	if s.cfg.RedisURL == "" {
+		s.ingest = ingest.New(options)
+		return nil
+	}
+	url, err := s.cfg.RedisAddress()
+	if err != nil {
+		return err
+	}
+	outbox, reads := make(chan []hub.BroadcastEvent), make(chan []string)
+	options.Outbox, options.Reads = outbox, reads
+	s.ingest = ingest.New(options)
+	s.bridge, err = bridge.New(bridge.Options{
+		URL:       url,
+		Prefix:    s.cfg.RedisPrefix,
+		Origin:    origin,
+		TTL:       s.cfg.LastPriceTTL,
+		Outbox:    outbox,
+		Reads:     reads,
+		Clock:     s.ingest.Clock,
+		Sink:      s.ingest.Link(),
+		Logger:    s.log,
+		ValidRoom: protocol.ValidRoom[string],
+	})
+	if err != nil {
+		return config.Errorf("redis-url", "%v", err)
+	}
+	return nil
+}
+
+// newOrigin is an id for this instance, new at each start.
+func newOrigin() string {
+	var b [8]byte
+	rand.Read(b[:]) // it never fails: crypto/rand ends the program first
+	return hex.EncodeToString(b[:])
+}
+
+func (s *Server) keys() (*auth.Keys, error) {
+	if s.cfg.IngestKeysFile == "" {
+		return nil, nil //nolint:nilnil // no keys: everyone may publish
+	}
+	keys, warnings, err := auth.ReadKeys(s.cfg.IngestKeysFile)
+	if err != nil {
+		return nil, fmt.Errorf("--ingest-keys-file: %w", err)
+	}
+	for _, w := range warnings {
+		s.log.Warn(w)
+	}
+	return keys, nil
+}
+
+func (s *Server) certificates() (*tls.Config, error) {
+	if s.cfg.TLSCert == "" {
+		return nil, nil //nolint:nilnil // plain connections
+	}
+	cert, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
+}
+
+// Ready is closed once the instance listens.
+func (s *Server) Ready() <-chan struct{} { return s.ready }
+
+// Addr is the address that clients connect to, once Ready.
+func (s *Server) Addr() net.Addr { return s.addr }
+
+// AdminAddr is the address of metrics and profiles, once Ready; nil where that is off.
+func (s *Server) AdminAddr() net.Addr { return s.adminAddr }

@@ -1,0 +1,158 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"backbone/client"
+	"backbone/internal/config"
+	"backbone/protocol"
+)
+
+func TestEveryPriceArrivesInOrder(t *testing.T) {
+	const n = 20_000
+	in := start(t)
+	c := in.consume("BTC_USDT")
+	publish(t, in.ingestor(), "BTC_USDT", 1, n)
+	got := listen(t, c, func(g tally) bool { return g.live+g.skipped == n })
+	if got.last != n {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// stalled consumers must not cost the others anything, nor the server much, and are
+// told what they missed when they read again.
+func TestConsumersThatNeverReadHurtOnlyThemselves(t *testing.T) {
+	const n, stalled = 200_000, 20
+	in := start(t, func(c *config.Serve) { c.WriteTimeout = time.Minute })
+	var sleepers []interface {
+		io.Reader
+		SetReadDeadline(time.Time) error
+	}
+	for range stalled {
+		sleepers = append(sleepers, in.rawConsumer("BTC_USDT"))
+	}
+	c := in.consume("BTC_USDT")
+	p := in.ingestor()
+	before := heap()
+	done := make(chan tally)
+	go func() { done <- listen(t, c, func(g tally) bool { return g.live+g.skipped == n }) }()
+	publish(t, p, "BTC_USDT", 1, n)
+	got := <-done
+	if got.last != n {
+		t.Errorf("the reader got %+v", got)
+	}
+	if grown := heap() - before; grown > 128<<20 {
+		t.Errorf("the heap grew by %d MiB", grown>>20)
+	}
+	if err := sleepers[0].SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	var told, newest bool
+	var tail string
+	for !told || !newest {
+		b := make([]byte, 64<<10)
+		k, err := sleepers[0].Read(b)
+		if err != nil {
+			t.Fatalf("the sleeper that woke up: conflated %v, newest %v: %v", told, newest, err)
+		}
+		text := tail + string(b[:k])
+		told = told || strings.Contains(text, `"conflated"`)
+		newest = newest || strings.Contains(text, `"price":200000,`)
+		tail = text[max(0, len(text)-100):]
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func TestAStopFlushesAndClosesWith1001(t *testing.T) {
+	in := start(t)
+	c := in.consume("BTC_USDT")
+	publish(t, in.ingestor(), "BTC_USDT", 1, 1000)
+	if err := in.stop(); err != nil {
+		t.Fatal(err)
+	}
+	var got tally
+	for e := range c.Events() {
+		if d, ok := e.(client.Disconnected); ok {
+			var closed *client.CloseError
+			if !errors.As(d.Err, &closed) || closed.Code != protocol.CloseGoingAway {
+				t.Errorf("closed with %v, want 1001", d.Err)
+			}
+			break
+		}
+		got.take(t, e)
+	}
+	if got.live != 1000 {
+		t.Errorf("got %+v, want all that was queued", got)
+	}
+}
+
+func TestHealthAndMetrics(t *testing.T) {
+	in := start(t)
+	for path, want := range map[string]string{
+		protocol.PathHealth: `{"status":"ok"}`,
+		protocol.PathReady:  `{"status":"ready","bridge":"off"}`,
+	} {
+		if status, body := in.get(path); status != http.StatusOK || strings.TrimSpace(body) != want {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	if status, _ := in.get("/metrics"); status != http.StatusNotFound {
+		t.Errorf("/metrics on the public address: %d", status)
+	}
+	resp, err := http.Get("http://" + in.AdminAddr().String() + "/metrics") //nolint:noctx // the server answers or the test fails
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was read
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	for _, family := range []string{
+		`backbone_connections{role="CONSUMER"} 0`, `backbone_undelivered_total{reason="conflated"} 0`,
+		`backbone_requests_refused_total{code="invalid_event"} 0`, "go_goroutines", "process_cpu_seconds_total",
+	} {
+		if !strings.Contains(string(text), family) {
+			t.Errorf("metrics lack %s", family)
+		}
+	}
+}
+
+func TestIngestorsNeedAKeyWhereKeysAreConfigured(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(file, []byte("feed:0123456789abcdef0123\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	in := start(t, func(c *config.Serve) { c.IngestKeysFile = file })
+	if _, err := client.DialIngestor(t.Context(), in.url(), nil); !errors.Is(err, client.ErrRefused) {
+		t.Errorf("without a key: %v", err)
+	}
+	if _, err := client.DialIngestor(t.Context(), in.url(), &client.Options{APIKey: "wrong"}); !errors.Is(err, client.ErrRefused) {
+		t.Errorf("with a wrong key: %v", err)
+	}
+	p, err := client.DialIngestor(t.Context(), in.url(), &client.Options{APIKey: "0123456789abcdef0123"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := in.consume("BTC_USDT") // a consumer needs none
+	publish(t, p, "BTC_USDT", 1, 1)
+	listen(t, c, func(g tally) bool { return g.live == 1 })
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
