@@ -1,0 +1,168 @@
+package simtest
+
+import (
+	"time"
+
+	"backbone/internal/hub"
+)
+
+// newest is the highest version of a room that a surviving instance or the store has,
+// and its number; 0 for none.
+func (w *world) newest(room string) (hub.Version, int) {
+	var best hub.Version
+	num := 0
+	for _, in := range w.instances {
+		if in.alive && in.known[room].Compare(best) > 0 {
+			best, num = in.known[room], in.knownNum[room]
+		}
+	}
+	if v, ok := w.store.find(room); ok && v.event.Version.Compare(best) > 0 {
+		best, num = v.event.Version, number(v.event.Payload)
+	}
+	return best, num
+}
+
+// each calls f for every stay of a consumer that is connected.
+func (w *world) each(f func(*consumer, string, *membership)) {
+	for _, in := range w.instances {
+		if !in.alive {
+			continue
+		}
+		for _, c := range in.clients {
+			if c.gone {
+				continue
+			}
+			for _, room := range w.rooms {
+				if m := c.rooms[room]; m != nil {
+					f(c, room, m)
+				}
+			}
+		}
+	}
+}
+
+// check compares what consumers hold with what they must hold: promises 1 and 4.
+func (w *world) check(when string) {
+	w.each(func(c *consumer, room string, m *membership) {
+		_, num := w.newest(room)
+		alive := num > 0 && w.now.Sub(w.prices[num].at) < w.ttl
+		switch {
+		case m.lastNum == num:
+		case m.lastNum == 0 && !alive:
+			// A value past its life greets no one.
+		default:
+			w.problem("%s, %s holds %d of %s, the newest is %d (%v old)", when, c.name, m.lastNum, room, num, w.now.Sub(w.prices[num].at))
+		}
+		c.settle(room, m)
+	})
+}
+
+// slack is how much longer than its TTL a value may greet someone: the time that it was
+// under way between instances, where nobody counts it.
+const slack = 15 * time.Second
+
+// latecomers join everywhere: promise 5.
+func (w *world) latecomers() {
+	type late struct {
+		c    *consumer
+		room string
+	}
+	var all []late
+	for _, in := range w.instances {
+		if !in.alive {
+			continue
+		}
+		c := w.connect(in)
+		for _, room := range w.rooms {
+			c.join(room)
+			all = append(all, late{c, room})
+		}
+	}
+	w.pass(200 * time.Millisecond)
+	for _, l := range all {
+		_, num := w.newest(l.room)
+		m := l.c.rooms[l.room]
+		age := time.Duration(0)
+		if num > 0 {
+			age = w.now.Sub(w.prices[num].at)
+		}
+		switch {
+		case num > 0 && age < w.ttl && m.lastNum != num:
+			w.problem("the latecomer %s got %d of %s, the newest is %d, %v old", l.c.name, m.lastNum, l.room, num, age)
+		case m.lastNum != 0 && age > w.ttl+slack:
+			w.problem("the latecomer %s was greeted with %d of %s, %v old", l.c.name, m.lastNum, l.room, age)
+		case m.live > 0:
+			w.problem("the latecomer %s got %d of %s as a live event", l.c.name, m.lastNum, l.room)
+		}
+	}
+}
+
+// ticks come again, on one instance after the other, also where a clock is far behind:
+// each must be heard everywhere at once.
+func (w *world) ticks() {
+	order := w.rng.Perm(len(w.instances))
+	for _, i := range order {
+		in := w.instances[i]
+		if !in.alive {
+			continue
+		}
+		for _, room := range w.rooms {
+			w.publish(in, room, 1, hub.State)
+		}
+		w.pass(200 * time.Millisecond)
+		w.each(func(c *consumer, room string, m *membership) {
+			if last := w.prices[m.lastNum]; m.lastNum == 0 || last.origin != in.origin || last.order != in.local[room] {
+				w.problem("%s holds %d of %s, not what i%d just published", c.name, m.lastNum, room, in.id)
+			}
+			if m.silent {
+				w.problem("%s was not told that %s is live again", c.name, room)
+			}
+		})
+	}
+	w.each(func(c *consumer, room string, m *membership) { c.settle(room, m) })
+}
+
+// gap has an instance miss events of another that it has heard before: each of its
+// consumers must be told of exactly as many.
+func (w *world) gap() {
+	from, to := w.instances[0], w.instances[1]
+	if !from.alive || !to.alive {
+		return
+	}
+	room := pick(w, w.rooms)
+	w.publish(from, room, 1, hub.State)
+	w.pass(200 * time.Millisecond)
+	got := func() map[*membership]int {
+		counts := map[*membership]int{}
+		w.each(func(c *consumer, r string, m *membership) {
+			if r == room {
+				counts[m] = m.live + m.skipped
+			}
+		})
+		return counts
+	}
+	before := got()
+	to.link.fail("a gap")
+	to.link.wire = nil
+	lost := 1 + w.rng.IntN(5)
+	w.publish(from, room, lost, hub.State)
+	w.pass(healing)
+	w.publish(from, room, 1, hub.State)
+	w.pass(200 * time.Millisecond)
+	after := got()
+	w.each(func(c *consumer, r string, m *membership) {
+		if r == room && after[m]-before[m] != lost+1 {
+			w.problem("%s was told of %d more events of %s, of %d", c.name, after[m]-before[m], room, lost+1)
+		}
+	})
+}
+
+// silence has all feeds fall silent.
+func (w *world) silence() {
+	w.pass(w.ttl + time.Second)
+	w.each(func(c *consumer, room string, m *membership) {
+		if c.wants.Status && !m.silent {
+			w.problem("%s was not told that %s is silent", c.name, room)
+		}
+	})
+}

@@ -1,0 +1,197 @@
+package simtest
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"backbone/internal/hub"
+)
+
+// consumer is a connection that joins rooms, reads when it likes, and checks what it
+// hears against what was published.
+type consumer struct {
+	in     *instance
+	name   string
+	client *hub.Client
+	rooms  map[string]*membership
+	warm   []string // rooms that the hub has and ingest is still to be asked for
+	wants  hub.Wants
+	behind bool
+	gone   bool
+	heard  map[int]bool // messages
+}
+
+// membership is one stay in a room.
+type membership struct {
+	confirmed bool // "joined" was heard
+	leaving   bool // "left" is under way
+	local     int  // live events published here when it began
+	live      int
+	skipped   int
+	last      hub.Version
+	lastNum   int
+	silent    bool
+}
+
+func (w *world) connect(in *instance) *consumer {
+	c := &consumer{in: in, client: hub.NewClient(), rooms: map[string]*membership{}, heard: map[int]bool{}}
+	c.name = fmt.Sprintf("c%d@i%d", len(in.clients), in.id)
+	c.wants = hub.Wants{Absent: w.rng.IntN(2) == 0, Status: w.rng.IntN(2) == 0}
+	in.hub.Register(c.client)
+	in.clients = append(in.clients, c)
+	return c
+}
+
+func (c *consumer) join(room string) {
+	if c.rooms[room] != nil {
+		return
+	}
+	c.rooms[room] = &membership{local: c.in.local[room]}
+	joined := c.in.hub.Join(c.client, []string{room}, c.wants, frame(nil, "joined "+room))
+	if len(joined) != 1 {
+		c.in.w.problem("%s joined %v of %s", c.name, joined, room)
+	}
+	c.warm = append(c.warm, room)
+	c.in.w.trace(room, "%s joins", c.name)
+}
+
+// ask has ingest warm the rooms that the hub has taken the consumer into.
+func (c *consumer) ask() {
+	if len(c.warm) > 0 {
+		rooms := c.warm
+		c.warm = nil
+		c.in.route(c.in.ingest.Watch(rooms, c.wants.Status, c.in.time()))
+	}
+}
+
+func (c *consumer) leave(room string) {
+	c.ask() // a ReadPump does one thing after the other
+	m := c.rooms[room]
+	if m == nil || m.leaving {
+		return
+	}
+	m.leaving = true
+	c.in.hub.Leave(c.client, room, frame(nil, "left "+room))
+	c.in.ingest.Unwatch([]string{room})
+	c.in.w.trace(room, "%s leaves", c.name)
+}
+
+// vanish ends the connection without a word.
+func (c *consumer) vanish() {
+	c.ask()
+	c.gone = true
+	rooms := c.in.hub.Unregister(c.client)
+	c.in.ingest.Unwatch(rooms)
+	c.in.w.trace("", "%s vanishes", c.name)
+}
+
+// read takes up to n batches, pulling where the hub holds more.
+func (c *consumer) read(n int) {
+	for range n {
+		select {
+		case s := <-c.client.Signals():
+			if s != hub.Behind {
+				c.in.w.problem("%s was told to close: %v", c.name, s)
+			}
+			c.behind = true
+		default:
+		}
+		if len(c.client.Queue()) == 0 {
+			if !c.behind {
+				return
+			}
+			c.behind = false
+			c.in.hub.Pull(c.client)
+			continue
+		}
+		b := <-c.client.Queue()
+		c.behind = c.behind || b.More
+		for line := range strings.Lines(string(b.Append(nil))) {
+			c.hear(strings.Fields(line))
+		}
+	}
+}
+
+// readAll takes everything that the hub has for the consumer.
+func (c *consumer) readAll() { c.read(1 << 20) }
+
+func (c *consumer) hear(f []string) {
+	w := c.in.w
+	if f[0] == "link" {
+		return
+	}
+	room := f[1]
+	m := c.rooms[room]
+	if m == nil {
+		w.problem("%s is not in %s and heard %v", c.name, room, f)
+		return
+	}
+	if !m.confirmed && f[0] != "joined" {
+		w.problem("%s heard %v of %s before joined", c.name, f, room)
+	}
+	switch f[0] {
+	case "joined":
+		m.confirmed = true
+	case "left":
+		delete(c.rooms, room)
+	case "conflated":
+		n, err := strconv.Atoi(f[2])
+		if err != nil || n < 1 {
+			w.problem("%s heard %v", c.name, f)
+		}
+		m.skipped += n
+	case "empty":
+		if m.lastNum != 0 || !c.wants.Absent {
+			w.problem("%s was told that %s is empty after %d", c.name, room, m.lastNum)
+		}
+	case "feed":
+		if !c.wants.Status {
+			w.problem("%s did not ask for the status of %s", c.name, room)
+		}
+		m.silent = f[2] == "true"
+	case "message":
+		n := number(strings.Join(f, " "))
+		if c.heard[n] {
+			w.problem("%s heard message %d of %s twice", c.name, n, room)
+		}
+		c.heard[n] = true
+	case "price":
+		c.price(m, f)
+	default:
+		w.problem("%s heard %v", c.name, f)
+	}
+}
+
+func (c *consumer) price(m *membership, f []string) {
+	n := number(strings.Join(f, " "))
+	p := &c.in.w.prices[n]
+	if p.version.Compare(m.last) <= 0 {
+		c.in.w.problem("%s heard %d of %s (%v) after %d (%v)", c.name, n, p.room, p.version, m.lastNum, m.last)
+	}
+	m.last, m.lastNum = p.version, n
+	if !slices.Contains(f, "snapshot") {
+		m.live++
+	}
+	c.in.w.trace(p.room, "%s hears %v", c.name, f)
+}
+
+// settle checks the counts of a stay once everything was read: none of this instance's
+// events is missing untold, and no more is told missing than was published.
+func (c *consumer) settle(room string, m *membership) {
+	w := c.in.w
+	local := c.in.local[room] - m.local
+	// What was lost between instances is counted by room, not by member: someone who joined
+	// after a loss may be told of it with the next event.
+	remote := 0
+	for i := range w.prices {
+		if p := &w.prices[i]; p.room == room && p.origin != c.in.origin && !p.message {
+			remote++
+		}
+	}
+	got := m.live + m.skipped
+	if got < local || got > local+remote {
+		w.problem("%s got %d and was told of %d of %s, but %d were published here and at most %d elsewhere", c.name, m.live, m.skipped, room, local, remote)
+	}
+}

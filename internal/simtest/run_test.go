@@ -1,0 +1,227 @@
+package simtest
+
+import (
+	"time"
+
+	"backbone/internal/hub"
+)
+
+// run lives through faults, heals, and checks the promises.
+func (w *world) run() {
+	for range 300 + w.rng.IntN(500) {
+		w.now = w.now.Add(time.Duration(w.rng.Int64N(int64(60 * time.Millisecond))))
+		w.act()
+		w.background(false)
+	}
+	w.heal()
+	w.check("after healing")
+	if w.rng.IntN(2) == 0 {
+		w.ticks() // nobody new has asked for anything: what is known came by itself
+	}
+	w.latecomers()
+	w.ticks()
+	w.gap()
+	w.silence()
+}
+
+func pick[T any](w *world, list []T) T { return list[w.rng.IntN(len(list))] }
+
+// act does one thing that users or faults do.
+func (w *world) act() {
+	in := pick(w, w.instances)
+	room := pick(w, w.rooms)
+	switch k := w.rng.IntN(100); {
+	case k < 40:
+		if in.alive {
+			w.publish(in, room, 1+w.rng.IntN(4), hub.State)
+		}
+	case k < 43:
+		if in.alive {
+			w.publish(in, room, 1, hub.Message)
+		}
+	case k < 46: // a burst, beyond what a slow consumer is kept
+		if in.alive {
+			w.publish(in, room, 60, hub.State)
+		}
+	case k < 60:
+		w.consumerActs(in, room)
+	case k < 66:
+		in.link.receive(true)
+	case k < 72:
+		if w.quiet == nil {
+			w.fault(in)
+		} else {
+			w.cutOff(w.quiet)
+		}
+	case k < 76: // time passes
+		w.now = w.now.Add(time.Duration(w.rng.Int64N(int64(2 * time.Second))))
+	}
+}
+
+func (w *world) consumerActs(in *instance, room string) {
+	if !in.alive {
+		return
+	}
+	var open []*consumer
+	for _, c := range in.clients {
+		if !c.gone {
+			open = append(open, c)
+		}
+	}
+	if len(open) == 0 || len(open) < 4 && w.rng.IntN(3) == 0 {
+		w.connect(in).join(room)
+		return
+	}
+	c := pick(w, open)
+	switch k := w.rng.IntN(10); {
+	case k < 5:
+		c.ask()
+		c.join(room)
+	case k < 7:
+		c.leave(room)
+	case k < 8 && len(open) > 1:
+		c.vanish()
+	}
+}
+
+// cutOff is the only fault in a run where all links but one stay whole: nothing is
+// offered again by instances that noticed nothing.
+func (w *world) cutOff(in *instance) {
+	in.link.cut = !in.link.cut
+	w.trace("", "only i%d is cut: %v", in.id, in.link.cut)
+}
+
+// fault begins or ends one.
+func (w *world) fault(in *instance) {
+	s := w.store
+	switch k := w.rng.IntN(20); {
+	case k < 4:
+		in.link.cut = !in.link.cut
+		w.trace("", "i%d cut: %v", in.id, in.link.cut)
+	case k < 8:
+		if s.up && !s.frozen {
+			w.trace("", "the link of i%d breaks", in.id)
+			in.link.fail("reset")
+		}
+	case k < 11:
+		s.frozen = !s.frozen
+		w.trace("", "store frozen: %v", s.frozen)
+	case k < 14:
+		if s.up = !s.up; s.up {
+			w.trace("", "the store is back, empty")
+			s.restart(true)
+		} else {
+			w.trace("", "the store is gone")
+			s.restart(true)
+		}
+	case k < 16:
+		w.trace("", "the store restarts empty")
+		s.restart(true)
+	case k < 18:
+		w.trace("", "the store fails over, without its last writes")
+		s.restart(false)
+	case k < 19:
+		w.dies(in)
+	default:
+		if !in.alive {
+			w.returns(in)
+		}
+	}
+}
+
+// dies ends an instance like kill -9: what it had not sent is gone.
+func (w *world) dies(in *instance) {
+	alive := 0
+	for _, o := range w.instances {
+		if o.alive {
+			alive++
+		}
+	}
+	if !in.alive || alive < 2 {
+		return
+	}
+	w.trace("", "i%d dies", in.id)
+	in.link.fail("killed")
+	in.alive = false
+	in.link.wire, in.link.up, in.link.subscribed = nil, false, false
+}
+
+// returns starts an instance anew in a dead one's place.
+func (w *world) returns(in *instance) {
+	w.trace("", "i%d starts anew", in.id)
+	fresh := w.newInstance(in.id)
+	// Its events have a new origin: the counts of its consumers begin anew.
+	*in = *fresh
+	in.link.in = in
+}
+
+// background is what goes on by itself: links, readers and tasks. Where calm, nothing
+// is left waiting for long.
+func (w *world) background(calm bool) {
+	if w.now.After(w.nextBeat) {
+		w.nextBeat = w.now.Add(heartbeatEvery)
+		for _, in := range w.instances {
+			in.link.beat()
+		}
+		if w.rng.IntN(2) == 0 {
+			w.store.save()
+		}
+	}
+	for _, in := range w.instances {
+		if !in.alive {
+			continue
+		}
+		l := &in.link
+		l.echo()
+		l.connect()
+		for range 4 {
+			if calm || w.rng.IntN(2) == 0 {
+				l.send()
+			}
+			if calm || w.rng.IntN(2) == 0 {
+				l.receive(false)
+			}
+			if calm || w.rng.IntN(2) == 0 {
+				l.read()
+			}
+		}
+		if calm || w.rng.IntN(2) == 0 {
+			l.hear()
+		}
+		for next := in.ingest.NextTask(); !next.IsZero() && !next.After(in.time()); next = in.ingest.NextTask() {
+			in.route(in.ingest.Tasks(in.time()))
+		}
+		for _, c := range in.clients {
+			switch {
+			case c.gone:
+			case calm:
+				c.ask()
+				c.readAll()
+			default:
+				if w.rng.IntN(3) == 0 {
+					c.ask()
+				}
+				if w.rng.IntN(4) == 0 {
+					c.read(w.rng.IntN(4))
+				}
+			}
+		}
+	}
+}
+
+// heal ends all faults and lets the promised time pass, without a new tick.
+func (w *world) heal() {
+	w.trace("", "everything heals")
+	w.store.up, w.store.frozen = true, false
+	for _, in := range w.instances {
+		in.link.cut = false
+	}
+	w.pass(healing)
+}
+
+func (w *world) pass(d time.Duration) {
+	for end := w.now.Add(d); w.now.Before(end); {
+		w.now = w.now.Add(20 * time.Millisecond)
+		w.background(true)
+	}
+}

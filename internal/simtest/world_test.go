@@ -1,0 +1,224 @@
+package simtest
+
+import (
+	"fmt"
+	"hash/fnv"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"backbone/internal/hub"
+	"backbone/internal/ingest"
+)
+
+// Times of the links that the simulation imitates; see internal/bridge.
+const (
+	heartbeatEvery = time.Second
+	echoTimeout    = 2500 * time.Millisecond
+	maxReconnect   = 1500 * time.Millisecond // longest back-off and the time to connect
+	healing        = 5 * time.Second         // promise 4
+	queueBytes     = 2000                    // small, so that consumers lag often
+)
+
+// price is one event that was published, by its number.
+type price struct {
+	room    string
+	origin  string
+	version hub.Version
+	at      time.Time
+	message bool
+	order   int // of its instance's events of the room, from 1
+}
+
+// world is one run.
+type world struct {
+	rng       *rand.Rand
+	seed      uint64
+	now       time.Time
+	ttl       time.Duration
+	rooms     []string
+	store     *store
+	instances []*instance
+	prices    []price // by number, from 1
+	lines     []string
+	problems  []string
+	nextBeat  time.Time
+	quiet     *instance // nil: any fault may happen; else only that this one is cut off
+}
+
+type instance struct {
+	w        *world
+	id       int
+	origin   string
+	offset   time.Duration // of its clock
+	alive    bool
+	hub      hub.Steps
+	ingest   ingest.Steps
+	link     link
+	clients  []*consumer
+	local    map[string]int         // live events published here, by room
+	known    map[string]hub.Version // newest that reached this instance, by room
+	knownNum map[string]int
+}
+
+func newWorld(seed uint64) *world {
+	w := &world{
+		rng:    rand.New(rand.NewPCG(seed, 0x5eed)),
+		seed:   seed,
+		now:    time.Unix(1_700_000_000, 0),
+		prices: make([]price, 1),
+	}
+	w.ttl = time.Duration(2+w.rng.IntN(8)) * time.Second
+	for i := range 2 + w.rng.IntN(4) {
+		w.rooms = append(w.rooms, "R"+strconv.Itoa(i))
+	}
+	w.store = newStore(w)
+	for i := range 2 + w.rng.IntN(2) {
+		w.instances = append(w.instances, w.newInstance(i))
+	}
+	if w.rng.IntN(4) == 0 {
+		w.quiet = pick(w, w.instances)
+	}
+	return w
+}
+
+func (w *world) newInstance(id int) *instance {
+	in := &instance{w: w, id: id, origin: fmt.Sprintf("i%d.%d", id, w.rng.IntN(1000)), alive: true,
+		local: map[string]int{}, known: map[string]hub.Version{}, knownNum: map[string]int{}}
+	switch w.rng.IntN(4) {
+	case 0:
+		in.offset = time.Duration(w.rng.Int64N(int64(time.Hour)))
+	case 1:
+		in.offset = time.Duration(w.rng.Int64N(int64(4*time.Second))) - 2*time.Second
+	}
+	in.hub = hub.NewSteps(hub.Options{QueueBytes: queueBytes, Frame: frame, Conflated: func(room string, n uint64) string { return fmt.Sprintf("conflated %s %d", room, n) }})
+	in.ingest = ingest.NewSteps(ingest.Options{
+		Origin: in.origin, TTL: w.ttl, MaxInstruments: 1000,
+		Snapshot:   func(p string) string { return p + " snapshot" },
+		NoSnapshot: func(room string) string { return "empty " + room },
+		FeedStatus: func(room string, silent bool, _ int64) string { return fmt.Sprintf("feed %s %v", room, silent) },
+		LinkStatus: func(ok bool, _ int64) string { return fmt.Sprintf("link %v", ok) },
+		Partition:  func(room string) int { return int(room[len(room)-1]) % 64 },
+		Delay:      func(limit time.Duration) time.Duration { return time.Duration(w.rng.Int64N(int64(limit))) },
+		Outbox:     make(chan []hub.BroadcastEvent),
+		Logger:     slog.New(slog.DiscardHandler),
+	}, in.time())
+	in.link = link{in: in}
+	return in
+}
+
+// frame is a line; payloads hold none.
+func frame(dst []byte, payload string) []byte { return append(append(dst, payload...), '\n') }
+
+// time is what the instance's clock shows.
+func (in *instance) time() time.Time { return in.w.now.Add(in.offset) }
+
+// route hands on what ingest passes.
+func (in *instance) route(events []hub.BroadcastEvent) {
+	for i := range events {
+		if e := &events[i]; e.Kind.Value() {
+			in.learn(e.Room, e.Version, number(e.Payload))
+		}
+	}
+	if len(events) > 0 {
+		in.hub.Route(events)
+	}
+}
+
+// learn notes a version that reached the instance.
+func (in *instance) learn(room string, v hub.Version, n int) {
+	if v.Compare(in.known[room]) > 0 {
+		in.known[room], in.knownNum[room] = v, n
+	}
+}
+
+func (w *world) publish(in *instance, room string, n int, kind hub.Kind) {
+	var events []hub.BroadcastEvent
+	for range n {
+		num := len(w.prices)
+		w.prices = append(w.prices, price{room: room, origin: in.origin, at: w.now, message: kind == hub.Message})
+		verb := "price"
+		if kind == hub.Message {
+			verb = "message"
+		}
+		events = append(events, hub.BroadcastEvent{Room: room, Kind: kind, Payload: fmt.Sprintf("%s %s %d", verb, room, num)})
+	}
+	pass, rejected := in.ingest.Publish(events, in.time())
+	if len(rejected) > 0 {
+		w.problem("i%d refused events", in.id)
+	}
+	for i := range pass {
+		if e := &pass[i]; e.Kind == hub.State || e.Kind == hub.Message {
+			p := &w.prices[number(e.Payload)]
+			p.version = e.Version
+			if e.Kind == hub.State {
+				in.local[room]++
+				p.order = in.local[room]
+			}
+		}
+	}
+	w.trace(room, "i%d publishes %d, the last is %d %v", in.id, n, len(w.prices)-1, w.prices[len(w.prices)-1].version)
+	in.route(pass)
+}
+
+// number is that of a price or message, from its payload.
+func number(payload string) int {
+	fields := strings.Fields(payload)
+	n, err := strconv.Atoi(fields[2])
+	if err != nil {
+		panic("simtest: no number in " + payload)
+	}
+	return n
+}
+
+// trace keeps a line for the report on a room; "" is for all rooms.
+func (w *world) trace(room, format string, args ...any) {
+	if room == "" {
+		room = "*"
+	}
+	w.lines = append(w.lines, fmt.Sprintf("%8.3f %s ", w.now.Sub(time.Unix(1_700_000_000, 0)).Seconds(), room)+fmt.Sprintf(format, args...))
+}
+
+func (w *world) problem(format string, args ...any) {
+	w.problems = append(w.problems, fmt.Sprintf("%8.3f ", w.now.Sub(time.Unix(1_700_000_000, 0)).Seconds())+fmt.Sprintf(format, args...))
+}
+
+// digest is the same for two runs that did the same.
+func (w *world) digest() uint64 {
+	h := fnv.New64a()
+	for _, l := range w.lines {
+		io.WriteString(h, l) //nolint:errcheck // a hash takes everything
+	}
+	return h.Sum64()
+}
+
+// report is what a failing seed prints: its problems, and what happened in their rooms.
+func (w *world) report() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "seed %d, TTL %v\n", w.seed, w.ttl)
+	for _, in := range w.instances {
+		fmt.Fprintf(&b, "i%d: origin %s, clock off by %v, alive %v\n", in.id, in.origin, in.offset, in.alive)
+	}
+	shown := map[string]bool{"*": true}
+	for _, p := range w.problems[:min(len(w.problems), 10)] {
+		b.WriteString("PROBLEM " + p + "\n")
+		for _, room := range w.rooms {
+			if strings.Contains(p, room) {
+				shown[room] = true
+			}
+		}
+	}
+	var kept []string
+	for _, l := range w.lines {
+		if shown[strings.Fields(l)[1]] {
+			kept = append(kept, l)
+		}
+	}
+	for _, l := range kept[max(0, len(kept)-400):] {
+		b.WriteString(l + "\n")
+	}
+	return b.String()
+}
