@@ -1,0 +1,129 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"backbone/protocol"
+)
+
+// request is one message on its way to a writer.
+type request struct {
+	data []byte
+	call *call // nil: nobody waits for an answer
+}
+
+// call is a request that waits for its answer. It holds one of the session's slots
+// until it is settled or withdrawn.
+type call struct {
+	id uint64 // immutable
+
+	// Whoever sets it first decides: the writer, that the request is sent, or the caller
+	// who waits no longer, that it never will be.
+	taken atomic.Bool
+
+	// Written by whoever settles the call, once; to be read after done is closed.
+	done   chan struct{}
+	answer *protocol.ServerMessage // nil for an ack
+	err    error
+}
+
+// begin queues a request. It blocks while too many are queued or unanswered.
+func (s *session) begin(ctx context.Context, build func(id uint64) []byte) (*call, error) {
+	if err := s.usable(ctx); err != nil {
+		return nil, err
+	}
+	select {
+	case s.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, notSent(ctx)
+	case <-s.ctx.Done():
+		return nil, s.ended()
+	}
+	c := &call{id: s.lastID.Add(1), done: make(chan struct{})}
+	if err := s.enqueue(ctx, request{data: build(c.id), call: c}); err != nil {
+		<-s.slots
+		return nil, err
+	}
+	return c, nil
+}
+
+// enqueue hands r to the writer of this connection or the next.
+func (s *session) enqueue(ctx context.Context, r request) error {
+	if err := s.usable(ctx); err != nil {
+		return err
+	}
+	select {
+	case s.out <- r:
+		return nil
+	default:
+	}
+	select {
+	case s.out <- r:
+		return nil
+	case <-ctx.Done():
+		return notSent(ctx)
+	case <-s.ctx.Done():
+		return s.ended()
+	}
+}
+
+// usable reports first what a select would leave to chance.
+func (s *session) usable(ctx context.Context) error {
+	if s.ctx.Err() != nil {
+		return s.ended()
+	}
+	if ctx.Err() != nil {
+		return notSent(ctx)
+	}
+	return nil
+}
+
+// await returns the answer to c.
+func (s *session) await(ctx context.Context, c *call) (*protocol.ServerMessage, error) {
+	select {
+	case <-c.done:
+		return c.answer, c.err
+	default:
+	}
+	select {
+	case <-c.done:
+		return c.answer, c.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("client: no answer yet, the request may have been carried out: %w", context.Cause(ctx))
+	case <-s.done:
+	}
+	select {
+	case <-c.done: // settled just before the end
+		return c.answer, c.err
+	default:
+		return nil, s.ended()
+	}
+}
+
+// do sends a request and waits for its answer. A request that still waits to be
+// written when ctx ends is never sent.
+func (s *session) do(ctx context.Context, build func(id uint64) []byte) (*protocol.ServerMessage, error) {
+	c, err := s.begin(ctx, build)
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.await(ctx, c)
+	if ctx.Err() != nil && c.taken.CompareAndSwap(false, true) {
+		<-s.slots
+		return nil, notSent(ctx)
+	}
+	return m, err
+}
+
+func notSent(ctx context.Context) error {
+	return fmt.Errorf("client: the request was not sent: %w", context.Cause(ctx))
+}
+
+// settle gives c its answer.
+func (s *session) settle(c *call, answer *protocol.ServerMessage, err error) {
+	c.answer, c.err = answer, err
+	close(c.done)
+	<-s.slots
+}

@@ -1,0 +1,263 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"backbone/protocol"
+)
+
+func TestCloseSaysGoodbye(t *testing.T) {
+	c, p := newServer(t).consumer(Options{})
+	p.write(price("A", "1", 1))
+	ended := make(chan error, 1)
+	async(t, func() { ended <- p.untilGone() })
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; websocket.CloseStatus(err) != websocket.StatusNormalClosure {
+		t.Errorf("the server saw %v, want a normal closure", err)
+	}
+	for range c.Events() { // ends
+	}
+	if c.Err() != nil {
+		t.Errorf("Err after Close: %v", c.Err())
+	}
+	if err := c.Join(t.Context(), "A"); !errors.Is(err, ErrClosed) {
+		t.Errorf("Join after Close: %v", err)
+	}
+	if err := c.Close(); err != nil {
+		t.Errorf("Close again: %v", err)
+	}
+}
+
+func TestCloseDoesNotWaitForADeadServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := newPipeServer(t).consumer(Options{})
+		start := time.Now()
+		c.Close()
+		if took := time.Since(start); took > 2*time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+func TestCloseReleasesAReaderNobodyReadsFrom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p := newPipeServer(t).consumer(Options{Buffer: 1})
+		async(t, func() {
+			for p.ws.Write(t.Context(), websocket.MessageText, []byte(price("A", "1", 1))) == nil {
+			}
+		})
+		synctest.Wait()
+		c.Close()
+	})
+}
+
+func TestContextOfDialEndsTheConn(t *testing.T) {
+	s := newServer(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	c, err := Dial(ctx, s.url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := s.accept()
+	async(t, func() { p.untilGone() })
+	cancel()
+	for range c.Events() {
+	}
+	if err := c.Err(); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "context of Dial") {
+		t.Errorf("Err: %v", err)
+	}
+	c.Close()
+	if err := c.Err(); !errors.Is(err, context.Canceled) {
+		t.Errorf("Err after Close: %v", err)
+	}
+}
+
+func TestContextOfACall(t *testing.T) {
+	c, p := newServer(t).consumer(Options{})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	reason := errors.New("no longer wanted")
+	async(t, func() {
+		p.expect(protocol.TypeJoin)
+		cancel(reason)
+		p.join()
+	})
+	if err := c.Join(ctx, "A"); !errors.Is(err, reason) {
+		t.Fatalf("got %v", err)
+	}
+	if err := c.Join(ctx, "A"); !errors.Is(err, reason) {
+		t.Fatalf("got %v", err)
+	}
+	if err := c.Join(patient(t), "A"); err != nil { // the connection lives on
+		t.Fatal(err)
+	}
+}
+
+func TestIngestorCloseFlushes(t *testing.T) {
+	in, p := newServer(t).ingestor(Options{})
+	handled := 0
+	async(t, func() {
+		for ; handled < 500; handled++ {
+			p.expect(protocol.TypePriceUpdate)
+		}
+		p.pong()
+		p.pong()
+		p.untilGone()
+	})
+	for i := range 500 {
+		if err := in.Publish(t.Context(), update(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := in.Close(); err != nil || handled != 500 {
+		t.Errorf("%v, with %d of 500 handled", err, handled)
+	}
+}
+
+func TestContextOfDialSendsWhatIsQueued(t *testing.T) {
+	s := newServer(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	in, err := DialIngestor(ctx, s.url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := s.accept()
+	for i := range 200 {
+		if err := in.Publish(ctx, update(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cancel()
+	for i := range 200 {
+		if m := p.expect(protocol.TypePriceUpdate); *m.TS != int64(i) {
+			t.Fatalf("got ts %d, want %d", *m.TS, i)
+		}
+	}
+	p.untilGone()
+	if err := in.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestIngestorCloseTellsOfWhatWasNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newPipeServer(t)
+		in, p := s.ingestor(Options{})
+		s.refuse <- status(503, "Retry-After", "60")
+		p.kill()
+		synctest.Wait()
+		time.Sleep(time.Second)
+		for i := range 3 {
+			if err := in.Publish(t.Context(), update(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w, err := in.PublishAsync(t.Context(), update(3))
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		err = in.Close()
+		if !errors.Is(err, ErrConnectionLost) || !strings.Contains(err.Error(), "4 queued") {
+			t.Errorf("Close: %v", err)
+		}
+		if time.Since(start) > 0 {
+			t.Errorf("Close took %v without a connection", time.Since(start))
+		}
+		if err := w.Wait(t.Context()); !errors.Is(err, ErrClosed) {
+			t.Errorf("Wait: %v", err)
+		}
+	})
+}
+
+// A request that slips into the queue while the session ends is nobody's any more.
+func TestCallThatMissedTheEndReturns(t *testing.T) {
+	s := &session{done: make(chan struct{})}
+	s.ctx, s.stop = context.WithCancelCause(t.Context())
+	s.stop(ErrClosed)
+	close(s.done)
+	if _, err := s.await(patient(t), &call{done: make(chan struct{})}); !errors.Is(err, ErrClosed) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Close, while many goroutines use everything and connections break.
+func TestCloseDuringEverything(t *testing.T) {
+	fake := newFakeServer()
+	defer fake.close()
+	for round := range 20 {
+		c, err := Dial(t.Context(), fake.url, &Options{Buffer: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := DialIngestor(t.Context(), fake.url, &Options{SendQueue: 4, MaxInFlight: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		allowed := func(err error) bool {
+			return err == nil || errors.Is(err, ErrClosed) || errors.Is(err, ErrConnectionLost)
+		}
+		var users sync.WaitGroup
+		use := func(f func(i int) error) {
+			users.Go(func() {
+				for i := 0; ; i++ {
+					err := f(i)
+					if _, refused := errors.AsType[*RequestError](err); !refused && !allowed(err) {
+						t.Errorf("%v", err)
+						return
+					}
+					if errors.Is(err, ErrClosed) {
+						return
+					}
+				}
+			})
+		}
+		received := make(chan struct{}, 1)
+		users.Go(func() {
+			for range c.Events() {
+				select {
+				case received <- struct{}{}:
+				default:
+				}
+			}
+		})
+		ctx := t.Context()
+		use(func(i int) error { return c.Join(ctx, fmt.Sprint("R", i%5)) })
+		use(func(i int) error { return c.Leave(ctx, fmt.Sprint("R", i%5)) })
+		use(func(int) error { return c.Send(ctx, "R1", "x") })
+		use(func(int) error { _, err := c.Ping(ctx); return err })
+		use(func(i int) error { // acks keep the fake server from drowning
+			return errors.Join(
+				in.Publish(ctx, PriceUpdate{Instrument: "R2", Price: "1"}),
+				in.PublishAck(ctx, PriceUpdate{Instrument: "R3", Price: "1"}))
+		})
+		use(func(i int) error {
+			_, err := in.PublishAsync(ctx, PriceUpdate{Instrument: "R4", Price: "1"})
+			return err
+		})
+		use(func(int) error { return in.Flush(ctx) })
+		for range 20 {
+			<-received
+		}
+		if round%2 == 0 {
+			fake.cut()
+		}
+		var closers sync.WaitGroup
+		for range 3 {
+			closers.Go(func() { c.Close() })
+			closers.Go(func() { in.Close() })
+		}
+		closers.Wait()
+		users.Wait()
+	}
+}

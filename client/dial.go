@@ -1,0 +1,114 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/coder/websocket"
+
+	"backbone/protocol"
+)
+
+// maxServerMessage bounds a message from the server, bytes. The longest is the answer
+// to a join of many rooms that were rejected one by one.
+const maxServerMessage = 1 << 20
+
+// dial makes one attempt. Its errors are of type *ConnectError.
+func (s *session) dial(ctx context.Context) (*link, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opt.DialTimeout)
+	defer cancel()
+
+	wires := make(chan *wireConn, 1)
+	transport := &http.Transport{
+		// The transport's own context outlives the attempt; this one does not.
+		DialContext: func(_ context.Context, network, address string) (net.Conn, error) {
+			c, err := s.dialWire(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			select {
+			case wires <- c:
+				return c, nil
+			default: // a second connection in one attempt would not be the one that is looked after
+				return nil, errors.Join(errors.New("the attempt has its connection already"), c.Close())
+			}
+		},
+		DisableKeepAlives: true,
+	}
+	if s.opt.DialContext == nil {
+		transport.Proxy = http.ProxyFromEnvironment
+	}
+	if s.opt.TLSConfig != nil {
+		transport.TLSClientConfig = s.opt.TLSConfig.Clone()
+	}
+	header := s.opt.Header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	if s.opt.APIKey != "" {
+		header.Set(protocol.HeaderAPIKey, s.opt.APIKey)
+	}
+	ws, resp, err := websocket.Dial(ctx, s.url, &websocket.DialOptions{
+		HTTPClient: &http.Client{
+			Transport:     transport,
+			CheckRedirect: keepKey,
+		},
+		HTTPHeader:   header,
+		Subprotocols: []string{protocol.Subprotocol},
+	})
+	if err != nil {
+		return nil, s.connectError(resp, err)
+	}
+	ws.SetReadLimit(maxServerMessage)
+	return newLink(ws, <-wires, s.opt.MaxInFlight), nil
+}
+
+// keepKey follows no redirect: net/http would hand the key to whatever host it names.
+func keepKey(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+func (s *session) dialWire(ctx context.Context, network, address string) (*wireConn, error) {
+	dial := s.opt.DialContext
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	c, err := dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if b, ok := c.(interface{ SetReadBuffer(bytes int) error }); ok && s.opt.ReceiveBuffer > 0 {
+		if err := b.SetReadBuffer(s.opt.ReceiveBuffer); err != nil {
+			return nil, errors.Join(fmt.Errorf("Options.ReceiveBuffer: %w", err), c.Close())
+		}
+	}
+	return newWireConn(c), nil
+}
+
+func (s *session) connectError(resp *http.Response, err error) *ConnectError {
+	e := &ConnectError{URL: s.shown, Err: err}
+	if resp == nil {
+		if in, ok := errors.AsType[*url.Error](err); ok {
+			e.Err = in.Err // without the URL once more
+		}
+		return e
+	}
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		return e // but no WebSocket of ours; err says what is wrong
+	}
+	e.Status = resp.StatusCode
+	if e.Status == http.StatusTooManyRequests || e.Status == http.StatusServiceUnavailable {
+		e.RetryAfter = parseRetryAfter(resp.Header)
+	}
+	e.Err = fmt.Errorf("the server answered %d %s", e.Status, http.StatusText(e.Status))
+	if body, readErr := io.ReadAll(resp.Body); readErr == nil {
+		if text := strings.Join(strings.Fields(string(body)), " "); text != "" {
+			e.Err = fmt.Errorf("%w: %s", e.Err, clip(text))
+		}
+	}
+	return e
+}

@@ -1,0 +1,151 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"backbone/protocol"
+)
+
+func TestEndpoint(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{"ws://127.0.0.1:8080", "ws://127.0.0.1:8080/ws"},
+		{"ws://127.0.0.1:8080/", "ws://127.0.0.1:8080/ws"},
+		{"wss://example.com/gate/ws?x=1", "wss://example.com/gate/ws?x=1"},
+		{"http://h?x=1", "http://h/ws?x=1"},
+		{"127.0.0.1:8080", ""},
+		{"localhost:8080", ""},
+		{"ftp://h", ""},
+		{"ws://", ""},
+		{"", ""},
+	} {
+		u, err := endpoint(c.in, protocol.PathConsume)
+		if (err != nil) != (c.want == "") || err == nil && u.String() != c.want {
+			t.Errorf("%q: %v, %v, want %q", c.in, u, err, c.want)
+		}
+		if _, err := Dial(t.Context(), c.in, &Options{KeepTrying: true, DialTimeout: -1}); err == nil {
+			t.Errorf("%q: a negative DialTimeout was taken", c.in)
+		}
+	}
+}
+
+func TestBadOptionsAreNamed(t *testing.T) {
+	for name, o := range map[string]Options{
+		"DialTimeout": {DialTimeout: -1}, "BackoffBase": {BackoffBase: -1}, "BackoffMax": {BackoffMax: -1},
+		"IdleTimeout": {IdleTimeout: -1}, "PingTimeout": {PingTimeout: -1},
+		"Buffer": {Buffer: -1}, "SendQueue": {SendQueue: -1}, "MaxInFlight": {MaxInFlight: -1},
+	} {
+		if _, err := DialIngestor(t.Context(), "ws://h", &o); err == nil || !strings.Contains(err.Error(), "Options."+name+":") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestTLS(t *testing.T) {
+	s := &server{t: t, accepted: make(chan *peer, 1)}
+	srv := httptest.NewTLSServer(s)
+	t.Cleanup(srv.Close)
+	s.url = "wss" + strings.TrimPrefix(srv.URL, "https")
+	if _, err := Dial(t.Context(), s.url, nil); err == nil {
+		t.Fatal("an unknown certificate was accepted")
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(srv.Certificate())
+	in, p := s.ingestor(Options{TLSConfig: &tls.Config{RootCAs: roots}})
+	async(t, func() {
+		for i := range 1000 {
+			if err := in.Publish(t.Context(), update(i)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for i := range 1000 {
+		if m := p.expect(protocol.TypePriceUpdate); *m.TS != int64(i) {
+			t.Fatalf("got ts %d, want %d", *m.TS, i)
+		}
+	}
+}
+
+func TestHeadersAreSent(t *testing.T) {
+	_, p := newServer(t).consumer(Options{Header: http.Header{"X-Team": {"blue"}}})
+	if p.req.URL.Path != protocol.PathConsume || p.req.Header.Get("X-Team") != "blue" {
+		t.Errorf("handshake: %s %v", p.req.URL, p.req.Header)
+	}
+	if _, ok := p.req.Header[http.CanonicalHeaderKey(protocol.HeaderAPIKey)]; ok {
+		t.Error("a key was sent and none was given")
+	}
+}
+
+// A redirect would hand the key to another host.
+func TestRedirectIsNotFollowed(t *testing.T) {
+	other := newServer(t)
+	s := newServer(t)
+	s.refuse <- status(302, "Location", "http"+strings.TrimPrefix(other.url, "ws"))
+	_, err := DialIngestor(t.Context(), s.url, &Options{APIKey: "secret"})
+	if failed, ok := errors.AsType[*ConnectError](err); !ok || failed.Status != 302 || strings.Contains(err.Error(), "secret") {
+		t.Fatalf("got %v, want the redirect itself", err)
+	}
+	select {
+	case <-other.accepted:
+		t.Error("the redirect was followed")
+	default:
+	}
+}
+
+type bufferConn struct {
+	net.Conn
+	set chan int
+}
+
+func (c bufferConn) SetReadBuffer(bytes int) error {
+	c.set <- bytes
+	return nil
+}
+
+func TestReceiveBufferIsSet(t *testing.T) {
+	for option, want := range map[int]int{0: 64 << 10, 4096: 4096, -1: -1} {
+		set := make(chan int, 1)
+		s := newServer(t)
+		s.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := new(net.Dialer).DialContext(ctx, network, address)
+			return bufferConn{c, set}, err
+		}
+		c, p := s.consumer(Options{ReceiveBuffer: option})
+		async(t, func() { p.untilGone() })
+		select {
+		case got := <-set:
+			if got != want {
+				t.Errorf("option %d: %d bytes, want %d", option, got, want)
+			}
+		default:
+			if want > 0 {
+				t.Errorf("option %d: not set", option)
+			}
+		}
+		c.Close()
+	}
+}
+
+func TestConnectErrorOfNoServer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	start := time.Now()
+	_, err = Dial(t.Context(), "ws://user:secret@"+l.Addr().String(), nil)
+	if err == nil || !strings.HasSuffix(err.Error(), "connection refused") || strings.Contains(err.Error(), "secret") {
+		t.Errorf("got %v", err)
+	}
+	if time.Since(start) > patience {
+		t.Errorf("took %v", time.Since(start))
+	}
+}

@@ -1,0 +1,115 @@
+package client
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"backbone/protocol"
+)
+
+// checkUpdate finds what a server would reject, where no answer could be told from
+// those to other events.
+func checkUpdate(u *PriceUpdate) *RequestError {
+	if !protocol.ValidRoom(u.Instrument) {
+		return invalid(protocol.CodeInvalidRoom, "instrument: %q, expected [A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}", clip(u.Instrument))
+	}
+	p := string(u.Price)
+	if n := numberLen(p); n == 0 || n != len(p) || len(p) > protocol.MaxPriceLength {
+		return invalid(protocol.CodeInvalidEvent, "price: %q, expected a JSON number of at most %d characters", clip(p), protocol.MaxPriceLength)
+	}
+	if strings.ContainsAny(p, "eE") { // 64 characters overflow with an exponent only
+		if f, _ := strconv.ParseFloat(p, 64); math.IsInf(f, 0) {
+			return invalid(protocol.CodeInvalidEvent, "price: %s, expected a number that is finite as a float64", p)
+		}
+	}
+	if u.TS < 0 {
+		return invalid(protocol.CodeInvalidEvent, "ts: %d, expected 0 ... 2^63-1", u.TS)
+	}
+	return nil
+}
+
+func clip(s string) string {
+	const shown = 80
+	if len(s) > shown {
+		return s[:shown] + "..."
+	}
+	return s
+}
+
+// smallUpdate is the size of all but extreme messages, bytes.
+const smallUpdate = 112
+
+const maxUpdateBytes = len(`{"type":"price_update","instrument":"","price":,"ts":,"id":""}`) +
+	protocol.MaxRoomLength + protocol.MaxPriceLength + 20 + 20
+
+// appendUpdate appends the message of a checked update; id 0 is none.
+func appendUpdate(b []byte, u *PriceUpdate, id uint64) []byte {
+	b = append(b, pricePrefix...)
+	b = append(b, u.Instrument...)
+	b = append(b, `","price":`...)
+	b = append(b, u.Price...)
+	b = append(b, `,"ts":`...)
+	b = strconv.AppendInt(b, u.TS, 10)
+	if id != 0 {
+		b = append(b, `,"id":"`...)
+		b = strconv.AppendUint(b, id, 10)
+		b = append(b, '"')
+	}
+	return append(b, '}')
+}
+
+// encode writes any other request.
+func encode(m protocol.ClientMessage) []byte {
+	b, err := json.Marshal(m)
+	if err != nil {
+		panic("client: a request can not be encoded: " + err.Error()) // only a Price that is no number does that
+	}
+	return b
+}
+
+// splitRooms cuts rooms into parts whose join messages stay inside the size limit.
+func splitRooms(rooms []string) [][]string {
+	const overhead = 128 // the keys around the list, and the id
+	var parts [][]string
+	start, size := 0, overhead
+	for i, r := range rooms {
+		n := len(r) + len(`"",`)
+		if size+n > protocol.MaxMessageBytes {
+			parts = append(parts, rooms[start:i])
+			start, size = i, overhead
+		}
+		size += n
+	}
+	if start < len(rooms) {
+		parts = append(parts, rooms[start:])
+	}
+	return parts
+}
+
+func encodeJoin(rooms []string, opt *Options, id uint64) []byte {
+	return encode(protocol.ClientMessage{Type: protocol.TypeJoin, Rooms: rooms, MarkEmpty: opt.MarkEmpty, Status: opt.Status, ID: strconv.FormatUint(id, 10)})
+}
+
+// checkRoom returns nil if a room may have this name.
+func checkRoom(room string) *RequestError {
+	if !protocol.ValidRoom(room) {
+		return invalid(protocol.CodeInvalidRoom, "room: %q, expected [A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}", clip(room))
+	}
+	return nil
+}
+
+func checkChat(room, text string) *RequestError {
+	if err := checkRoom(room); err != nil {
+		return err
+	}
+	if len(text) > protocol.MaxChatBytes {
+		return invalid(protocol.CodeInvalidEvent, "data: %d bytes, expected at most %d", len(text), protocol.MaxChatBytes)
+	}
+	if !utf8.ValidString(text) {
+		return invalid(protocol.CodeInvalidEvent, "data: expected valid UTF-8")
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/coder/websocket"
+
+	"backbone/protocol"
+)
+
+// link is one connection: a reader, a writer, and the session's goroutine that looks
+// after both.
+type link struct {
+	// Immutable.
+	ws       *websocket.Conn
+	wire     *wireConn
+	inflight chan *call    // from the writer to the reader, in the order written; never full, as slots are fewer
+	quit     chan struct{} // closed by the session: the writer ends
+
+	// Written by the writer before it closes writeDone.
+	writeErr  error
+	writeDone chan struct{}
+
+	// Written by the reader before it closes readDone.
+	readErr  error
+	readDone chan struct{}
+
+	pings sync.WaitGroup
+	reader
+}
+
+func newLink(ws *websocket.Conn, wire *wireConn, slots int) *link {
+	return &link{
+		ws: ws, wire: wire,
+		inflight:  make(chan *call, slots),
+		quit:      make(chan struct{}),
+		writeDone: make(chan struct{}),
+		readDone:  make(chan struct{}),
+		reader:    reader{waiting: map[uint64]*call{}, rejoins: map[uint64][]string{}},
+	}
+}
+
+// write sends first, then what is queued, until the link ends. After the session's end
+// it sends what is still queued.
+func (s *session) write(l *link, first [][]byte) error {
+	for _, data := range first {
+		if err := l.ws.Write(context.Background(), websocket.MessageText, data); err != nil {
+			return err
+		}
+	}
+	for {
+		if s.next.data == nil {
+			select {
+			case r := <-s.out:
+				if r.claim() {
+					s.next = r
+				}
+			case <-l.quit:
+				return nil
+			case <-s.ctx.Done():
+				if s.next = s.poll(); s.next.data == nil {
+					return nil
+				}
+			}
+			continue
+		}
+		// The request behind is taken before this one is written: only so is it certain that
+		// another Write follows.
+		r := s.next
+		s.next = s.poll()
+		l.wire.more.Store(s.next.data != nil)
+		if r.call != nil {
+			l.inflight <- r.call
+		}
+		// No context: one that ends would close the connection. Closing the wire ends Write.
+		if err := l.ws.Write(context.Background(), websocket.MessageText, r.data); err != nil {
+			return err
+		}
+	}
+}
+
+// claim reports whether the request is still wanted, and makes it too late to withdraw.
+func (r request) claim() bool { return r.call == nil || r.call.taken.CompareAndSwap(false, true) }
+
+// poll returns the next wanted request, or none.
+func (s *session) poll() request {
+	for {
+		select {
+		case r := <-s.out:
+			if r.claim() {
+				return r
+			}
+		default:
+			return request{}
+		}
+	}
+}
+
+// failure is why the link ended, for people and for errors.Is.
+func (l *link) failure() error {
+	for _, err := range []error{l.readErr, l.writeErr} {
+		if closed, ok := errors.AsType[websocket.CloseError](err); ok {
+			return &CloseError{Code: protocol.CloseCode(closed.Code), Reason: closed.Reason}
+		}
+	}
+	if err := errors.Join(l.readErr, l.writeErr); err != nil {
+		return fmt.Errorf("client: %w: %w", ErrConnectionLost, err)
+	}
+	return fmt.Errorf("client: %w", ErrConnectionLost)
+}
+
+// find returns the call that waits for an answer with this id, and forgets it. Only the
+// reader may call it.
+func (l *link) find(id uint64) *call {
+	if c, ok := l.waiting[id]; ok {
+		delete(l.waiting, id)
+		return c
+	}
+	for {
+		select {
+		case c := <-l.inflight: // the usual case: answers come in the order of requests
+			if c.id == id {
+				return c
+			}
+			l.waiting[c.id] = c
+		default:
+			return nil
+		}
+	}
+}
+
+// parseID returns 0, which is no request, for what is not an id of ours.
+func parseID(id string) uint64 {
+	n, err := strconv.ParseUint(id, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
