@@ -1,0 +1,227 @@
+package main
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+)
+
+//go:embed bench.html.tmpl
+var benchTemplate string
+
+// Size of a plot's drawing and of the room around its axes, in the drawing's units.
+const (
+	plotWidth, plotHeight = 860.0, 280.0
+	plotLeft, plotRight   = 68.0, 28.0
+	plotTop, plotBottom   = 12.0, 40.0
+)
+
+// plot is a drawing as the template wants it.
+type plot struct {
+	Title, About string
+	XName        string
+	Width        float64
+	Height       float64
+	Left, Right  float64 // of the area between the axes
+	Top, Bottom  float64
+	XTicks       []plotTick
+	YTicks       []plotTick
+	Lines        []plotLine
+	Areas        []plotArea
+	Empty        bool // nothing was measured
+}
+
+type plotTick struct {
+	At    float64
+	Label string
+}
+
+type plotLine struct {
+	Name, Path string
+	Class      string
+}
+
+// plotArea is a part of the width that tells its figures when pointed at.
+type plotArea struct {
+	X, Width float64
+	Text     string
+}
+
+// Depth is the height of the area between the axes.
+func (p plot) Depth() float64 { return p.Bottom - p.Top }
+
+func newPlot(title, about, xName string, x, y *axis, curves []curve, classes ...string) plot {
+	p := plot{
+		Title: title, About: about, XName: xName, Width: plotWidth, Height: plotHeight,
+		Left: plotLeft, Right: plotWidth - plotRight, Top: plotTop, Bottom: plotHeight - plotBottom,
+	}
+	if x == nil || y == nil {
+		p.Empty = true
+		return p
+	}
+	for _, t := range x.ticks {
+		p.XTicks = append(p.XTicks, plotTick{x.at(t.value), t.label})
+	}
+	for _, t := range y.ticks {
+		p.YTicks = append(p.YTicks, plotTick{y.at(t.value), t.label})
+	}
+	for i := range curves {
+		p.Lines = append(p.Lines, plotLine{curves[i].name, curves[i].path(x, y), classes[i]})
+	}
+	return p
+}
+
+func xAxisTo(high float64) *axis {
+	return linearAxis(high, false, plotLeft, plotWidth-plotRight, func(v float64) string { return fmt.Sprintf("%g s", roundTick(v)) })
+}
+
+// milliAxis is a vertical logarithmic axis around the curves; nil if they hold nothing.
+func milliAxis(curves []curve) *axis {
+	low, high := 0.0, 0.0
+	for _, c := range curves {
+		for _, p := range c.points {
+			if p.y > 0 {
+				if low == 0 || p.y < low {
+					low = p.y
+				}
+				high = max(high, p.y)
+			}
+		}
+	}
+	if low == 0 {
+		return nil
+	}
+	return logAxis(low, high, plotHeight-plotBottom, plotTop, shortMillis)
+}
+
+func (r *benchResult) plots() []plot {
+	return []plot{r.percentilePlot(), r.throughputPlot(), r.coursePlot()}
+}
+
+func (r *benchResult) percentilePlot() plot {
+	var x *axis
+	high := 0.0
+	for _, c := range r.curves {
+		for _, p := range c.points {
+			high = max(high, p.x)
+		}
+	}
+	if high > 0 {
+		x = percentileAxis(high, plotLeft, plotWidth-plotRight)
+	}
+	return newPlot("Latency by percentile", "From the moment an event was due to the moment a consumer had it.",
+		"share of the events that were at least as fast", x, milliAxis(r.curves), r.curves, "a", "b", "c")
+}
+
+func (r *benchResult) throughputPlot() plot {
+	delivered, conflated := curve{name: "delivered"}, curve{name: "conflated"}
+	high, told := 0.0, false
+	for _, in := range r.plotted() {
+		middle := in.TS + r.IntervalS/2
+		delivered.points = append(delivered.points, point{middle, float64(in.Delivered) / r.IntervalS})
+		conflated.points = append(conflated.points, point{middle, float64(in.Conflated) / r.IntervalS})
+		high = max(high, float64(in.Delivered)/r.IntervalS, float64(in.Conflated)/r.IntervalS)
+		told = told || in.Conflated > 0
+	}
+	curves := []curve{delivered}
+	if told {
+		curves = append(curves, conflated)
+	}
+	var x, y *axis
+	if high > 0 {
+		x, y = xAxisTo(r.end()), linearAxis(high, true, plotHeight-plotBottom, plotTop, shortCount)
+	}
+	p := newPlot("Throughput over time", "Events a second, added up over all consumers.", "time since the measurement began", x, y, curves, "a", "b")
+	r.tell(&p, x, func(in intervalResult) string {
+		text := fmt.Sprintf("%s events/s delivered", count(float64(in.Delivered)/r.IntervalS))
+		if in.Conflated > 0 {
+			text += fmt.Sprintf(", %s/s conflated", count(float64(in.Conflated)/r.IntervalS))
+		}
+		return text
+	})
+	return p
+}
+
+func (r *benchResult) coursePlot() plot {
+	curves := []curve{{name: "p50"}, {name: "p99"}, {name: "max"}}
+	for _, in := range r.plotted() {
+		for i, v := range []*float64{in.P50, in.P99, in.Max} {
+			p := point{in.TS + r.IntervalS/2, nothing}
+			if v != nil {
+				p.y = *v
+			}
+			curves[i].points = append(curves[i].points, p)
+		}
+	}
+	var x *axis
+	y := milliAxis(curves)
+	if y != nil {
+		x = xAxisTo(r.end())
+	}
+	p := newPlot("Latency over time", "Of the events received in each interval, by consumers that read at full speed.",
+		"time since the measurement began", x, y, curves, "a", "b", "c")
+	r.tell(&p, x, func(in intervalResult) string {
+		return fmt.Sprintf("p50 %s, p99 %s, max %s", millis(in.P50), millis(in.P99), millis(in.Max))
+	})
+	return p
+}
+
+// plotted are the intervals of the measurement, and those after it in which consumers
+// that read at full speed still received something.
+func (r *benchResult) plotted() []intervalResult {
+	n := len(r.Series)
+	for n > 0 && r.Series[n-1].Count == 0 && r.Series[n-1].TS >= r.MeasuredS-r.IntervalS/2 {
+		n--
+	}
+	return r.Series[:n]
+}
+
+// end is that of what is plotted, in seconds.
+func (r *benchResult) end() float64 { return float64(len(r.plotted())) * r.IntervalS }
+
+// tell adds what is told of each interval.
+func (r *benchResult) tell(p *plot, x *axis, text func(intervalResult) string) {
+	if p.Empty {
+		return
+	}
+	for _, in := range r.plotted() {
+		from, to := x.at(in.TS), x.at(in.TS+r.IntervalS)
+		p.Areas = append(p.Areas, plotArea{from, to - from, fmt.Sprintf("%.1f s: %s", in.TS, text(in))})
+	}
+}
+
+// benchPage is what the template shows.
+type benchPage struct {
+	*benchResult
+	Plots []plot
+}
+
+func writeHTML(w io.Writer, r *benchResult, _ *benchRecorder) error {
+	t, err := template.New("bench").Funcs(template.FuncMap{
+		"millis": millis,
+		"count":  count,
+		"group":  func(n any) string { return group(integer(n)) },
+		"mib":    func(n int) string { return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20)) },
+		"kib":    func(n *float64) string { return fmt.Sprintf("%.1f KiB", *n/1024) },
+		"trim":   strings.TrimSpace,
+		"value":  func(v *float64) float64 { return *v },
+	}).Parse(benchTemplate)
+	if err != nil {
+		return err
+	}
+	return t.Execute(w, benchPage{r, r.plots()})
+}
+
+func integer(n any) int {
+	switch n := n.(type) {
+	case uint64:
+		return int(n)
+	case int64:
+		return int(n)
+	case int:
+		return n
+	}
+	return 0
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"backbone/client"
+	"backbone/internal/config"
+)
+
+// connection is the flags by which subcommands reach a server.
+type connection struct {
+	URL                string        `group:"Connection" name:"url" default:"ws://127.0.0.1:8080" help:"Server, as ws://host:port, or wss://host:port for TLS."`
+	CAFile             string        `group:"Connection" name:"ca-file" placeholder:"FILE" help:"Certificates in PEM that may have signed the server's. Without it, those that this machine trusts."`
+	InsecureSkipVerify bool          `group:"Connection" help:"Take any certificate. Whoever stands in between can then read and change everything."`
+	ConnectTimeout     time.Duration `group:"Connection" default:"5s" help:"How long to try to connect."`
+}
+
+// Validate is called by kong.
+func (c *connection) Validate() error {
+	u, err := url.Parse(c.URL)
+	if err != nil || u.Scheme != "ws" && u.Scheme != "wss" || u.Hostname() == "" {
+		return config.Errorf("url", "must be like ws://host:port or wss://host:port, not %q", c.URL)
+	}
+	if u.User != nil {
+		return config.Errorf("url", "must not hold credentials: keys go to --api-key-file or %s_API_KEY", config.EnvPrefix)
+	}
+	if c.ConnectTimeout <= 0 {
+		return config.Errorf("connect-timeout", "must be above 0, not %v", c.ConnectTimeout)
+	}
+	if u.Scheme != "wss" && (c.CAFile != "" || c.InsecureSkipVerify) {
+		return config.Errorf("url", "must begin with wss:// where --ca-file or --insecure-skip-verify is given")
+	}
+	return nil
+}
+
+// options are those of the SDK for these flags.
+func (c *connection) options() (*client.Options, error) {
+	o := &client.Options{DialTimeout: c.ConnectTimeout}
+	if c.CAFile == "" && !c.InsecureSkipVerify {
+		return o, nil
+	}
+	o.TLSConfig = &tls.Config{InsecureSkipVerify: c.InsecureSkipVerify} //nolint:gosec // only where the flag says so
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("--ca-file: %w", err)
+		}
+		o.TLSConfig.RootCAs = x509.NewCertPool()
+		if !o.TLSConfig.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, config.Errorf("ca-file", "%s holds no certificate in PEM", c.CAFile)
+		}
+	}
+	return o, nil
+}
+
+// connectFailure gives an error of connecting its exit code, and says what to do.
+func (c *connection) connectFailure(err error) error {
+	refused, ok := errors.AsType[*client.ConnectError](err)
+	switch {
+	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401:
+		return failf(exitRefused, "%s refuses without a key that it knows: set --api-key-file or %s_API_KEY", c.URL, config.EnvPrefix)
+	case errors.Is(err, client.ErrRefused):
+		return failf(exitRefused, "%s refuses: %s", c.URL, plain(err))
+	default:
+		return failf(exitConnect, "cannot connect to %s: %s: does \"backbone serve\" run there? (--url)", c.URL, plain(err))
+	}
+}
+
+// plain is what an error of the SDK says, without the SDK's name in front.
+func plain(err error) string {
+	return strings.TrimPrefix(cause(err).Error(), "client: ")
+}
+
+// cause is what stands behind the SDK's own words, which would say the URL twice.
+func cause(err error) error {
+	if failed, ok := errors.AsType[*client.ConnectError](err); ok && failed.Err != nil {
+		return failed.Err
+	}
+	return err
+}

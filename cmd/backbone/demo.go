@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"backbone/client"
+	"backbone/internal/config"
+	"backbone/internal/telemetry"
+)
+
+const maxDemoRate = 100000
+
+type demoCmd struct {
+	Rate     float64       `default:"150" help:"Prices a second of the whole market, on average."`
+	For      time.Duration `placeholder:"DURATION" help:"Stop after this time."`
+	Seed     uint64        `default:"1" help:"Prices of the same seed move the same way."`
+	RedisURL string        `name:"redis-url" placeholder:"URL" help:"Run two instances joined by this Redis: prices go to one and are watched on the other."`
+}
+
+// Validate is called by kong.
+func (c *demoCmd) Validate() error {
+	switch {
+	case c.Rate <= 0 || c.Rate > maxDemoRate:
+		return config.Errorf("rate", "must be above 0 and at most %d, not %v", maxDemoRate, c.Rate)
+	case c.For < 0:
+		return config.Errorf("for", "must be above 0, not %v", c.For)
+	case c.RedisURL != "":
+		return config.CheckRedisURL(c.RedisURL)
+	}
+	return nil
+}
+
+func (c *demoCmd) Run(ctx context.Context, s streams) error {
+	log := slog.New(slog.DiscardHandler) // it would run through the live view
+	if !s.pretty() {
+		var err error
+		if log, err = telemetry.NewLogger(s.err, telemetry.LogOptions{Level: "warn", Terminal: telemetry.IsTerminal(s.err), NoColor: noColor()}); err != nil {
+			return err
+		}
+	}
+	// The servers outlive their clients, so that none of them sees a lost connection.
+	serving, stopServers := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServers()
+	servers, serving := errgroup.WithContext(serving)
+	err := c.run(ctx, serving, servers, s, log)
+	stopServers()
+	if ended := servers.Wait(); err == nil {
+		err = ended
+	}
+	return err
+}
+
+// run starts the servers in the group, and then the market until it has been watched.
+func (c *demoCmd) run(ctx, serving context.Context, servers *errgroup.Group, s streams, log *slog.Logger) error {
+	cfg := config.Default()
+	cfg.Listen, cfg.AdminListen = "127.0.0.1:0", "127.0.0.1:0"
+	cfg.DrainTimeout = time.Second
+	cfg.RedisURL = c.RedisURL
+	cfg.RedisPrefix = fmt.Sprintf("backbone-demo-%08x:", rand.Uint32()) // apart from real prices, and from other demos
+	start := func() (instance, error) { return startInstance(serving, servers, cfg, log) }
+	published, err := start()
+	if err != nil {
+		return err
+	}
+	watched := published
+	if c.RedisURL != "" {
+		if watched, err = start(); err != nil {
+			return err
+		}
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(serving, stop)() // a server that fails ends the demo
+	if c.For > 0 {
+		ctx, stop = context.WithTimeout(ctx, c.For)
+		defer stop()
+	}
+	footer := describe(published, watched)
+	for _, line := range footer {
+		s.say("%s", line)
+	}
+
+	ingestor, err := client.DialIngestor(ctx, published.url, nil)
+	if err != nil {
+		return unlessOver(ctx, err)
+	}
+	defer ingestor.Close() //nolint:errcheck // invented prices may get lost
+	conn, err := client.Dial(ctx, watched.url, &client.Options{Buffer: subscribeBuffer})
+	if err != nil {
+		return unlessOver(ctx, err)
+	}
+	defer conn.Close() //nolint:errcheck // always nil
+	if err := conn.Join(ctx, instruments()...); err != nil {
+		return unlessOver(ctx, err)
+	}
+	var market sync.WaitGroup
+	defer market.Wait()
+	market.Go(func() { c.trade(ctx, ingestor) })
+	defer stop()
+	if s.pretty() {
+		return watchLive(ctx, s, conn, watched, footer)
+	}
+	return unlessOver(ctx, c.printLines(ctx, s, conn))
+}
+
+// unlessOver is err, unless the demo has ended and err is but a consequence.
+func unlessOver(ctx context.Context, err error) error {
+	if ctx.Err() != nil && !errors.As(err, new(*failure)) {
+		return nil
+	}
+	return err
+}
+
+// describe says where the servers are and what to do with them.
+func describe(published, watched instance) []string {
+	try := "try     backbone subscribe --url " + watched.url + " " + listings[0].name
+	if published == watched {
+		return []string{"server  " + published.url + "  " + published.metrics, try}
+	}
+	return []string{
+		"publish to instance 1   " + published.url + "  " + published.metrics,
+		"watch on   instance 2   " + watched.url + "  " + watched.metrics,
+		"every price seen here has come through Redis",
+		try,
+	}
+}
+
+func instruments() []string {
+	var names []string
+	for _, l := range listings {
+		names = append(names, l.name)
+	}
+	return names
+}
+
+// trade publishes the market until ctx ends. Times are in microseconds: exact in any
+// client's numbers, and fine enough to measure how long an event takes.
+func (c *demoCmd) trade(ctx context.Context, ingestor *client.Ingestor) {
+	market := newMarket(c.Seed, c.Rate)
+	pace := pacer{next: time.Now()}
+	for {
+		t := market.next()
+		if pace.wait(ctx, t.after) != nil {
+			return
+		}
+		if ingestor.Publish(ctx, client.PriceUpdate{Instrument: t.instrument, Price: t.price, TS: time.Now().UnixMicro()}) != nil {
+			return // ctx or the server has ended, and whoever watches sees that
+		}
+	}
+}
+
+// printLines prints the events as JSON lines until ctx ends.
+func (c *demoCmd) printLines(ctx context.Context, s streams, conn *client.Conn) error {
+	p := newPrinter(s, nil)
+	printed := 0
+	for {
+		select {
+		case e, ok := <-conn.Events():
+			if !ok {
+				return conn.Err()
+			}
+			if jsonLine(e, time.Time{}) != nil {
+				printed++
+			}
+			if err := p.print(e, time.Now()); err != nil {
+				return err
+			}
+			if len(conn.Events()) == 0 {
+				if err := p.flush(); err != nil {
+					return err
+				}
+			}
+		case <-ctx.Done():
+			if printed == 0 && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return failf(exitNoData, "nothing came within %v", c.For)
+			}
+			return p.flush()
+		}
+	}
+}

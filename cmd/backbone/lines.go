@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"backbone/client"
+	"backbone/protocol"
+)
+
+// lineError is a line of the input that was not sent.
+type lineError struct {
+	line    int
+	code    protocol.Code
+	message string
+}
+
+func (e *lineError) Error() string {
+	return fmt.Sprintf("line %d: %s: %s", e.line, e.code, e.message)
+}
+
+// eventReader reads events, one JSON object a line. Blank lines are left out.
+type eventReader struct {
+	lines *bufio.Reader
+	line  int // number of the line read last, from 1
+}
+
+func newEventReader(r io.Reader) *eventReader {
+	return &eventReader{lines: bufio.NewReaderSize(r, protocol.MaxMessageBytes)}
+}
+
+// next returns the next event. The error is io.EOF at the end, a *lineError for a line
+// that is no event (the next call goes on behind it), or that of reading.
+func (r *eventReader) next() (client.PriceUpdate, error) {
+	for {
+		text, err := r.readLine()
+		if err != nil {
+			return client.PriceUpdate{}, err
+		}
+		if text = bytes.TrimSpace(text); len(text) > 0 {
+			return r.parse(text)
+		}
+	}
+}
+
+// readLine returns a line, valid until the next call.
+func (r *eventReader) readLine() ([]byte, error) {
+	text, err := r.lines.ReadSlice('\n')
+	if len(text) > 0 {
+		r.line++
+	}
+	switch {
+	case errors.Is(err, io.EOF) && len(text) > 0: // the last line lacks its end
+		return text, nil
+	case errors.Is(err, bufio.ErrBufferFull):
+		for errors.Is(err, bufio.ErrBufferFull) {
+			_, err = r.lines.ReadSlice('\n')
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		return nil, r.wrong(protocol.CodeInvalidEvent, "the line is longer than %d bytes", protocol.MaxMessageBytes)
+	}
+	return text, err
+}
+
+// parse reads a line as strictly as a server does. What the SDK checks is left to it.
+func (r *eventReader) parse(text []byte) (client.PriceUpdate, error) {
+	var u client.PriceUpdate
+	d := jsontext.NewDecoder(bytes.NewReader(text))
+	if begin, err := d.ReadToken(); err != nil || begin.Kind() != '{' {
+		return u, r.wrong(protocol.CodeInvalidJSON, `expected an object like {"type":"price_update","instrument":"BTC_USDT","price":60214.3,"ts":1710000000}`)
+	}
+	seen := map[string]bool{}
+	for d.PeekKind() == '"' {
+		token, err := d.ReadToken()
+		if err != nil {
+			return u, r.wrong(protocol.CodeInvalidJSON, "%v", err)
+		}
+		key := token.String()
+		value, err := d.ReadValue()
+		if err != nil {
+			return u, r.wrong(protocol.CodeInvalidJSON, "%v", err)
+		}
+		seen[key] = true
+		if err := r.set(&u, key, value); err != nil {
+			return u, err
+		}
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return u, r.wrong(protocol.CodeInvalidJSON, "%v", err)
+	}
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return u, r.wrong(protocol.CodeInvalidJSON, "expected nothing behind the object")
+	}
+	for _, key := range []string{"type", "instrument", "price", "ts"} {
+		if !seen[key] {
+			return u, r.wrong(protocol.CodeInvalidEvent, "%s: missing", key)
+		}
+	}
+	return u, nil
+}
+
+func (r *eventReader) set(u *client.PriceUpdate, key string, value jsontext.Value) error {
+	kind := value.Kind()
+	switch key {
+	case "type":
+		var t string
+		if kind != '"' || json.Unmarshal(value, &t) != nil || t != protocol.TypePriceUpdate {
+			return r.wrong(protocol.CodeUnknownType, "type: expected %q, not %s", protocol.TypePriceUpdate, value)
+		}
+	case "instrument":
+		if kind != '"' || json.Unmarshal(value, &u.Instrument) != nil {
+			return r.wrong(protocol.CodeInvalidEvent, "instrument: expected a string, not %s", value)
+		}
+	case "price":
+		if kind != '0' {
+			return r.wrong(protocol.CodeInvalidEvent, "price: expected a number, not %s", value)
+		}
+		u.Price = json.Number(value) // the text as it stands there
+	case "ts":
+		if kind != '0' || json.Unmarshal(value, &u.TS) != nil {
+			return r.wrong(protocol.CodeInvalidEvent, "ts: expected an integer from 0 to 2^63-1, not %s", value)
+		}
+	case "id":
+		if kind != '"' {
+			return r.wrong(protocol.CodeInvalidEvent, "id: expected a string, not %s", value)
+		}
+	default:
+		return r.wrong(protocol.CodeUnknownField, "%s: expected type, instrument, price, ts or id", key)
+	}
+	return nil
+}
+
+func (r *eventReader) wrong(code protocol.Code, format string, args ...any) error {
+	return &lineError{r.line, code, fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,26 @@
+// Command backbone is the whole backbone in one program: the server, and the terminal
+// programs that publish to it, subscribe to it and show it.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	// A reader that closes its end of a pipe ends the program with an error to handle,
+	// not with a signal.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		stop()
+		<-signals // a second one is for who does not want to wait
+		os.Exit(exitFailed)
+	}()
+	os.Exit(run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
+}

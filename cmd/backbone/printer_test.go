@@ -1,0 +1,71 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"backbone/client"
+)
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 5e6, time.Local)
+
+func TestJSONLinesAreTheServersMessages(t *testing.T) {
+	for want, e := range map[string]client.Event{
+		`{"type":"price_update","instrument":"A","price":1.10,"ts":0}`:                 client.PriceUpdate{Instrument: "A", Price: "1.10"},
+		`{"type":"price_update","instrument":"A","price":1e-7,"ts":5,"snapshot":true}`: client.PriceUpdate{Instrument: "A", Price: "1e-7", TS: 5, Snapshot: true},
+		`{"type":"message","room":"r","data":"<ä\n>"}`:                                 client.ChatMessage{Room: "r", Text: "<ä\n>"},
+		`{"type":"message","room":"r","data":""}`:                                      client.ChatMessage{Room: "r"},
+		`{"type":"conflated","room":"A","skipped":37}`:                                 client.Conflated{Room: "A", Skipped: 37},
+		`{"type":"no_snapshot","room":"A"}`:                                            client.NoSnapshot{Room: "A"},
+		`{"type": "new"}`:                                                              client.Unknown{Type: "new", Raw: []byte(`{"type":` + "\n" + `"new"}`)},
+	} {
+		if got := string(jsonLine(e, noon)); got != want+"\n" {
+			t.Errorf("%+v: %q, want %q", e, got, want)
+		}
+	}
+	if got := jsonLine(client.Connected{}, noon); got != nil {
+		t.Errorf("what is no message gives %q", got)
+	}
+}
+
+func TestPrettyLinesAreAligned(t *testing.T) {
+	p := newPretty([]string{"A", "LONGER"}, false)
+	var lines []string
+	for _, e := range []client.Event{
+		client.PriceUpdate{Instrument: "A", Price: "100.0", Snapshot: true},
+		client.PriceUpdate{Instrument: "A", Price: "101.0"},
+		client.PriceUpdate{Instrument: "A", Price: "101.0"},
+		client.PriceUpdate{Instrument: "LONGER", Price: "5"},
+		client.PriceUpdate{Instrument: "A", Price: "99.5"},
+		client.Conflated{Room: "A", Skipped: 12},
+		client.NoSnapshot{Room: "LONGER"},
+		client.ChatMessage{Room: "A", Text: "a\x1b[31m\nb"},
+	} {
+		lines = append(lines, string(p.line(e, noon)))
+	}
+	for i, want := range []string{
+		"12:00:00.005  A              100.0  last known\n",
+		"12:00:00.005  A       ▲      101.0  +1.0000%\n",
+		"12:00:00.005  A       ▲      101.0  +0.0000%\n",
+		"12:00:00.005  LONGER             5\n",
+		"12:00:00.005  A       ▼       99.5  -1.4851%\n",
+		"12:00:00.005  A         … 12 left out: this reader is slower than the room\n",
+		"12:00:00.005  LONGER    no last price is known\n",
+		"12:00:00.005  A       a�[31m b\n",
+	} {
+		if lines[i] != want {
+			t.Errorf("line %d is %q, want %q", i, lines[i], want)
+		}
+	}
+}
+
+func TestColourIsForDirections(t *testing.T) {
+	p := newPretty(nil, true)
+	p.line(client.PriceUpdate{Instrument: "A", Price: "1"}, noon)
+	up := string(p.line(client.PriceUpdate{Instrument: "A", Price: "2"}, noon))
+	down := string(p.line(client.PriceUpdate{Instrument: "A", Price: "1"}, noon))
+	if !strings.Contains(up, "\x1b[32m▲") || !strings.Contains(down, "\x1b[31m▼") {
+		t.Errorf("up %q, down %q", up, down)
+	}
+}

@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"backbone/client"
+)
+
+const (
+	// inFlight is the number of events whose answers may be on their way.
+	inFlight = 1024
+	// lastWords bounds the wait for answers after an interruption.
+	lastWords = 5 * time.Second
+)
+
+// publication is one run of publish. Three goroutines work on it: one reads the input,
+// one publishes, and one waits for answers and reports.
+type publication struct {
+	*publishCmd
+	streams
+	inputs  chan input  // reader -> publisher
+	reports chan report // publisher and SDK -> reporter, in the order of publishing
+
+	// Owned by the publisher.
+	sent  int
+	pacer pacer
+
+	// Owned by the reporter until reports is closed and it has ended.
+	acked, rejected, lost int
+
+	// Owned by the SDK's calls of OnEvent, which come one at a time.
+	away *time.Timer // runs while there is no connection
+}
+
+// input is what stands on a line.
+type input struct {
+	event client.PriceUpdate
+	line  int
+	err   error // instead of an event: a *lineError, or why reading ended
+}
+
+// report is something that the reporter counts.
+type report struct {
+	line    int             // 0 is unknown
+	pending *client.Pending // wait for it; nil: err is the outcome
+	err     error
+}
+
+func newPublication(c *publishCmd, s streams) *publication {
+	return &publication{publishCmd: c, streams: s, inputs: make(chan input, 256), reports: make(chan report, inFlight)}
+}
+
+func (p *publication) run(ctx context.Context, opt *client.Options, lines *eventReader) error {
+	// The SDK outlives ctx, so that what was sent before an interruption arrives.
+	life, give := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer give(nil)
+	defer context.AfterFunc(ctx, func() {
+		p.say("interrupted: waiting for the server's last answers")
+		time.AfterFunc(lastWords, func() { give(errInterrupted) })
+	})()
+
+	opt.MaxInFlight = inFlight
+	opt.OnEvent = func(e client.Event) { p.hear(e, give) }
+	ingestor, err := p.dial(ctx, life, opt)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return p.connectFailure(err)
+	}
+	start := time.Now()
+	reported := make(chan struct{})
+	go func() {
+		defer close(reported)
+		p.report(life)
+	}()
+	reading, stopReading := context.WithCancel(ctx)
+	go p.read(reading, lines) // ends with its input: a read of a terminal can not be broken off
+	err = p.publish(ctx, life, ingestor)
+	stopReading()
+	if flushed := ingestor.Flush(life); flushed != nil && err == nil && !p.Ack {
+		p.reports <- report{err: flushed}
+	}
+	if ended := ingestor.Err(); err == nil && ended != nil {
+		err = ended
+	}
+	_ = ingestor.Close() // what it could tell, Flush has told; after it no OnEvent comes
+	close(p.reports)
+	<-reported
+	return p.outcome(err, time.Since(start))
+}
+
+// dial connects for life, but gives up with ctx.
+func (p *publication) dial(ctx, life context.Context, opt *client.Options) (*client.Ingestor, error) {
+	type result struct {
+		ingestor *client.Ingestor
+		err      error
+	}
+	done := make(chan result, 1)
+	go func() {
+		i, err := client.DialIngestor(life, p.URL, opt)
+		done <- result{i, err}
+	}()
+	select {
+	case r := <-done:
+		return r.ingestor, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// read hands on what is read until its end, which is the last input.
+func (p *publication) read(ctx context.Context, lines *eventReader) {
+	for {
+		event, err := lines.next()
+		select {
+		case p.inputs <- input{event, lines.line, err}:
+		case <-ctx.Done():
+			return
+		}
+		if err != nil && !errors.As(err, new(*lineError)) {
+			return
+		}
+	}
+}
+
+// publish sends what is read. Its error is what ended it early.
+func (p *publication) publish(ctx, life context.Context, ingestor *client.Ingestor) error {
+	var apart time.Duration
+	if p.Rate > 0 {
+		apart = time.Duration(float64(time.Second) / p.Rate)
+	}
+	p.pacer.next = time.Now()
+	for {
+		var in input
+		select {
+		case in = <-p.inputs:
+		case <-ctx.Done():
+			return errInterrupted
+		case <-life.Done():
+			return context.Cause(life)
+		}
+		if errors.Is(in.err, io.EOF) {
+			return nil
+		}
+		if errors.As(in.err, new(*lineError)) {
+			p.reports <- report{in.line, nil, in.err}
+			continue
+		}
+		if in.err != nil {
+			return fmt.Errorf("line %d: reading: %w", in.line+1, in.err)
+		}
+		if p.sent > 0 && apart > 0 && p.pacer.wait(ctx, apart) != nil {
+			return errInterrupted
+		}
+		if err := p.send(ctx, ingestor, in); err != nil {
+			if ctx.Err() != nil {
+				return errInterrupted
+			}
+			return err
+		}
+	}
+}
+
+func (p *publication) send(ctx context.Context, ingestor *client.Ingestor, in input) error {
+	var (
+		pending *client.Pending
+		err     error
+	)
+	if p.Ack {
+		pending, err = ingestor.PublishAsync(ctx, in.event)
+	} else {
+		err = ingestor.Publish(ctx, in.event)
+	}
+	switch {
+	case errors.As(err, new(*client.RequestError)): // found before it was sent
+		p.reports <- report{in.line, nil, err}
+		return nil
+	case err != nil:
+		return err
+	}
+	p.sent++
+	if pending != nil {
+		p.reports <- report{line: in.line, pending: pending}
+	}
+	return nil
+}
+
+// hear takes what the SDK reports beside the answers to calls. It gives up once there
+// has been no connection for as long as connecting may take. It must not wait for the
+// reporter while that waits for an answer, which is why it reports nothing under --ack,
+// where each answer tells for itself.
+func (p *publication) hear(e client.Event, give context.CancelCauseFunc) {
+	switch e := e.(type) {
+	case client.Disconnected:
+		if p.away == nil {
+			p.away = time.AfterFunc(p.ConnectTimeout, func() { give(errNoWayBack) })
+			if !p.Ack {
+				p.reports <- report{err: e.Err}
+			}
+		}
+	case client.Connected:
+		if p.away != nil {
+			p.away.Stop()
+			p.away = nil
+		}
+	case *client.RequestError:
+		if !p.Ack {
+			p.reports <- report{err: e}
+		}
+	}
+}
+
+var errNoWayBack = errors.New("the connection was lost and did not come back")

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"backbone/internal/config"
+)
+
+// program is the command line: each field is a subcommand or a flag that all have.
+type program struct {
+	Config config.File `placeholder:"FILE" help:"YAML or JSON file whose keys are names of flags. The environment and flags go before it."`
+
+	Serve     serveCmd     `cmd:"" help:"Run an instance of the backbone."`
+	Publish   publishCmd   `cmd:"" help:"Publish prices: one from flags, or JSON lines from a file or standard input."`
+	Subscribe subscribeCmd `cmd:"" help:"Join rooms and print what they receive."`
+	Demo      demoCmd      `cmd:"" help:"Watch a simulated market on a server of its own. Needs nothing else."`
+	Bench     benchCmd     `cmd:"" help:"Put a server under load and measure latency and throughput. Starts one if no URL is given."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
+}
+
+const description = `A backbone for real-time events over WebSocket.
+
+Data goes to standard output, everything else to standard error: pretty on a
+terminal, one JSON object a line in a pipe. Each flag can also be set in the
+environment and in the file named by --config: --max-rooms is BACKBONE_MAX_ROOMS
+there, and the key max-rooms here.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 cannot connect, 4 refused,
+5 timed out without data, 6 something was rejected or lost.`
+
+// run runs the program and returns its exit code. It ends soon after ctx does.
+func run(ctx context.Context, args []string, s streams) int {
+	var (
+		p      program
+		helped bool
+	)
+	parser, err := kong.New(&p,
+		kong.Name("backbone"),
+		kong.Description(description),
+		kong.Writers(s.out, s.err),
+		kong.Exit(func(int) { helped = true }), // called once --help has been printed
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, NoAppDescFormat: true, WrapUpperBound: 100}),
+		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), // the description tells of the environment
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(s),
+		config.Env(),
+	)
+	if err != nil {
+		panic("backbone: a tag of the command line is wrong: " + err.Error())
+	}
+	k, err := parser.Parse(args)
+	if helped {
+		return exitDone
+	}
+	if err != nil {
+		return finish(s, usage(err))
+	}
+	if err := config.RefuseSecretFlags(k); err != nil {
+		return finish(s, usage(err))
+	}
+	return finish(s, k.Run())
+}
+
+// usage turns an error of the command line into what is reported of it.
+func usage(err error) error {
+	if errors.As(err, new(*fs.PathError)) { // a file that was named, but that the machine refuses
+		return err
+	}
+	hint := "backbone --help"
+	if parse, ok := errors.AsType[*kong.ParseError](err); ok && parse.Context != nil {
+		if n := parse.Context.Selected(); n != nil {
+			hint = n.FullPath() + " --help"
+		}
+	}
+	if wrong, ok := errors.AsType[*config.Error](err); ok { // without what kong puts in front
+		err = wrong
+	}
+	return failf(exitUsage, "%v (see %s)", err, hint)
+}
+
+// finish writes an error as one line and returns the exit code for it.
+func finish(s streams, err error) int {
+	if err == nil || errors.Is(err, errReaderGone) {
+		return exitDone
+	}
+	code := exitFailed
+	if f, ok := errors.AsType[*failure](err); ok {
+		code = f.code
+	} else if errors.As(err, new(*config.Error)) {
+		code = exitUsage
+	}
+	if text := strings.ReplaceAll(err.Error(), "\n", "; "); text != "" {
+		s.say("backbone: %s", text)
+	}
+	return code
+}

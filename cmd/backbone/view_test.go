@@ -1,0 +1,106 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+)
+
+// after is the view once it has received the messages.
+func after(t *testing.T, v liveView, messages ...tea.Msg) liveView {
+	t.Helper()
+	for _, m := range messages {
+		next, _ := v.Update(m)
+		v = next.(liveView)
+	}
+	return v
+}
+
+func sampleBoard() *board {
+	b := newBoard([]string{"BTC_USDT", "ETH_USDT", "SOL_USDT"})
+	for _, price := range []string{"100.0", "101.5"} {
+		b.update(priced("BTC_USDT", price, 0), start0.Add(250*time.Microsecond))
+	}
+	for _, price := range []string{"3000.00", "2970.00"} {
+		b.update(priced("ETH_USDT", price, 0), start0.Add(3*time.Millisecond))
+	}
+	b.sample()
+	return b
+}
+
+func TestTheViewShowsThePicture(t *testing.T) {
+	v := after(t, liveView{footer: []string{"server  ws://127.0.0.1:1"}}, sampleBoard().picture(), tea.WindowSizeMsg{Width: 120, Height: 40})
+	screen := v.View()
+	if !screen.AltScreen {
+		t.Error("the view does not take the alternate screen")
+	}
+	text := ansi.Strip(screen.Content)
+	for _, want := range []string{
+		"4 events/s   4 events   publish to receive: p50 3.0 ms, p99 3.0 ms",
+		"BTC_USDT   ▲       101.5    +1.50%        2    250 us  ",
+		"ETH_USDT   ▼     2970.00    -1.00%        2    3.0 ms  ",
+		"SOL_USDT         waiting",
+		"server  ws://127.0.0.1:1\nq quits",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "left out") {
+		t.Errorf("nothing was left out, but the view says so:\n%s", text)
+	}
+	for _, colored := range []string{"\x1b[32m▲", "\x1b[31m▼"} {
+		if !strings.Contains(screen.Content, colored) {
+			t.Errorf("no %q in %q", colored, screen.Content)
+		}
+	}
+}
+
+func TestTheViewTellsWhatIsWrong(t *testing.T) {
+	b := sampleBoard()
+	b.missed = 12
+	v := after(t, liveView{}, b.picture(), noticeMsg("Redis is degraded"))
+	text := ansi.Strip(v.render())
+	if !strings.Contains(text, "12 events left out") || !strings.Contains(text, "Redis is degraded") {
+		t.Errorf("view:\n%s", text)
+	}
+	if text := ansi.Strip(after(t, v, noticeMsg("")).render()); strings.Contains(text, "Redis") {
+		t.Errorf("the notice stays:\n%s", text)
+	}
+}
+
+func TestTheViewFitsTheTerminal(t *testing.T) {
+	v := after(t, liveView{footer: []string{strings.Repeat("x", 200)}}, sampleBoard().picture(), tea.WindowSizeMsg{Width: 40, Height: 10})
+	for line := range strings.SplitSeq(v.render(), "\n") {
+		if w := ansi.StringWidth(line); w > 40 {
+			t.Errorf("a line is %d wide: %q", w, line)
+		}
+	}
+}
+
+func TestKeysQuit(t *testing.T) {
+	for _, key := range []tea.KeyPressMsg{{Code: 'q', Text: "q"}, {Code: 'c', Mod: tea.ModCtrl}, {Code: tea.KeyEscape}} {
+		_, cmd := liveView{}.Update(key)
+		if cmd == nil {
+			t.Errorf("%s does not quit", key)
+		} else if _, quits := cmd().(tea.QuitMsg); !quits {
+			t.Errorf("%s does something else", key)
+		}
+	}
+	if _, cmd := (liveView{}).Update(tea.KeyPressMsg{Code: 'x', Text: "x"}); cmd != nil {
+		t.Error("x does something")
+	}
+}
+
+func TestDurationsAreBrief(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "-", 999 * time.Microsecond: "999 us", 1500 * time.Microsecond: "1.5 ms", 9999 * time.Millisecond: "9999.0 ms", 61 * time.Second: "1m1s",
+	} {
+		if got := brief(d); got != want {
+			t.Errorf("%v: %q, want %q", d, got, want)
+		}
+	}
+}
