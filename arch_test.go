@@ -1,0 +1,90 @@
+// Package backbone_test holds the sources to the design: which package may know which,
+// and what some may not contain. The rules stand in this file, each with its reason;
+// what checks them in archcheck_test.go.
+package backbone_test
+
+import (
+	"os"
+	"testing"
+)
+
+// arrows lists every package of the module and which others of the module it imports,
+// no more and no less. Test files are exempt.
+var arrows = []row{
+	{from: "protocol", why: "client authors copy it: it must stand alone"},
+	{from: "internal/config", why: "configuration is a leaf, or it would be read everywhere"},
+	{from: "internal/telemetry", why: "telemetry is a leaf: others hand it their figures through what it offers"},
+	{from: "client", to: []string{"protocol"}, why: "the SDK may know of the server only what is public on the wire"},
+
+	{from: "internal/hub", why: "the hub routes bytes to rooms and knows nothing else"},
+	{from: "internal/ingest", to: []string{"internal/hub"}, why: "ingest orders events; the bridge comes to it through small interfaces of its own"},
+	{from: "internal/bridge", to: []string{"internal/hub"}, why: "the bridge carries events and knows neither clients nor domains"},
+	{from: "internal/auth", to: []string{"protocol"}, why: "credentials become a role, whatever is done with it"},
+
+	{from: "internal/domain/common", to: []string{"protocol"}, why: "what the domains share knows none of them"},
+	{from: "internal/domain/trading", to: []string{"internal/domain/common", "protocol"}, why: "a domain stands alone, so that another needs no change to it"},
+	{from: "internal/domain/chat", to: []string{"internal/domain/common", "protocol"}, why: "a domain stands alone, so that another needs no change to it"},
+
+	{
+		from: "internal/transport",
+		to:   []string{"internal/auth", "internal/domain/common", "internal/hub", "internal/ingest", "protocol"},
+		why:  "an event goes from the pump to ingest to the hub; the pumps know neither Redis nor a single domain",
+	},
+	{
+		from: "internal/server",
+		to: []string{
+			"internal/auth", "internal/bridge", "internal/config", "internal/domain/chat", "internal/domain/common",
+			"internal/domain/trading", "internal/hub", "internal/ingest", "internal/telemetry", "internal/transport", "protocol",
+		},
+		why: "the composition root, and only it, knows all parts",
+	},
+	{
+		from: "cmd/backbone",
+		to:   []string{"client", "internal/config", "internal/server", "internal/telemetry", "protocol"},
+		why:  "commands talk to a server like any client, or start one",
+	},
+
+	{from: "internal/simtest", why: "it is tests and their description"},
+	{from: "internal/redistest", why: "it runs Redis for tests of any package, so it may depend on none"},
+}
+
+// libraries says where else than the arrows an import is forbidden, or alone allowed.
+var libraries = []library{
+	{path: "github.com/redis/rueidis", only: "internal/bridge", why: "Redis can fail in any way: one package deals with it"},
+	{path: "github.com/gobwas/ws", only: "internal/transport", why: "it is the only package of the server with a socket"},
+	{path: "github.com/coder/websocket", only: "client", why: "whoever else needs a connection takes the SDK's"},
+
+	{path: "net", not: "internal/hub", why: "the hub has queues, no connections; net/http is the transport's"},
+	{path: "encoding/json", not: "internal/hub", why: "the hub never looks into a payload"},
+	{path: "github.com/go-json-experiment/json", not: "internal/hub", why: "the hub never looks into a payload"},
+	{path: "github.com/redis", not: "internal/hub", why: "the hub never waits, and so never for Redis"},
+	{path: "sync", not: "internal/hub", why: "one goroutine owns all routing state: there is nothing to lock"},
+	{path: "golang.org/x/sync", not: "internal/hub", why: "one goroutine owns all routing state: there is nothing to lock"},
+}
+
+// tests lists imports that are forbidden to test files too.
+var tests = []library{
+	{path: "backbone/internal/domain/chat", not: "internal/domain/trading", why: "a domain stands alone"},
+	{path: "backbone/internal/domain/trading", not: "internal/domain/chat", why: "a domain stands alone"},
+}
+
+// standardOnly lists the packages that import nothing but the standard library.
+var standardOnly = map[string]string{
+	"protocol": "whoever writes a client takes this package without a dependency",
+}
+
+// singleGoroutine lists the packages without a go statement and without a mutex.
+var singleGoroutine = map[string]string{
+	"internal/hub": "the server starts its one Run, and a second goroutine would need a lock",
+}
+
+func TestArch(t *testing.T) {
+	t.Parallel()
+	found, err := check(os.DirFS("."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range found {
+		t.Error(v)
+	}
+}
