@@ -1,0 +1,310 @@
+package docs_test
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"backbone/protocol"
+)
+
+// TestProtocolExamples plays every example of protocol.md against a server. The blocks
+// of one section share a server, a consumer and an ingestor; flags behind the role in
+// the first block's info string are those of the server.
+func TestProtocolExamples(t *testing.T) {
+	played := 0
+	for _, section := range sections(t, "protocol.md") {
+		blocks := section.blocks("consumer", "ingestor")
+		if len(blocks) == 0 {
+			continue
+		}
+		played += len(blocks)
+		t.Run(section.title, func(t *testing.T) {
+			p := &player{t: t, address: startServer(t, blocks[0].flags...).Addr().String(), peers: map[string]*peer{}}
+			for _, b := range blocks {
+				p.play(b)
+			}
+			for role := range p.peers {
+				p.nothingMore(role)
+			}
+		})
+	}
+	if played < 20 {
+		t.Errorf("found only %d examples: are they marked as such?", played)
+	}
+}
+
+// TestProtocolMessages reads the messages that no example can provoke at will.
+func TestProtocolMessages(t *testing.T) {
+	for _, section := range sections(t, "protocol.md") {
+		for _, b := range section.blocks("json") {
+			for _, line := range b.lines {
+				var server protocol.ServerMessage
+				if err := json.Unmarshal([]byte(line), &server); err != nil {
+					t.Errorf("%s: %v", line, err)
+				} else if got := string(server.Append(nil)); got != line {
+					t.Errorf("the page has %s\na server writes %s", line, got)
+				}
+			}
+		}
+	}
+}
+
+// TestProtocolNamesAllCodes compares the page with the constants of package protocol.
+func TestProtocolNamesAllCodes(t *testing.T) {
+	source := read(t, filepath.Join("..", "protocol", "protocol.go"))
+	page := read(t, "protocol.md")
+	n := 0
+	for _, m := range regexp.MustCompile(`(?m)^\t(?:Code\w+ +Code += "(\w+)"|Close\w+ +CloseCode += (\d+))`).FindAllStringSubmatch(source, -1) {
+		n++
+		if code := m[1] + m[2]; !strings.Contains(page, "\n| `"+code+"` |") {
+			t.Errorf("the page has no row for %s", code)
+		}
+	}
+	if n < 20 {
+		t.Errorf("found only %d codes", n)
+	}
+}
+
+// TestProtocolCloseReasons provokes each close by the server and compares its reason.
+func TestProtocolCloseReasons(t *testing.T) {
+	frame := func(f ws.Frame) func(*peer) { return func(c *peer) { c.frame(f) } }
+	for code, c := range map[protocol.CloseCode]struct {
+		provoke func(*peer)
+		flags   []string
+	}{
+		protocol.CloseNormal:          {provoke: frame(ws.NewCloseFrame(ws.NewCloseFrameBody(1000, "")))},
+		protocol.CloseProtocolError:   {provoke: func(c *peer) { c.raw(ws.NewTextFrame([]byte("{}"))) }},
+		protocol.CloseUnsupportedData: {provoke: frame(ws.NewBinaryFrame([]byte("{}")))},
+		protocol.CloseInvalidData:     {provoke: frame(ws.NewTextFrame([]byte("\xff")))},
+		protocol.CloseTooBig:          {provoke: frame(ws.NewTextFrame(make([]byte, protocol.MaxMessageBytes+1)))},
+		protocol.CloseSlowConsumer:    {provoke: func(*peer) {}, flags: []string{"--ping-interval=1ms", "--pong-timeout=1ms"}},
+		protocol.CloseTooMany:         {provoke: frame(ws.NewTextFrame([]byte("x"))), flags: []string{"--max-bad-messages=1"}},
+	} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			p := dial(t, startServer(t, c.flags...).Addr().String(), protocol.PathConsume)
+			c.provoke(p)
+			for {
+				f := p.next()
+				if f.Header.OpCode != ws.OpClose {
+					continue
+				}
+				got, reason := ws.ParseCloseFrameData(f.Payload)
+				row := fmt.Sprintf("\n| `%d` | `%s` |", code, reason)
+				if int(got) != int(code) || !strings.Contains(read(t, "protocol.md"), row) {
+					t.Errorf("closed with %d %q, and no row of the page begins %q", got, reason, row)
+				}
+				return
+			}
+		})
+	}
+}
+
+// TestProtocolRefusals provokes each refused handshake and compares its body.
+func TestProtocolRefusals(t *testing.T) {
+	keys := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(keys, []byte("feed:0123456789abcdef\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	upgrade := http.Header{
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
+		"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="},
+	}
+	with := func(key, value string) http.Header {
+		h := upgrade.Clone()
+		h.Set(key, value)
+		return h
+	}
+	for name, c := range map[string]struct {
+		path   string
+		header http.Header
+		flags  []string
+		taken  bool // by an open connection
+		status int
+	}{
+		"no WebSocket": {path: "/ws", header: http.Header{}, status: 400},
+		"no key":       {path: "/ws/ingest", header: upgrade, flags: []string{"--ingest-keys-file", keys}, status: 401},
+		"wrong key":    {path: "/ws/ingest", header: with("X-API-Key", "guess"), flags: []string{"--ingest-keys-file", keys}, status: 401},
+		"origin":       {path: "/ws", header: with("Origin", "https://other.example"), status: 403},
+		"path":         {path: "/", header: upgrade, status: 404},
+		"version":      {path: "/ws", header: with("Sec-WebSocket-Version", "12"), status: 426},
+		"address":      {path: "/ws", header: upgrade, flags: []string{"--max-connections-per-address=1"}, taken: true, status: 429},
+		"full":         {path: "/ws", header: upgrade, flags: []string{"--max-connections=1"}, taken: true, status: 503},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := startServer(t, c.flags...).Addr().String()
+			if c.taken {
+				dial(t, address, protocol.PathConsume)
+			}
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+c.path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header = c.header.Clone()
+			client := &http.Transport{}
+			defer client.CloseIdleConnections()
+			resp, err := client.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close() //nolint:errcheck // it is read
+			body, err := io.ReadAll(resp.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			row := fmt.Sprintf("\n| `%d` | `%s` |", c.status, strings.TrimSpace(string(body)))
+			if resp.StatusCode != c.status || !strings.Contains(read(t, "protocol.md"), row) {
+				t.Errorf("answered %d, and no row of the page begins %q", resp.StatusCode, row)
+			}
+			if retry := resp.Header.Get("Retry-After") != ""; retry != (c.status == 429 || c.status == 503) {
+				t.Errorf("status %d: Retry-After %q", c.status, resp.Header.Get("Retry-After"))
+			}
+		})
+	}
+}
+
+// player plays the examples of one section.
+type player struct {
+	t       *testing.T
+	address string
+	peers   map[string]*peer // by role
+}
+
+func (p *player) peer(role string) *peer {
+	if p.peers[role] == nil {
+		path := protocol.PathConsume
+		if role == "ingestor" {
+			path = protocol.PathIngest
+		}
+		p.peers[role] = dial(p.t, p.address, path)
+	}
+	return p.peers[role]
+}
+
+func (p *player) play(b block) {
+	p.t.Helper()
+	for _, line := range b.lines {
+		switch text, want, _ := strings.Cut(line, " "); text {
+		case "->":
+			p.peer(b.role).say(want)
+		case "<-":
+			if got := p.peer(b.role).hear(); masked(got) != masked(want) {
+				p.t.Errorf("line %d: the %s hears %s\nthe page says %s", b.line, b.role, got, want)
+			}
+		default:
+			p.t.Fatalf("line %d: %q is neither -> nor <-", b.line, line)
+		}
+	}
+	if b.role == "ingestor" {
+		p.settle()
+	}
+}
+
+// settle returns once all that was published has gone through the hub: an event
+// published behind it has arrived.
+func (p *player) settle() {
+	p.t.Helper()
+	const probe = `{"type":"price_update","instrument":"PROBE","price":1,"ts":1`
+	c := dial(p.t, p.address, protocol.PathConsume)
+	c.say(`{"type":"join","room":"PROBE"}`)
+	c.hear()
+	p.peer("ingestor").say(probe + "}")
+	got := c.hear()
+	for got != probe+"}" { // a snapshot of an earlier one may come first
+		got = c.hear()
+	}
+	c.conn.Close() //nolint:errcheck // it was of use
+}
+
+// nothingMore fails if a peer has heard more than the page shows. A pong may overtake
+// what waits, but the second of two does not.
+func (p *player) nothingMore(role string) {
+	p.t.Helper()
+	for range 2 {
+		p.peer(role).say(`{"type":"ping","id":"end"}`)
+		if got := p.peer(role).hear(); !strings.Contains(got, `"id":"end"`) {
+			p.t.Errorf("at the end the %s hears also %s", role, got)
+		}
+	}
+}
+
+// masked is a message without the server's time, which is never the same.
+func masked(message string) string {
+	if !strings.HasPrefix(message, `{"type":"pong"`) && !strings.HasPrefix(message, `{"type":"status"`) {
+		return message
+	}
+	return regexp.MustCompile(`"(ts|since)":\d{13}`).ReplaceAllString(message, `"$1":NOW`)
+}
+
+// peer is one WebSocket of a test.
+type peer struct {
+	t    *testing.T
+	conn net.Conn
+	from io.Reader
+}
+
+func dial(t *testing.T, address, path string) *peer {
+	t.Helper()
+	conn, ahead, _, err := ws.Dial(t.Context(), "ws://"+address+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() }) //nolint:errcheck // it may be closed already
+	p := &peer{t: t, conn: conn, from: conn}
+	if ahead != nil {
+		p.from = io.MultiReader(io.LimitReader(ahead, int64(ahead.Buffered())), conn)
+	}
+	return p
+}
+
+func (p *peer) say(text string) { p.t.Helper(); p.frame(ws.NewTextFrame([]byte(text))) }
+
+func (p *peer) frame(f ws.Frame) { p.t.Helper(); p.raw(ws.MaskFrame(f)) }
+
+func (p *peer) raw(f ws.Frame) {
+	p.t.Helper()
+	if err := ws.WriteFrame(p.conn, f); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// next is the next frame, of any kind.
+func (p *peer) next() ws.Frame {
+	p.t.Helper()
+	if err := p.conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		p.t.Fatal(err)
+	}
+	header, err := ws.ReadHeader(p.from)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	f := ws.Frame{Header: header, Payload: make([]byte, header.Length)}
+	if _, err := io.ReadFull(p.from, f.Payload); err != nil {
+		p.t.Fatal(err)
+	}
+	return f
+}
+
+// hear is the next message. A close reads as "close CODE REASON".
+func (p *peer) hear() string {
+	p.t.Helper()
+	f := p.next()
+	if f.Header.OpCode == ws.OpClose {
+		return fmt.Sprintf("close %d %s", binary.BigEndian.Uint16(f.Payload), f.Payload[2:])
+	}
+	if f.Header.OpCode != ws.OpText {
+		p.t.Fatalf("a frame of kind %d came", f.Header.OpCode)
+	}
+	return string(f.Payload)
+}
