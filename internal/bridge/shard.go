@@ -73,7 +73,8 @@ func (s *shard) run(ctx context.Context) {
 // jitter is between half of d and d, so that instances do not come back all at once.
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
 
-// nowUp and nowDown log changes, never attempts.
+// nowUp and nowDown log changes, never attempts. The status goes first: who reads the
+// line finds it there.
 func (s *shard) nowUp() {
 	before := s.status.Load()
 	s.become(&ShardStatus{Name: s.name, State: OK, Since: time.Now()})
@@ -88,15 +89,17 @@ func (s *shard) nowDown(err error) {
 	before := *s.status.Load()
 	after := before
 	after.Reason = err.Error()
-	switch {
-	case before.State == OK:
+	if before.State == OK {
 		after.State, after.Since = Degraded, time.Now()
 		s.count.reconnects.Add(1)
+	}
+	s.become(&after)
+	switch {
+	case before.State == OK:
 		s.log.Warn("redis is lost, local routing goes on", "shard", s.name, "reason", err)
 	case before.State == Connecting && before.Reason == "":
 		s.log.Warn("redis is not reachable yet, local routing goes on", "shard", s.name, "reason", err)
 	}
-	s.become(&after)
 }
 
 func (s *shard) become(status *ShardStatus) {

@@ -154,9 +154,9 @@ func (y *topology) lacks(err error) {
 	if before != nil {
 		status.State, status.Since = before.State, before.Since
 	}
+	y.missing.Store(&status) // before the log line, so that who reads that finds it here
 	if before == nil || before.Reason == "" {
 		y.common.log.Warn("redis has no master for some or all rooms, local routing goes on", "shard", status.Name, "reason", err)
 	}
-	y.missing.Store(&status)
 	y.common.tell()
 }
