@@ -2,7 +2,10 @@ package hub
 
 // Places in a client's queue. The limit that counts is Options.QueueBytes; batches
 // that find no place wait in the hub and go out with the next one, or when pulled.
-const queuePlaces = 8
+const (
+	queuePlaces  = 8
+	signalPlaces = 4 // beyond these, for signals: a Behind for each pull under way and one more, and one Close
+)
 
 // Segment is consecutive frames of one room, or one fixed frame. It is immutable and
 // shared by all clients that get it.
@@ -31,7 +34,8 @@ func (s *Segment) frame() []byte {
 	return s.copied
 }
 
-// Batch is what a client's queue carries: all that one flush holds for the client.
+// Batch is what a client's queue carries: all that one flush holds for the client, or a
+// signal.
 type Batch struct {
 	one  *Segment   // the first segment
 	many []*Segment // the others
@@ -39,7 +43,8 @@ type Batch struct {
 
 	// More says that the hub holds further frames for the client, which it hands
 	// over when pulled.
-	More bool
+	More   bool
+	Signal Signal
 }
 
 // Len is the number of bytes in the batch.
@@ -112,17 +117,18 @@ func (b *Batch) segments(f func(*Segment)) {
 	}
 }
 
-// Signal tells a WritePump something that can not wait for a place in its queue.
+// Signal tells a WritePump what is no frame. It comes in order with the batches.
 type Signal uint8
 
-// The signals.
+// The signals. A batch with one of them is empty otherwise.
 const (
+	// NoSignal: the batch holds frames, or none because there are none to be pulled.
+	NoSignal Signal = iota
 	// Behind: the hub holds frames for this client; pull them when the queue is empty.
-	Behind Signal = iota
+	Behind
 	// CloseSlow: the client is closed since it does not keep up.
 	CloseSlow
-	// CloseDrain: the instance stops; write out what is queued and pull until that
-	// brings an empty batch, then close.
+	// CloseDrain: the instance stops; pull until that brings an empty batch, then close.
 	CloseDrain
 )
 
@@ -132,26 +138,24 @@ const (
 type Client struct {
 	// Immutable after NewClient.
 	queue   chan Batch    // hub -> WritePump
-	signals chan Signal   // hub -> WritePump; it has a place for one Behind and one Close
 	answers chan []string // hub -> ReadPump, for the one command it waits for
 
 	// Owned by Hub.Run.
-	rooms   map[string]bool    // that it is in, or was in when closing began; true: wants their status
-	held    Batch              // not yet in the queue
-	lag     *lagList           // nil: not lagging
-	sizes   [queuePlaces]int32 // of the last batches put into the queue
-	next    uint8              // where the next size goes
-	touched bool               // in the list of the flush under way
-	called  bool               // told to pull, and has not yet
-	closing bool               // a Close signal was sent: it takes part in nothing any more
-	hint    uint16             // segments of the last batch, to size the next
+	rooms   map[string]bool                   // that it is in, or was in when closing began; true: wants their status
+	held    Batch                             // not yet in the queue
+	lag     *lagList                          // nil: not lagging
+	sizes   [queuePlaces + signalPlaces]int32 // of the last batches put into the queue
+	next    uint8                             // where the next size goes
+	touched bool                              // in the list of the flush under way
+	called  bool                              // told to pull, and has not yet
+	closing bool                              // a Close signal was sent: it takes part in nothing any more
+	hint    uint16                            // segments of the last batch, to size the next
 }
 
 // NewClient returns the handle of a new connection. It takes part once registered.
 func NewClient() *Client {
 	return &Client{
-		queue:   make(chan Batch, queuePlaces),
-		signals: make(chan Signal, 2),
+		queue:   make(chan Batch, queuePlaces+signalPlaces),
 		answers: make(chan []string, 1),
 	}
 }
@@ -159,14 +163,11 @@ func NewClient() *Client {
 // Queue is where the WritePump takes its batches.
 func (c *Client) Queue() <-chan Batch { return c.queue }
 
-// Signals is where the WritePump hears of what can not wait.
-func (c *Client) Signals() <-chan Signal { return c.signals }
-
 // unsent is the number of bytes that the WritePump has not yet taken.
 func (c *Client) unsent() int {
 	n, sum := len(c.queue), 0
 	for i := 1; i <= n; i++ {
-		sum += int(c.sizes[(int(c.next)+queuePlaces-i)%queuePlaces])
+		sum += int(c.sizes[(int(c.next)+len(c.sizes)-i)%len(c.sizes)])
 	}
 	return sum + c.held.size
 }

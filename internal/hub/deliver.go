@@ -24,18 +24,21 @@ func (h *Hub) deliver(c *Client) {
 
 // put places b into c's queue, which has room for it since only the hub sends there.
 func (h *Hub) put(c *Client, b Batch) {
-	c.sizes[c.next%queuePlaces] = int32(b.size)
-	c.next = (c.next + 1) % queuePlaces
-	c.queue <- b
+	c.sizes[c.next] = int32(b.size)
+	c.next = (c.next + 1) % uint8(len(c.sizes))
+	select {
+	case c.queue <- b:
+	default:
+		panic("hub: more signals than places for them")
+	}
 }
 
-// call tells c's WritePump that there is something to pull. Where a signal waits for
-// it already, it will pull or has no need to.
+// call tells c's WritePump that there is something to pull.
 func (h *Hub) call(c *Client) {
-	if !c.called && len(c.signals) == 0 {
-		c.signals <- Behind
+	if !c.called {
+		c.called = true
+		h.put(c, Batch{Signal: Behind})
 	}
-	c.called = true
 }
 
 // fold moves what is held for a lagging client into its list. One fixed frame is taken
@@ -94,15 +97,22 @@ func (h *Hub) close(c *Client, why Signal) {
 		return
 	}
 	c.closing = true
-	c.signals <- why
 	h.forget(c)
 	if why == CloseSlow {
 		h.drop(c)
 	}
+	h.put(c, Batch{Signal: why})
 }
 
 // drop counts and frees what c will never get.
 func (h *Hub) drop(c *Client) {
+	for range len(c.queue) {
+		select {
+		case b := <-c.queue:
+			b.segments(func(s *Segment) { h.stats.Dropped += s.live })
+		default: // its WritePump took it meanwhile
+		}
+	}
 	c.held.segments(func(s *Segment) { h.stats.Dropped += s.live })
 	c.held = Batch{}
 	if c.lag != nil {

@@ -70,11 +70,6 @@ func drain(t *testing.T, s Steps, c *Client) (lines []string) {
 	t.Helper()
 	more := false
 	for {
-		select {
-		case <-c.Signals():
-			more = true
-		default:
-		}
 		if len(c.Queue()) == 0 {
 			if !more {
 				return lines
@@ -84,7 +79,7 @@ func drain(t *testing.T, s Steps, c *Client) (lines []string) {
 			continue
 		}
 		b := <-c.Queue()
-		more = more || b.More
+		more = more || b.More || b.Signal == Behind
 		for l := range strings.Lines(text(b)) {
 			lines = append(lines, strings.TrimSuffix(l, "\n"))
 		}
@@ -139,8 +134,8 @@ func TestMessagesForALaggingClientAreBounded(t *testing.T) {
 		s.Route([]BroadcastEvent{{Room: "A", Kind: Message, Payload: fmt.Sprintf("message A %d", i)}})
 	}
 	var closed bool
-	for len(c.Signals()) > 0 {
-		closed = <-c.Signals() == CloseSlow || closed
+	for len(c.Queue()) > 0 {
+		closed = (<-c.Queue()).Signal == CloseSlow || closed
 	}
 	if !closed || s.Stats().Slow != 1 {
 		t.Fatalf("closed %v, stats %+v", closed, s.Stats())
@@ -164,13 +159,12 @@ func TestCloseAllReachesEveryoneAndWhoComesLater(t *testing.T) {
 	late := NewClient()
 	s.Register(late)
 	for name, c := range map[string]*Client{"early": early, "late": late} {
-		select {
-		case got := <-c.Signals():
-			if got != CloseDrain {
-				t.Errorf("%s: signal %v", name, got)
-			}
-		default:
-			t.Errorf("%s: no signal", name)
+		last := NoSignal
+		for len(c.Queue()) > 0 {
+			last = (<-c.Queue()).Signal
+		}
+		if last != CloseDrain {
+			t.Errorf("%s: the last signal is %v", name, last)
 		}
 	}
 	if joined := s.Join(late, []string{"A"}, Wants{}, line("joined")); len(joined) > 0 {

@@ -72,10 +72,6 @@ func (h *Hub) leave(c *Client, cmd command) []string {
 func (h *Hub) unregister(c *Client) []string {
 	h.forget(c)
 	h.drop(c)
-	for range len(c.queue) {
-		b := <-c.queue
-		b.segments(func(s *Segment) { h.stats.Dropped += s.live })
-	}
 	c.closing = true
 	delete(h.clients, c)
 	rooms := slices.Collect(maps.Keys(c.rooms))

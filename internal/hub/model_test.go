@@ -355,12 +355,12 @@ func (m *model) pump(c *consumer) bool {
 			return true
 		}
 	}
-	queue, signals := len(c.queue) > 0, len(c.signals) > 0
-	switch {
-	case !queue && !signals:
+	if len(c.queue) == 0 {
 		return false
-	case queue && (!signals || rapid.Bool().Draw(m.T, "queue first")):
-		b := <-c.queue
+	}
+	b := <-c.queue
+	switch b.Signal {
+	case NoSignal:
 		c.behind, c.pulled, c.dry = c.behind || b.More, false, b.Len() == 0
 		data := b.Append(nil)
 		if one, single := b.Single(); b.Len() != len(data) || single && string(one) != string(data) {
@@ -372,18 +372,15 @@ func (m *model) pump(c *consumer) bool {
 		for _, p := range lines(data) {
 			m.receive(c, p)
 		}
-	default:
-		switch <-c.signals {
-		case Behind:
-			c.behind, c.pulled = true, false
-		case CloseDrain:
-			if !m.draining {
-				m.Fatalf("%v is told to drain, and nobody asked for that", c)
-			}
-			c.drain = true
-		case CloseSlow:
-			c.ended = true
+	case Behind:
+		c.behind, c.pulled = true, false
+	case CloseDrain:
+		if !m.draining {
+			m.Fatalf("%v is told to drain, and nobody asked for that", c)
 		}
+		c.drain = true
+	case CloseSlow:
+		c.ended = true
 	}
 	return true
 }
@@ -406,7 +403,7 @@ func (m *model) pull() {
 	c := m.pulls[0]
 	m.pulls = m.pulls[1:]
 	m.h.handle(command{op: opPull, client: c.Client})
-	if len(c.queue) == 0 && len(c.signals) == 0 {
+	if len(c.queue) == 0 {
 		m.Fatalf("%v pulled and is neither given a batch nor called again", c)
 	}
 }

@@ -90,14 +90,6 @@ func (c *consumer) vanish() {
 // read takes up to n batches, pulling where the hub holds more.
 func (c *consumer) read(n int) {
 	for range n {
-		select {
-		case s := <-c.client.Signals():
-			if s != hub.Behind {
-				c.in.w.problem("%s was told to close: %v", c.name, s)
-			}
-			c.behind = true
-		default:
-		}
 		if len(c.client.Queue()) == 0 {
 			if !c.behind {
 				return
@@ -107,7 +99,10 @@ func (c *consumer) read(n int) {
 			continue
 		}
 		b := <-c.client.Queue()
-		c.behind = c.behind || b.More
+		c.behind = c.behind || b.More || b.Signal == hub.Behind
+		if b.Signal > hub.Behind {
+			c.in.w.problem("%s was told to close: %v", c.name, b.Signal)
+		}
 		for line := range strings.Lines(string(b.Append(nil))) {
 			c.hear(strings.Fields(line))
 		}

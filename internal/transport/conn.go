@@ -34,11 +34,10 @@ type conn struct {
 	identity  auth.Identity
 	address   string
 	log       *slog.Logger
-	replies   chan []byte   // ReadPump -> WritePump: complete frames
-	readDone  chan struct{} // closed by the ReadPump when it has ended
+	replies   chan []byte   // ReadPump -> WritePump: complete frames; nil when the ReadPump has ended
 	writeDone chan struct{} // closed by the WritePump when it has ended
 
-	// Owned by the ReadPump; final may be read once readDone is closed.
+	// Owned by the ReadPump; final may be read once it has ended.
 	final     *fault // what the peer is told at the end; nil: it is gone
 	publisher *ingest.Publisher
 	limiter   *rate.Limiter // nil: no limit
@@ -51,12 +50,13 @@ type conn struct {
 	failure   error                // why the connection is to end
 
 	// Owned by the WritePump.
-	behind   bool   // the hub has more to be pulled
-	pulled   bool   // a pull was not answered yet
-	dry      bool   // the last batch was empty: the hub had nothing more
-	draining bool   // close once everything is written
-	parting  *fault // what the peer is told at the end; nil: nothing
-	writeErr error
+	behind    bool   // the hub has more to be pulled
+	pulled    bool   // a pull was not answered yet
+	dry       bool   // the last batch was empty: the hub had nothing more
+	draining  bool   // close once everything is written
+	readEnded bool   // the ReadPump has ended
+	parting   *fault // what the peer is told at the end; nil: nothing
+	writeErr  error
 }
 
 // start makes the connection known to the hub, starts its WritePump and handles early,
@@ -85,10 +85,10 @@ func (c *conn) end(err error) {
 	} else {
 		c.socket.Close() //nolint:errcheck // the peer is gone; this ends a write under way
 	}
-	close(c.readDone)
 	// A write under way may go on as long as the peer takes a byte now and then, but
 	// not once there is nothing more to come.
 	late := time.AfterFunc(s.opts.WriteTimeout, func() { c.socket.Close() }) //nolint:errcheck // this ends the write
+	c.hand(nil)
 	<-c.writeDone
 	late.Stop()
 	s.opts.Ingest.Unwatch(s.opts.Hub.Unregister(c.client))
@@ -117,9 +117,12 @@ func (c *conn) linger() {
 
 // reply hands complete frames to the WritePump. It takes over p.
 func (c *conn) reply(p []byte) {
-	if len(p) == 0 {
-		return
+	if len(p) > 0 {
+		c.hand(p)
 	}
+}
+
+func (c *conn) hand(p []byte) {
 	select {
 	case c.replies <- p:
 	case <-c.writeDone:

@@ -137,7 +137,6 @@ func (s *Server) newConn(nc net.Conn) *conn {
 		address:   nc.RemoteAddr().String(),
 		log:       s.log,
 		replies:   make(chan []byte, replyPlaces),
-		readDone:  make(chan struct{}),
 		writeDone: make(chan struct{}),
 	}
 	if s.opts.MaxMessageRate > 0 {

@@ -119,9 +119,6 @@ func (s *socket) writeWaiting(p []byte) error {
 		return err
 	}
 	_, err := writeOn(s.Conn, p, s.timeout)
-	if err == nil && s.raw != nil {
-		err = s.SetWriteDeadline(time.Time{}) // try fails past a deadline
-	}
 	return err
 }
 

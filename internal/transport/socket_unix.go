@@ -23,7 +23,7 @@ type rawConn struct {
 	out      []byte
 	written  int
 	writeErr error
-	writeFD  func(uintptr) bool
+	writeFD  func(uintptr)
 }
 
 func newRawConn(c net.Conn) *rawConn {
@@ -36,7 +36,7 @@ func newRawConn(c net.Conn) *rawConn {
 		return nil
 	}
 	r := &rawConn{conn: conn}
-	r.readFD, r.writeFD = r.onReadable, r.onWritable
+	r.readFD, r.writeFD = r.onReadable, r.onWrite
 	return r
 }
 
@@ -75,10 +75,11 @@ func (r *rawConn) onReadable(fd uintptr) bool {
 	}
 }
 
-// try writes what the kernel takes at once.
+// try writes what the kernel takes at once. It needs no readiness and no deadline, and so
+// none of the bookkeeping of a write.
 func (r *rawConn) try(p []byte) (int, error) {
 	r.out = p
-	err := r.conn.Write(r.writeFD)
+	err := r.conn.Control(r.writeFD)
 	r.out = nil
 	if err != nil {
 		return 0, err
@@ -86,7 +87,7 @@ func (r *rawConn) try(p []byte) (int, error) {
 	return r.written, r.writeErr
 }
 
-func (r *rawConn) onWritable(fd uintptr) bool {
+func (r *rawConn) onWrite(fd uintptr) {
 	r.writeErr = nil
 	for {
 		n, err := syscall.Write(int(fd), r.out)
@@ -98,6 +99,6 @@ func (r *rawConn) onWritable(fd uintptr) bool {
 		default:
 			r.writeErr = os.NewSyscallError("write", err)
 		}
-		return true
+		return
 	}
 }

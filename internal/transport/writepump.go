@@ -8,8 +8,9 @@ import (
 )
 
 // WritePump writes what the hub queues and what the ReadPump replies, until the
-// connection ends. Most connections are idle most of the time, so what stands on the
-// stack while this waits is kept small: see DESIGN.md.
+// connection ends. Most connections are idle most of the time, so it waits for two
+// channels only, and with little on its stack: a goroutine's first stack has 2 KiB, and
+// one that has grown never shrinks while it waits.
 func (c *conn) WritePump() {
 	for c.writeOne() {
 	}
@@ -23,55 +24,67 @@ func (c *conn) WritePump() {
 // writeOne waits for one thing to write and writes it. It reports false when there is
 // reason to end: a failed write, or a fault to tell.
 func (c *conn) writeOne() bool {
-	queue := c.client.Queue()
-	if len(queue) == 0 && !c.pulled {
-		switch {
-		case c.behind, c.draining && !c.dry:
-			c.behind, c.pulled = false, true
-			c.server.opts.Hub.Pull(c.client)
-		case c.draining && len(c.replies) == 0:
-			c.parting = &fault{protocol.CloseGoingAway, "the server is stopping"}
-			return false
-		}
+	if len(c.client.Queue()) == 0 && !c.pulled && !c.pull() {
+		return false
 	}
 	select {
-	case b := <-queue:
-		c.took(&b)
-		if data, ok := b.Single(); ok && len(queue) == 0 {
-			return c.send(data)
-		}
-		return c.gather(&b, queue)
+	case b := <-c.client.Queue():
+		return c.batch(&b)
 	case p := <-c.replies:
-		return c.send(p)
-	case s := <-c.client.Signals():
-		return c.signal(s)
-	case <-c.readDone:
-		c.parting = c.final
-		return c.final != nil && c.sendReplies()
+		return c.replied(p)
 	}
 }
 
-// took notes what a batch says of what the hub still holds. The answer to a pull after
-// which there is nothing is an empty batch, and nothing else is.
-func (c *conn) took(b *hub.Batch) {
-	c.behind, c.pulled, c.dry = c.behind || b.More, false, b.Len() == 0
+// pull asks the hub for more where there is more. It reports false when all is written
+// and the instance stops.
+func (c *conn) pull() bool {
+	switch {
+	case c.behind, c.draining && !c.dry:
+		c.behind, c.pulled = false, true
+		c.server.opts.Hub.Pull(c.client)
+	case c.draining && len(c.replies) == 0:
+		c.parting = &fault{protocol.CloseGoingAway, "the server is stopping"}
+		return false
+	}
+	return true
 }
 
-func (c *conn) signal(s hub.Signal) bool {
-	switch s {
+// batch writes b and what is queued behind it.
+func (c *conn) batch(b *hub.Batch) bool {
+	c.took(b)
+	if data, ok := b.Single(); ok && len(c.client.Queue()) == 0 {
+		return c.send(data) && c.parting == nil
+	}
+	return c.gather(b) && c.parting == nil
+}
+
+// took notes what a batch says of what the hub still holds, or of the end. The answer to
+// a pull after which there is nothing is an empty batch, and nothing else is.
+func (c *conn) took(b *hub.Batch) {
+	switch b.Signal {
+	case hub.NoSignal:
+		c.behind, c.pulled, c.dry = c.behind || b.More, false, b.Len() == 0
 	case hub.Behind:
 		c.behind, c.pulled = true, false
 	case hub.CloseDrain:
 		c.draining = true
 	case hub.CloseSlow:
 		c.parting = &fault{protocol.CloseSlowConsumer, "too much is waiting for this client"}
+	}
+}
+
+// replied writes a reply; nil says that the ReadPump has ended.
+func (c *conn) replied(p []byte) bool {
+	if p == nil {
+		c.readEnded, c.parting = true, c.final
 		return false
 	}
-	return true
+	return c.send(p)
 }
 
 // gather writes b and what else is queued as one write of a bounded size.
-func (c *conn) gather(b *hub.Batch, queue <-chan hub.Batch) bool {
+func (c *conn) gather(b *hub.Batch) bool {
+	queue := c.client.Queue()
 	joined := c.server.arena.joined.Get().(*[]byte)
 	data := b.Append((*joined)[:0])
 	for len(queue) > 0 && len(data) < hub.MaxWrite {
@@ -100,14 +113,6 @@ func (c *conn) send(p []byte) bool {
 	return true
 }
 
-// sendReplies writes what the ReadPump replied before it ended. It always reports
-// false: there is no more to come.
-func (c *conn) sendReplies() bool {
-	for len(c.replies) > 0 && c.send(<-c.replies) {
-	}
-	return false
-}
-
 // farewell tells the peer why the connection ends, if it is still there. Where the
 // server closes first it waits for the ReadPump to see the peer's answer, for a while.
 func (c *conn) farewell() error {
@@ -119,10 +124,8 @@ func (c *conn) farewell() error {
 		return c.writeErr
 	}
 	c.server.stats.closed(c.parting.code)
-	select {
-	case <-c.readDone:
+	if c.readEnded {
 		return nil
-	default:
 	}
 	if err := c.socket.halfClose(); err != nil {
 		return err
@@ -131,9 +134,10 @@ func (c *conn) farewell() error {
 	defer late.Stop()
 	for {
 		select {
-		case <-c.readDone:
-			return nil
-		case <-c.replies: // the peer has been told that nothing more comes
+		case p := <-c.replies:
+			if p == nil {
+				return nil
+			} // else the peer has been told that nothing more comes
 		case <-late.C:
 			return c.socket.Close()
 		}
