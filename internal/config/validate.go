@@ -11,6 +11,7 @@ import (
 
 const (
 	minClientQueueBytes = 64 << 10 // a message of the largest size always fits
+	maxClientQueueBytes = 1 << 30  // the hub counts a client's bytes in 31 bits
 	maxRedisPrefix      = 128
 )
 
@@ -113,6 +114,9 @@ func (s *Serve) limits() error {
 		if n.value < n.min {
 			return Errorf(n.flag, "must be at least %d, not %d", n.min, n.value)
 		}
+	}
+	if s.ClientQueueBytes > maxClientQueueBytes {
+		return Errorf("client-queue-bytes", "must be at most %d, not %d", maxClientQueueBytes, s.ClientQueueBytes)
 	}
 	return nil
 }

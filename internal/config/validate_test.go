@@ -41,6 +41,8 @@ func TestValidateNamesTheFlag(t *testing.T) {
 		"origin host alone":  {func(s *config.Serve) { s.AllowedOrigins = []string{"a.example"} }, "allowed-origins"},
 		"origin pattern":     {func(s *config.Serve) { s.AllowedOrigins = []string{"https://*.example"} }, "allowed-origins"},
 		"origin user":        {func(s *config.Serve) { s.AllowedOrigins = []string{"https://u@a.example"} }, "allowed-origins"},
+		"queue too small":    {func(s *config.Serve) { s.ClientQueueBytes = 65535 }, "client-queue-bytes"},
+		"queue too large":    {func(s *config.Serve) { s.ClientQueueBytes = 1<<30 + 1 }, "client-queue-bytes"},
 		"redis":              {func(s *config.Serve) { s.RedisURL = "redis://localhost:6379/1" }, ""},
 		"redis socket":       {func(s *config.Serve) { s.RedisURL = "unix:///run/redis.sock" }, ""},
 		"redis sentinel":     {func(s *config.Serve) { s.RedisURL = "redis+sentinel://a:1,b:2/m?db=1" }, ""},

@@ -37,9 +37,9 @@ func (s *Segment) frame() []byte {
 // Batch is what a client's queue carries: all that one flush holds for the client, or a
 // signal.
 type Batch struct {
-	one  *Segment   // the first segment
-	many []*Segment // the others
-	size int
+	one  *Segment    // the first segment
+	many *[]*Segment // the others; nil: there are none. A pointer keeps a queue's places small
+	size int32
 
 	// More says that the hub holds further frames for the client, which it hands
 	// over when pulled.
@@ -48,11 +48,11 @@ type Batch struct {
 }
 
 // Len is the number of bytes in the batch.
-func (b *Batch) Len() int { return b.size }
+func (b *Batch) Len() int { return int(b.size) }
 
 // Single returns the batch's bytes if they lie side by side.
 func (b *Batch) Single() ([]byte, bool) {
-	if b.one == nil || len(b.many) > 0 {
+	if b.one == nil || b.many != nil {
 		return nil, b.one == nil
 	}
 	return b.one.Data, true
@@ -64,45 +64,62 @@ func (b *Batch) Append(dst []byte) []byte {
 		return dst
 	}
 	dst = append(dst, b.one.Data...)
-	for _, s := range b.many {
+	for _, s := range b.others() {
 		dst = append(dst, s.Data...)
 	}
 	return dst
 }
 
+// others are the segments behind the first.
+func (b *Batch) others() []*Segment {
+	if b.many == nil {
+		return nil
+	}
+	return *b.many
+}
+
 // add appends s; hint is how many segments to make room for.
 func (b *Batch) add(s *Segment, hint uint16) {
-	b.size += len(s.Data)
+	b.size += int32(len(s.Data))
 	switch {
 	case b.one == nil:
 		b.one = s
 	case b.many == nil:
-		b.many = append(make([]*Segment, 0, max(3, int(hint))), s)
+		many := append(make([]*Segment, 0, max(3, int(hint))), s)
+		b.many = &many
 	default:
-		b.many = append(b.many, s)
+		*b.many = append(*b.many, s)
 	}
 }
 
 // split removes segments from the front, as many as fit into limit bytes but at
 // least one, and returns them.
 func (b *Batch) split(limit int) Batch {
-	if b.size <= limit {
+	if b.Len() <= limit {
 		all := *b
 		*b = Batch{}
 		return all
 	}
+	many := b.others()
 	n, size := 0, len(b.one.Data)
-	for n < len(b.many) && size+len(b.many[n].Data) <= limit {
-		size += len(b.many[n].Data)
+	for n < len(many) && size+len(many[n].Data) <= limit {
+		size += len(many[n].Data)
 		n++
 	}
-	front := Batch{one: b.one, many: b.many[:n:n], size: size}
-	b.size -= size
-	if n == len(b.many) {
-		b.one, b.many = nil, nil
-	} else {
-		b.one, b.many = b.many[n], b.many[n+1:]
+	front := Batch{one: b.one, size: int32(size)}
+	if n > 0 {
+		first := many[:n:n]
+		front.many = &first
 	}
+	rest := Batch{size: b.size - front.size}
+	if n < len(many) {
+		rest.one = many[n]
+	}
+	if n+1 < len(many) {
+		last := many[n+1:]
+		rest.many = &last
+	}
+	*b = rest
 	return front
 }
 
@@ -112,7 +129,7 @@ func (b *Batch) segments(f func(*Segment)) {
 		return
 	}
 	f(b.one)
-	for _, s := range b.many {
+	for _, s := range b.others() {
 		f(s)
 	}
 }
@@ -141,7 +158,7 @@ type Client struct {
 	answers chan []string // hub -> ReadPump, for the one command it waits for
 
 	// Owned by Hub.Run.
-	rooms   map[string]bool                   // that it is in, or was in when closing began; true: wants their status
+	rooms   []string                          // that it is in, or was in when closing began
 	held    Batch                             // not yet in the queue
 	lag     *lagList                          // nil: not lagging
 	sizes   [queuePlaces + signalPlaces]int32 // of the last batches put into the queue
@@ -169,5 +186,5 @@ func (c *Client) unsent() int {
 	for i := 1; i <= n; i++ {
 		sum += int(c.sizes[(int(c.next)+len(c.sizes)-i)%len(c.sizes)])
 	}
-	return sum + c.held.size
+	return sum + c.held.Len()
 }

@@ -144,7 +144,7 @@ func (h *Hub) handle(cmd command) {
 	case opLeave:
 		c.answers <- h.leave(c, cmd)
 	case opAmong:
-		c.answers <- c.among(cmd.rooms)
+		c.answers <- h.among(c, cmd.rooms)
 	case opPull:
 		h.pull(c)
 	case opCloseAll:

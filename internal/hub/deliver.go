@@ -14,7 +14,7 @@ func (h *Hub) deliver(c *Client) {
 	}
 	for c.held.size > 0 && len(c.queue) < queuePlaces {
 		b := c.held.split(MaxWrite)
-		c.hint = uint16(len(b.many))
+		c.hint = uint16(len(b.others()))
 		h.put(c, b)
 	}
 	if c.held.size > 0 {
@@ -24,7 +24,7 @@ func (h *Hub) deliver(c *Client) {
 
 // put places b into c's queue, which has room for it since only the hub sends there.
 func (h *Hub) put(c *Client, b Batch) {
-	c.sizes[c.next] = int32(b.size)
+	c.sizes[c.next] = b.size
 	c.next = (c.next + 1) % uint8(len(c.sizes))
 	select {
 	case c.queue <- b:
@@ -81,7 +81,7 @@ func (h *Hub) catchUp(c *Client) Batch {
 	s := c.lag.take(min(pullBytes, h.opts.QueueBytes/2), func(dst []byte, room string, skipped uint64) []byte {
 		return h.opts.Frame(dst, h.opts.Conflated(room, skipped))
 	})
-	b := Batch{one: s, size: len(s.Data), More: c.lag.order.Len() > 0}
+	b := Batch{one: s, size: int32(len(s.Data)), More: c.lag.order.Len() > 0}
 	if b.More {
 		c.called = true
 	} else {

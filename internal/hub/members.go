@@ -1,9 +1,6 @@
 package hub
 
-import (
-	"maps"
-	"slices"
-)
+import "slices"
 
 func (h *Hub) join(c *Client, cmd command) []string {
 	if c.closing {
@@ -13,16 +10,13 @@ func (h *Hub) join(c *Client, cmd command) []string {
 	if c.closing {
 		return nil // that was one frame too many
 	}
-	if c.rooms == nil {
-		c.rooms = map[string]bool{}
-	}
 	fresh := cmd.rooms[:0]
 	for _, room := range cmd.rooms {
-		if _, in := c.rooms[room]; in {
+		if h.in(c, room) {
 			continue
 		}
 		fresh = append(fresh, room)
-		c.rooms[room] = cmd.wants.Status
+		c.rooms = append(c.rooms, room)
 		members, t := h.rooms[room], h.traffic[room]
 		if members == nil {
 			members, t = map[*Client]bool{}, &traffic{room: room}
@@ -35,7 +29,10 @@ func (h *Hub) join(c *Client, cmd command) []string {
 			t.asking = append(t.asking, c)
 		}
 		if cmd.wants.Status {
-			t.wanted++
+			if t.wanting == nil {
+				t.wanting = map[*Client]struct{}{}
+			}
+			t.wanting[c] = struct{}{}
 			t.untold = append(t.untold, c)
 		}
 	}
@@ -57,10 +54,10 @@ func (h *Hub) watch(c *Client) {
 }
 
 func (h *Hub) leave(c *Client, cmd command) []string {
-	left := c.among(cmd.rooms)
+	left := h.among(c, cmd.rooms)
 	for _, room := range left {
 		h.remove(c, room)
-		delete(c.rooms, room)
+		c.rooms = without(c.rooms, room)
 		if c.closing {
 			continue // nothing is said to it any more, and what it has coming stays
 		}
@@ -74,14 +71,14 @@ func (h *Hub) unregister(c *Client) []string {
 	h.drop(c)
 	c.closing = true
 	delete(h.clients, c)
-	rooms := slices.Collect(maps.Keys(c.rooms))
+	rooms := c.rooms
 	c.rooms = nil
 	return rooms
 }
 
 // forget takes c out of all its rooms. c.rooms stays: it is the answer to Unregister.
 func (h *Hub) forget(c *Client) {
-	for room := range c.rooms {
+	for _, room := range c.rooms {
 		h.remove(c, room)
 	}
 	delete(h.watchers, c)
@@ -101,9 +98,7 @@ func (h *Hub) remove(c *Client, room string) {
 	t.weed(members)
 	t.asking = without(t.asking, c)
 	t.untold = without(t.untold, c)
-	if c.rooms[room] {
-		t.wanted--
-	}
+	delete(t.wanting, c)
 }
 
 // say gives c one frame outside of a flush.
@@ -113,11 +108,17 @@ func (h *Hub) say(c *Client, s *Segment) {
 }
 
 // among keeps those of rooms, in place, that c is in.
-func (c *Client) among(rooms []string) []string {
-	return slices.DeleteFunc(rooms, func(room string) bool {
-		_, in := c.rooms[room]
-		return !in
-	})
+func (h *Hub) among(c *Client, rooms []string) []string {
+	return slices.DeleteFunc(rooms, func(room string) bool { return !h.in(c, room) })
+}
+
+// in reports whether c is in room, or was when closing began.
+func (h *Hub) in(c *Client, room string) bool {
+	if c.closing {
+		return slices.Contains(c.rooms, room)
+	}
+	_, in := h.rooms[room][c]
+	return in
 }
 
 // weed takes those out of fresh that left or have got a value, once they may outnumber
@@ -134,9 +135,9 @@ func (t *traffic) weed(members map[*Client]bool) {
 	}
 }
 
-// without removes c from a short list.
-func without(list []*Client, c *Client) []*Client {
-	if i := slices.Index(list, c); i >= 0 {
+// without removes an element from a list, in which it is once or not at all.
+func without[T comparable](list []T, element T) []T {
+	if i := slices.Index(list, element); i >= 0 {
 		return slices.Delete(list, i, i+1)
 	}
 	return list

@@ -7,8 +7,9 @@ type traffic struct {
 	first, last int       // of these, positions in Hub.drained
 	fresh       []*Client // holds all members that have got no value yet; others too
 	asking      []*Client // of those, the ones to be told if there is no value
-	untold      []*Client // members that want the room's status and have not heard it
-	wanted      int       // members that want the room's status
+	untold      []*Client // of wanting, those that have not heard it
+
+	wanting map[*Client]struct{} // members that want the room's status; nil: nobody ever did
 }
 
 // waiting is an event of the drain under way. All rooms share one list of them, so
@@ -177,16 +178,13 @@ func (h *Hub) announce(e *BroadcastEvent) {
 
 // tell hands a room's status to the members that it is for.
 func (h *Hub) tell(t *traffic, kind Kind, s *Segment) {
-	switch {
-	case kind == StatusNow:
+	if kind == StatusNow {
 		for _, c := range t.untold {
 			h.add(c, s)
 		}
-	case t.wanted > 0:
-		for c := range h.rooms[t.room] {
-			if c.rooms[t.room] {
-				h.add(c, s)
-			}
+	} else {
+		for c := range t.wanting {
+			h.add(c, s)
 		}
 	}
 	t.untold = nil

@@ -67,9 +67,8 @@ func (c *conn) start(early []byte) {
 	go c.WritePump()
 	c.heard()
 	if len(early) > 0 {
-		c.socket.rest = early
-		c.socket.take()
-		c.socket.data = c.socket.scratch.buf[:len(early)]
+		n := copy(c.socket.take(), early)
+		c.socket.data = c.socket.scratch.buf[:n]
 		c.process()
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 const (
 	handshakeTimeout = 10 * time.Second
 	maxHead          = 16 << 10 // bytes of a request's head
+	headBytes        = 2 << 10  // enough for that of most clients
 )
 
 // refusal is a handshake that is answered with an HTTP status.
@@ -41,10 +43,12 @@ var retryAfter = ws.HandshakeHeaderHTTP{"Retry-After": {"1"}}
 func (s *Server) accept(ctx context.Context, nc net.Conn) {
 	unhook := context.AfterFunc(ctx, func() { bottom(nc).Close() }) //nolint:errcheck // the server stops; this ends the reads below
 	defer unhook()
+	buf := s.arena.heads.Get().(*[headBytes]byte)
+	defer s.arena.heads.Put(buf)
 	var head, rest []byte
 	err := nc.SetDeadline(time.Now().Add(handshakeTimeout))
 	if err == nil {
-		head, rest, err = readHead(nc)
+		head, rest, err = readHead(nc, buf[:0])
 	}
 	if err != nil {
 		s.stats.handshakeFailed(0)
@@ -53,7 +57,7 @@ func (s *Server) accept(ctx context.Context, nc net.Conn) {
 	}
 	role, ok := role(requestPath(head))
 	if !ok || !bytes.HasSuffix(head, endOfHead) {
-		s.web.take(&replayConn{Conn: nc, head: append(head, rest...)})
+		s.web.take(&replayConn{Conn: nc, head: slices.Concat(head, rest)})
 		return
 	}
 	c := s.newConn(nc)
@@ -78,8 +82,8 @@ var endOfHead = []byte("\r\n\r\n")
 
 // readHead reads up to the empty line that ends a request's head; rest is what came
 // behind it. A head that is too long is returned as it is, for the HTTP server to refuse.
-func readHead(r io.Reader) (head, rest []byte, err error) {
-	buf := make([]byte, 0, 1<<10)
+// Both are in buf, if they fit.
+func readHead(r io.Reader, buf []byte) (head, rest []byte, err error) {
 	for {
 		if len(buf) == cap(buf) {
 			if len(buf) >= maxHead {

@@ -29,12 +29,14 @@ type scratch struct {
 type arena struct {
 	scratch sync.Pool // of *scratch
 	joined  sync.Pool // of *[]byte, to join what waits for one write
+	heads   sync.Pool // of *[headBytes]byte, to read a request's head into
 }
 
 func newArena() *arena {
 	return &arena{
 		scratch: sync.Pool{New: func() any { return &scratch{decoder: common.NewDecoder()} }},
 		joined:  sync.Pool{New: func() any { b := make([]byte, 0, joinBytes); return &b }},
+		heads:   sync.Pool{New: func() any { return new([headBytes]byte) }},
 	}
 }
 
