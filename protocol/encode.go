@@ -7,7 +7,8 @@ import (
 )
 
 // Append appends m as the server writes it: keys in the order of the struct, no
-// blanks, characters outside ASCII and HTML's as themselves.
+// blanks, characters outside ASCII and HTML's as themselves (but for U+2028 and U+2029,
+// which JavaScript once took for the end of a line).
 func (m ServerMessage) Append(dst []byte) []byte {
 	buf := bytes.NewBuffer(dst)
 	enc := json.NewEncoder(buf)

@@ -44,11 +44,8 @@ type Stats struct {
 	Slow       uint64 // clients closed since they did not keep up
 }
 
-// Register makes c known. It reports false if the hub has ended.
-func (h *Hub) Register(c *Client) bool {
-	_, ok := h.ask(command{op: opRegister, client: c})
-	return ok
-}
+// Register makes c known. It does not wait for that: what follows of c comes behind it.
+func (h *Hub) Register(c *Client) { h.tell(command{op: opRegister, client: c}) }
 
 // Unregister ends c's part in everything and returns the rooms that it was in. Both
 // pumps must be past their last use of c.
@@ -64,7 +61,8 @@ func (h *Hub) Join(c *Client, rooms []string, wants Wants, reply []byte) []strin
 	return joined
 }
 
-// Leave takes c out of room; the client hears reply after the room's last event. It
+// Leave takes c out of room; the client hears the events that were sent before, and
+// reply after the room's last one. It
 // reports false, and says nothing to the client, if c was not in the room.
 func (h *Hub) Leave(c *Client, room string, reply []byte) bool {
 	left, _ := h.ask(command{op: opLeave, client: c, rooms: []string{room}, reply: reply})
@@ -79,18 +77,16 @@ func (h *Hub) Among(c *Client, rooms []string) []string {
 
 // Pull asks for more of what the hub holds for c, after a Behind signal or a batch
 // with More, once the queue is empty.
-func (h *Hub) Pull(c *Client) {
-	select {
-	case h.commands <- command{op: opPull, client: c}:
-	case <-h.done:
-	}
-}
+func (h *Hub) Pull(c *Client) { h.tell(command{op: opPull, client: c}) }
 
 // CloseAll sends CloseDrain to every client, now and from now on. Events that were
 // sent before are delivered first.
-func (h *Hub) CloseAll() {
+func (h *Hub) CloseAll() { h.tell(command{op: opCloseAll}) }
+
+// tell sends a command that has no answer.
+func (h *Hub) tell(c command) {
 	select {
-	case h.commands <- command{op: opCloseAll}:
+	case h.commands <- c:
 	case <-h.done:
 	}
 }
@@ -136,22 +132,19 @@ func (h *Hub) handle(cmd command) {
 		if h.draining {
 			h.close(c, CloseDrain)
 		}
-		c.answers <- nil
 	case opUnregister:
 		c.answers <- h.unregister(c)
 	case opJoin:
 		c.answers <- h.join(c, cmd)
 	case opLeave:
+		h.routeWaiting() // a message that the client sent before it left is for it too
 		c.answers <- h.leave(c, cmd)
 	case opAmong:
 		c.answers <- h.among(c, cmd.rooms)
 	case opPull:
 		h.pull(c)
 	case opCloseAll:
-		for range len(h.events) { // what came before belongs to those that are closed
-			h.route(<-h.events)
-		}
-		h.flush()
+		h.routeWaiting() // what came before belongs to those that are closed
 		h.draining = true
 		for c := range h.clients {
 			h.close(c, CloseDrain)

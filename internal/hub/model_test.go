@@ -107,7 +107,7 @@ func (m *model) register() {
 	}
 	c := &consumer{Client: NewClient(), name: fmt.Sprint("client ", len(m.all)), rooms: map[string]*heard{}, member: map[string]bool{}}
 	m.all = append(m.all, c)
-	m.ask(command{op: opRegister, client: c.Client})
+	m.h.handle(command{op: opRegister, client: c.Client})
 }
 
 // out reports whether the hub lets c take part in nothing any more.
@@ -163,6 +163,7 @@ func (m *model) leave() {
 	if c == nil {
 		return
 	}
+	m.route(m.h.routeWaiting) // as the hub does
 	room := m.room()
 	m.n++
 	text := fmt.Sprintf("left %s %d", room, m.n)

@@ -29,6 +29,14 @@ func (h *Hub) drain(events []BroadcastEvent) {
 	h.flush()
 }
 
+// routeWaiting routes and flushes the events that wait.
+func (h *Hub) routeWaiting() {
+	for range len(h.events) {
+		h.route(<-h.events)
+	}
+	h.flush()
+}
+
 // route takes events into the drain under way, and flushes and reports it where that
 // gets large.
 func (h *Hub) route(events []BroadcastEvent) (large bool) {
@@ -117,7 +125,7 @@ func (h *Hub) give(t *traffic, events []*BroadcastEvent) {
 		}
 		t.asking = nil
 	case Status, StatusNow:
-		h.tell(t, events[0].Kind, s)
+		h.tellStatus(t, events[0].Kind, s)
 	case State, Recovered:
 		for _, c := range t.fresh {
 			if _, member := members[c]; member {
@@ -176,8 +184,8 @@ func (h *Hub) announce(e *BroadcastEvent) {
 	}
 }
 
-// tell hands a room's status to the members that it is for.
-func (h *Hub) tell(t *traffic, kind Kind, s *Segment) {
+// tellStatus hands a room's status to the members that it is for.
+func (h *Hub) tellStatus(t *traffic, kind Kind, s *Segment) {
 	if kind == StatusNow {
 		for _, c := range t.untold {
 			h.add(c, s)

@@ -9,7 +9,7 @@ type Steps struct{ hub *Hub }
 func NewSteps(opts Options) Steps { return Steps{New(opts)} }
 
 // Register is [Hub.Register].
-func (s Steps) Register(c *Client) { s.ask(command{op: opRegister, client: c}) }
+func (s Steps) Register(c *Client) { s.hub.handle(command{op: opRegister, client: c}) }
 
 // Unregister is [Hub.Unregister].
 func (s Steps) Unregister(c *Client) []string {

@@ -11,7 +11,7 @@ import (
 // instances.
 const partitions = 64
 
-// ErrTooManyInstruments is why an event of a further instrument is not taken in.
+// ErrTooManyInstruments is why Publish refuses an event.
 var ErrTooManyInstruments = errors.New("this instance keeps no further instruments")
 
 // versionLife is how many times the TTL a version is kept at least after its last

@@ -207,7 +207,7 @@ type Publisher struct {
 func (in *Ingest) Publisher() *Publisher { return &Publisher{in: in, answer: make(chan []int, 1)} }
 
 // Publish takes events in, in order, and owns the slice from then on. It returns the
-// positions of those refused with ErrTooManyInstruments, or ErrStopped. It waits for
+// positions of those refused (see ErrTooManyInstruments), or ErrStopped. It waits for
 // the hub if that is behind: this is what slows a producer, nothing else does.
 func (p *Publisher) Publish(events []hub.BroadcastEvent) (rejected []int, err error) {
 	if !p.in.send(input{kind: publish, events: events, answer: p.answer}) {

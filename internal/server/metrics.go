@@ -71,7 +71,7 @@ func (s *Server) hubMetrics(reg *prometheus.Registry) error {
 		counter("slow_clients_closed_total", "Clients closed since too much waited for them.", func(s S) uint64 { return s.Slow }),
 		counter("events_total", "Live events routed.", func(s S) uint64 { return s.Events }),
 		counter("events_unheard_total", "Live events of rooms without members.", func(s S) uint64 { return s.Unheard }),
-		counter("deliveries_total", "Live events and recovered values times members of their room.", func(s S) uint64 { return s.Deliveries }),
+		counter("deliveries_total", "Live events times members of their room.", func(s S) uint64 { return s.Deliveries }),
 		telemetry.Family[S]{Name: "undelivered_total", Help: "Live events that a client did not get, by reason.", Kind: telemetry.Counter,
 			Label: "reason", Values: []string{"conflated", "gone"},
 			Value: func(s S, reason string) float64 {

@@ -7,23 +7,26 @@ import "net"
 type registry struct {
 	// Immutable after newRegistry.
 	max, maxPerAddress int // 0: no limit
-	enters             chan entering
-	leaves             chan *conn
+	changes            chan change
 	idles              chan chan<- struct{} // each is closed when there is no connection
 	closing            chan struct{}        // one send closes all sockets, now and from now on
 	stop               chan struct{}        // closed once nothing can enter any more
 }
 
-// entering asks for a place among the connections.
-type entering struct {
+// change is a connection that comes or goes.
+type change struct {
 	conn   *conn
-	answer chan error // nil, or a *refusal
+	leaves bool
+	answer chan error // gets nil or a *refusal; nil: there are no limits, and nobody waits for it
 }
+
+// changePlaces is how many changes may wait before who makes them does.
+const changePlaces = 64
 
 func newRegistry(limit, perAddress int) *registry {
 	return &registry{
 		max: limit, maxPerAddress: perAddress,
-		enters: make(chan entering), leaves: make(chan *conn), idles: make(chan chan<- struct{}),
+		changes: make(chan change, changePlaces), idles: make(chan chan<- struct{}),
 		closing: make(chan struct{}), stop: make(chan struct{}),
 	}
 }
@@ -34,7 +37,7 @@ func (r *registry) run() {
 	var idle []chan<- struct{}
 	closing := false
 	for {
-		if len(conns) == 0 {
+		if len(conns) == 0 && len(r.changes) == 0 {
 			for _, w := range idle {
 				close(w)
 			}
@@ -43,29 +46,32 @@ func (r *registry) run() {
 		select {
 		case <-r.stop:
 			return
-		case e := <-r.enters:
+		case c := <-r.changes:
+			host := ""
+			if r.maxPerAddress > 0 {
+				host = c.conn.host()
+			}
 			switch {
-			case r.max > 0 && len(conns) >= r.max:
-				e.answer <- busy("the server has as many connections as it may")
-				continue
-			case r.maxPerAddress > 0 && addresses[e.conn.host()] >= r.maxPerAddress:
-				e.answer <- tooManyRequests("too many connections from this address")
-				continue
-			}
-			conns[e.conn] = struct{}{}
-			if r.maxPerAddress > 0 {
-				addresses[e.conn.host()]++
-			}
-			if closing {
-				e.conn.socket.Close() //nolint:errcheck // nothing was written that could be lost
-			}
-			e.answer <- nil
-		case c := <-r.leaves:
-			delete(conns, c)
-			if r.maxPerAddress > 0 {
-				if addresses[c.host()]--; addresses[c.host()] <= 0 {
-					delete(addresses, c.host())
+			case c.leaves:
+				delete(conns, c.conn)
+				if addresses[host]--; addresses[host] <= 0 {
+					delete(addresses, host)
 				}
+				continue
+			case r.max > 0 && len(conns) >= r.max:
+				c.answer <- busy("the server has as many connections as it may")
+				continue
+			case r.maxPerAddress > 0 && addresses[host] >= r.maxPerAddress:
+				c.answer <- tooManyRequests("too many connections from this address")
+				continue
+			}
+			conns[c.conn] = struct{}{}
+			addresses[host]++
+			if closing {
+				c.conn.socket.Close() //nolint:errcheck // nothing was written that could be lost
+			}
+			if c.answer != nil {
+				c.answer <- nil
 			}
 		case w := <-r.idles:
 			idle = append(idle, w)
@@ -80,12 +86,16 @@ func (r *registry) run() {
 
 // enter takes a place for c. The error is a *refusal.
 func (r *registry) enter(c *conn) error {
-	e := entering{c, make(chan error, 1)}
-	r.enters <- e
+	if r.max == 0 && r.maxPerAddress == 0 {
+		r.changes <- change{conn: c}
+		return nil
+	}
+	e := change{conn: c, answer: make(chan error, 1)}
+	r.changes <- e
 	return <-e.answer
 }
 
-func (r *registry) leave(c *conn) { r.leaves <- c }
+func (r *registry) leave(c *conn) { r.changes <- change{conn: c, leaves: true} }
 
 // host is the address that a connection counts for.
 func (c *conn) host() string {

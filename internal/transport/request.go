@@ -6,6 +6,7 @@ import (
 
 	"backbone/internal/domain/common"
 	"backbone/internal/hub"
+	"backbone/internal/ingest"
 	"backbone/protocol"
 )
 
@@ -144,7 +145,7 @@ func (c *conn) publish() {
 		case len(rejected) > 0 && rejected[0] == i:
 			rejected = rejected[1:]
 			c.server.stats.refused(protocol.CodeTooManyInstruments)
-			c.answer(errorMessage(&common.Error{Code: protocol.CodeTooManyInstruments, Message: "instrument: this instance keeps no further instruments"}, r.id, r.index))
+			c.answer(errorMessage(&common.Error{Code: protocol.CodeTooManyInstruments, Message: "instrument: " + ingest.ErrTooManyInstruments.Error()}, r.id, r.index))
 		case r.id != "":
 			c.answer(protocol.ServerMessage{Type: protocol.TypeAck, ID: r.id})
 		}
@@ -156,6 +157,7 @@ func (c *conn) ping(o *common.Object) error {
 	if err := o.Only(); err != nil {
 		return err
 	}
+	c.publish() // a pong says that all before it was handled, and comes behind the errors of that
 	id, _ := o.ID()
 	now := time.Now().UnixMilli()
 	c.answer(protocol.ServerMessage{Type: protocol.TypePong, ID: id, TS: &now})

@@ -122,6 +122,10 @@ func (c *conn) leave(o *common.Object) error {
 	if err != nil {
 		return err
 	}
+	if len(c.events) > 0 { // sent before: the hub has them before it hears of the leave
+		c.publish()
+		c.server.opts.Ingest.Settle()
+	}
 	room := string(name)
 	id, _ := o.ID()
 	answer := protocol.ServerMessage{Type: protocol.TypeLeft, Room: room, ID: id}
