@@ -15,7 +15,7 @@ func (c *conn) WritePump() {
 	for c.writeOne() {
 	}
 	if err := c.farewell(); err != nil {
-		c.log.Debug("write failed", "address", c.address, "error", err)
+		c.server.log.Debug("write failed", "address", c.RemoteAddr(), "error", err)
 		c.socket.Close() //nolint:errcheck // this ends the ReadPump
 	}
 	close(c.writeDone)
