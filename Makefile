@@ -3,12 +3,13 @@
 GO      ?= go
 FUZZTIME ?= 10s
 BENCHTIME ?= 1s
+BENCHCOUNT ?= 6
 LINT_VERSION := v2.15.0
 LINT := $(CURDIR)/bin/golangci-lint-$(LINT_VERSION)
 
 .PHONY: help
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: build
 build: ## Build bin/backbone.
@@ -41,8 +42,12 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s).
 	GO=$(GO) scripts/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: ## Run all Go benchmarks for BENCHTIME (1s) each.
-	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+bench: ## Run all Go benchmarks, BENCHCOUNT (6) times for BENCHTIME (1s), and compare with the kept result.
+	GO=$(GO) scripts/bench $(BENCHTIME) $(BENCHCOUNT)
+
+.PHONY: bench-keep
+bench-keep: ## Keep the last result of make bench, to compare with.
+	cp bin/bench-new.txt bin/bench-kept.txt
 
 .PHONY: clean
 clean: ## Remove what was built.
