@@ -22,6 +22,17 @@ func (w *world) newest(room string) (hub.Version, int) {
 	return best, num
 }
 
+// remember notes what the store holds when all heals: it counts as the newest when it
+// has ended, also where nobody read it.
+func (w *world) remember() {
+	w.held = map[string]int{}
+	for _, room := range w.rooms {
+		if v, ok := w.store.find(room); ok {
+			w.held[room] = number(v.event.Payload)
+		}
+	}
+}
+
 // age is how long ago a price was published.
 func (w *world) age(num int) time.Duration { return w.now.Sub(w.prices[num].at) }
 
@@ -83,7 +94,10 @@ func (w *world) latecomers() {
 	}
 	w.pass(200 * time.Millisecond)
 	for _, l := range all {
-		_, num := w.newest(l.room)
+		newest, num := w.newest(l.room)
+		if held := w.held[l.room]; w.prices[held].version.Compare(newest) > 0 {
+			num = held
+		}
 		m := l.c.rooms[l.room]
 		switch {
 		case num > 0 && w.age(num) < w.ttl && m.lastNum != num:

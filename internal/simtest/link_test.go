@@ -151,7 +151,8 @@ func (l *link) receive(again bool) {
 	}
 }
 
-// conflate leaves the newest value of each room where too much waits, as the inbox does.
+// conflate leaves the newest value of each room where too much waits, and questions, as
+// the inbox does.
 func (l *link) conflate() {
 	n := 0
 	newest := map[string]hub.Version{}
@@ -169,7 +170,7 @@ func (l *link) conflate() {
 	l.in.w.trace("", "what waits for i%d is conflated: %d events", l.in.id, n)
 	for i := range l.wire {
 		l.wire[i].events = slices.DeleteFunc(l.wire[i].events, func(e hub.BroadcastEvent) bool {
-			return !e.Kind.Value() || e.Version != newest[e.Room]
+			return e.Kind == hub.Message || e.Kind.Value() && e.Version != newest[e.Room]
 		})
 	}
 	l.wire = slices.DeleteFunc(l.wire, func(d delivery) bool { return len(d.events) == 0 })

@@ -150,6 +150,7 @@ func (w *world) heal() {
 	for _, in := range w.instances {
 		in.link.cut, in.link.slow = false, 0
 	}
+	w.remember()
 	w.pass(healing)
 }
 

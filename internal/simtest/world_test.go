@@ -45,7 +45,8 @@ type world struct {
 	rooms     []string
 	store     *store
 	instances []*instance
-	prices    []price // by number, from 1
+	prices    []price        // by number, from 1
+	held      map[string]int // see remember
 	lines     []string
 	problems  []string
 	nextBeat  time.Time
