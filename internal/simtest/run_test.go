@@ -13,6 +13,9 @@ func (w *world) run() {
 		w.act()
 		w.background(false)
 	}
+	if w.quiet == nil && w.rng.IntN(3) == 0 {
+		w.orphan(pick(w, w.instances))
+	}
 	w.heal()
 	w.check("after healing")
 	if w.rng.IntN(2) == 0 {
