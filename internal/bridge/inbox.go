@@ -83,10 +83,17 @@ func (q *inboxQueue) conflate() (conflated int) {
 // taken starts the queue anew: the Sink owns what it held.
 func (q *inboxQueue) taken() { *q = inboxQueue{limit: q.limit} }
 
-// bundle is a Redis message of another instance.
+// bundle is a Redis message of another instance, or a mark behind all that came before.
 type bundle struct {
 	partition int
 	message   string
+	mark      chan struct{} // nil: a message
+}
+
+// handover is what the Sink is given at once; then the marks are passed, and closed.
+type handover struct {
+	events []hub.BroadcastEvent
+	marks  []chan struct{}
 }
 
 // inboxPlaces is how many messages may lie between the Redis reader and the inbox.
@@ -95,7 +102,7 @@ const inboxPlaces = 16
 // inbox stands between the Redis reader, which must never wait, and the Sink.
 type inbox struct {
 	in        chan bundle
-	out       chan []hub.BroadcastEvent
+	out       chan handover
 	limit     int
 	validRoom func(string) bool
 	count     *counters
@@ -103,7 +110,7 @@ type inbox struct {
 
 func newInbox(o Options, count *counters) *inbox {
 	return &inbox{
-		in: make(chan bundle, inboxPlaces), out: make(chan []hub.BroadcastEvent),
+		in: make(chan bundle, inboxPlaces), out: make(chan handover),
 		limit: o.InboxBytes, validRoom: o.ValidRoom, count: count,
 	}
 }
@@ -111,18 +118,24 @@ func newInbox(o Options, count *counters) *inbox {
 // run takes what the reader has at any time, parses it and keeps it for deliver.
 func (b *inbox) run(ctx context.Context) {
 	q := inboxQueue{limit: b.limit}
+	var marks []chan struct{}
 	for {
-		var out chan<- []hub.BroadcastEvent
-		if len(q.events) > 0 {
+		var out chan<- handover
+		if len(q.events) > 0 || len(marks) > 0 {
 			out = b.out
 		}
 		select {
 		case <-ctx.Done():
 			b.count.drop(DropClosing, len(q.events))
 			return
-		case out <- q.events:
+		case out <- handover{q.events, marks}:
 			q.taken()
+			marks = nil
 		case m := <-b.in:
+			if m.mark != nil {
+				marks = append(marks, m.mark)
+				continue
+			}
 			events, bad, err := decodeEnvelope(m.message, m.partition, time.Now().UnixNano(), b.validRoom)
 			if err != nil {
 				b.count.garbage.Add(1)
@@ -152,9 +165,28 @@ func (b *inbox) deliver(ctx context.Context, sink Sink) {
 		select {
 		case <-ctx.Done():
 			return
-		case events := <-b.out:
-			b.count.received.Add(uint64(len(events)))
-			sink.Remote(ctx, events)
+		case h := <-b.out:
+			if len(h.events) > 0 {
+				b.count.received.Add(uint64(len(h.events)))
+				sink.Remote(ctx, h.events)
+			}
+			for _, m := range h.marks {
+				close(m)
+			}
 		}
+	}
+}
+
+// settle returns when the Sink was given all that came in before, or ctx ends.
+func (b *inbox) settle(ctx context.Context) {
+	mark := make(chan struct{})
+	select {
+	case b.in <- bundle{mark: mark}:
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-mark:
+	case <-ctx.Done():
 	}
 }
