@@ -70,6 +70,8 @@ func (l *link) fail(why string) {
 		w.store.doubtful(*l.inflight)
 		l.inflight = nil
 	}
+	// What is still on its way is lost, and maybe some of what waits here already.
+	l.wire = slices.DeleteFunc(l.wire, func(d delivery) bool { return d.due.After(w.now) })
 	if len(l.wire) > 0 {
 		l.wire = l.wire[:w.rng.IntN(len(l.wire)+1)]
 	}
@@ -94,8 +96,15 @@ func (l *link) connect() {
 	l.begin(^uint64(0))
 }
 
-// begin is a new generation of some partitions.
-func (l *link) begin(partitions uint64) { l.in.ingest.Generation(partitions, l.in.time()) }
+// begin is a new generation of some partitions, behind what came before.
+func (l *link) begin(partitions uint64) {
+	for len(l.wire) > 0 && !l.wire[0].due.After(l.in.w.now) {
+		d := l.wire[0]
+		l.wire = l.wire[1:]
+		l.arrive(d)
+	}
+	l.in.ingest.Generation(partitions, l.in.time())
+}
 
 // echo ends a session whose heartbeats do not come back.
 func (l *link) echo() {
