@@ -4,6 +4,8 @@ GO      ?= go
 FUZZTIME ?= 10s
 BENCHTIME ?= 1s
 BENCHCOUNT ?= 6
+SEEDS ?= 10000
+FROM ?= 1
 LINT_VERSION := v2.15.0
 LINT := $(CURDIR)/bin/golangci-lint-$(LINT_VERSION)
 
@@ -20,9 +22,14 @@ demo: ## Watch a simulated market.
 	$(GO) run ./cmd/backbone demo
 
 .PHONY: test
-test: redis ## Run go vet and all tests with the race detector. They start Redis servers of their own.
+test: redis ## Run go vet, all tests with the race detector, and 1,000 simulations. They start Redis servers of their own.
 	$(GO) vet ./...
 	$(GO) test -race -shuffle=on -timeout 10m ./...
+	$(GO) test -timeout 5m ./internal/simtest
+
+.PHONY: sim
+sim: ## Run SEEDS (10000) simulations from seed FROM (1).
+	$(GO) test -count=1 -timeout 0 -run TestSeeds ./internal/simtest -seeds=$(SEEDS) -from=$(FROM)
 
 .PHONY: redis
 redis: # The tests need redis-server and fail without it.

@@ -15,12 +15,18 @@ const inboxOverhead = 160
 const inboxFull = 16
 
 // inboxQueue holds events of other instances until the Sink takes them. Past its bound
-// it keeps the newest value of each room, and drops messages.
+// it keeps the newest value and the furthest question of each room, and drops messages.
 type inboxQueue struct {
 	limit  int // bytes
 	events []hub.BroadcastEvent
 	bytes  int
-	at     map[string]int // place of each room's value; nil: not conflating
+	at     map[inboxPlace]int // in events; nil: not conflating
+}
+
+// inboxPlace is what holds one event of a conflated inbox.
+type inboxPlace struct {
+	room   string
+	resync bool
 }
 
 // add takes an event. It reports whether one was left out for a newer one, or dropped.
@@ -29,11 +35,13 @@ func (q *inboxQueue) add(e *hub.BroadcastEvent) (conflated, dropped bool) {
 		q.push(e)
 		return false, false
 	}
-	if !e.Kind.Value() {
+	if e.Kind == hub.Message {
 		return false, true
 	}
-	if i, ok := q.at[e.Room]; ok {
-		if e.Version.Compare(q.events[i].Version) > 0 {
+	key := inboxPlace{e.Room, e.Kind == hub.Resync}
+	if i, ok := q.at[key]; ok {
+		order := e.Version.Compare(q.events[i].Version)
+		if key.resync && order < 0 || !key.resync && order > 0 { // who asks for more is answered for both
 			q.bytes += len(e.Payload) - len(q.events[i].Payload)
 			q.events[i] = *e
 		}
@@ -42,7 +50,7 @@ func (q *inboxQueue) add(e *hub.BroadcastEvent) (conflated, dropped bool) {
 	if q.bytes > inboxFull*q.limit {
 		return false, true
 	}
-	q.at[e.Room] = len(q.events)
+	q.at[key] = len(q.events)
 	q.push(e)
 	return false, false
 }
@@ -59,10 +67,10 @@ func (q *inboxQueue) conflate() (conflated int) {
 		return 0
 	}
 	all := q.events
-	*q = inboxQueue{limit: q.limit, at: make(map[string]int), events: all[:0]}
+	*q = inboxQueue{limit: q.limit, at: make(map[inboxPlace]int), events: all[:0]}
 	for i := range all {
 		e := all[i]
-		if !e.Kind.Value() {
+		if e.Kind == hub.Message {
 			q.push(&e)
 		} else if left, _ := q.add(&e); left {
 			conflated++
@@ -75,10 +83,17 @@ func (q *inboxQueue) conflate() (conflated int) {
 // taken starts the queue anew: the Sink owns what it held.
 func (q *inboxQueue) taken() { *q = inboxQueue{limit: q.limit} }
 
-// bundle is a Redis message of another instance.
+// bundle is a Redis message of another instance, or a mark behind all that came before.
 type bundle struct {
 	partition int
 	message   string
+	mark      chan struct{} // nil: a message
+}
+
+// handover is what the Sink is given at once; then the marks are passed, and closed.
+type handover struct {
+	events []hub.BroadcastEvent
+	marks  []chan struct{}
 }
 
 // inboxPlaces is how many messages may lie between the Redis reader and the inbox.
@@ -87,7 +102,7 @@ const inboxPlaces = 16
 // inbox stands between the Redis reader, which must never wait, and the Sink.
 type inbox struct {
 	in        chan bundle
-	out       chan []hub.BroadcastEvent
+	out       chan handover
 	limit     int
 	validRoom func(string) bool
 	count     *counters
@@ -95,7 +110,7 @@ type inbox struct {
 
 func newInbox(o Options, count *counters) *inbox {
 	return &inbox{
-		in: make(chan bundle, inboxPlaces), out: make(chan []hub.BroadcastEvent),
+		in: make(chan bundle, inboxPlaces), out: make(chan handover),
 		limit: o.InboxBytes, validRoom: o.ValidRoom, count: count,
 	}
 }
@@ -103,18 +118,24 @@ func newInbox(o Options, count *counters) *inbox {
 // run takes what the reader has at any time, parses it and keeps it for deliver.
 func (b *inbox) run(ctx context.Context) {
 	q := inboxQueue{limit: b.limit}
+	var marks []chan struct{}
 	for {
-		var out chan<- []hub.BroadcastEvent
-		if len(q.events) > 0 {
+		var out chan<- handover
+		if len(q.events) > 0 || len(marks) > 0 {
 			out = b.out
 		}
 		select {
 		case <-ctx.Done():
 			b.count.drop(DropClosing, len(q.events))
 			return
-		case out <- q.events:
+		case out <- handover{q.events, marks}:
 			q.taken()
+			marks = nil
 		case m := <-b.in:
+			if m.mark != nil {
+				marks = append(marks, m.mark)
+				continue
+			}
 			events, bad, err := decodeEnvelope(m.message, m.partition, time.Now().UnixNano(), b.validRoom)
 			if err != nil {
 				b.count.garbage.Add(1)
@@ -144,9 +165,28 @@ func (b *inbox) deliver(ctx context.Context, sink Sink) {
 		select {
 		case <-ctx.Done():
 			return
-		case events := <-b.out:
-			b.count.received.Add(uint64(len(events)))
-			sink.Remote(ctx, events)
+		case h := <-b.out:
+			if len(h.events) > 0 {
+				b.count.received.Add(uint64(len(h.events)))
+				sink.Remote(ctx, h.events)
+			}
+			for _, m := range h.marks {
+				close(m)
+			}
 		}
+	}
+}
+
+// settle returns when the Sink was given all that came in before, or ctx ends.
+func (b *inbox) settle(ctx context.Context) {
+	mark := make(chan struct{})
+	select {
+	case b.in <- bundle{mark: mark}:
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-mark:
+	case <-ctx.Done():
 	}
 }

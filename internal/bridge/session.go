@@ -93,10 +93,17 @@ func (x *session) live(ctx context.Context) (up time.Time, err error) {
 			x.outlets.gone <- x.out
 		}()
 		g.Go(func() error { return x.publish(ctx) })
-		x.opts.Sink.Generation(ctx, x.partitions)
+		x.generation(ctx, x.partitions)
 	case <-ctx.Done():
 	}
 	return up, g.Wait()
+}
+
+// generation tells the Sink of one. What came before and still waits in the inbox goes
+// first: taken behind it, a newer value would not be offered again with the others.
+func (x *session) generation(ctx context.Context, partitions uint64) {
+	x.inbox.settle(ctx)
+	x.opts.Sink.Generation(ctx, partitions)
 }
 
 // receiver returns what the Redis reader calls for each message. It waits for nothing
@@ -114,7 +121,7 @@ func (x *session) receiver(closing <-chan struct{}) func(channel, message string
 		}
 		if p, ok := partitions[channel]; ok {
 			select {
-			case x.inbox.in <- bundle{p, message}:
+			case x.inbox.in <- bundle{partition: p, message: message}:
 			case <-closing:
 			}
 		}
