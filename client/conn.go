@@ -93,6 +93,9 @@ func (c *Conn) Leave(ctx context.Context, rooms ...string) error {
 			errs = append(errs, err)
 			continue
 		}
+		if calls[room] != nil { // named before
+			continue
+		}
 		call, err := c.s.begin(ctx, leave(room))
 		if err != nil {
 			return errors.Join(append(errs, err)...)
@@ -115,15 +118,13 @@ func (c *Conn) Leave(ctx context.Context, rooms ...string) error {
 }
 
 // Send sends a chat message to a room that was joined, and waits until the server has
-// taken it in. It is sent at most once: after ErrConnectionLost its fate is unknown.
+// taken it in. text is UTF-8 of at most 16 KiB; as a JSON message it may have 64 KiB. It is sent at most once: after ErrConnectionLost its fate is unknown.
 // What the server rejects is a *[RequestError].
 func (c *Conn) Send(ctx context.Context, room, text string) error {
 	if err := checkChat(room, text); err != nil {
 		return err
 	}
-	_, err := c.s.do(ctx, func(id uint64) []byte {
-		return encode(protocol.ClientMessage{Type: protocol.TypeMessage, Room: room, Data: &text, ID: strconv.FormatUint(id, 10)})
-	})
+	_, err := c.s.do(ctx, func(id uint64) []byte { return encodeChat(room, text, id) })
 	return err
 }
 

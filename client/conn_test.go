@@ -229,3 +229,42 @@ func TestEventsBehindAnAbandonedCallAreDelivered(t *testing.T) {
 		}
 	})
 }
+
+func TestLeaveOfARoomNamedTwice(t *testing.T) {
+	c, p := newServer(t).consumer(Options{})
+	async(t, func() {
+		m := p.expect(protocol.TypeLeave)
+		p.answer(protocol.ServerMessage{Type: protocol.TypeLeft, Room: m.Room, ID: m.ID})
+		p.pong() // nothing comes in between
+	})
+	if err := c.Leave(patient(t), "A", "A"); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Ping(patient(t)); err != nil {
+		t.Error(err)
+	}
+}
+
+// A text within the limit of texts is sent if its message is within that of messages,
+// and refused here if it is not: the server would close the connection.
+func TestSendOfTextsThatJSONEscapes(t *testing.T) {
+	c, p := newServer(t).consumer(Options{})
+	p.ws.SetReadLimit(protocol.MaxMessageBytes)
+	const most = protocol.MaxChatBytes
+	for _, fits := range []string{strings.Repeat("<", most), strings.Repeat("&>", most/2), strings.Repeat("\"", most), strings.Repeat("\x01", most/2)} {
+		async(t, func() {
+			m := p.expect(protocol.TypeMessage)
+			if *m.Data != fits {
+				t.Errorf("the server got %.20q, want %.20q", *m.Data, fits)
+			}
+			p.answer(protocol.ServerMessage{Type: protocol.TypeAck, ID: m.ID})
+		})
+		if err := c.Send(patient(t), "lobby", fits); err != nil {
+			t.Errorf("%.20q: %v", fits, err)
+		}
+	}
+	err := c.Send(patient(t), "lobby", strings.Repeat("\x01", most))
+	if refused, ok := errors.AsType[*RequestError](err); !ok || refused.Code != protocol.CodeInvalidEvent {
+		t.Errorf("got %v", err)
+	}
+}

@@ -9,7 +9,7 @@ const spillFactor = 16
 // spill takes events past a full buffer while a call awaits its answer: its caller may
 // be the one who empties the buffer. A goroutine of its own moves them on, in order.
 type spill struct {
-	queue   chan Event    // closed by the reader at its end
+	queue   chan Event    // closed by run at the session's end
 	emptied chan struct{} // a signal, each time that nothing is left
 	left    atomic.Int64  // events put in and not yet delivered
 	done    chan struct{} // closed when the goroutine has ended
@@ -17,45 +17,49 @@ type spill struct {
 
 // deliver hands ev to the program. It is false once the session has ended. While the
 // buffer is full and nobody awaits an answer it waits, so that the socket fills and the
-// server conflates.
-func (s *session) deliver(l *link, ev Event) bool {
+// server conflates. A call that begins meanwhile ends the wait.
+func (s *session) deliver(ev Event) bool {
 	if s.events == nil {
 		s.tell(ev)
 		return true
 	}
-	behind := l.spill != nil && l.spill.left.Load() > 0
-	if !behind {
+	for {
+		to, emptied := s.events, (chan struct{})(nil)
+		if s.spill != nil && s.spill.left.Load() > 0 { // which ev must not overtake
+			to, emptied = nil, s.spill.emptied
+		}
 		select {
-		case s.events <- ev:
+		case to <- ev:
 			return true
 		default:
 		}
-	}
-	if len(l.waiting)+len(l.inflight) > 0 {
-		if l.spill == nil {
-			l.spill = s.startSpill()
+		if len(s.slots) > 0 {
+			return s.keep(ev)
 		}
-		l.spill.left.Add(1)
-		return l.push(s, l.spill.queue, ev)
-	}
-	for behind {
-		l.stalled.Store(true)
+		s.stalled.Store(true)
 		select {
-		case <-l.spill.emptied:
-			behind = l.spill.left.Load() > 0
+		case to <- ev:
+			s.stalled.Store(false)
+			return true
+		case <-emptied:
+		case <-s.begun:
 		case <-s.ctx.Done():
 			return false
 		}
+		s.stalled.Store(false)
 	}
-	return l.push(s, s.events, ev)
 }
 
-// push waits for a place in to.
-func (l *link) push(s *session, to chan<- Event, ev Event) bool {
-	l.stalled.Store(true)
-	defer l.stalled.Store(false)
+// keep puts ev behind what does not fit into the buffer.
+func (s *session) keep(ev Event) bool {
+	if s.spill == nil {
+		s.spill = s.startSpill()
+	}
+	s.spill.left.Add(1)
+	s.stalled.Store(true)
+	defer s.stalled.Store(false)
 	select {
-	case to <- ev:
+	case s.spill.queue <- ev:
 		return true
 	case <-s.ctx.Done():
 		return false
@@ -71,7 +75,9 @@ func (s *session) startSpill() *spill {
 	go func() {
 		defer close(sp.done)
 		for ev := range sp.queue {
-			if !s.emit(ev) {
+			select {
+			case s.events <- ev:
+			case <-s.ctx.Done():
 				return
 			}
 			if sp.left.Add(-1) == 0 {
@@ -85,10 +91,10 @@ func (s *session) startSpill() *spill {
 	return sp
 }
 
-// endSpill waits until all that was kept is delivered.
-func (l *link) endSpill() {
-	if l.spill != nil {
-		close(l.spill.queue)
-		<-l.spill.done
+// endSpill ends the goroutine that moves on what was kept, once the session has ended.
+func (s *session) endSpill() {
+	if s.spill != nil {
+		close(s.spill.queue)
+		<-s.spill.done
 	}
 }

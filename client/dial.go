@@ -39,7 +39,8 @@ func (s *session) dial(ctx context.Context) (*link, error) {
 				return nil, errors.Join(errors.New("the attempt has its connection already"), c.Close())
 			}
 		},
-		DisableKeepAlives: true,
+		TLSHandshakeTimeout: s.opt.DialTimeout,
+		DisableKeepAlives:   true,
 	}
 	if s.opt.DialContext == nil {
 		transport.Proxy = http.ProxyFromEnvironment
@@ -63,10 +64,27 @@ func (s *session) dial(ctx context.Context) (*link, error) {
 		Subprotocols: []string{protocol.Subprotocol},
 	})
 	if err != nil {
-		return nil, s.connectError(resp, err)
+		failed := s.connectError(resp, err)
+		cancel()
+		abandon(wires)
+		return nil, failed
 	}
 	ws.SetReadLimit(maxServerMessage)
 	return newLink(ws, <-wires, s.opt.MaxInFlight), nil
+}
+
+// abandon closes the connection of an attempt that failed, which the transport would
+// leave open while it waits for the peer's part of the TLS handshake. One that is made
+// later finds its place taken, and is closed for that.
+func abandon(wires chan *wireConn) {
+	for {
+		select {
+		case c := <-wires:
+			_ = c.Close() // the transport may have been first
+		case wires <- nil:
+			return
+		}
+	}
 }
 
 // keepKey follows no redirect: net/http would hand the key to whatever host it names.

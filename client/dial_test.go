@@ -5,11 +5,13 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"backbone/protocol"
@@ -147,5 +149,41 @@ func TestConnectErrorOfNoServer(t *testing.T) {
 	}
 	if time.Since(start) > patience {
 		t.Errorf("took %v", time.Since(start))
+	}
+}
+
+// A peer that takes the connection and then never speaks TLS costs nothing once the
+// attempt is over, even one that the dialler brings late.
+func TestFailedAttemptLeavesNoConnection(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			near, far := net.Pipe()
+			opt := &Options{DialTimeout: time.Second}
+			opt.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+				if late {
+					<-ctx.Done()
+				}
+				return near, nil
+			}
+			if c, err := Dial(t.Context(), "wss://pipe", opt); err == nil {
+				c.Close()
+				t.Fatal("connected to a peer that says nothing")
+			}
+			gone := make(chan error, 1)
+			go func() {
+				_, err := io.Copy(io.Discard, far)
+				gone <- err
+			}()
+			synctest.Wait()
+			select {
+			case err := <-gone:
+				if err != nil {
+					t.Error(err)
+				}
+			default:
+				t.Errorf("late %v: the connection is left open", late)
+				far.Close()
+			}
+		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,4 +100,37 @@ func newTLSServer(t *testing.T) (*server, *x509.CertPool) {
 	roots := x509.NewCertPool()
 	roots.AddCert(srv.Certificate())
 	return s, roots
+}
+
+// Close reads too, for the closing handshake. What it meets there is for nobody: the
+// program may still be busy with the message before.
+func TestCloseOffersNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		long := `{"type":"message","room":"A","data":"` + strings.Repeat("x", 2*tapBuffer) + `"}`
+		begun, release := make(chan struct{}), make(chan struct{})
+		var calls atomic.Int32
+		c, p := newPipeServer(t).consumer(Options{OnMessage: func([]byte) bool {
+			if calls.Add(1) == 1 {
+				close(begun)
+				<-release
+			}
+			return true
+		}})
+		async(t, func() {
+			p.write(long, price("A", "1", 1), price("A", "2", 2))
+			p.untilGone()
+		})
+		<-begun
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			c.Close()
+		}()
+		synctest.Wait()
+		if n := calls.Load(); n != 1 {
+			t.Errorf("%d further calls of OnMessage during the first", n-1)
+		}
+		close(release)
+		<-closed
+	})
 }

@@ -321,6 +321,7 @@ func TestShortConnectionsBackOff(t *testing.T) {
 			}
 			p = s.accept()
 			expectEvent(t, c, Connected{})
+			expectEvent(t, c, Rejoined{})
 		}
 		async(t, func() { p.untilGone() })
 		time.Sleep(time.Minute) // one that lasts starts anew
@@ -372,4 +373,18 @@ func TestDialTimeout(t *testing.T) {
 			t.Fatalf("after %v: %v", time.Since(start), err)
 		}
 	})
+}
+
+func TestReconnectWithoutRoomsIsToldToo(t *testing.T) {
+	s := newServer(t)
+	c, p := s.consumer(Options{})
+	p.kill()
+	expectDisconnected(t, c)
+	p = s.accept()
+	expectEvent(t, c, Connected{})
+	expectEvent(t, c, Rejoined{})
+	async(t, func() { p.pong() }) // nothing was joined
+	if _, err := c.Ping(patient(t)); err != nil {
+		t.Error(err)
+	}
 }

@@ -21,6 +21,7 @@ type session struct {
 	stop       context.CancelCauseFunc
 	out        chan request  // any goroutine -> writer
 	slots      chan struct{} // a place for each call that is not settled
+	begun      chan struct{} // a signal, each time that a call has taken a slot
 	done       chan struct{} // closed by run, last
 
 	lastID atomic.Uint64
@@ -29,8 +30,11 @@ type session struct {
 	// Owned by the writer; between two connections and after the last by run.
 	next request // taken from out and not yet written
 
-	// Owned by the reader; between two connections by run.
+	stalled atomic.Bool // the program does not take events, so nothing is read
+
+	// Owned by the reader; between two connections and after the last by run.
 	rooms map[string]string // joined rooms, to join again; name -> the same string
+	spill *spill            // nil until needed
 
 	// Written by run before it closes done.
 	unsent int // messages still queued at the end
@@ -53,6 +57,7 @@ func open(ctx context.Context, rawURL, path string, role protocol.Role, opt *Opt
 	s.url, s.shown = u.String(), u.Redacted()
 	s.out = make(chan request, s.opt.SendQueue)
 	s.slots = make(chan struct{}, s.opt.MaxInFlight)
+	s.begun = make(chan struct{}, 1)
 	if role == protocol.Consumer {
 		s.events = make(chan Event, s.opt.Buffer)
 	}
@@ -70,9 +75,11 @@ func open(ctx context.Context, rawURL, path string, role protocol.Role, opt *Opt
 // none.
 func (s *session) run(l *link, err error) {
 	defer s.finish()
+	again := false // there was a Disconnected
 	for failures := 0; ; failures++ {
 		if l != nil {
 			began := time.Now()
+			l.again = again
 			s.tapInto(l)
 			err = s.serve(l)
 			if time.Since(began) >= s.opt.BackoffMax {
@@ -87,9 +94,10 @@ func (s *session) run(l *link, err error) {
 			return
 		}
 		wait := s.opt.backoff(failures, err, jitter())
-		if !s.emit(Disconnected{Err: err, Attempt: failures + 1, Wait: wait}) {
+		if !s.deliver(Disconnected{Err: err, Attempt: failures + 1, Wait: wait}) {
 			return
 		}
+		again = true
 		select {
 		case <-time.After(wait):
 		case <-s.ctx.Done():
@@ -112,24 +120,11 @@ func (s *session) finish() {
 			s.settle(r.call, nil, s.ended())
 		}
 	}
+	s.endSpill()
 	if s.events != nil {
 		close(s.events)
 	}
 	close(s.done)
-}
-
-// emit passes on an event of the session's own. It is false once the session has ended.
-func (s *session) emit(ev Event) bool {
-	if s.events == nil {
-		s.tell(ev)
-		return true
-	}
-	select {
-	case s.events <- ev:
-		return true
-	case <-s.ctx.Done():
-		return false
-	}
 }
 
 func (s *session) tell(ev Event) {

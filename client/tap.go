@@ -3,6 +3,7 @@ package client
 import (
 	"encoding/binary"
 	"strings"
+	"sync/atomic"
 )
 
 // tapBuffer is the size of a tap's buffer in bytes, and so of the longest message that
@@ -18,11 +19,15 @@ const tapBuffer = 16 << 10
 type tap struct {
 	offer func([]byte) bool // immutable
 
+	// over is set by the session before it ends the connection, which reads too, while the
+	// program may still be busy with a message: from then on everything passes.
+	over atomic.Bool
+
 	// Owned by the caller of read; the library lets in one at a time.
 	buf        [tapBuffer]byte
 	start, end int  // of what was read and not looked at
 	pass       int  // bytes from start on that belong to a frame that passes
-	offered    bool // the frame that passes is a message that was offered
+	offered    bool // the frame that passes is a message that was offered; only the reader sets it
 }
 
 // tapInto offers the messages of l to OnMessage before the library sees them. With TLS the
@@ -31,11 +36,19 @@ func (s *session) tapInto(l *link) {
 	if s.opt.OnMessage == nil || strings.HasPrefix(s.url, "wss:") || strings.HasPrefix(s.url, "https:") {
 		return
 	}
-	l.wire.tap = &tap{offer: func(b []byte) bool { return l.offer(s.opt.OnMessage, b) }}
+	l.wire.tap = &tap{offer: s.offer}
 }
 
-// offered reports whether the message that has just come through was offered before.
-func (w *wireConn) offered() bool { return w.tap != nil && w.tap.offered }
+// settled reports whether the message that has just come through was offered before, or
+// comes too late to be.
+func (w *wireConn) settled() bool { return w.tap != nil && (w.tap.over.Load() || w.tap.offered) }
+
+// endTap lets all pass that is read from now on.
+func (w *wireConn) endTap() {
+	if w.tap != nil {
+		w.tap.over.Store(true)
+	}
+}
 
 // read reads what passes.
 func (t *tap) read(p []byte, src func([]byte) (int, error)) (int, error) {
@@ -67,6 +80,10 @@ func (t *tap) sort() {
 		b := t.buf[t.start:t.end]
 		header, size, ok := frameSize(b)
 		if !ok {
+			return
+		}
+		if t.over.Load() {
+			t.pass = size
 			return
 		}
 		const wholeText = 0x81 // a text message in one frame (RFC 6455, 5.2)
