@@ -116,10 +116,8 @@ func TestCloseOffersNothing(t *testing.T) {
 			}
 			return true
 		}})
-		async(t, func() {
-			p.write(long, price("A", "1", 1), price("A", "2", 2))
-			p.untilGone()
-		})
+		async(t, func() { p.untilGone() })
+		async(t, func() { p.write(long, price("A", "1", 1)) })
 		<-begun
 		closed := make(chan struct{})
 		go func() {
