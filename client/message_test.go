@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"backbone/protocol"
 )
 
@@ -117,8 +119,12 @@ func TestCloseOffersNothing(t *testing.T) {
 			return true
 		}})
 		async(t, func() { p.untilGone() })
-		async(t, func() { p.write(long, price("A", "1", 1)) })
+		async(t, func() {
+			p.write(long)
+			_ = p.ws.Write(t.Context(), websocket.MessageText, []byte(price("A", "1", 1))) // the end may break it off
+		})
 		<-begun
+		synctest.Wait() // the second message is on its way
 		closed := make(chan struct{})
 		go func() {
 			defer close(closed)
