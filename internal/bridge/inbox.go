@@ -15,12 +15,18 @@ const inboxOverhead = 160
 const inboxFull = 16
 
 // inboxQueue holds events of other instances until the Sink takes them. Past its bound
-// it keeps the newest value of each room, and drops messages.
+// it keeps the newest value and the furthest question of each room, and drops messages.
 type inboxQueue struct {
 	limit  int // bytes
 	events []hub.BroadcastEvent
 	bytes  int
-	at     map[string]int // place of each room's value; nil: not conflating
+	at     map[inboxPlace]int // in events; nil: not conflating
+}
+
+// inboxPlace is what holds one event of a conflated inbox.
+type inboxPlace struct {
+	room   string
+	resync bool
 }
 
 // add takes an event. It reports whether one was left out for a newer one, or dropped.
@@ -29,11 +35,13 @@ func (q *inboxQueue) add(e *hub.BroadcastEvent) (conflated, dropped bool) {
 		q.push(e)
 		return false, false
 	}
-	if !e.Kind.Value() {
+	if e.Kind == hub.Message {
 		return false, true
 	}
-	if i, ok := q.at[e.Room]; ok {
-		if e.Version.Compare(q.events[i].Version) > 0 {
+	key := inboxPlace{e.Room, e.Kind == hub.Resync}
+	if i, ok := q.at[key]; ok {
+		order := e.Version.Compare(q.events[i].Version)
+		if key.resync && order < 0 || !key.resync && order > 0 { // who asks for more is answered for both
 			q.bytes += len(e.Payload) - len(q.events[i].Payload)
 			q.events[i] = *e
 		}
@@ -42,7 +50,7 @@ func (q *inboxQueue) add(e *hub.BroadcastEvent) (conflated, dropped bool) {
 	if q.bytes > inboxFull*q.limit {
 		return false, true
 	}
-	q.at[e.Room] = len(q.events)
+	q.at[key] = len(q.events)
 	q.push(e)
 	return false, false
 }
@@ -59,10 +67,10 @@ func (q *inboxQueue) conflate() (conflated int) {
 		return 0
 	}
 	all := q.events
-	*q = inboxQueue{limit: q.limit, at: make(map[string]int), events: all[:0]}
+	*q = inboxQueue{limit: q.limit, at: make(map[inboxPlace]int), events: all[:0]}
 	for i := range all {
 		e := all[i]
-		if !e.Kind.Value() {
+		if e.Kind == hub.Message {
 			q.push(&e)
 		} else if left, _ := q.add(&e); left {
 			conflated++

@@ -203,6 +203,41 @@ func TestInboxConflatesByRoomAndKeepsMessages(t *testing.T) {
 	})
 }
 
+// A question that is lost is not asked again: who asked would stay on an old value.
+func TestInboxKeepsTheFurthestQuestionOfARoom(t *testing.T) {
+	question := func(clock uint64) hub.BroadcastEvent {
+		e := tick("A", "ROOM", clock, 0)
+		e.Kind = hub.Resync
+		return e
+	}
+	for _, early := range []bool{true, false} { // before the bound is passed, and after
+		q := inboxQueue{limit: 1000}
+		var events []hub.BroadcastEvent
+		for i := range 20 {
+			events = append(events, tick("A", "ROOM", uint64(i+1), i), chat("ROOM", "hello"))
+		}
+		asked := []hub.BroadcastEvent{question(7), question(3), question(5)}
+		if early {
+			events = append(asked, events...)
+		} else {
+			events = append(events, asked...)
+		}
+		for i := range events {
+			q.add(&events[i])
+			q.conflate()
+		}
+		var got []uint64
+		for _, e := range q.events {
+			if e.Kind == hub.Resync {
+				got = append(got, e.Version.Clock)
+			}
+		}
+		if len(got) != 1 || got[0] != 3 {
+			t.Errorf("early %t: questions %v are kept, want 3", early, got)
+		}
+	}
+}
+
 func TestInboxDropsValuesFarPastItsBound(t *testing.T) {
 	q := inboxQueue{limit: 100}
 	dropped := 0
