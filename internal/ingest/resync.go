@@ -37,8 +37,10 @@ func (c *core) catchUp(now time.Time) {
 	c.due &^= 1 << p
 	for _, v := range c.table.sorted(p) {
 		if v.members > 0 {
-			c.read(v)
-			c.ask(v, now)
+			v.wanting = true
+			if c.read(v) == nil {
+				c.ask(v, now)
+			}
 		}
 		if v.alive(now, c.opts.TTL) {
 			c.offer(v)
@@ -48,8 +50,14 @@ func (c *core) catchUp(now time.Time) {
 	}
 }
 
-// ask has other instances offer values of the room that are newer than v.
+// ask has other instances offer values of the room that are newer than v, once after a
+// new link. It comes after the read: while Redis holds a value, an offer of the same is
+// not published, so who asked first and read after the value's end would get neither.
 func (c *core) ask(v *value, now time.Time) {
+	if !v.wanting {
+		return
+	}
+	v.wanting = false
 	version := v.version
 	if !v.known() {
 		version.Origin = c.opts.Origin // a version has one

@@ -30,10 +30,9 @@ func TestSteps(t *testing.T) {
 	for !s.NextTask().IsZero() && !s.NextTask().After(epoch) {
 		s.Tasks(epoch)
 	}
-	if got := s.TakeOutbox(); len(got) != 3 {
-		t.Errorf("offers %s, want X and two questions", describe(got))
-	}
+	want(t, "offered again", describe(s.TakeOutbox()), "recovered X 1")
 	want(t, "answered", describe(s.LastPrices([]string{"X", "Y"}, nil, false, epoch)), "warm X 1!; absent Y no Y")
+	want(t, "asked", describe(s.TakeOutbox()), "resync X {}; resync Y {}")
 	want(t, "from elsewhere", describe(s.Remote([]hub.BroadcastEvent{from("a", "X", 9, 1, "2")}, epoch)), "live X 2")
 	s.ForeignClock(wall(epoch)+99<<16, epoch)
 	if got := s.Clock(); got != wall(epoch)+99<<16 {

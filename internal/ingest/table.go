@@ -29,6 +29,7 @@ type value struct {
 	silent   bool  // no live event for the TTL
 	expected *task // looks at the feed
 
+	wanting   bool // others are still to be asked for a newer value, after a new link
 	answering bool // a task offers the value to others
 	answered  bool // another was first
 	again     bool // a task reads it again
@@ -126,7 +127,7 @@ func (t *table) unwatch(room string) *value {
 	}
 	p := &t.parts[v.partition]
 	delete(p.watched, v.room)
-	v.origins, v.missed = nil, 0
+	v.origins, v.missed, v.wanting = nil, 0, false
 	if v.known() {
 		p.recent[v.room] = v
 	}

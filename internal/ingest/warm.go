@@ -117,7 +117,9 @@ func (c *core) lastPrices(rooms []string, found []hub.BroadcastEvent, failed boo
 			c.readAgain(v, now)
 		} else {
 			v.read = q.generation
-			c.read(v) // if it was linked anew meanwhile
+			if c.read(v) == nil { // else it was linked anew meanwhile
+				c.ask(v, now)
+			}
 		}
 		if q.waiting {
 			pass = append(pass, c.warm(v, now))
