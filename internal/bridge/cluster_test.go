@@ -230,3 +230,16 @@ func (i *instance) readAll(rooms []string) (found []hub.BroadcastEvent) {
 		}
 	}
 }
+
+// The other nodes' rooms would be lost without a word.
+func TestOneNodeOfAClusterIsNoServerOfItsOwn(t *testing.T) {
+	noLeak(t)
+	c := redistest.StartCluster(t)
+	a := start(t, "A", c.Nodes[0].URL())
+	if line := a.logged("not reachable yet"); !strings.Contains(line, "use redis+cluster://") {
+		t.Errorf("logged %s, want what to do", line)
+	}
+	if st := a.bridge.Status(); st.State != Connecting || len(a.generations) > 0 {
+		t.Errorf("status: %+v, want that the link never worked", st)
+	}
+}

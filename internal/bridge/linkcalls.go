@@ -44,6 +44,42 @@ func (l *link) evals(calls []call) []rueidis.Completed {
 	return cmds
 }
 
+// rehearse runs the write script once for each partition, without events. A user who may
+// not run it, or a server that has not all slots, is found out here and not again and
+// again by what is to be published.
+func (l *link) rehearse(ctx context.Context, n names, partitions uint64) error {
+	var calls []call
+	for p := range Partitions {
+		if partitions&(1<<p) != 0 {
+			calls = append(calls, call{partition: p, keys: []string{n.noPrice(p)}, args: []string{n.events(p), ""}})
+		}
+	}
+	answers, _, err := l.write(ctx, calls)
+	if err != nil {
+		return err
+	}
+	for _, a := range answers {
+		switch _, err := decodeWritten(a); {
+		case err == nil:
+		case !elsewhere(err):
+			return fmt.Errorf("script: %w", err)
+		case !l.sharded:
+			return nodeOfCluster(err)
+		} // else a slot is on its way
+	}
+	return nil
+}
+
+// stores returns nil if Redis stores values now, or why not. The key must not exist;
+// it is not made either.
+func (l *link) stores(ctx context.Context, key string) error {
+	err := l.client.Do(ctx, l.client.B().Set().Key(key).Value("").Xx().PxMilliseconds(1).Build()).Error()
+	if rueidis.IsRedisNil(err) {
+		return nil
+	}
+	return err
+}
+
 // price is a stored value as Redis has it.
 type price struct {
 	value     string

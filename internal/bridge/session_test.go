@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -131,5 +132,21 @@ func TestStatusIsThatOfTheWorstShard(t *testing.T) {
 		if got.State != c.want || !got.Since.Equal(t0.Add(time.Duration(c.since)*time.Second)) || len(got.Shards) != len(c.states) {
 			t.Errorf("%v: %+v", c.states, got)
 		}
+	}
+}
+
+// A new shard of a master must not take a late heartbeat of the shard before for its own.
+func TestSessionsOfAllShardsAreCountedTogether(t *testing.T) {
+	_, o := newInstance(t, "me")
+	o = o.withDefaults()
+	all := common{opts: &o, names: names{o.Prefix}, log: o.Logger, sessions: new(atomic.Uint64)}
+	for range 3 {
+		s := &shard{common: all, redis: (&target{}).at("127.0.0.1:1"), partitions: allPartitions}
+		if _, err := s.session(t.Context()); err == nil {
+			t.Error("a session with nobody")
+		}
+	}
+	if got := all.sessions.Load(); got != 3 {
+		t.Errorf("%d sessions counted, want 3", got)
 	}
 }
