@@ -52,7 +52,7 @@ func TestLeastRights(t *testing.T) {
 	s := redistest.Start(t)
 	if got := s.CLI("ACL", "SETUSER", "u", "on", ">p", "resetkeys", "~backbone:*", "resetchannels", "&backbone:*",
 		"-@all", "+hello", "+ping", "+subscribe", "+publish",
-		"+script|load", "+evalsha", "+eval", "+mget", "+get", "+set", "+pttl"); got != "OK" {
+		"+script|load", "+evalsha", "+eval", "+mget", "+get", "+set", "+pttl", "+pexpire"); got != "OK" {
 		t.Fatalf("ACL SETUSER: %s", got)
 	}
 	a, b := start(t, "A", strings.Replace(s.URL(), "://", "://u:p@", 1)), start(t, "B", s.URL())
