@@ -14,7 +14,10 @@ import (
 func TestWhatRedisCouldNotStoreArrivesOnceItCan(t *testing.T) {
 	redis := redistest.Start(t)
 	long := func(c *config.Serve) { c.LastPriceTTL = 10 * time.Minute }
-	a, b := pair(t, redis.URL(), long)
+	a := start(t, withRedis(redis.URL()), long)
+	b, log := startLogged(t, withRedis(redis.URL()), long)
+	a.bridgeState("ok")
+	b.bridgeState("ok")
 	heard := b.consume("BTC_USDT")
 	p := a.ingestor()
 	publish(t, p, "BTC_USDT", 1, 1)
@@ -32,7 +35,7 @@ func TestWhatRedisCouldNotStoreArrivesOnceItCan(t *testing.T) {
 	if got := listen(t, late, func(g tally) bool { return g.last > 0 }); got.last != 1 {
 		t.Errorf("a joiner got %+v, want what Redis holds", got)
 	}
-	<-time.After(2 * time.Second) // b has asked Redis whether it stores
+	log.has("does not store last prices")
 	redis.CLI("CONFIG", "SET", "maxmemory", "0")
 	listen(t, late, func(g tally) bool { return g.last == 2 && g.snapshots == 1 })
 }
