@@ -83,4 +83,3 @@ func TestTheTimeThatAReadTakesIsPartOfAnAge(t *testing.T) {
 	p.Cut() // nothing is under way when the test ends
 	a.logged("redis is lost")
 }
-

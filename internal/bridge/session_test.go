@@ -118,6 +118,8 @@ func TestStatusIsThatOfTheWorstShard(t *testing.T) {
 		{[]State{OK, OK}, OK, 1},
 		{[]State{OK, Connecting}, Connecting, 1},
 		{[]State{Degraded, Connecting, OK}, Degraded, 0},
+		{[]State{OK, Degraded, OK, Degraded, Connecting}, Degraded, 1},
+		{[]State{Connecting, Connecting}, Connecting, 0},
 	} {
 		b := &Bridge{masters: newTopology(&target{seeds: []string{"h:1"}}, common{})}
 		b.masters.missing.Store(nil)
