@@ -43,6 +43,7 @@ func New(opts Options) (*Bridge, error) {
 		opts: &b.opts, names: names, script: newScript(to.kind == cluster), sharded: to.kind == cluster,
 		inbox: b.inbox, outlets: b.outlets, readLinks: b.reads.links,
 		changed: b.changed, clocks: b.clocks, count: b.count, log: opts.Logger,
+		sessions: new(atomic.Uint64),
 	})
 	return b, nil
 }

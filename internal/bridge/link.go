@@ -174,8 +174,9 @@ func orLost(err error) error {
 	return err
 }
 
-// prepare loads the script and learns whom it talks to.
-func (l *link) prepare(ctx context.Context) (err error) {
+// prepare loads the script, learns whom it talks to, and tries whether it may publish
+// to partitions.
+func (l *link) prepare(ctx context.Context, n names, partitions uint64) (err error) {
 	if err := l.reader.Do(ctx, l.reader.B().Ping().Build()).Error(); err != nil {
 		return fmt.Errorf("ping: %w", err)
 	}
@@ -188,7 +189,7 @@ func (l *link) prepare(ctx context.Context) (err error) {
 	if l.identity.role != "" && l.identity.role != "master" {
 		return fmt.Errorf("the server is a %s: expected a master", l.identity.role)
 	}
-	return nil
+	return l.rehearse(ctx, n, partitions)
 }
 
 // whoami asks the server who it is.

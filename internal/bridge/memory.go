@@ -129,6 +129,10 @@ func (b *MemoryBridge) store(s *memoryState, e *hub.BroadcastEvent, now time.Tim
 		switch order := e.Version.Compare(held.event.Version); {
 		case order == 0:
 			b.count.unchanged.Add(1)
+			if expires := b.expiry(e, now); expires.Before(held.expires) {
+				held.expires = expires
+				s.prices[e.Room] = held
+			}
 			return false
 		case order < 0:
 			b.count.refused.Add(1)
@@ -136,10 +140,14 @@ func (b *MemoryBridge) store(s *memoryState, e *hub.BroadcastEvent, now time.Tim
 			return false
 		}
 	}
-	if expires := time.Unix(0, min(e.Born, now.UnixNano())).Add(b.opts.TTL); expires.After(now) {
+	if expires := b.expiry(e, now); expires.After(now) {
 		s.prices[e.Room] = memoryPrice{*e, expires}
 	}
 	return true
+}
+
+func (b *MemoryBridge) expiry(e *hub.BroadcastEvent, now time.Time) time.Time {
+	return time.Unix(0, min(e.Born, now.UnixNano())).Add(b.opts.TTL)
 }
 
 func (b *MemoryBridge) put(e *hub.BroadcastEvent) {

@@ -299,27 +299,6 @@ func TestScriptFlushRepeatsAndBeginsAGeneration(t *testing.T) {
 	}
 }
 
-func TestStoringMayFailWithoutSilencingOthers(t *testing.T) {
-	noLeak(t)
-	s := redistest.Start(t)
-	a, b := start(t, "A", s.URL()), start(t, "B", s.URL())
-	a.linked()
-	b.linked()
-	s.CLI("CONFIG", "SET", "maxmemory", "1")
-	e := tick("A", "BTC_USDT", 1, 1)
-	a.publish(e)
-	b.hearsNothingBut(e)
-	a.logged("does not store last prices")
-	s.CLI("CONFIG", "SET", "maxmemory", "0")
-	e = tick("A", "BTC_USDT", 2, 2)
-	a.publish(e)
-	b.hearsNothingBut(e)
-	a.logged("stores last prices again")
-	if st := a.stats(); st.StoreFailed != 1 || st.Reconnects != 0 {
-		t.Errorf("A's stats: %+v", st)
-	}
-}
-
 func TestReadsFailAtOnceWithoutALink(t *testing.T) {
 	noLeak(t)
 	s := redistest.Start(t)

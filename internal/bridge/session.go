@@ -39,10 +39,10 @@ const beatPlaces = 256
 // it is zero if it never did.
 func (s *shard) session(ctx context.Context) (up time.Time, err error) {
 	alive, cancel := context.WithCancel(ctx)
-	s.sessions++
+	number := s.sessions.Add(1)
 	x := &session{
-		shard: s, number: s.sessions, beatsOn: s.names.heartbeat(s.sharded, s.partitions), out: newOutlet(s.partitions),
-		ownHead: envelopeHead(s.opts.Origin), ownBeat: beatHead(s.opts.Origin, s.sessions),
+		shard: s, number: number, beatsOn: s.names.heartbeat(s.sharded, s.partitions), out: newOutlet(s.partitions),
+		ownHead: envelopeHead(s.opts.Origin), ownBeat: beatHead(s.opts.Origin, number),
 		echoes: make(chan struct{}, 1), beats: make(chan peerBeat, beatPlaces), taken: make(chan string, 1),
 	}
 	x.link, err = s.dial(alive)
@@ -64,7 +64,7 @@ func (s *shard) session(ctx context.Context) (up time.Time, err error) {
 func (x *session) connect(ctx context.Context, received func(channel, message string)) error {
 	ctx, cancel := context.WithTimeout(ctx, x.opts.DialTimeout)
 	defer cancel()
-	if err := x.link.prepare(ctx); err != nil {
+	if err := x.link.prepare(ctx, x.names, x.partitions); err != nil {
 		return err
 	}
 	channels := slices.Sorted(maps.Keys(x.names.channels(x.partitions)))

@@ -24,6 +24,7 @@ type common struct {
 	clocks    *clockBox
 	count     *counters
 	log       *slog.Logger
+	sessions  *atomic.Uint64 // of all shards so far: a heartbeat names its own
 }
 
 // shard is one Redis master with the partitions that it holds: one session at a time,
@@ -37,9 +38,6 @@ type shard struct {
 
 	status atomic.Pointer[ShardStatus] // written by run, read by anyone
 	peers  atomic.Int64                // written by the watch, read by anyone
-
-	// Owned by run.
-	sessions uint64
 
 	// Owned by the publishing goroutine of the session that is alive.
 	storeFailing bool

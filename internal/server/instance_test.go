@@ -43,10 +43,15 @@ func start(t testing.TB, change ...func(*config.Serve)) *instance {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return (&instance{Server: s, t: t}).launch()
+}
+
+// launch runs the server until the test ends.
+func (in *instance) launch() *instance {
+	in.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	in := &instance{Server: s, t: t}
+	go func() { ended <- in.Run(ctx) }()
 	stopped := false
 	in.stop = func() error {
 		if stopped {
@@ -56,16 +61,16 @@ func start(t testing.TB, change ...func(*config.Serve)) *instance {
 		cancel()
 		return <-ended
 	}
-	t.Cleanup(func() {
+	in.t.Cleanup(func() {
 		if err := in.stop(); err != nil {
-			t.Errorf("the instance ended with: %v", err)
+			in.t.Errorf("the instance ended with: %v", err)
 		}
 	})
 	select {
-	case <-s.Ready():
+	case <-in.Ready():
 	case err := <-ended:
 		stopped = true
-		t.Fatalf("the instance did not start: %v", err)
+		in.t.Fatalf("the instance did not start: %v", err)
 	}
 	return in
 }
