@@ -172,7 +172,8 @@ type tally struct {
 func listen(t *testing.T, c *client.Conn, done func(tally) bool) tally {
 	t.Helper()
 	var got tally
-	late := time.After(patience)
+	late := time.NewTimer(patience)
+	defer late.Stop()
 	for !done(got) {
 		select {
 		case e, ok := <-c.Events():
@@ -180,8 +181,9 @@ func listen(t *testing.T, c *client.Conn, done func(tally) bool) tally {
 				t.Fatalf("the connection ended: %v", c.Err())
 			}
 			got.take(t, e)
-		case <-late:
-			t.Fatalf("within %v came only %+v", patience, got)
+			late.Reset(patience)
+		case <-late.C:
+			t.Fatalf("nothing came for %v, and before only %+v", patience, got)
 		}
 	}
 	return got
