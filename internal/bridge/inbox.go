@@ -21,6 +21,7 @@ type inboxQueue struct {
 	events []hub.BroadcastEvent
 	bytes  int
 	at     map[inboxPlace]int // in events; nil: not conflating
+	lost   uint64             // partitions of which values or questions were dropped, by bit
 }
 
 // inboxPlace is what holds one event of a conflated inbox.
@@ -48,6 +49,7 @@ func (q *inboxQueue) add(e *hub.BroadcastEvent) (conflated, dropped bool) {
 		return true, false
 	}
 	if q.bytes > inboxFull*q.limit {
+		q.lost |= 1 << Partition(e.Room)
 		return false, true
 	}
 	q.at[key] = len(q.events)
@@ -61,10 +63,11 @@ func (q *inboxQueue) push(e *hub.BroadcastEvent) {
 }
 
 // conflate leaves one value of each room, in the place of its first, if the bound was
-// passed. It returns how many were left out. Messages that are held already are kept.
-func (q *inboxQueue) conflate() (conflated int) {
+// passed. It returns how many were left out for newer ones, and how many dropped.
+// Messages that are held already are kept.
+func (q *inboxQueue) conflate() (conflated, dropped int) {
 	if q.at != nil || q.bytes <= q.limit {
-		return 0
+		return 0, 0
 	}
 	all := q.events
 	*q = inboxQueue{limit: q.limit, at: make(map[inboxPlace]int), events: all[:0]}
@@ -72,12 +75,33 @@ func (q *inboxQueue) conflate() (conflated int) {
 		e := all[i]
 		if e.Kind == hub.Message {
 			q.push(&e)
-		} else if left, _ := q.add(&e); left {
+			continue
+		}
+		switch left, lost := q.add(&e); {
+		case left:
 			conflated++
+		case lost:
+			dropped++
 		}
 	}
 	clear(all[len(q.events):])
-	return conflated
+	return conflated, dropped
+}
+
+// addAll takes events, keeps within the bound, and counts what that costs.
+func (q *inboxQueue) addAll(events []hub.BroadcastEvent, count *counters, reason DropReason) {
+	for i := range events {
+		conflated, dropped := q.add(&events[i])
+		if conflated {
+			count.conflated.Add(1)
+		}
+		if dropped {
+			count.drop(reason, 1)
+		}
+	}
+	conflated, dropped := q.conflate()
+	count.conflated.Add(uint64(conflated))
+	count.drop(reason, dropped)
 }
 
 // taken starts the queue anew: the Sink owns what it held.
@@ -92,10 +116,17 @@ type bundle struct {
 // inboxPlaces is how many messages may lie between the Redis reader and the inbox.
 const inboxPlaces = 16
 
-// inbox stands between the Redis reader, which must never wait, and the Sink.
+// inboxBatch is what the Sink gets at once.
+type inboxBatch struct {
+	events []hub.BroadcastEvent
+	lost   uint64 // partitions that had no place in it
+}
+
+// inbox stands between the Redis readers, which must never wait, and the Sink.
 type inbox struct {
 	in        chan bundle
-	out       chan []hub.BroadcastEvent
+	out       chan inboxBatch
+	closed    chan struct{} // run takes nothing any more
 	limit     int
 	validRoom func(string) bool
 	count     *counters
@@ -103,58 +134,93 @@ type inbox struct {
 
 func newInbox(o Options, count *counters) *inbox {
 	return &inbox{
-		in: make(chan bundle, inboxPlaces), out: make(chan []hub.BroadcastEvent),
-		limit: o.InboxBytes, validRoom: o.ValidRoom, count: count,
+		in: make(chan bundle, inboxPlaces), out: make(chan inboxBatch),
+		closed: make(chan struct{}), limit: o.InboxBytes, validRoom: o.ValidRoom, count: count,
 	}
 }
 
-// run takes what the reader has at any time, parses it and keeps it for deliver.
-func (b *inbox) run(ctx context.Context) {
+// take is called by the Redis readers. It waits for nothing but run.
+func (b *inbox) take(m bundle) {
+	select {
+	case b.in <- m:
+		select {
+		case <-b.closed:
+			b.drain() // run may have passed by
+		default:
+		}
+	case <-b.closed:
+		b.count.drop(DropClosing, len(b.parse(m)))
+	}
+}
+
+// run takes what the readers have at any time, parses it and keeps it for deliver, until
+// ended is closed.
+func (b *inbox) run(ended <-chan struct{}) {
 	q := inboxQueue{limit: b.limit}
 	for {
-		var out chan<- []hub.BroadcastEvent
+		var out chan<- inboxBatch
 		if len(q.events) > 0 {
 			out = b.out
 		}
 		select {
-		case <-ctx.Done():
+		case <-ended:
+			close(b.closed)
+			b.drain()
 			b.count.drop(DropClosing, len(q.events))
 			return
-		case out <- q.events:
+		case out <- inboxBatch{q.events, q.lost}:
 			q.taken()
 		case m := <-b.in:
-			events, bad, err := decodeEnvelope(m.message, m.partition, time.Now().UnixNano(), b.validRoom)
-			if err != nil {
-				b.count.garbage.Add(1)
-			}
-			b.count.drop(DropGarbage, bad)
-			b.put(&q, events)
+			q.addAll(b.parse(m), b.count, DropInboxFull)
 		}
 	}
 }
 
-func (b *inbox) put(q *inboxQueue, events []hub.BroadcastEvent) {
-	for i := range events {
-		conflated, dropped := q.add(&events[i])
-		if conflated {
-			b.count.conflated.Add(1)
-		}
-		if dropped {
-			b.count.drop(DropInboxFull, 1)
-		}
+func (b *inbox) parse(m bundle) []hub.BroadcastEvent {
+	events, bad, err := decodeEnvelope(m.message, m.partition, time.Now().UnixNano(), b.validRoom)
+	if err != nil {
+		b.count.garbage.Add(1)
 	}
-	b.count.conflated.Add(uint64(q.conflate()))
+	b.count.drop(DropGarbage, bad)
+	return events
 }
 
-// deliver hands batches to the Sink, which may take its time.
+// drain counts what nobody takes any more.
+func (b *inbox) drain() {
+	for {
+		select {
+		case m := <-b.in:
+			b.count.drop(DropClosing, len(b.parse(m)))
+		default:
+			return
+		}
+	}
+}
+
+// deliver hands batches to the Sink, which may take its time. Partitions of which
+// something was dropped begin a generation: so values that had no place are read and
+// asked for, and questions answered.
 func (b *inbox) deliver(ctx context.Context, sink Sink) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case events := <-b.out:
-			b.count.received.Add(uint64(len(events)))
-			sink.Remote(ctx, events)
+		case batch := <-b.out:
+			b.count.handOver(ctx, sink, batch)
 		}
+	}
+}
+
+// handOver gives the Sink a batch. What it was given when ctx ended it may have taken or
+// not.
+func (c *counters) handOver(ctx context.Context, sink Sink, batch inboxBatch) {
+	sink.Remote(ctx, batch.events)
+	if ctx.Err() != nil {
+		c.drop(DropClosing, len(batch.events))
+		return
+	}
+	c.received.Add(uint64(len(batch.events)))
+	if batch.lost != 0 {
+		sink.Generation(ctx, batch.lost)
 	}
 }

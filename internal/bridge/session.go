@@ -54,7 +54,7 @@ func (s *shard) session(ctx context.Context) (up time.Time, err error) {
 		cancel() // first: it closes the sockets, so that nothing waits for Redis
 		x.link.close()
 	}()
-	if err := x.connect(alive, x.receiver(ctx.Done())); err != nil {
+	if err := x.connect(alive, x.receiver()); err != nil {
 		return up, err
 	}
 	return x.live(alive)
@@ -101,7 +101,7 @@ func (x *session) live(ctx context.Context) (up time.Time, err error) {
 
 // receiver returns what the Redis reader calls for each message. It waits for nothing
 // but the inbox, which takes at any time.
-func (x *session) receiver(closing <-chan struct{}) func(channel, message string) {
+func (x *session) receiver() func(channel, message string) {
 	partitions := x.names.channels(x.partitions)
 	return func(channel, message string) {
 		if channel == x.beatsOn {
@@ -113,10 +113,7 @@ func (x *session) receiver(closing <-chan struct{}) func(channel, message string
 			return
 		}
 		if p, ok := partitions[channel]; ok {
-			select {
-			case x.inbox.in <- bundle{p, message}:
-			case <-closing:
-			}
+			x.inbox.take(bundle{p, message})
 		}
 	}
 }
