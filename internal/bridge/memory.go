@@ -58,13 +58,15 @@ func (m *Memory) Bridge(opts Options) (*MemoryBridge, error) {
 	}, nil
 }
 
-// with runs f as the owner of the state. It does nothing once ctx is done.
-func (m *Memory) with(ctx context.Context, f func(*memoryState)) {
+// with runs f as the owner of the state. It does nothing once ctx is done, and says so.
+func (m *Memory) with(ctx context.Context, f func(*memoryState)) (done bool) {
 	select {
 	case s := <-m.state:
 		f(s)
 		m.state <- s
+		return true
 	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -100,7 +102,9 @@ func (b *MemoryBridge) send(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case batch := <-b.opts.Outbox:
-			b.memory.with(ctx, func(s *memoryState) { b.publish(s, batch) })
+			if !b.memory.with(ctx, func(s *memoryState) { b.publish(s, batch) }) {
+				b.count.drop(DropNotSent, len(batch))
+			}
 		}
 	}
 }
@@ -151,14 +155,7 @@ func (b *MemoryBridge) expiry(e *hub.BroadcastEvent, now time.Time) time.Time {
 }
 
 func (b *MemoryBridge) put(e *hub.BroadcastEvent) {
-	conflated, dropped := b.pending.add(e)
-	if conflated {
-		b.count.conflated.Add(1)
-	}
-	if dropped {
-		b.count.drop(DropInboxFull, 1)
-	}
-	b.count.conflated.Add(uint64(b.pending.conflate()))
+	b.pending.addAll([]hub.BroadcastEvent{*e}, b.count, DropInboxFull)
 	select {
 	case b.wake <- struct{}{}:
 	default:
@@ -171,14 +168,13 @@ func (b *MemoryBridge) receive(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-b.wake:
-			var events []hub.BroadcastEvent
+			var batch inboxBatch
 			b.memory.with(ctx, func(*memoryState) {
-				events = b.pending.events
+				batch = inboxBatch{events: b.pending.events, lost: b.pending.lost}
 				b.pending.taken()
 			})
-			if len(events) > 0 {
-				b.count.received.Add(uint64(len(events)))
-				b.opts.Sink.Remote(ctx, events)
+			if len(batch.events) > 0 {
+				b.count.handOver(ctx, b.opts.Sink, batch)
 			}
 		}
 	}

@@ -14,7 +14,7 @@ import (
 
 // Options are what a Bridge is built from.
 type Options struct {
-	URL    string        // of a server, of sentinels or of a cluster: see DESIGN.md
+	URL    string        // of a server, of sentinels or of a cluster: see "Several instances" in README.md
 	Prefix string        // of all keys and channels; "": DefaultPrefix
 	Origin string        // this instance's id, new at each start: 1 to 64 of A-Z a-z 0-9 _ . -
 	TTL    time.Duration // lifetime of a last price from ingestion; 0: nothing is stored, nothing is read

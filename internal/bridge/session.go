@@ -54,7 +54,7 @@ func (s *shard) session(ctx context.Context) (up time.Time, err error) {
 		cancel() // first: it closes the sockets, so that nothing waits for Redis
 		x.link.close()
 	}()
-	if err := x.connect(alive, x.receiver(ctx.Done())); err != nil {
+	if err := x.connect(alive, x.receiver()); err != nil {
 		return up, err
 	}
 	return x.live(alive)
@@ -108,7 +108,7 @@ func (x *session) generation(ctx context.Context, partitions uint64) {
 
 // receiver returns what the Redis reader calls for each message. It waits for nothing
 // but the inbox, which takes at any time.
-func (x *session) receiver(closing <-chan struct{}) func(channel, message string) {
+func (x *session) receiver() func(channel, message string) {
 	partitions := x.names.channels(x.partitions)
 	return func(channel, message string) {
 		if channel == x.beatsOn {
@@ -120,10 +120,7 @@ func (x *session) receiver(closing <-chan struct{}) func(channel, message string
 			return
 		}
 		if p, ok := partitions[channel]; ok {
-			select {
-			case x.inbox.in <- bundle{partition: p, message: message}:
-			case <-closing:
-			}
+			x.inbox.take(bundle{partition: p, message: message})
 		}
 	}
 }

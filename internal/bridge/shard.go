@@ -100,6 +100,17 @@ func (s *shard) nowDown(err error) {
 	}
 }
 
+// givenUp is said of a shard that ended since the masters are others now.
+func (s *shard) givenUp() {
+	after := *s.status.Load()
+	after.Reason = "the masters are others now"
+	if after.State == OK {
+		after.State, after.Since = Degraded, time.Now()
+		s.count.reconnects.Add(1)
+	}
+	s.status.Store(&after)
+}
+
 func (s *shard) become(status *ShardStatus) {
 	s.status.Store(status)
 	s.tell()

@@ -177,7 +177,8 @@ func TestInboxConflatesByRoomAndKeepsMessages(t *testing.T) {
 					return // past the hard bound nothing more is promised
 				}
 			}
-			conflated += q.conflate()
+			left, lost := q.conflate()
+			conflated, dropped = conflated+left, dropped+lost
 			if q.bytes > q.limit && q.at == nil {
 				t.Fatalf("%d bytes and not conflated", q.bytes)
 			}
