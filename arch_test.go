@@ -45,6 +45,7 @@ var arrows = []row{
 	},
 
 	{from: "internal/simtest", why: "it is tests and their description"},
+	{from: "internal/chaos", why: "it is tests and their description"},
 	{from: "internal/proctest", why: "it runs programs for tests of any package, so it may depend on none"},
 	{from: "internal/redistest", to: []string{"internal/proctest"}, why: "it runs Redis for tests of any package, so it may depend on none that is tested"},
 }
