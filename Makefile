@@ -3,12 +3,17 @@
 GO      ?= go
 FUZZTIME ?= 10s
 BENCHTIME ?= 1s
+BENCHCOUNT ?= 6
+SEEDS ?= 10000
+FROM ?= 1
+ROUNDS ?= 16
+SEED ?= 0
 LINT_VERSION := v2.15.0
 LINT := $(CURDIR)/bin/golangci-lint-$(LINT_VERSION)
 
 .PHONY: help
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: build
 build: ## Build bin/backbone.
@@ -19,9 +24,18 @@ demo: ## Watch a simulated market.
 	$(GO) run ./cmd/backbone demo
 
 .PHONY: test
-test: redis ## Run go vet and all tests with the race detector. They start Redis servers of their own.
+test: redis ## Run go vet, all tests with the race detector, and 1,000 simulations. They start Redis servers of their own.
 	$(GO) vet ./...
 	$(GO) test -race -shuffle=on -timeout 10m ./...
+	$(GO) test -timeout 5m ./internal/simtest
+
+.PHONY: sim
+sim: ## Run SEEDS (10000) simulations from seed FROM (1).
+	$(GO) test -count=1 -timeout 0 -run TestSeeds ./internal/simtest -seeds=$(SEEDS) -from=$(FROM)
+
+.PHONY: chaos
+chaos: redis ## Break real processes for ROUNDS (16, every fault once) with each kind of Redis; SEED (new) repeats the faults.
+	$(GO) test -race -v -count=1 -timeout 24h ./internal/chaos -rounds $(ROUNDS) -seed $(SEED)
 
 .PHONY: redis
 redis: # The tests need redis-server and fail without it.
@@ -41,8 +55,12 @@ fuzz: ## Run each fuzz target for FUZZTIME (10s).
 	GO=$(GO) scripts/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: ## Run all Go benchmarks for BENCHTIME (1s) each.
-	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+bench: ## Run all Go benchmarks, BENCHCOUNT (6) times for BENCHTIME (1s), and compare with the kept result.
+	GO=$(GO) scripts/bench $(BENCHTIME) $(BENCHCOUNT)
+
+.PHONY: bench-keep
+bench-keep: ## Keep the last result of make bench, to compare with.
+	cp bin/bench-new.txt bin/bench-kept.txt
 
 .PHONY: clean
 clean: ## Remove what was built.

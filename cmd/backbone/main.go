@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -20,6 +21,7 @@ func main() {
 		<-signals
 		stop()
 		<-signals // a second one is for who does not want to wait
+		fmt.Fprintln(os.Stderr, "backbone: a second signal: stopped at once")
 		os.Exit(exitFailed)
 	}()
 	os.Exit(run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))

@@ -107,19 +107,21 @@ func (q *inboxQueue) addAll(events []hub.BroadcastEvent, count *counters, reason
 // taken starts the queue anew: the Sink owns what it held.
 func (q *inboxQueue) taken() { *q = inboxQueue{limit: q.limit} }
 
-// bundle is a Redis message of another instance.
+// bundle is a Redis message of another instance, or a mark behind all that came before.
 type bundle struct {
 	partition int
 	message   string
+	mark      chan struct{} // nil: a message
 }
 
 // inboxPlaces is how many messages may lie between the Redis reader and the inbox.
 const inboxPlaces = 16
 
-// inboxBatch is what the Sink gets at once.
+// inboxBatch is what the Sink gets at once; then the marks are passed, and closed.
 type inboxBatch struct {
 	events []hub.BroadcastEvent
 	lost   uint64 // partitions that had no place in it
+	marks  []chan struct{}
 }
 
 // inbox stands between the Redis readers, which must never wait, and the Sink.
@@ -157,9 +159,10 @@ func (b *inbox) take(m bundle) {
 // ended is closed.
 func (b *inbox) run(ended <-chan struct{}) {
 	q := inboxQueue{limit: b.limit}
+	var marks []chan struct{}
 	for {
 		var out chan<- inboxBatch
-		if len(q.events) > 0 {
+		if len(q.events) > 0 || len(marks) > 0 {
 			out = b.out
 		}
 		select {
@@ -168,9 +171,14 @@ func (b *inbox) run(ended <-chan struct{}) {
 			b.drain()
 			b.count.drop(DropClosing, len(q.events))
 			return
-		case out <- inboxBatch{q.events, q.lost}:
+		case out <- inboxBatch{q.events, q.lost, marks}:
 			q.taken()
+			marks = nil
 		case m := <-b.in:
+			if m.mark != nil {
+				marks = append(marks, m.mark)
+				continue
+			}
 			q.addAll(b.parse(m), b.count, DropInboxFull)
 		}
 	}
@@ -190,7 +198,9 @@ func (b *inbox) drain() {
 	for {
 		select {
 		case m := <-b.in:
-			b.count.drop(DropClosing, len(b.parse(m)))
+			if m.mark == nil { // who waits for a mark waits for its own end too
+				b.count.drop(DropClosing, len(b.parse(m)))
+			}
 		default:
 			return
 		}
@@ -207,14 +217,33 @@ func (b *inbox) deliver(ctx context.Context, sink Sink) {
 			return
 		case batch := <-b.out:
 			b.count.handOver(ctx, sink, batch)
+			for _, m := range batch.marks {
+				close(m)
+			}
 		}
+	}
+}
+
+// settle returns when the Sink was given all that came in before, or ctx ends.
+func (b *inbox) settle(ctx context.Context) {
+	mark := make(chan struct{})
+	select {
+	case b.in <- bundle{mark: mark}:
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-mark:
+	case <-ctx.Done():
 	}
 }
 
 // handOver gives the Sink a batch. What it was given when ctx ended it may have taken or
 // not.
 func (c *counters) handOver(ctx context.Context, sink Sink, batch inboxBatch) {
-	sink.Remote(ctx, batch.events)
+	if len(batch.events) > 0 {
+		sink.Remote(ctx, batch.events)
+	}
 	if ctx.Err() != nil {
 		c.drop(DropClosing, len(batch.events))
 		return

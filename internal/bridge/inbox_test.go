@@ -13,7 +13,7 @@ import (
 func bundles(events ...hub.BroadcastEvent) (out []bundle) {
 	to := caller{names: names{"p:"}, origin: "other", ttl: time.Minute}
 	for _, c := range to.calls(events, time.Now().UnixNano()) {
-		out = append(out, bundle{c.partition, asPublished(c)})
+		out = append(out, bundle{partition: c.partition, message: asPublished(c)})
 	}
 	return out
 }

@@ -170,7 +170,7 @@ func (b *MemoryBridge) receive(ctx context.Context) {
 		case <-b.wake:
 			var batch inboxBatch
 			b.memory.with(ctx, func(*memoryState) {
-				batch = inboxBatch{b.pending.events, b.pending.lost}
+				batch = inboxBatch{events: b.pending.events, lost: b.pending.lost}
 				b.pending.taken()
 			})
 			if len(batch.events) > 0 {

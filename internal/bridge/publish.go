@@ -30,7 +30,7 @@ func (x *session) publish(ctx context.Context) error {
 				return err
 			}
 			if refused |= again; refused != 0 {
-				x.opts.Sink.Generation(ctx, refused)
+				x.generation(ctx, refused)
 				refused = 0
 			}
 		case batch := <-x.out.batches:
@@ -173,7 +173,7 @@ func (x *session) forgotten(ctx context.Context) error {
 		err = x.link.same(now)
 	}
 	if err == nil {
-		x.opts.Sink.Generation(ctx, x.partitions)
+		x.generation(ctx, x.partitions)
 	}
 	return err
 }

@@ -93,10 +93,17 @@ func (x *session) live(ctx context.Context) (up time.Time, err error) {
 			x.outlets.gone <- x.out
 		}()
 		g.Go(func() error { return x.publish(ctx) })
-		x.opts.Sink.Generation(ctx, x.partitions)
+		x.generation(ctx, x.partitions)
 	case <-ctx.Done():
 	}
 	return up, g.Wait()
+}
+
+// generation tells the Sink of one. What came before and still waits in the inbox goes
+// first: taken behind it, a newer value would not be offered again with the others.
+func (x *session) generation(ctx context.Context, partitions uint64) {
+	x.inbox.settle(ctx)
+	x.opts.Sink.Generation(ctx, partitions)
 }
 
 // receiver returns what the Redis reader calls for each message. It waits for nothing
@@ -113,7 +120,7 @@ func (x *session) receiver() func(channel, message string) {
 			return
 		}
 		if p, ok := partitions[channel]; ok {
-			x.inbox.take(bundle{p, message})
+			x.inbox.take(bundle{partition: p, message: message})
 		}
 	}
 }

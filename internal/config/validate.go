@@ -50,7 +50,7 @@ func (s *Serve) access() error {
 	if s.IngestKeysFile != "" && s.InsecureNoAuth {
 		return Errorf("insecure-no-auth", "and --ingest-keys-file exclude each other: leave one out")
 	}
-	if !loopback(s.Listen) && s.IngestKeysFile == "" && !s.InsecureNoAuth {
+	if !Loopback(s.Listen) && s.IngestKeysFile == "" && !s.InsecureNoAuth {
 		return Errorf("listen", "%s can be reached from other machines, and anyone there could publish: set --ingest-keys-file, or say --insecure-no-auth if that is meant", s.Listen)
 	}
 	for _, origin := range s.AllowedOrigins {
@@ -152,9 +152,9 @@ func address(flag, value string) error {
 	return nil
 }
 
-// loopback reports whether only this machine reaches the address. Names other than
+// Loopback reports whether only this machine reaches the address. Names other than
 // localhost count as public: what they resolve to can change.
-func loopback(address string) bool {
+func Loopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return false

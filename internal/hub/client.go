@@ -154,8 +154,7 @@ const (
 // its channels.
 type Client struct {
 	// Immutable after NewClient.
-	queue   chan Batch    // hub -> WritePump
-	answers chan []string // hub -> ReadPump, for the one command it waits for
+	queue chan Batch // hub -> WritePump
 
 	// Owned by Hub.Run.
 	rooms   []string                          // that it is in, or was in when closing began
@@ -171,10 +170,7 @@ type Client struct {
 
 // NewClient returns the handle of a new connection. It takes part once registered.
 func NewClient() *Client {
-	return &Client{
-		queue:   make(chan Batch, queuePlaces+signalPlaces),
-		answers: make(chan []string, 1),
-	}
+	return &Client{queue: make(chan Batch, queuePlaces+signalPlaces)}
 }
 
 // Queue is where the WritePump takes its batches.

@@ -21,6 +21,7 @@ type command struct {
 	rooms  []string
 	reply  []byte // frame that the client hears, in order with its events
 	wants  Wants
+	answer chan<- []string // nil: there is none
 	stats  chan<- Stats
 }
 
@@ -107,16 +108,17 @@ func (h *Hub) Stats() Stats {
 	}
 }
 
-// ask sends a command and waits for its answer. One goroutine at a time may ask for
-// one client.
+// ask sends a command and waits for its answer.
 func (h *Hub) ask(c command) (rooms []string, ok bool) {
+	answer := make(chan []string, 1) // a place: the hub does not wait
+	c.answer = answer
 	select {
 	case h.commands <- c:
 	case <-h.done:
 		return nil, false
 	}
 	select {
-	case rooms = <-c.client.answers:
+	case rooms = <-answer:
 		return rooms, true
 	case <-h.done:
 		return nil, false
@@ -133,14 +135,14 @@ func (h *Hub) handle(cmd command) {
 			h.close(c, CloseDrain)
 		}
 	case opUnregister:
-		c.answers <- h.unregister(c)
+		cmd.answer <- h.unregister(c)
 	case opJoin:
-		c.answers <- h.join(c, cmd)
+		cmd.answer <- h.join(c, cmd)
 	case opLeave:
 		h.routeWaiting() // a message that the client sent before it left is for it too
-		c.answers <- h.leave(c, cmd)
+		cmd.answer <- h.leave(c, cmd)
 	case opAmong:
-		c.answers <- h.among(c, cmd.rooms)
+		cmd.answer <- h.among(c, cmd.rooms)
 	case opPull:
 		h.pull(c)
 	case opCloseAll:

@@ -107,6 +107,42 @@ func TestALaggingClientGetsTheCountAndTheNewest(t *testing.T) {
 	}
 }
 
+// A warm start is for those who have got no value since they joined, and for each once.
+func TestAWarmStartReachesOnlyWhoHasGotNothing(t *testing.T) {
+	s := NewSteps(testOptions())
+	warm := []BroadcastEvent{{Room: "A", Kind: Warm, Payload: "warm A"}}
+	for name, want := range map[string]string{"live": "value A 1", "recovered": "recovered A"} {
+		c := member(s, "A")
+		if name == "live" {
+			s.Route([]BroadcastEvent{value("A", 1)})
+		} else {
+			s.Route([]BroadcastEvent{{Room: "A", Kind: Recovered, Payload: "recovered A"}})
+		}
+		fresh := member(s, "A")
+		s.Route(warm)
+		s.Route(warm)
+		if got := strings.Join(drain(t, s, c), ", "); got != want {
+			t.Errorf("%s: who had got a value got %s, want %s", name, got, want)
+		}
+		if got := strings.Join(drain(t, s, fresh), ", "); got != "warm A" {
+			t.Errorf("%s: who had got nothing got %s, want one warm start", name, got)
+		}
+		s.Unregister(c)
+		s.Unregister(fresh)
+	}
+
+	other, again := member(s, "A"), member(s, "A")
+	s.Leave(again, "A", line("left A"))
+	s.Join(again, []string{"A"}, Wants{}, line("joined"))
+	s.Route(warm)
+	if got := strings.Join(drain(t, s, again), ", "); got != "left A, joined, warm A" {
+		t.Errorf("who left and joined again got %s, want one warm start", got)
+	}
+	if got := strings.Join(drain(t, s, other), ", "); got != "warm A" {
+		t.Errorf("the other member got %s", got)
+	}
+}
+
 func TestLeavingWhileLaggingForgetsTheRoom(t *testing.T) {
 	s := NewSteps(testOptions())
 	c := member(s, "A", "B")

@@ -97,8 +97,10 @@ func (c *consumer) heard(room string) *heard {
 }
 
 func (m *model) ask(cmd command) []string {
+	answer := make(chan []string, 1)
+	cmd.answer = answer
 	m.h.handle(cmd)
-	return <-cmd.client.answers
+	return <-answer
 }
 
 func (m *model) register() {

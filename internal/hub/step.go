@@ -46,6 +46,8 @@ func (s Steps) Stats() Stats {
 }
 
 func (s Steps) ask(c command) []string {
+	answer := make(chan []string, 1)
+	c.answer = answer
 	s.hub.handle(c)
-	return <-c.client.answers
+	return <-answer
 }

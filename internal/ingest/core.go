@@ -175,7 +175,9 @@ func (c *core) admit(e *hub.BroadcastEvent, now time.Time, resumed []hub.Broadca
 	}
 	v.heard = c.generation[v.partition]
 	c.replace(v, e)
-	return v.members > 0, resumed
+	// A member that the hub has and that is not counted in here yet may have got a local
+	// value already, so that no warm start reaches it: it must hear what is newer.
+	return v.members > 0 || v.seq > 0, resumed
 }
 
 // replace makes a value that came from elsewhere the newest of its room, and e what the

@@ -33,6 +33,19 @@ func TestRemotePassesWhatIsNewer(t *testing.T) {
 	}
 }
 
+// Between the hub's answer to a join and the member being counted in here, a local event
+// reaches it: then it takes no warm start any more, and must hear what is newer.
+func TestAMemberThatIsNotCountedInYetHearsWhatIsNewer(t *testing.T) {
+	b := newBox(t, true)
+	want(t, "nobody published here", b.take(from("a", "X", 10, 1, "1")), "")
+	b.wait(20 * time.Millisecond)
+	b.local("X", "2") // live to whoever the hub has
+	want(t, "newer", b.take(from("a", "X", 30, 2, "3")), "live X 3")
+	want(t, "older", b.take(from("a", "X", 10, 1, "1")), "")
+	want(t, "recovered", b.take(again(from("a", "X", 40, 4, "4"))), "recovered X 4!")
+	want(t, "counted in", b.join("X"), "warm X 4!")
+}
+
 func TestRemoteMarksSnapshotsOnTheWayOnly(t *testing.T) {
 	b := newBox(t, true)
 	b.join("X")

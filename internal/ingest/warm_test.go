@@ -216,6 +216,21 @@ func TestAFailedReadIsRepeatedWhileThereAreMembers(t *testing.T) {
 	}
 }
 
+func TestTenThousandJoinersAreOneReadAndOneAnswer(t *testing.T) {
+	b := newBox(t, true)
+	b.link(everyone)
+	for range 10_000 {
+		b.join("X")
+	}
+	if !slices.Equal(b.reads, []string{"X"}) {
+		t.Errorf("reads %v, want X once", b.reads)
+	}
+	want(t, "answered", b.answer(again(from("a", "X", 1, 0, "stored"))), "recovered X stored!")
+	if len(b.reads) > 0 {
+		t.Errorf("reads %v again, want none", b.reads)
+	}
+}
+
 func TestReadsAreBoundedEach(t *testing.T) {
 	b := newBox(t, true)
 	b.linkedAnew(everyone)

@@ -16,10 +16,11 @@ import (
 
 	"backbone/client"
 	"backbone/internal/config"
+	"backbone/internal/redistest"
 	"backbone/protocol"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, redistest.ProxyLeaks()) }
 
 // patience is how long a test waits for what must happen: twice the promise to heal.
 const patience = 10 * time.Second
@@ -27,11 +28,11 @@ const patience = 10 * time.Second
 // instance is a server that a test runs on free ports.
 type instance struct {
 	*Server
-	t    *testing.T
+	t    testing.TB
 	stop func() error // ends it gracefully; may be called again
 }
 
-func start(t *testing.T, change ...func(*config.Serve)) *instance {
+func start(t testing.TB, change ...func(*config.Serve)) *instance {
 	t.Helper()
 	cfg := config.Default()
 	cfg.Listen, cfg.AdminListen = "127.0.0.1:0", "127.0.0.1:0"
@@ -171,7 +172,8 @@ type tally struct {
 func listen(t *testing.T, c *client.Conn, done func(tally) bool) tally {
 	t.Helper()
 	var got tally
-	late := time.After(patience)
+	late := time.NewTimer(patience)
+	defer late.Stop()
 	for !done(got) {
 		select {
 		case e, ok := <-c.Events():
@@ -179,8 +181,9 @@ func listen(t *testing.T, c *client.Conn, done func(tally) bool) tally {
 				t.Fatalf("the connection ended: %v", c.Err())
 			}
 			got.take(t, e)
-		case <-late:
-			t.Fatalf("within %v came only %+v", patience, got)
+			late.Reset(patience)
+		case <-late.C:
+			t.Fatalf("nothing came for %v, and before only %+v", patience, got)
 		}
 	}
 	return got
@@ -210,6 +213,11 @@ func (g *tally) take(t *testing.T, e client.Event) {
 	}
 }
 
+// maskedText is a short text message in a frame of a client.
+func maskedText(text string) []byte {
+	return append([]byte{0x81, byte(0x80 | len(text)), 0, 0, 0, 0}, text...)
+}
+
 // rawConsumer joins a room and never reads again unless the test does.
 func (in *instance) rawConsumer(room string) net.Conn {
 	in.t.Helper()
@@ -224,8 +232,7 @@ func (in *instance) rawConsumer(room string) net.Conn {
 	if err != nil {
 		in.t.Fatal(err)
 	}
-	frame := append([]byte{0x81, byte(0x80 | len(join)), 0, 0, 0, 0}, join...)
-	if _, err := c.Write(frame); err != nil {
+	if _, err := c.Write(maskedText(join)); err != nil {
 		in.t.Fatal(err)
 	}
 	return c

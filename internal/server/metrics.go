@@ -57,6 +57,7 @@ func (s *Server) transportMetrics(reg *prometheus.Registry) error {
 		labelled("requests_refused_total", "Requests answered with an error, by code.", "code", zero, func(s S) map[string]uint64 { return s.Errors }),
 		counter("messages_received_total", "Messages from clients.", func(s S) uint64 { return s.Messages }),
 		counter("received_bytes_total", "Bytes of messages from clients.", func(s S) uint64 { return s.BytesIn }),
+		counter("write_timeouts_total", "Connections closed since their client took no byte for the write time-out.", func(s S) uint64 { return s.Stalled }),
 		counter("writes_total", "Writes to clients; one may hold many messages.", func(s S) uint64 { return s.Writes }),
 		counter("sent_bytes_total", "Bytes written to clients.", func(s S) uint64 { return s.BytesOut }),
 	)
@@ -107,11 +108,14 @@ func (s *Server) ingestMetrics(reg *prometheus.Registry) error {
 	)
 }
 
+// bridgeMetrics are there without Redis too, all at zero: so that a dashboard needs not
+// know which instances have one.
 func (s *Server) bridgeMetrics(reg *prometheus.Registry) error {
-	if s.bridge == nil {
-		return nil
-	}
 	type S = bridge.Stats
+	status, stats := func() bridge.Status { return bridge.Status{} }, func() S { return S{} }
+	if s.bridge != nil {
+		status, stats = s.bridge.Status, s.bridge.Stats
+	}
 	var reasons []string
 	byName := map[string]bridge.DropReason{}
 	for _, r := range bridge.DropReasons() {
@@ -119,7 +123,7 @@ func (s *Server) bridgeMetrics(reg *prometheus.Registry) error {
 		byName[r.String()] = r
 	}
 	states := []string{string(bridge.Connecting), string(bridge.OK), string(bridge.Degraded)}
-	err := telemetry.Register(reg, s.bridge.Status,
+	err := telemetry.Register(reg, status,
 		telemetry.Family[bridge.Status]{Name: "bridge_state", Help: "1 for the state that the link to Redis is in.", Kind: telemetry.Gauge,
 			Label: "state", Values: states,
 			Value: func(s bridge.Status, state string) float64 {
@@ -132,7 +136,7 @@ func (s *Server) bridgeMetrics(reg *prometheus.Registry) error {
 	if err != nil {
 		return err
 	}
-	return telemetry.Register(reg, s.bridge.Stats,
+	return telemetry.Register(reg, stats,
 		gauge("bridge_peers", "Other instances heard of in the last few heartbeats.", func(s S) int { return s.Peers }),
 		counter("bridge_published_total", "Events that Redis published.", func(s S) uint64 { return s.Published }),
 		counter("bridge_bundles_total", "Redis messages that they were published in.", func(s S) uint64 { return s.Bundles }),

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"backbone/internal/bridge"
+	"backbone/internal/config"
 )
 
 // Run listens and serves until ctx ends, then stops gracefully and returns nil. The
@@ -135,8 +136,13 @@ func (s *Server) announce() {
 		args = append(args, "redis", "on")
 	}
 	s.log.Info("listening", args...)
-	if s.cfg.IngestKeysFile == "" {
+	if s.keys == nil {
 		s.log.Info("no ingest keys: whoever reaches the listen address may publish")
+	} else {
+		s.log.Info("publishing needs an ingest key", "keys", s.keys.Len())
+	}
+	if s.adminAddr != nil && !config.Loopback(s.cfg.AdminListen) {
+		s.log.Warn("other machines reach --admin-listen, which asks for no credentials: /metrics and /debug/pprof/ are open to them", "admin", s.adminAddr.String())
 	}
 	close(s.ready)
 }

@@ -48,6 +48,7 @@ type Server struct {
 	ingest    *ingest.Ingest
 	bridge    *bridge.Bridge // nil: a single instance
 	transport *transport.Server
+	keys      *auth.Keys // nil: everyone may publish
 	admin     http.Handler
 
 	// Set by Run before ready is closed.
@@ -62,8 +63,7 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, log: opts.Logger, ready: make(chan struct{})}
-	keys, err := s.keys()
-	if err != nil {
+	if err := s.readKeys(); err != nil {
 		return nil, err
 	}
 	certificates, err := s.certificates()
@@ -79,7 +79,7 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 		Ingest:                   s.ingest,
 		Domains:                  domains(),
 		Web:                      s.health(),
-		Keys:                     keys,
+		Keys:                     s.keys,
 		Origins:                  auth.NewOrigins(cfg.AllowedOrigins),
 		TLS:                      certificates,
 		PingInterval:             cfg.PingInterval,
@@ -153,18 +153,19 @@ func newOrigin() string {
 	return hex.EncodeToString(b[:])
 }
 
-func (s *Server) keys() (*auth.Keys, error) {
+func (s *Server) readKeys() error {
 	if s.cfg.IngestKeysFile == "" {
-		return nil, nil //nolint:nilnil // no keys: everyone may publish
+		return nil
 	}
 	keys, warnings, err := auth.ReadKeys(s.cfg.IngestKeysFile)
 	if err != nil {
-		return nil, fmt.Errorf("--ingest-keys-file: %w", err)
+		return fmt.Errorf("--ingest-keys-file: %w", err)
 	}
 	for _, w := range warnings {
 		s.log.Warn(w)
 	}
-	return keys, nil
+	s.keys = keys
+	return nil
 }
 
 func (s *Server) certificates() (*tls.Config, error) {

@@ -42,10 +42,13 @@ func TestConsumersThatNeverReadHurtOnlyThemselves(t *testing.T) {
 	c := in.consume("BTC_USDT")
 	p := in.ingestor()
 	before := heap()
-	done := make(chan tally)
-	go func() { done <- listen(t, c, func(g tally) bool { return g.live+g.skipped == n }) }()
-	publish(t, p, "BTC_USDT", 1, n)
-	got := <-done
+	published := make(chan struct{})
+	go func() {
+		defer close(published)
+		publish(t, p, "BTC_USDT", 1, n)
+	}()
+	got := listen(t, c, func(g tally) bool { return g.live+g.skipped == n })
+	<-published
 	if got.last != n {
 		t.Errorf("the reader got %+v", got)
 	}
@@ -126,6 +129,7 @@ func TestHealthAndMetrics(t *testing.T) {
 	for _, family := range []string{
 		`backbone_connections{role="CONSUMER"} 0`, `backbone_undelivered_total{reason="conflated"} 0`,
 		`backbone_requests_refused_total{code="invalid_event"} 0`, "go_goroutines", "process_cpu_seconds_total",
+		`backbone_bridge_dropped_total{reason="in_doubt"} 0`, `backbone_bridge_state{state="ok"} 0`, "backbone_write_timeouts_total 0",
 	} {
 		if !strings.Contains(string(text), family) {
 			t.Errorf("metrics lack %s", family)

@@ -22,6 +22,20 @@ func (w *world) newest(room string) (hub.Version, int) {
 	return best, num
 }
 
+// remember notes what the store holds when all heals: it counts as the newest when it
+// has ended, also where nobody read it.
+func (w *world) remember() {
+	w.held = map[string]int{}
+	for _, room := range w.rooms {
+		if v, ok := w.store.find(room); ok {
+			w.held[room] = number(v.event.Payload)
+		}
+	}
+}
+
+// age is how long ago a price was published.
+func (w *world) age(num int) time.Duration { return w.now.Sub(w.prices[num].at) }
+
 // each calls f for every stay of a consumer that is connected.
 func (w *world) each(f func(*consumer, string, *membership)) {
 	for _, in := range w.instances {
@@ -45,13 +59,13 @@ func (w *world) each(f func(*consumer, string, *membership)) {
 func (w *world) check(when string) {
 	w.each(func(c *consumer, room string, m *membership) {
 		_, num := w.newest(room)
-		alive := num > 0 && w.now.Sub(w.prices[num].at) < w.ttl
+		alive := num > 0 && w.age(num) < w.ttl
 		switch {
 		case m.lastNum == num:
 		case m.lastNum == 0 && !alive:
 			// A value past its life greets no one.
 		default:
-			w.problem("%s, %s holds %d of %s, the newest is %d (%v old)", when, c.name, m.lastNum, room, num, w.now.Sub(w.prices[num].at))
+			w.problem("%s, %s holds %d of %s, the newest is %d (%v old)", when, c.name, m.lastNum, room, num, w.age(num))
 		}
 		c.settle(room, m)
 	})
@@ -80,17 +94,16 @@ func (w *world) latecomers() {
 	}
 	w.pass(200 * time.Millisecond)
 	for _, l := range all {
-		_, num := w.newest(l.room)
-		m := l.c.rooms[l.room]
-		age := time.Duration(0)
-		if num > 0 {
-			age = w.now.Sub(w.prices[num].at)
+		newest, num := w.newest(l.room)
+		if held := w.held[l.room]; w.prices[held].version.Compare(newest) > 0 {
+			num = held
 		}
+		m := l.c.rooms[l.room]
 		switch {
-		case num > 0 && age < w.ttl && m.lastNum != num:
-			w.problem("the latecomer %s got %d of %s, the newest is %d, %v old", l.c.name, m.lastNum, l.room, num, age)
-		case m.lastNum != 0 && age > w.ttl+slack:
-			w.problem("the latecomer %s was greeted with %d of %s, %v old", l.c.name, m.lastNum, l.room, age)
+		case num > 0 && w.age(num) < w.ttl && m.lastNum != num:
+			w.problem("the latecomer %s got %d of %s, the newest is %d, %v old", l.c.name, m.lastNum, l.room, num, w.age(num))
+		case m.lastNum > 0 && w.age(m.lastNum) > w.ttl+slack:
+			w.problem("the latecomer %s was greeted with %d of %s, %v old", l.c.name, m.lastNum, l.room, w.age(m.lastNum))
 		case m.live > 0:
 			w.problem("the latecomer %s got %d of %s as a live event", l.c.name, m.lastNum, l.room)
 		}

@@ -18,6 +18,7 @@ type consumer struct {
 	rooms  map[string]*membership
 	warm   []string // rooms that the hub has and ingest is still to be asked for
 	wants  hub.Wants
+	pause  int // it reads in one of so many rounds
 	behind bool
 	gone   bool
 	heard  map[int]bool // messages
@@ -38,6 +39,7 @@ type membership struct {
 func (w *world) connect(in *instance) *consumer {
 	c := &consumer{in: in, client: hub.NewClient(), rooms: map[string]*membership{}, heard: map[int]bool{}}
 	c.name = fmt.Sprintf("c%d@i%d", len(in.clients), in.id)
+	c.pause = pick(w, []int{1, 4, 4, 4, 300})
 	c.wants = hub.Wants{Absent: w.rng.IntN(2) == 0, Status: w.rng.IntN(2) == 0}
 	in.hub.Register(c.client)
 	in.clients = append(in.clients, c)
@@ -87,8 +89,18 @@ func (c *consumer) vanish() {
 	c.in.w.trace("", "%s vanishes", c.name)
 }
 
+// most is what an instance holds for one consumer at most: a full queue and the drain
+// that filled it, or the fixed frames and one entry for each room of its list.
+const most = 3 * queueBytes
+
 // read takes up to n batches, pulling where the hub holds more.
 func (c *consumer) read(n int) {
+	held := 0
+	defer func() {
+		if held > most {
+			c.in.w.problem("%d bytes were held for %s", held, c.name)
+		}
+	}()
 	for range n {
 		if len(c.client.Queue()) == 0 {
 			if !c.behind {
@@ -103,6 +115,7 @@ func (c *consumer) read(n int) {
 		if b.Signal > hub.Behind {
 			c.in.w.problem("%s was told to close: %v", c.name, b.Signal)
 		}
+		held += b.Len()
 		for line := range strings.Lines(string(b.Append(nil))) {
 			c.hear(strings.Fields(line))
 		}

@@ -2,6 +2,7 @@ package simtest
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"backbone/internal/hub"
@@ -11,23 +12,44 @@ import (
 // takes one batch at a time, and is given up at the first doubt.
 type link struct {
 	in         *instance
-	cut        bool // nothing passes between instance and store
-	up         bool // as the instance sees it
-	subscribed bool // as the store sees it
+	cut        bool          // nothing passes between instance and store
+	slow       time.Duration // what everything takes at least, each way
+	up         bool          // as the instance sees it
+	subscribed bool          // as the store sees it
 	retry      time.Time
 	lastEcho   time.Time
-	inflight   []hub.BroadcastEvent
+	inflight   *call
 	reading    []string
+	read       time.Time  // when the store's answer can be there
 	wire       []delivery // published to this instance and not yet arrived
-	beats      []uint64
+	beats      []beat
+}
+
+// call is one call of the write script: what it says was true when it was made.
+type call struct {
+	from   *instance
+	origin string
+	events []hub.BroadcastEvent
+	at     int64     // by the caller's clock, Unix nanoseconds
+	due    time.Time // when it can be at the store
 }
 
 // delivery is one bundle on its way.
 type delivery struct {
-	from   int
+	origin string
 	events []hub.BroadcastEvent
-	sent   int64 // by the publisher's clock, Unix nanoseconds
+	sent   int64     // by the publisher's clock, Unix nanoseconds
+	due    time.Time // when it can be there
 }
+
+// beat is a heartbeat of another instance on its way.
+type beat struct {
+	clock uint64
+	due   time.Time
+}
+
+// wireEvents is how many events may lie before an instance until they are conflated.
+const wireEvents = 100
 
 var errDown = errors.New("down")
 
@@ -45,12 +67,11 @@ func (l *link) fail(why string) {
 	w := l.in.w
 	w.trace("", "i%d loses its link: %s", l.in.id, why)
 	if l.inflight != nil {
-		if w.store.up && w.rng.IntN(2) == 0 {
-			w.trace("", "i%d: the call in doubt is carried out", l.in.id)
-			w.store.write(l.in, l.inflight)
-		}
+		w.store.doubtful(*l.inflight)
 		l.inflight = nil
 	}
+	// What is still on its way is lost, and maybe some of what waits here already.
+	l.wire = slices.DeleteFunc(l.wire, func(d delivery) bool { return d.due.After(w.now) })
 	if len(l.wire) > 0 {
 		l.wire = l.wire[:w.rng.IntN(len(l.wire)+1)]
 	}
@@ -70,9 +91,19 @@ func (l *link) connect() {
 		l.retry = w.now.Add(time.Duration(w.rng.Int64N(int64(maxReconnect))))
 		return
 	}
-	l.up, l.subscribed, l.lastEcho = true, true, w.now
+	l.up, l.subscribed, l.lastEcho = true, true, w.now.Add(2*l.slow)
 	w.trace("", "i%d is linked", l.in.id)
-	l.in.ingest.Generation(^uint64(0), l.in.time())
+	l.begin(^uint64(0))
+}
+
+// begin is a new generation of some partitions, behind what came before.
+func (l *link) begin(partitions uint64) {
+	for len(l.wire) > 0 && !l.wire[0].due.After(l.in.w.now) {
+		d := l.wire[0]
+		l.wire = l.wire[1:]
+		l.arrive(d)
+	}
+	l.in.ingest.Generation(partitions, l.in.time())
 }
 
 // echo ends a session whose heartbeats do not come back.
@@ -81,7 +112,7 @@ func (l *link) echo() {
 	switch {
 	case !l.up:
 	case l.reachable() && l.subscribed:
-		l.lastEcho = w.now
+		l.lastEcho = w.now.Add(-2 * l.slow)
 	case w.now.Sub(l.lastEcho) > echoTimeout:
 		l.fail("no own heartbeat")
 	}
@@ -93,10 +124,13 @@ func (l *link) send() {
 	case !l.up:
 	case l.inflight == nil:
 		if len(l.in.ingest.Outbox()) > 0 {
-			l.inflight = l.in.ingest.TakeOutbox()
+			l.inflight = &call{
+				from: l.in, origin: l.in.origin, events: l.in.ingest.TakeOutbox(),
+				at: l.in.time().UnixNano(), due: l.in.w.now.Add(2 * l.slow),
+			}
 		}
-	case l.reachable():
-		refused := l.in.w.store.write(l.in, l.inflight)
+	case l.reachable() && !l.in.w.now.Before(l.inflight.due):
+		refused := l.in.w.store.write(*l.inflight)
 		l.inflight = nil
 		if refused > 0 {
 			l.in.ingest.ForeignClock(refused, l.in.time())
@@ -108,31 +142,51 @@ func (l *link) send() {
 // of several may overtake one another. again has it arrive twice.
 func (l *link) receive(again bool) {
 	w := l.in.w
+	l.conflate()
 	if len(l.wire) == 0 {
 		return
 	}
-	from := l.wire[w.rng.IntN(len(l.wire))].from
-	for i, d := range l.wire {
-		if d.from != from {
-			continue
-		}
-		l.wire = append(l.wire[:i:i], l.wire[i+1:]...)
-		l.arrive(d)
-		if again {
-			var values []hub.BroadcastEvent
-			for _, e := range d.events {
-				if e.Kind.Value() {
-					values = append(values, e)
-				}
-			}
-			l.arrive(delivery{d.from, values, d.sent})
-		}
+	origin := pick(w, l.wire).origin
+	i := slices.IndexFunc(l.wire, func(d delivery) bool { return d.origin == origin })
+	d := l.wire[i]
+	if d.due.After(w.now) {
 		return
+	}
+	l.wire = slices.Delete(l.wire, i, i+1)
+	l.arrive(d)
+	if again {
+		d.events = slices.DeleteFunc(d.events, func(e hub.BroadcastEvent) bool { return !e.Kind.Value() })
+		l.arrive(d)
 	}
 }
 
+// conflate leaves the newest value of each room where too much waits, and questions, as
+// the inbox does.
+func (l *link) conflate() {
+	n := 0
+	newest := map[string]hub.Version{}
+	for _, d := range l.wire {
+		n += len(d.events)
+		for _, e := range d.events {
+			if e.Kind.Value() && e.Version.Compare(newest[e.Room]) > 0 {
+				newest[e.Room] = e.Version
+			}
+		}
+	}
+	if n <= wireEvents {
+		return
+	}
+	l.in.w.trace("", "what waits for i%d is conflated: %d events", l.in.id, n)
+	for i := range l.wire {
+		l.wire[i].events = slices.DeleteFunc(l.wire[i].events, func(e hub.BroadcastEvent) bool {
+			return e.Kind == hub.Message || e.Kind.Value() && e.Version != newest[e.Room]
+		})
+	}
+	l.wire = slices.DeleteFunc(l.wire, func(d delivery) bool { return len(d.events) == 0 })
+}
+
 func (l *link) arrive(d delivery) {
-	events := append([]hub.BroadcastEvent(nil), d.events...)
+	events := slices.Clone(d.events)
 	now := l.in.time()
 	for i := range events {
 		e := &events[i]
@@ -148,15 +202,20 @@ func (l *link) arrive(d delivery) {
 	l.in.route(l.in.ingest.Remote(events, now))
 }
 
-// read takes the rooms that ingest wants to know, or answers for those taken before.
-func (l *link) read() {
+// reads takes the rooms that ingest wants to know, or answers for those taken before.
+func (l *link) reads() {
+	w := l.in.w
 	if l.reading == nil {
-		if l.reading = l.in.ingest.TakeReads(); len(l.reading) > 0 && !l.up {
+		l.reading, l.read = l.in.ingest.TakeReads(), w.now.Add(2*l.slow)
+		if len(l.reading) > 0 && !l.up {
 			l.answerReads(errDown)
 		}
 		return
 	}
-	if l.reachable() {
+	switch {
+	case w.now.Sub(l.read) > readTimeout:
+		l.answerReads(errDown)
+	case l.reachable() && !w.now.Before(l.read):
 		l.answerReads(nil)
 	}
 }
@@ -191,14 +250,17 @@ func (l *link) beat() {
 	}
 	for _, to := range l.in.w.instances {
 		if to != l.in && to.alive && to.link.subscribed && to.link.reachable() {
-			to.link.beats = append(to.link.beats, l.in.ingest.Clock())
+			to.link.beats = append(to.link.beats, beat{l.in.ingest.Clock(), l.in.w.now.Add(l.slow + to.link.slow)})
 		}
 	}
 }
 
 func (l *link) hear() {
-	for _, clock := range l.beats {
-		l.in.ingest.ForeignClock(clock, l.in.time())
-	}
-	l.beats = nil
+	l.beats = slices.DeleteFunc(l.beats, func(b beat) bool {
+		if b.due.After(l.in.w.now) {
+			return false
+		}
+		l.in.ingest.ForeignClock(b.clock, l.in.time())
+		return true
+	})
 }

@@ -13,6 +13,9 @@ func (w *world) run() {
 		w.act()
 		w.background(false)
 	}
+	if w.quiet == nil && w.rng.IntN(3) == 0 {
+		w.orphan(pick(w, w.instances))
+	}
 	w.heal()
 	w.check("after healing")
 	if w.rng.IntN(2) == 0 {
@@ -47,13 +50,17 @@ func (w *world) act() {
 		w.consumerActs(in, room)
 	case k < 66:
 		in.link.receive(true)
-	case k < 72:
+	case k < 67: // what a script that was forgotten brings about, or a slot that moves
+		if in.link.up && in.link.reachable() {
+			in.link.begin(w.rng.Uint64())
+		}
+	case k < 73:
 		if w.quiet == nil {
 			w.fault(in)
 		} else {
 			w.cutOff(w.quiet)
 		}
-	case k < 76: // time passes
+	case k < 77: // time passes
 		w.now = w.now.Add(time.Duration(w.rng.Int64N(int64(2 * time.Second))))
 	}
 }
@@ -84,77 +91,6 @@ func (w *world) consumerActs(in *instance, room string) {
 	}
 }
 
-// cutOff is the only fault in a run where all links but one stay whole: nothing is
-// offered again by instances that noticed nothing.
-func (w *world) cutOff(in *instance) {
-	in.link.cut = !in.link.cut
-	w.trace("", "only i%d is cut: %v", in.id, in.link.cut)
-}
-
-// fault begins or ends one.
-func (w *world) fault(in *instance) {
-	s := w.store
-	switch k := w.rng.IntN(20); {
-	case k < 4:
-		in.link.cut = !in.link.cut
-		w.trace("", "i%d cut: %v", in.id, in.link.cut)
-	case k < 8:
-		if s.up && !s.frozen {
-			w.trace("", "the link of i%d breaks", in.id)
-			in.link.fail("reset")
-		}
-	case k < 11:
-		s.frozen = !s.frozen
-		w.trace("", "store frozen: %v", s.frozen)
-	case k < 14:
-		if s.up = !s.up; s.up {
-			w.trace("", "the store is back, empty")
-			s.restart(true)
-		} else {
-			w.trace("", "the store is gone")
-			s.restart(true)
-		}
-	case k < 16:
-		w.trace("", "the store restarts empty")
-		s.restart(true)
-	case k < 18:
-		w.trace("", "the store fails over, without its last writes")
-		s.restart(false)
-	case k < 19:
-		w.dies(in)
-	default:
-		if !in.alive {
-			w.returns(in)
-		}
-	}
-}
-
-// dies ends an instance like kill -9: what it had not sent is gone.
-func (w *world) dies(in *instance) {
-	alive := 0
-	for _, o := range w.instances {
-		if o.alive {
-			alive++
-		}
-	}
-	if !in.alive || alive < 2 {
-		return
-	}
-	w.trace("", "i%d dies", in.id)
-	in.link.fail("killed")
-	in.alive = false
-	in.link.wire, in.link.up, in.link.subscribed = nil, false, false
-}
-
-// returns starts an instance anew in a dead one's place.
-func (w *world) returns(in *instance) {
-	w.trace("", "i%d starts anew", in.id)
-	fresh := w.newInstance(in.id)
-	// Its events have a new origin: the counts of its consumers begin anew.
-	*in = *fresh
-	in.link.in = in
-}
-
 // background is what goes on by itself: links, readers and tasks. Where calm, nothing
 // is left waiting for long.
 func (w *world) background(calm bool) {
@@ -167,6 +103,7 @@ func (w *world) background(calm bool) {
 			w.store.save()
 		}
 	}
+	w.store.catchUp()
 	for _, in := range w.instances {
 		if !in.alive {
 			continue
@@ -182,7 +119,7 @@ func (w *world) background(calm bool) {
 				l.receive(false)
 			}
 			if calm || w.rng.IntN(2) == 0 {
-				l.read()
+				l.reads()
 			}
 		}
 		if calm || w.rng.IntN(2) == 0 {
@@ -201,7 +138,7 @@ func (w *world) background(calm bool) {
 				if w.rng.IntN(3) == 0 {
 					c.ask()
 				}
-				if w.rng.IntN(4) == 0 {
+				if w.rng.IntN(c.pause) == 0 {
 					c.read(w.rng.IntN(4))
 				}
 			}
@@ -214,8 +151,9 @@ func (w *world) heal() {
 	w.trace("", "everything heals")
 	w.store.up, w.store.frozen = true, false
 	for _, in := range w.instances {
-		in.link.cut = false
+		in.link.cut, in.link.slow = false, 0
 	}
+	w.remember()
 	w.pass(healing)
 }
 

@@ -40,7 +40,10 @@ func TestRegressions(t *testing.T) {
 var regressions = []struct {
 	seed uint64
 	what string
-}{}
+}{
+	{2678, "a newer value did not reach a member that ingest had not counted in yet"},
+	{5903, "the same, past the value's lifetime"},
+}
 
 func simulate(t *testing.T, seed uint64) bool {
 	w := newWorld(seed)

@@ -1,6 +1,7 @@
 package simtest
 
 import (
+	"slices"
 	"time"
 
 	"backbone/internal/hub"
@@ -14,6 +15,7 @@ type store struct {
 	frozen bool
 	values map[string]stored
 	saved  map[string]stored // what a failover goes back to
+	late   []call            // of sessions that were given up, still to be carried out
 }
 
 type stored struct {
@@ -35,10 +37,9 @@ func (s *store) find(room string) (stored, bool) {
 
 // write is one call of an instance: each event is compared, stored with what remains of
 // its life, and published, as one step. It returns the newest clock that refused one.
-func (s *store) write(from *instance, batch []hub.BroadcastEvent) (refused uint64) {
+func (s *store) write(c call) (refused uint64) {
 	var out []hub.BroadcastEvent
-	now := from.time().UnixNano()
-	for _, e := range batch {
+	for _, e := range c.events {
 		if e.Kind.Value() {
 			if held, ok := s.find(e.Room); ok {
 				if order := e.Version.Compare(held.event.Version); order <= 0 {
@@ -48,7 +49,7 @@ func (s *store) write(from *instance, batch []hub.BroadcastEvent) (refused uint6
 					continue
 				}
 			}
-			if left := s.w.ttl - time.Duration(now-e.Born); left > 0 {
+			if left := s.w.ttl - time.Duration(c.at-e.Born); left > 0 {
 				s.values[e.Room] = stored{e, s.w.now.Add(min(left, s.w.ttl))}
 			} else {
 				delete(s.values, e.Room) // it has expired, or is older
@@ -57,18 +58,52 @@ func (s *store) write(from *instance, batch []hub.BroadcastEvent) (refused uint6
 		out = append(out, e)
 	}
 	if len(out) > 0 {
-		s.publish(from, out, now)
+		s.publish(c, out)
 	}
 	return refused
 }
 
-func (s *store) publish(from *instance, events []hub.BroadcastEvent, now int64) {
+func (s *store) publish(c call, events []hub.BroadcastEvent) {
 	for _, to := range s.w.instances {
-		if to == from || !to.alive || !to.link.subscribed {
+		if to.origin == c.origin || !to.alive || !to.link.subscribed {
 			continue
 		}
-		to.link.wire = append(to.link.wire, delivery{from: from.id, events: append([]hub.BroadcastEvent(nil), events...), sent: now})
+		to.link.wire = append(to.link.wire, delivery{c.origin, slices.Clone(events), c.at, s.w.now.Add(to.link.slow)})
 	}
+}
+
+// doubtful is a call whose session was given up: it is never carried out, or at once,
+// or after the instance has begun a new session; by a frozen store when that goes on.
+func (s *store) doubtful(c call) {
+	if !s.up {
+		return
+	}
+	switch k := s.w.rng.IntN(4); {
+	case k == 0:
+	case s.frozen:
+		s.late = append(s.late, c)
+	case k == 1:
+		s.w.trace("", "i%d: the call in doubt is carried out", c.from.id)
+		s.write(c)
+	default:
+		c.due = s.w.now.Add(time.Duration(s.w.rng.Int64N(int64(3 * time.Second))))
+		s.late = append(s.late, c)
+	}
+}
+
+// catchUp carries out calls of sessions that are gone.
+func (s *store) catchUp() {
+	if s.frozen {
+		return
+	}
+	s.late = slices.DeleteFunc(s.late, func(c call) bool {
+		if c.due.After(s.w.now) {
+			return false
+		}
+		s.w.trace("", "a late call of i%d is carried out", c.from.id)
+		s.write(c)
+		return true
+	})
 }
 
 // restart is a server that comes back with nothing, or without its last writes.
@@ -79,7 +114,7 @@ func (s *store) restart(empty bool) {
 			s.values[room] = v
 		}
 	}
-	s.frozen = false
+	s.frozen, s.late = false, nil
 	for _, in := range s.w.instances {
 		in.link.fail("the store restarted")
 	}

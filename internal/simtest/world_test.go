@@ -18,7 +18,9 @@ import (
 const (
 	heartbeatEvery = time.Second
 	echoTimeout    = 2500 * time.Millisecond
+	readTimeout    = time.Second
 	maxReconnect   = 1500 * time.Millisecond // longest back-off and the time to connect
+	slowest        = 800 * time.Millisecond  // of a link that works, each way
 	healing        = 5 * time.Second         // promise 4
 	queueBytes     = 2000                    // small, so that consumers lag often
 )
@@ -39,10 +41,12 @@ type world struct {
 	seed      uint64
 	now       time.Time
 	ttl       time.Duration
+	outbox    int // bound of what waits for a link, bytes; 0: the default
 	rooms     []string
 	store     *store
 	instances []*instance
-	prices    []price // by number, from 1
+	prices    []price        // by number, from 1
+	held      map[string]int // see remember
 	lines     []string
 	problems  []string
 	nextBeat  time.Time
@@ -72,6 +76,12 @@ func newWorld(seed uint64) *world {
 		prices: make([]price, 1),
 	}
 	w.ttl = time.Duration(2+w.rng.IntN(8)) * time.Second
+	if w.rng.IntN(3) == 0 {
+		w.ttl = 20 * time.Second // longer than healing takes
+	}
+	if w.rng.IntN(3) == 0 {
+		w.outbox = 4000 // some thirty events
+	}
 	for i := range 2 + w.rng.IntN(4) {
 		w.rooms = append(w.rooms, "R"+strconv.Itoa(i))
 	}
@@ -96,7 +106,7 @@ func (w *world) newInstance(id int) *instance {
 	}
 	in.hub = hub.NewSteps(hub.Options{QueueBytes: queueBytes, Frame: frame, Conflated: func(room string, n uint64) string { return fmt.Sprintf("conflated %s %d", room, n) }})
 	in.ingest = ingest.NewSteps(ingest.Options{
-		Origin: in.origin, TTL: w.ttl, MaxInstruments: 1000,
+		Origin: in.origin, TTL: w.ttl, MaxInstruments: 1000, OutboxBytes: w.outbox,
 		Snapshot:   func(p string) string { return p + " snapshot" },
 		NoSnapshot: func(room string) string { return "empty " + room },
 		FeedStatus: func(room string, silent bool, _ int64) string { return fmt.Sprintf("feed %s %v", room, silent) },
@@ -198,7 +208,7 @@ func (w *world) digest() uint64 {
 // report is what a failing seed prints: its problems, and what happened in their rooms.
 func (w *world) report() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d, TTL %v\n", w.seed, w.ttl)
+	fmt.Fprintf(&b, "seed %d, TTL %v; again: make sim FROM=%d SEEDS=1\n", w.seed, w.ttl, w.seed)
 	for _, in := range w.instances {
 		fmt.Fprintf(&b, "i%d: origin %s, clock off by %v, alive %v\n", in.id, in.origin, in.offset, in.alive)
 	}

@@ -1,7 +1,7 @@
 package transport
 
 import (
-	"log/slog"
+	"net"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -21,7 +21,7 @@ const (
 // What a ReadPump may have under way of its own replies before it waits for its
 // WritePump.
 const (
-	replyPlaces = 4
+	replyPlaces = 2
 	replyBytes  = 16 << 10 // of one; the last message in it may exceed that
 )
 
@@ -32,8 +32,6 @@ type conn struct {
 	socket    socket
 	client    *hub.Client
 	identity  auth.Identity
-	address   string
-	log       *slog.Logger
 	replies   chan []byte   // ReadPump -> WritePump: complete frames; nil when the ReadPump has ended
 	writeDone chan struct{} // closed by the WritePump when it has ended
 
@@ -42,12 +40,11 @@ type conn struct {
 	publisher *ingest.Publisher
 	limiter   *rate.Limiter // nil: no limit
 	fragments fragments
-	rooms     int                  // that the client is in
-	bad       int                  // bad messages in a row
-	patience  time.Time            // when the wait for a frame is over
-	pinged    bool                 // and what then follows is the end
-	events    []hub.BroadcastEvent // of the read under way
-	failure   error                // why the connection is to end
+	rooms     int32     // that the client is in
+	bad       int32     // bad messages in a row
+	patience  time.Time // when the wait for a frame is over
+	pinged    bool      // and what then follows is the end
+	failure   error     // why the connection is to end
 
 	// Owned by the WritePump.
 	behind    bool   // the hub has more to be pulled
@@ -67,8 +64,7 @@ func (c *conn) start(early []byte) {
 	go c.WritePump()
 	c.heard()
 	if len(early) > 0 {
-		n := copy(c.socket.take(), early)
-		c.socket.data = c.socket.scratch.buf[:n]
+		c.socket.took(copy(c.socket.take(), early))
 		c.process()
 	}
 }
@@ -97,7 +93,7 @@ func (c *conn) end(err error) {
 	}
 	s.stats.open(c.identity.Role).Add(-1)
 	s.registry.leave(c)
-	c.log.Debug("connection closed", "address", c.address, "role", c.identity.Role, "name", c.identity.Name, "reason", err)
+	c.server.log.Debug("connection closed", "address", c.RemoteAddr(), "role", c.identity.Role, "name", c.identity.Name, "reason", err)
 }
 
 // linger reads on until the peer closes, for a while: closing a socket with unread
@@ -127,6 +123,9 @@ func (c *conn) hand(p []byte) {
 	case <-c.writeDone:
 	}
 }
+
+// RemoteAddr is where the peer is.
+func (c *conn) RemoteAddr() net.Addr { return c.socket.RemoteAddr() }
 
 func role(path string) (protocol.Role, bool) {
 	switch path {

@@ -63,17 +63,17 @@ func (s *Server) accept(ctx context.Context, nc net.Conn) {
 	c := s.newConn(nc)
 	c.identity.Role = role
 	if err := s.upgrade(c, head); err != nil {
-		s.log.Debug("handshake refused", "address", c.address, "role", role, "reason", err)
+		s.log.Debug("handshake refused", "address", c.RemoteAddr(), "role", role, "reason", err)
 		closeRefused(nc)
 		return
 	}
 	if role == protocol.Consumer {
 		if err := limitUnsent(nc); err != nil {
-			s.log.Debug("the kernel's send buffer could not be bounded", "address", c.address, "error", err)
+			s.log.Debug("the kernel's send buffer could not be bounded", "address", c.RemoteAddr(), "error", err)
 		}
 	}
 	s.stats.accepted.Add(1)
-	s.log.Debug("connection opened", "address", c.address, "role", role, "name", c.identity.Name)
+	s.log.Debug("connection opened", "address", c.RemoteAddr(), "role", role, "name", c.identity.Name)
 	c.start(rest)
 	s.goes.Go(c.serve) // on a stack that the handshake has not grown
 }

@@ -62,7 +62,7 @@ func (c *conn) heard() {
 
 // process handles what was read, and sets failure where the connection is to end.
 func (c *conn) process() {
-	used, err := c.fragments.frames(c.socket.data, c.message, c.control)
+	used, err := c.fragments.frames(c.socket.scratch.data, c.message, c.control)
 	c.publish()
 	c.flushReplies()
 	c.socket.keep(used)

@@ -99,9 +99,9 @@ func (r *registry) leave(c *conn) { r.changes <- change{conn: c, leaves: true} }
 
 // host is the address that a connection counts for.
 func (c *conn) host() string {
-	host, _, err := net.SplitHostPort(c.address)
+	host, _, err := net.SplitHostPort(c.RemoteAddr().String())
 	if err != nil {
-		return c.address
+		return c.RemoteAddr().String()
 	}
 	return host
 }

@@ -58,7 +58,7 @@ func (c *conn) refuse(err error, id string, index int) error {
 	}
 	c.server.stats.refused(e.Code)
 	c.answer(errorMessage(e, id, index))
-	if c.bad++; c.bad >= c.server.opts.MaxBadMessages {
+	if c.bad++; int(c.bad) >= c.server.opts.MaxBadMessages {
 		return &fault{protocol.CloseTooMany, "too many bad messages in a row"}
 	}
 	return nil
@@ -118,9 +118,10 @@ func (c *conn) event(domain common.Domain, o *common.Object, index int) error {
 		kind = hub.State
 	}
 	id, _ := o.ID()
-	c.events = append(c.events, hub.BroadcastEvent{Room: e.Room, Payload: e.Payload, Kind: kind})
-	c.socket.scratch.asked = append(c.socket.scratch.asked, request{id: id, index: index})
-	if len(c.events) >= maxPublish {
+	d := c.socket.scratch
+	d.events = append(d.events, hub.BroadcastEvent{Room: e.Room, Payload: e.Payload, Kind: kind})
+	d.asked = append(d.asked, request{id: id, index: index})
+	if len(d.events) >= maxPublish {
 		c.publish()
 	}
 	return nil
@@ -129,15 +130,15 @@ func (c *conn) event(domain common.Domain, o *common.Object, index int) error {
 // publish gives the events of the read under way to ingest and acknowledges those
 // that it took.
 func (c *conn) publish() {
-	if len(c.events) == 0 {
+	d := c.socket.scratch
+	if len(d.events) == 0 {
 		return
 	}
 	if c.publisher == nil {
 		c.publisher = c.server.opts.Ingest.Publisher()
 	}
-	asked := c.socket.scratch.asked
-	rejected, err := c.publisher.Publish(c.events)
-	for i, r := range asked {
+	rejected, err := c.publisher.Publish(d.events)
+	for i, r := range d.asked {
 		switch {
 		case err != nil:
 			c.server.stats.refused(protocol.CodeUnavailable)
@@ -150,7 +151,7 @@ func (c *conn) publish() {
 			c.answer(protocol.ServerMessage{Type: protocol.TypeAck, ID: r.id})
 		}
 	}
-	c.events, c.socket.scratch.asked = nil, asked[:0]
+	d.events, d.asked = nil, d.asked[:0]
 }
 
 func (c *conn) ping(o *common.Object) error {

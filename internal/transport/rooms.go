@@ -48,7 +48,7 @@ func (c *conn) joinOne(o *common.Object, wants hub.Wants) error {
 		return err
 	}
 	room := string(name)
-	if c.rooms >= c.server.opts.MaxRooms && len(c.server.opts.Hub.Among(c.client, []string{room})) == 0 {
+	if int(c.rooms) >= c.server.opts.MaxRooms && len(c.server.opts.Hub.Among(c.client, []string{room})) == 0 {
 		return c.tooMany(room)
 	}
 	id, _ := o.ID()
@@ -65,13 +65,13 @@ func (c *conn) joinMany(o *common.Object, list []string, wants hub.Wants) error 
 		answer.Rejected = append(answer.Rejected, protocol.Rejected{Room: room, Code: e.Code, Message: e.Message})
 	}
 	var in map[string]bool // rooms that count for nothing, where the limit is near
-	if c.rooms+len(list) > c.server.opts.MaxRooms {
+	if int(c.rooms)+len(list) > c.server.opts.MaxRooms {
 		in = map[string]bool{}
 		for _, room := range c.server.opts.Hub.Among(c.client, append([]string(nil), list...)) {
 			in[room] = true
 		}
 	}
-	room, seen := c.rooms, make(map[string]bool, len(list))
+	room, seen := int(c.rooms), make(map[string]bool, len(list))
 	for _, name := range list {
 		if seen[name] {
 			continue
@@ -108,7 +108,7 @@ func (c *conn) tooMany(room string) error {
 // enter has the hub take the client into rooms, and then ingest warm it.
 func (c *conn) enter(rooms []string, wants hub.Wants, answer []byte) {
 	joined := c.server.opts.Hub.Join(c.client, rooms, wants, answer)
-	c.rooms += len(joined)
+	c.rooms += int32(len(joined))
 	if len(joined) > 0 {
 		c.server.opts.Ingest.Watch(joined, wants.Status)
 	}
@@ -122,7 +122,7 @@ func (c *conn) leave(o *common.Object) error {
 	if err != nil {
 		return err
 	}
-	if len(c.events) > 0 { // sent before: the hub has them before it hears of the leave
+	if len(c.socket.scratch.events) > 0 { // sent before: the hub has them before it hears of the leave
 		c.publish()
 		c.server.opts.Ingest.Settle()
 	}

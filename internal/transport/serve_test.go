@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -35,7 +36,7 @@ func TestServeEndsAtAnyMoment(t *testing.T) {
 		"idle ingestor":       func(i *instance) { i.ingestor() },
 		"half a frame":        func(i *instance) { i.consumer().raw(frame(ws.OpText, "half")[:7]) },
 		"stuck":               func(i *instance) { i.consumer().join("A"); i.publish(hub.State, "A", price("A", "1")) },
-		"stuck with replies":  func(i *instance) { p := i.consumer(); p.send(strings.Split("??????", "")...) },
+		"stuck with replies":  func(i *instance) { p := i.consumer(); p.send(slices.Repeat([]string{"?"}, replyPlaces+2)...) },
 		"lingering":           func(i *instance) { p := i.consumer(); p.raw(frame(ws.OpBinary, "")); p.closed(1003) },
 		"drained":             func(i *instance) { p := i.consumer(); i.hub.CloseAll(); p.closed(1001) },
 		"drained and stuck":   func(i *instance) { i.consumer(); i.hub.CloseAll() },

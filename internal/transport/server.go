@@ -134,8 +134,6 @@ func (s *Server) newConn(nc net.Conn) *conn {
 		server:    s,
 		socket:    socket{Conn: nc, arena: s.arena, raw: newRawConn(nc), timeout: s.opts.WriteTimeout},
 		client:    hub.NewClient(),
-		address:   nc.RemoteAddr().String(),
-		log:       s.log,
 		replies:   make(chan []byte, replyPlaces),
 		writeDone: make(chan struct{}),
 	}

@@ -16,13 +16,18 @@ import (
 // joinBytes is the place to join queued batches: below MaxWrite one more is added.
 const joinBytes = 2 * hub.MaxWrite
 
+// smallBytes is what is read at once where a read can not wait without memory.
+const smallBytes = 2 << 10
+
 // scratch is the memory a ReadPump needs while it has something to read. Idle
 // connections hold none.
 type scratch struct {
 	buf     [protocol.MaxMessageBytes + 8<<10]byte // the largest frame, and place to read on
+	data    []byte                                 // in buf: what was read and is not yet used
 	decoder *common.Decoder
 	replies []byte
-	asked   []request
+	events  []hub.BroadcastEvent // of the read under way
+	asked   []request            // one for each of events
 }
 
 // arena holds the memory that connections share by turns.
@@ -49,10 +54,9 @@ type socket struct {
 	raw   *rawConn // nil: not a plain TCP connection
 
 	// Owned by the ReadPump.
-	rest    []byte   // of the stream, read but not yet a whole frame
-	small   []byte   // to wait with, where raw is nil
-	scratch *scratch // from fill to keep
-	data    []byte   // in scratch: rest, and what was read behind it
+	rest    []byte            // of the stream, read but not yet a whole frame
+	small   *[smallBytes]byte // to wait with, where raw is nil
+	scratch *scratch          // from fill to keep
 
 	// Owned by the WritePump.
 	timeout time.Duration // a write that makes no progress for so long fails
@@ -64,13 +68,13 @@ func (s *socket) fill() error {
 		return s.raw.fill(s)
 	}
 	if s.small == nil {
-		s.small = make([]byte, 2<<10)
+		s.small = new([smallBytes]byte)
 	}
-	n, err := s.Conn.Read(s.small)
+	n, err := s.Conn.Read(s.small[:])
 	switch {
 	case n > 0:
 		copy(s.take(), s.small[:n])
-		s.data = s.scratch.buf[:len(s.rest)+n]
+		s.took(n)
 		return nil
 	case err == nil:
 		return io.ErrNoProgress
@@ -84,20 +88,24 @@ func (s *socket) take() []byte {
 	return s.scratch.buf[copy(s.scratch.buf[:], s.rest):]
 }
 
+// took says that n bytes were put into the place that take returned.
+func (s *socket) took(n int) { s.scratch.data = s.scratch.buf[:len(s.rest)+n] }
+
 // drop gives the scratch back.
 func (s *socket) drop() {
-	s.scratch.replies, s.scratch.asked = s.scratch.replies[:0], s.scratch.asked[:0]
-	s.arena.scratch.Put(s.scratch)
-	s.scratch, s.data = nil, nil
+	d := s.scratch
+	d.data, d.replies, d.asked = nil, d.replies[:0], d.asked[:0]
+	s.arena.scratch.Put(d)
+	s.scratch = nil
 }
 
 // keep stores what was read but not used, and gives the scratch back.
 func (s *socket) keep(used int) {
-	switch {
+	switch data := s.scratch.data; {
 	case used == 0: // a long frame that comes in small pieces is not copied for each
-		s.rest = append(s.rest, s.data[len(s.rest):]...)
-	case used < len(s.data):
-		s.rest = append([]byte(nil), s.data[used:]...)
+		s.rest = append(s.rest, data[len(s.rest):]...)
+	case used < len(data):
+		s.rest = append([]byte(nil), data[used:]...)
 	default:
 		s.rest = nil
 	}

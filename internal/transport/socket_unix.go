@@ -57,7 +57,7 @@ func (r *rawConn) onReadable(fd uintptr) bool {
 		n, err := syscall.Read(int(fd), place)
 		switch {
 		case n > 0:
-			s.data = s.scratch.buf[:len(s.rest)+n]
+			s.took(n)
 			r.readErr = nil
 			return true
 		case err == syscall.EINTR:

@@ -36,6 +36,7 @@ type Stats struct {
 	BytesIn  uint64 // their bytes
 	Writes   uint64 // writes to sockets
 	BytesOut uint64 // their bytes
+	Stalled  uint64 // connections closed since the peer took no byte for the write time-out
 
 	// Each holds all keys that can occur.
 	Errors   map[string]uint64 // refused requests by code
@@ -47,6 +48,7 @@ type Stats struct {
 type counters struct {
 	consumers, ingestors                          atomic.Int64
 	accepted, messages, bytesIn, writes, bytesOut atomic.Uint64
+	stalled                                       atomic.Uint64
 
 	errors   [len(errorCodes)]atomic.Uint64
 	closes   [len(closeCodes) + 1]atomic.Uint64
@@ -89,7 +91,7 @@ func (s *counters) snapshot() Stats {
 	out := Stats{
 		Consumers: s.consumers.Load(), Ingestors: s.ingestors.Load(),
 		Accepted: s.accepted.Load(), Messages: s.messages.Load(), BytesIn: s.bytesIn.Load(),
-		Writes: s.writes.Load(), BytesOut: s.bytesOut.Load(),
+		Writes: s.writes.Load(), BytesOut: s.bytesOut.Load(), Stalled: s.stalled.Load(),
 		Errors:   make(map[string]uint64, len(s.errors)),
 		Closes:   make(map[string]uint64, len(s.closes)),
 		Refusals: make(map[string]uint64, len(s.refusals)),

@@ -23,6 +23,9 @@ func TestClientThatTakesNothingIsClosed(t *testing.T) {
 		i.waitIdle(time.Minute)
 		at(t, begin, 10*time.Second)
 		p.ended()
+		if n := i.server.Stats().Stalled; n != 1 {
+			t.Errorf("%d stalled clients were counted", n)
+		}
 	})
 }
 

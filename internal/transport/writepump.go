@@ -1,6 +1,8 @@
 package transport
 
 import (
+	"errors"
+	"os"
 	"time"
 
 	"backbone/internal/hub"
@@ -15,7 +17,10 @@ func (c *conn) WritePump() {
 	for c.writeOne() {
 	}
 	if err := c.farewell(); err != nil {
-		c.log.Debug("write failed", "address", c.address, "error", err)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.server.stats.stalled.Add(1)
+		}
+		c.server.log.Debug("write failed", "address", c.RemoteAddr(), "error", err)
 		c.socket.Close() //nolint:errcheck // this ends the ReadPump
 	}
 	close(c.writeDone)

@@ -1,0 +1,66 @@
+package server
+
+import (
+	"bytes"
+	"flag"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"backbone/internal/redistest"
+)
+
+var joiners = flag.Int("joiners", 1000, "connections that join one room at once")
+
+// Many that are connected already join a room that the instance has not heard of since
+// it started: Redis is asked once for all of them.
+func TestManyJoinersCostRedisAHandfulOfReads(t *testing.T) {
+	redis := redistest.Start(t)
+	a := start(t, withRedis(redis.URL()))
+	a.bridgeState("ok")
+	publish(t, a.ingestor(), "BTC_USDT", 1, 7)
+	if err := a.stop(); err != nil { // a stop sends what waits
+		t.Fatal(err)
+	}
+	b := start(t, withRedis(redis.URL()))
+	b.bridgeState("ok")
+	conns := make([]net.Conn, *joiners)
+	for i := range conns {
+		conns[i] = b.rawConsumer("OTHER")
+		until(t, conns[i], `"joined","room":"OTHER"`)
+	}
+	before := b.bridge.Stats().Reads
+	join := maskedText(`{"type":"join","room":"BTC_USDT"}`)
+	begun := time.Now()
+	for _, c := range conns {
+		if _, err := c.Write(join); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range conns {
+		until(t, c, `"price":7,"ts":7,"snapshot":true}`)
+	}
+	reads := b.bridge.Stats().Reads - before
+	t.Logf("%d joined within %v, at the cost of %d reads", len(conns), time.Since(begun), reads)
+	if reads < 1 || reads > 5 {
+		t.Errorf("%d joiners cost %d reads, want one", len(conns), reads)
+	}
+}
+
+// until reads from c until what came contains the text.
+func until(t *testing.T, c net.Conn, text string) {
+	t.Helper()
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	var got bytes.Buffer
+	b := make([]byte, 1024)
+	for !strings.Contains(got.String(), text) {
+		n, err := c.Read(b)
+		got.Write(b[:n])
+		if err != nil {
+			t.Fatalf("after %q: %v", got.String(), err)
+		}
+	}
+}
