@@ -180,10 +180,13 @@ func (l *link) prepare(ctx context.Context, n names, partitions uint64) (err err
 	if err := l.reader.Do(ctx, l.reader.B().Ping().Build()).Error(); err != nil {
 		return fmt.Errorf("ping: %w", err)
 	}
-	if err := l.load(ctx); err != nil {
-		return err
+	b := l.client.B()
+	res := l.client.DoMulti(ctx, b.ScriptLoad().Script(l.script.text).Build(),
+		b.Info().Section("server").Build(), b.Info().Section("replication").Build())
+	if err := res[0].Error(); err != nil {
+		return fmt.Errorf("script load: %w", err)
 	}
-	if l.identity, err = l.whoami(ctx); err != nil {
+	if l.identity, err = decodeIdentity(res[1], res[2]); err != nil {
 		return err
 	}
 	if l.identity.role != "" && l.identity.role != "master" {

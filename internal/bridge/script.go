@@ -16,8 +16,8 @@ import (
 //
 // An event is taken if its version is newer than the one held; of each key the newest
 // taken is stored. The version that is held, offered again, takes back what its life
-// has grown while its first call was under way; a user without the right for it is left
-// with that. Where storing fails (out of memory, say) the bundle is published
+// has grown while its first call was under way, but for 0.1 s: what rounding and common
+// delays make is not worth a write. A user without the right for it is left with that. Where storing fails (out of memory, say) the bundle is published
 // nevertheless and the failure told. Versions are compared by bytes, since Lua's < on
 // strings follows the locale of the server.
 //
@@ -50,7 +50,7 @@ for a = 3, #ARGV, 5 do
   if key > 0 and held[key] == version then
     same = same + 1
     local left, offered = redis.call('PTTL', KEYS[key]), tonumber(ARGV[a + 2])
-    if left < 0 or left > offered then redis.pcall('PEXPIRE', KEYS[key], offered) end
+    if left < 0 or left > offered + 100 then redis.pcall('PEXPIRE', KEYS[key], offered) end
   elseif key > 0 and not newer(version, held[key]) then
     older = older + 1
     if newer(held[key], newest) then newest = held[key] end
