@@ -53,6 +53,7 @@ func (w *world) play(s step) {
 		}
 	}
 	w.linked()
+	w.stored()
 }
 
 // flow has all producers begin.
