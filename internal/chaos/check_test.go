@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"backbone/client"
@@ -118,6 +119,22 @@ func (w *world) answered(in *instance) {
 	for _, p := range w.producers {
 		if p.in == in && p.last() != len(p.sent) {
 			w.t.Errorf("%s has taken in %d of %s, %d were sent", in.name, p.last(), p.instrument, len(p.sent))
+		}
+	}
+}
+
+// stored expects that Redis holds what all consumers hold, also what it had lost, for as
+// long as it is to be held.
+func (w *world) stored() {
+	w.t.Helper()
+	for _, instrument := range instruments {
+		newest, text := w.newest[instrument], ""
+		ok := eventually(func() bool {
+			text = w.redis.get(lastPrice(instrument))
+			return strings.Contains(text, newest.digits()+",") || time.Since(w.sending(newest).begun) >= w.ttl
+		})
+		if !ok {
+			w.t.Errorf("round %d: redis holds %q of %s, all consumers hold %v", w.round, text, instrument, newest)
 		}
 	}
 }

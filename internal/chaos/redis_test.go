@@ -12,6 +12,7 @@ import (
 // backend is a kind of Redis.
 type backend interface {
 	url(instance int) string // for --redis-url
+	get(key string) string   // what is stored
 	faults() []fault
 }
 
@@ -32,6 +33,11 @@ const (
 	atInstance
 )
 
+// lastPrice is where Redis keeps the last price of an instrument.
+func lastPrice(instrument string) string {
+	return fmt.Sprintf("%slast_price:{%d}:%s", bridge.DefaultPrefix, bridge.Partition(instrument), instrument)
+}
+
 // single is one server, with a proxy before it for each instance.
 type single struct {
 	server  *redistest.Server
@@ -47,6 +53,8 @@ func startSingle(t *testing.T) backend {
 }
 
 func (s *single) url(i int) string { return s.proxies[i].URL() }
+
+func (s *single) get(key string) string { return s.server.CLI("GET", key) }
 
 func (s *single) faults() []fault {
 	all := []fault{
@@ -124,6 +132,8 @@ func (s *sentinel) url(int) string {
 	return "redis+sentinel://" + s.Addrs() + "/" + redistest.MasterName
 }
 
+func (s *sentinel) get(key string) string { return s.Master.CLI("GET", key) }
+
 func (s *sentinel) faults() []fault {
 	return []fault{
 		{"sentinel: master killed, replica promoted", atRedis, func(*world) (end, repair func()) {
@@ -154,10 +164,11 @@ func startCluster(t *testing.T) backend { return &cluster{redistest.StartCluster
 
 func (c *cluster) url(int) string { return "redis+cluster://" + c.Addrs() }
 
+func (c *cluster) get(key string) string { return c.MasterOf(key).CLI("GET", key) }
+
 // key is that of an instrument in the middle of things.
 func (c *cluster) key(w *world) string {
-	instrument := instruments[w.random.IntN(len(instruments))]
-	return fmt.Sprintf("%slast_price:{%d}:%s", bridge.DefaultPrefix, bridge.Partition(instrument), instrument)
+	return lastPrice(instruments[w.random.IntN(len(instruments))])
 }
 
 func (c *cluster) faults() []fault {

@@ -53,6 +53,7 @@ func (w *world) play(s step) {
 		}
 	}
 	w.linked()
+	w.stored()
 }
 
 // flow has all producers begin.
@@ -95,14 +96,18 @@ func (w *world) locally() {
 		if !c.in.serves() || c.in.died == w.round {
 			continue
 		}
+		wants := map[string]tick{} // of those whose flow has ended
+		for _, instrument := range instruments {
+			if all := w.of(instrument); len(all) == 1 && all[0].in == c.in {
+				wants[instrument] = tick{all[0].number, len(all[0].sent)}
+			}
+		}
 		var held, want tick
 		var instrument string
 		ok := eventually(func() bool {
 			v := c.look()
-			for _, instrument = range instruments {
-				all := w.of(instrument)
-				held, want = v.stays[instrument].held, tick{all[0].number, len(all[0].sent)}
-				if len(all) == 1 && all[0].in == c.in && held != want {
+			for instrument, want = range wants {
+				if held = v.stays[instrument].held; held != want {
 					return false
 				}
 			}

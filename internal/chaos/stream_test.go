@@ -26,6 +26,8 @@ func (k tick) String() string {
 // number. Nobody between producer and consumer may touch the text.
 const tickDigits = 2 + 8
 
+func (k tick) digits() string { return fmt.Sprintf("%02d%08d", k.producer, k.number) }
+
 // tickOf reads what stream.burst wrote.
 func tickOf(price json.Number) (tick, error) {
 	text := price.String()
@@ -69,7 +71,7 @@ func (s *stream) burst(producer, first int) (after time.Duration, quotes []quote
 	s.ts += after.Milliseconds() // often the same
 	for n := 0; n == 0 || n < 12 && s.random.IntN(3) > 0; n++ {
 		s.price *= math.Exp(s.random.NormFloat64() * 0.0004)
-		text := fmt.Sprintf("%.2f%02d%08d", s.price, producer, first+n)
+		text := fmt.Sprintf("%.2f", s.price) + tick{producer, first + n}.digits()
 		quotes = append(quotes, quote{json.Number(text), s.ts})
 	}
 	return after, quotes
