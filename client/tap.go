@@ -31,7 +31,7 @@ func (s *session) tapInto(l *link) {
 	if s.opt.OnMessage == nil || strings.HasPrefix(s.url, "wss:") || strings.HasPrefix(s.url, "https:") {
 		return
 	}
-	l.wire.tap = &tap{offer: func(b []byte) bool { return l.offer(s.opt.OnMessage, b) }}
+	l.wire.tap = &tap{offer: s.offer}
 }
 
 // offered reports whether the message that has just come through was offered before.
