@@ -79,7 +79,8 @@ func (c *Conn) Join(ctx context.Context, rooms ...string) error {
 
 // Leave leaves rooms and waits for the answers. Events of a room that were received
 // before its answer may still be in the buffer. Rooms that were not joined give a
-// *[RequestError] each, joined by errors.Join, and the others are left all the same.
+// *[RequestError] each, joined by errors.Join, and the others are left all the same. A
+// room that is named twice is left once.
 func (c *Conn) Leave(ctx context.Context, rooms ...string) error {
 	var errs []error
 	leave := func(room string) func(id uint64) []byte {
@@ -89,6 +90,9 @@ func (c *Conn) Leave(ctx context.Context, rooms ...string) error {
 	}
 	calls := make(map[string]*call, len(rooms))
 	for _, room := range rooms {
+		if calls[room] != nil {
+			continue
+		}
 		if err := checkRoom(room); err != nil {
 			errs = append(errs, err)
 			continue

@@ -92,6 +92,21 @@ func TestLeave(t *testing.T) {
 	}
 }
 
+func TestLeaveOfARoomNamedTwice(t *testing.T) {
+	c, p := newServer(t).consumer(Options{})
+	async(t, func() {
+		m := p.expect(protocol.TypeLeave)
+		p.answer(protocol.ServerMessage{Type: protocol.TypeLeft, Room: m.Room, ID: m.ID})
+		p.pong() // nothing else was asked
+	})
+	if err := c.Leave(patient(t), "A", "A"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Ping(patient(t)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestSendAndPing(t *testing.T) {
 	c, p := newServer(t).consumer(Options{})
 	async(t, func() {

@@ -16,11 +16,15 @@ type reader struct {
 	waiting  map[uint64]*call    // sent, not answered, and overtaken by another answer
 	rejoins  map[uint64][]string // rooms of the rejoin messages that are not answered
 	rejoined Rejoined
+	back     bool // a Disconnected came before
 }
 
 // read receives until the connection or the session ends.
 func (s *session) read(l *link) error {
 	if !s.deliver(Connected{}) {
+		return nil
+	}
+	if l.back && len(l.rejoins) == 0 && s.events != nil && !s.deliver(l.rejoined) {
 		return nil
 	}
 	buf := make([]byte, 0, 4<<10)

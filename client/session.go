@@ -100,7 +100,9 @@ func (s *session) run(l *link, err error) {
 		case <-s.ctx.Done():
 			return
 		}
-		l, err = s.dial(s.ctx)
+		if l, err = s.dial(s.ctx); err == nil {
+			l.back = true
+		}
 		s.up.Store(err == nil)
 	}
 }
