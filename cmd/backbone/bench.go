@@ -15,6 +15,7 @@ const (
 	maxBenchConsumers = 1_000_000
 	maxBenchRooms     = 100_000
 	maxBenchBurst     = 100_000
+	maxSlowRate       = 1e6
 )
 
 type benchCmd struct {
@@ -85,11 +86,13 @@ func (c *benchCmd) Validate() error {
 			return config.Errorf(n.flag, "must be from %d to %d, not %d", n.low, n.high, n.value)
 		}
 	}
+	if err := checkRateOrNone("rate", c.Rate, maxPublishRate); err != nil {
+		return err
+	}
+	if err := checkRate("slow-rate", c.SlowRate, maxSlowRate); err != nil {
+		return err
+	}
 	switch {
-	case !(c.Rate >= 0 && c.Rate <= 1e9):
-		return config.Errorf("rate", "must be from 0 to 1e9, not %v", c.Rate)
-	case !(c.SlowRate > 0 && c.SlowRate <= 1e6):
-		return config.Errorf("slow-rate", "must be above 0 and at most 1e6, not %v", c.SlowRate)
 	case c.Slow+c.Stalled > 1:
 		return config.Errorf("slow", "and --stalled are together more than all consumers")
 	case c.For < 100*time.Millisecond:
