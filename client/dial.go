@@ -84,7 +84,7 @@ func keepKey(*http.Request, []*http.Request) error { return http.ErrUseLastRespo
 func (s *session) dialWire(ctx context.Context, network, address string) (*wireConn, error) {
 	dial := s.opt.DialContext
 	if dial == nil {
-		dial = new(net.Dialer).DialContext
+		dial = newDialer(s.opt.ReceiveBuffer).DialContext
 	}
 	c, err := dial(ctx, network, address)
 	if err != nil {
