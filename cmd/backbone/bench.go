@@ -26,7 +26,7 @@ type benchCmd struct {
 	Burst     int     `group:"Load" default:"1" help:"Events that are due at the same moment. The rate stays."`
 	Batch     bool    `group:"Load" help:"Send a burst as one message."`
 	Slow      share   `group:"Load" default:"0%" placeholder:"SHARE" help:"Share of the consumers that read slowly, like 10%."`
-	SlowRate  float64 `group:"Load" default:"10" help:"Events a second that a slow consumer reads."`
+	SlowRate  float64 `group:"Load" default:"100" help:"Events a second that a slow consumer reads. A server may disconnect one that reads fewer than some 50."`
 	Stalled   share   `group:"Load" default:"0%" placeholder:"SHARE" help:"Share of the consumers that join and then never read."`
 	Storm     int     `group:"Load" default:"0" placeholder:"N" help:"Further consumers that all connect and join at once, halfway through."`
 	Seed      uint64  `group:"Load" default:"1" help:"The same seed chooses the same rooms and the same slow consumers."`
