@@ -72,10 +72,7 @@ func (c *subscribeCmd) Run(ctx context.Context, s streams) error {
 	joined := make(chan error, 1)
 	go func() { joined <- conn.Join(ctx, c.Rooms...) }()
 
-	sub := &subscription{subscribeCmd: c, streams: s, printer: newPrinter(s, c.Rooms), wanted: map[string]bool{}}
-	for _, room := range c.Rooms {
-		sub.wanted[room] = true
-	}
+	sub := newSubscription(c, s)
 	err = sub.run(ctx, conn, joined)
 	if flushed := sub.printer.flush(); err == nil {
 		err = flushed
@@ -88,9 +85,18 @@ type subscription struct {
 	*subscribeCmd
 	streams
 	printer *printer
-	wanted  map[string]bool // rooms without an answer yet, for --snapshot-only
+	open    map[string]bool // rooms that were not rejected
+	wanted  map[string]bool // those without an answer yet, for --snapshot-only
 	count   int             // prices and messages printed
 	refused bool            // rooms were rejected
+}
+
+func newSubscription(c *subscribeCmd, s streams) *subscription {
+	sub := &subscription{subscribeCmd: c, streams: s, printer: newPrinter(s, c.Rooms), open: map[string]bool{}, wanted: map[string]bool{}}
+	for _, room := range c.Rooms {
+		sub.open[room], sub.wanted[room] = true, true
+	}
+	return sub
 }
 
 // errEnough ends a subscription that has all it was to print.
@@ -228,14 +234,15 @@ func (sub *subscription) join(err error) error {
 	return sub.rejected(rejected)
 }
 
-// rejected says which rooms the server refused; without any other it is an error.
+// rejected says which rooms the server refused. It is an error once none is left.
 func (sub *subscription) rejected(rooms []protocol.Rejected) error {
 	for _, r := range rooms {
 		sub.say("%s is refused: %s: %s", r.Room, r.Code, r.Message)
 		sub.refused = true
+		delete(sub.open, r.Room)
 		delete(sub.wanted, r.Room)
 	}
-	if len(rooms) > 0 && len(rooms) >= len(sub.Rooms) {
+	if len(sub.open) == 0 {
 		return failf(exitRejected, "no room is left to listen to")
 	}
 	return nil

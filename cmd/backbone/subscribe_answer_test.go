@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"backbone/client"
 	"backbone/protocol"
 )
 
@@ -92,5 +94,19 @@ func TestRefusedRoomsAreToldWhateverComesFirst(t *testing.T) {
 				t.Errorf("%v: exit code %d, want %d; printed %q and said %q", args, code, exitRejected, out, err)
 			}
 		}
+	}
+}
+
+// Rooms may be refused one after another, as each connection joins them anew.
+func TestSubscribeEndsWithItsLastRoom(t *testing.T) {
+	sub := newSubscription(&subscribeCmd{Rooms: []string{"A", "B", "B"}}, streams{out: io.Discard, err: io.Discard})
+	refuse := func(room string) error {
+		return sub.handle(client.Rejoined{Rejected: []protocol.Rejected{{Room: room, Code: protocol.CodeTooManyRooms}}})
+	}
+	if err := refuse("B"); err != nil {
+		t.Errorf("with A left: %v", err)
+	}
+	if err := refuse("A"); err == nil {
+		t.Error("no error, though no room is left")
 	}
 }
