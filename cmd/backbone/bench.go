@@ -166,7 +166,7 @@ func (c *benchCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	if n := result.Wrong(); n > 0 {
-		return failf(exitRejected, "%d events or connections went wrong: see the table above", n)
+		return failf(exitRejected, "%s events or connections went wrong", group(int(n)))
 	}
 	return nil
 }

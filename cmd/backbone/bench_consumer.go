@@ -175,9 +175,9 @@ func (c *benchConsumer) note(now time.Duration, before *tally, fresh bool, ts in
 	c.batch.wrong += int(c.tally.wrong() - before.wrong())
 	if sent := c.stage.clock.at(ts); fresh && int64(sent) >= c.stage.measured.Load() {
 		c.batch.latencies = append(c.batch.latencies, int64(now-sent))
-		if len(c.batch.latencies) == batchSize {
-			c.flush()
-		}
+	}
+	if c.batch.delivered == batchSize {
+		c.flush()
 	}
 }
 
