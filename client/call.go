@@ -41,6 +41,10 @@ func (s *session) begin(ctx context.Context, build func(id uint64) []byte) (*cal
 	case <-s.ctx.Done():
 		return nil, s.ended()
 	}
+	select {
+	case s.begun <- struct{}{}:
+	default: // one signal is enough
+	}
 	c := &call{id: s.lastID.Add(1), done: make(chan struct{})}
 	if err := s.enqueue(ctx, request{data: build(c.id), call: c}); err != nil {
 		<-s.slots

@@ -34,6 +34,9 @@ func (s *session) dial(ctx context.Context) (*link, error) {
 			}
 			select {
 			case wires <- c:
+				if ctx.Err() != nil { // nobody may look for it any more
+					return nil, errors.Join(ctx.Err(), c.Close())
+				}
 				return c, nil
 			default: // a second connection in one attempt would not be the one that is looked after
 				return nil, errors.Join(errors.New("the attempt has its connection already"), c.Close())
@@ -63,6 +66,12 @@ func (s *session) dial(ctx context.Context) (*link, error) {
 		Subprotocols: []string{protocol.Subprotocol},
 	})
 	if err != nil {
+		cancel()
+		select {
+		case c := <-wires: // which the transport may not have let go of: it may be in the TLS handshake
+			_ = c.Close()
+		default:
+		}
 		return nil, s.connectError(resp, err)
 	}
 	ws.SetReadLimit(maxServerMessage)
@@ -75,7 +84,7 @@ func keepKey(*http.Request, []*http.Request) error { return http.ErrUseLastRespo
 func (s *session) dialWire(ctx context.Context, network, address string) (*wireConn, error) {
 	dial := s.opt.DialContext
 	if dial == nil {
-		dial = new(net.Dialer).DialContext
+		dial = newDialer(s.opt.ReceiveBuffer).DialContext
 	}
 	c, err := dial(ctx, network, address)
 	if err != nil {

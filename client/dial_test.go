@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"backbone/protocol"
@@ -148,4 +150,59 @@ func TestConnectErrorOfNoServer(t *testing.T) {
 	if time.Since(start) > patience {
 		t.Errorf("took %v", time.Since(start))
 	}
+}
+
+// closeNoted remembers that it was closed.
+type closeNoted struct {
+	net.Conn
+	closed atomic.Bool
+}
+
+func (c *closeNoted) Close() error {
+	c.closed.Store(true)
+	return c.Conn.Close()
+}
+
+// A peer that takes connections and never speaks TLS must not cost one each attempt.
+func TestFailedTLSHandshakeLeavesNothingOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer far.Close()
+		conn := &closeNoted{Conn: near}
+		_, err := Dial(t.Context(), "wss://pipe", &Options{
+			DialTimeout: 3 * time.Second,
+			DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil },
+		})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		if !conn.closed.Load() {
+			t.Error("the connection is still open")
+		}
+	}) // which also finds goroutines that are left
+}
+
+// A connection that comes when the attempt has been given up is nobody's.
+func TestLateConnectionIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer far.Close()
+		conn := &closeNoted{Conn: near}
+		arrive := make(chan struct{})
+		_, err := Dial(t.Context(), "wss://pipe", &Options{
+			DialTimeout: 3 * time.Second,
+			DialContext: func(context.Context, string, string) (net.Conn, error) {
+				<-arrive
+				return conn, nil
+			},
+		})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		close(arrive)
+		synctest.Wait()
+		if !conn.closed.Load() {
+			t.Error("the connection is still open")
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"strconv"
@@ -61,13 +62,20 @@ func appendUpdate(b []byte, u *PriceUpdate, id uint64) []byte {
 	return append(b, '}')
 }
 
-// encode writes any other request.
+// encode writes any other request. It escapes no more than JSON asks for: a chat text may
+// be long, and a message has a limit.
 func encode(m protocol.ClientMessage) []byte {
-	b, err := json.Marshal(m)
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(m); err != nil {
 		panic("client: a request can not be encoded: " + err.Error()) // only a Price that is no number does that
 	}
-	return b
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+func encodeChat(room, text string, id uint64) []byte {
+	return encode(protocol.ClientMessage{Type: protocol.TypeMessage, Room: room, Data: &text, ID: strconv.FormatUint(id, 10)})
 }
 
 // splitRooms cuts rooms into parts whose join messages stay inside the size limit.
@@ -110,6 +118,13 @@ func checkChat(room, text string) *RequestError {
 	}
 	if !utf8.ValidString(text) {
 		return invalid(protocol.CodeInvalidEvent, "data: expected valid UTF-8")
+	}
+	const longest = len(`\u0001`) // that one byte becomes
+	if len(text) <= protocol.MaxMessageBytes/longest-256 {
+		return nil
+	}
+	if n := len(encodeChat(room, text, math.MaxUint64)); n > protocol.MaxMessageBytes {
+		return invalid(protocol.CodeInvalidEvent, "data: %d bytes once its control characters are escaped, expected a message of at most %d", n, protocol.MaxMessageBytes)
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"slices"
-	"sync/atomic"
 
 	"backbone/protocol"
 )
@@ -17,15 +16,15 @@ type reader struct {
 	waiting  map[uint64]*call    // sent, not answered, and overtaken by another answer
 	rejoins  map[uint64][]string // rooms of the rejoin messages that are not answered
 	rejoined Rejoined
-	spill    *spill // nil until needed
-
-	stalled atomic.Bool // the program does not take events, so nothing is read
+	back     bool // a Disconnected came before
 }
 
 // read receives until the connection or the session ends.
 func (s *session) read(l *link) error {
-	defer l.endSpill()
-	if !s.deliver(l, Connected{}) {
+	if !s.deliver(Connected{}) {
+		return nil
+	}
+	if l.back && len(l.rejoins) == 0 && s.events != nil && !s.deliver(l.rejoined) {
 		return nil
 	}
 	buf := make([]byte, 0, 4<<10)
@@ -62,11 +61,11 @@ func readAll(buf []byte, r io.Reader) ([]byte, error) {
 
 // receive handles one message. It is false once the session has ended.
 func (s *session) receive(l *link, b []byte) bool {
-	if s.opt.OnMessage != nil && !l.wire.offered() && l.offer(s.opt.OnMessage, b) {
+	if s.opt.OnMessage != nil && !l.wire.offered() && s.offer(b) {
 		return true
 	}
 	if ev, ok := parseEvent(b, s.rooms); ok {
-		return s.deliver(l, ev)
+		return s.deliver(ev)
 	}
 	if id, ok := parseAck(b); ok {
 		if c := l.find(id); c != nil {
@@ -76,19 +75,19 @@ func (s *session) receive(l *link, b []byte) bool {
 	}
 	var m protocol.ServerMessage
 	if json.Unmarshal(b, &m) != nil {
-		return s.deliver(l, Unknown{Raw: slices.Clone(b)})
+		return s.deliver(Unknown{Raw: slices.Clone(b)})
 	}
 	if ev := toEvent(&m, b); ev != nil {
-		return s.deliver(l, ev)
+		return s.deliver(ev)
 	}
 	return s.answer(l, &m)
 }
 
 // offer reports whether the program has taken the message as it is.
-func (l *link) offer(take func([]byte) bool, b []byte) bool {
-	l.stalled.Store(true)
-	defer l.stalled.Store(false)
-	return take(b)
+func (s *session) offer(b []byte) bool {
+	s.stalled.Store(true)
+	defer s.stalled.Store(false)
+	return s.opt.OnMessage(b)
 }
 
 // answer handles the answer to a request.
@@ -116,7 +115,7 @@ func (s *session) answer(l *link, m *protocol.ServerMessage) bool {
 		return true
 	}
 	if err != nil {
-		return s.deliver(l, err.(*RequestError)) //nolint:errorlint // made by the decoder and never wrapped
+		return s.deliver(err.(*RequestError)) //nolint:errorlint // made by the decoder and never wrapped
 	}
 	return true
 }
@@ -147,5 +146,5 @@ func (s *session) rejoinAnswered(l *link, rooms []string, m *protocol.ServerMess
 			l.rejoined.Rooms = slices.Delete(l.rejoined.Rooms, i, i+1)
 		}
 	}
-	return s.deliver(l, l.rejoined)
+	return s.deliver(l.rejoined)
 }

@@ -321,6 +321,7 @@ func TestShortConnectionsBackOff(t *testing.T) {
 			}
 			p = s.accept()
 			expectEvent(t, c, Connected{})
+			expectEvent(t, c, Rejoined{})
 		}
 		async(t, func() { p.untilGone() })
 		time.Sleep(time.Minute) // one that lasts starts anew
@@ -372,4 +373,22 @@ func TestDialTimeout(t *testing.T) {
 			t.Fatalf("after %v: %v", time.Since(start), err)
 		}
 	})
+}
+
+// A program that marks its prices as old at Disconnected learns when that is over, even
+// if it had joined nothing.
+func TestRejoinedWithoutRooms(t *testing.T) {
+	s := newServer(t)
+	c, p := s.consumer(Options{})
+	p.kill()
+	expectDisconnected(t, c)
+	p = s.accept()
+	expectEvent(t, c, Connected{})
+	expectEvent(t, c, Rejoined{})
+	async(t, func() { p.join() })
+	if err := c.Join(patient(t), "A"); err != nil {
+		t.Fatal(err)
+	}
+	p.write(price("A", "1", 1))
+	expectEvent(t, c, PriceUpdate{Instrument: "A", Price: "1", TS: 1})
 }

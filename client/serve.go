@@ -84,7 +84,7 @@ func (s *session) attend(l *link) (silent bool) {
 		}
 		silence := l.wire.silence()
 		switch {
-		case l.stalled.Load(): // it is us who do not listen
+		case s.stalled.Load(): // it is us who do not listen
 			asked = false
 			timer.Reset(s.opt.IdleTimeout)
 		case silence < s.opt.IdleTimeout:
@@ -112,6 +112,7 @@ func (s *session) shut(l *link) {
 	force := time.AfterFunc(closeTimeout, func() { _ = l.wire.Close() })
 	defer force.Stop()
 	<-l.writeDone
+	l.wire.shutTap()
 	_ = l.ws.Close(websocket.StatusNormalClosure, "") // the server may be gone, or too late
 }
 

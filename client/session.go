@@ -21,16 +21,19 @@ type session struct {
 	stop       context.CancelCauseFunc
 	out        chan request  // any goroutine -> writer
 	slots      chan struct{} // a place for each call that is not settled
+	begun      chan struct{} // a signal for deliver: a call has taken its place
 	done       chan struct{} // closed by run, last
 
-	lastID atomic.Uint64
-	up     atomic.Bool // there is a connection
+	lastID  atomic.Uint64
+	up      atomic.Bool // there is a connection
+	stalled atomic.Bool // the program does not take what is received, so nothing is read
 
 	// Owned by the writer; between two connections and after the last by run.
 	next request // taken from out and not yet written
 
 	// Owned by the reader; between two connections by run.
 	rooms map[string]string // joined rooms, to join again; name -> the same string
+	spill *spill            // nil until needed
 
 	// Written by run before it closes done.
 	unsent int // messages still queued at the end
@@ -40,6 +43,7 @@ type session struct {
 func open(ctx context.Context, rawURL, path string, role protocol.Role, opt *Options) (*session, error) {
 	s := &session{
 		opt:   opt.withDefaults(role),
+		begun: make(chan struct{}, 1),
 		done:  make(chan struct{}),
 		rooms: map[string]string{},
 	}
@@ -83,11 +87,12 @@ func (s *session) run(l *link, err error) {
 			return
 		}
 		if errors.Is(err, ErrRefused) {
+			s.drainSpill()
 			s.stop(err)
 			return
 		}
 		wait := s.opt.backoff(failures, err, jitter())
-		if !s.emit(Disconnected{Err: err, Attempt: failures + 1, Wait: wait}) {
+		if !s.deliver(Disconnected{Err: err, Attempt: failures + 1, Wait: wait}) {
 			return
 		}
 		select {
@@ -95,7 +100,9 @@ func (s *session) run(l *link, err error) {
 		case <-s.ctx.Done():
 			return
 		}
-		l, err = s.dial(s.ctx)
+		if l, err = s.dial(s.ctx); err == nil {
+			l.back = true
+		}
 		s.up.Store(err == nil)
 	}
 }
@@ -112,24 +119,11 @@ func (s *session) finish() {
 			s.settle(r.call, nil, s.ended())
 		}
 	}
+	s.endSpill()
 	if s.events != nil {
 		close(s.events)
 	}
 	close(s.done)
-}
-
-// emit passes on an event of the session's own. It is false once the session has ended.
-func (s *session) emit(ev Event) bool {
-	if s.events == nil {
-		s.tell(ev)
-		return true
-	}
-	select {
-	case s.events <- ev:
-		return true
-	case <-s.ctx.Done():
-		return false
-	}
 }
 
 func (s *session) tell(ev Event) {

@@ -3,6 +3,7 @@ package client
 import (
 	"encoding/binary"
 	"strings"
+	"sync/atomic"
 )
 
 // tapBuffer is the size of a tap's buffer in bytes, and so of the longest message that
@@ -17,12 +18,15 @@ const tapBuffer = 16 << 10
 // never more than one frame behind.
 type tap struct {
 	offer func([]byte) bool // immutable
+	shut  atomic.Bool       // nothing is offered any more; set before anyone but the reader reads
 
 	// Owned by the caller of read; the library lets in one at a time.
 	buf        [tapBuffer]byte
-	start, end int  // of what was read and not looked at
-	pass       int  // bytes from start on that belong to a frame that passes
-	offered    bool // the frame that passes is a message that was offered
+	start, end int // of what was read and not looked at
+	pass       int // bytes from start on that belong to a frame that passes
+
+	// Owned by the reader.
+	offered bool // the frame that passes is a message that was offered
 }
 
 // tapInto offers the messages of l to OnMessage before the library sees them. With TLS the
@@ -31,16 +35,38 @@ func (s *session) tapInto(l *link) {
 	if s.opt.OnMessage == nil || strings.HasPrefix(s.url, "wss:") || strings.HasPrefix(s.url, "https:") {
 		return
 	}
-	l.wire.tap = &tap{offer: func(b []byte) bool { return l.offer(s.opt.OnMessage, b) }}
+	l.wire.tap = &tap{offer: s.offer}
 }
 
 // offered reports whether the message that has just come through was offered before.
-func (w *wireConn) offered() bool { return w.tap != nil && w.tap.offered }
+// Only the reader may call it, once for each.
+func (w *wireConn) offered() bool {
+	if w.tap == nil {
+		return false
+	}
+	offered := w.tap.offered
+	w.tap.offered = false
+	return offered
+}
+
+// shutTap must be called before anyone but the reader reads, as the library does for its
+// closing handshake.
+func (w *wireConn) shutTap() {
+	if w.tap != nil {
+		w.tap.shut.Store(true)
+	}
+}
 
 // read reads what passes.
 func (t *tap) read(p []byte, src func([]byte) (int, error)) (int, error) {
 	for {
-		if t.pass == 0 {
+		switch {
+		case t.shut.Load():
+			t.pass = t.end - t.start
+			if t.pass == 0 {
+				return src(p)
+			}
+		case t.pass == 0:
 			t.sort()
 		}
 		if n := min(t.pass, t.end-t.start); n > 0 {
