@@ -6,6 +6,8 @@ BENCHTIME ?= 1s
 BENCHCOUNT ?= 6
 SEEDS ?= 10000
 FROM ?= 1
+ROUNDS ?= 16
+SEED ?= 0
 LINT_VERSION := v2.15.0
 LINT := $(CURDIR)/bin/golangci-lint-$(LINT_VERSION)
 
@@ -30,6 +32,10 @@ test: redis ## Run go vet, all tests with the race detector, and 1,000 simulatio
 .PHONY: sim
 sim: ## Run SEEDS (10000) simulations from seed FROM (1).
 	$(GO) test -count=1 -timeout 0 -run TestSeeds ./internal/simtest -seeds=$(SEEDS) -from=$(FROM)
+
+.PHONY: chaos
+chaos: redis ## Break real processes for ROUNDS (16, every fault once) with each kind of Redis; SEED (new) repeats the faults.
+	$(GO) test -race -v -count=1 -timeout 24h ./internal/chaos -rounds $(ROUNDS) -seed $(SEED)
 
 .PHONY: redis
 redis: # The tests need redis-server and fail without it.

@@ -45,7 +45,9 @@ var arrows = []row{
 	},
 
 	{from: "internal/simtest", why: "it is tests and their description"},
-	{from: "internal/redistest", why: "it runs Redis for tests of any package, so it may depend on none"},
+	{from: "internal/chaos", why: "it is tests and their description"},
+	{from: "internal/proctest", why: "it runs programs for tests of any package, so it may depend on none"},
+	{from: "internal/redistest", to: []string{"internal/proctest"}, why: "it runs Redis for tests of any package, so it may depend on none that is tested"},
 }
 
 // libraries says where else than the arrows an import is forbidden, or alone allowed.

@@ -43,7 +43,7 @@ func (s *session) begin(ctx context.Context, build func(id uint64) []byte) (*cal
 	}
 	select {
 	case s.begun <- struct{}{}:
-	default: // there is a signal already
+	default: // one signal is enough
 	}
 	c := &call{id: s.lastID.Add(1), done: make(chan struct{})}
 	if err := s.enqueue(ctx, request{data: build(c.id), call: c}); err != nil {

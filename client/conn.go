@@ -79,7 +79,8 @@ func (c *Conn) Join(ctx context.Context, rooms ...string) error {
 
 // Leave leaves rooms and waits for the answers. Events of a room that were received
 // before its answer may still be in the buffer. Rooms that were not joined give a
-// *[RequestError] each, joined by errors.Join, and the others are left all the same.
+// *[RequestError] each, joined by errors.Join, and the others are left all the same. A
+// room that is named twice is left once.
 func (c *Conn) Leave(ctx context.Context, rooms ...string) error {
 	var errs []error
 	leave := func(room string) func(id uint64) []byte {
@@ -89,11 +90,11 @@ func (c *Conn) Leave(ctx context.Context, rooms ...string) error {
 	}
 	calls := make(map[string]*call, len(rooms))
 	for _, room := range rooms {
-		if err := checkRoom(room); err != nil {
-			errs = append(errs, err)
+		if calls[room] != nil {
 			continue
 		}
-		if calls[room] != nil { // named before
+		if err := checkRoom(room); err != nil {
+			errs = append(errs, err)
 			continue
 		}
 		call, err := c.s.begin(ctx, leave(room))
@@ -102,7 +103,12 @@ func (c *Conn) Leave(ctx context.Context, rooms ...string) error {
 		}
 		calls[room] = call
 	}
-	for room, call := range calls {
+	for _, room := range rooms {
+		call := calls[room]
+		if call == nil {
+			continue
+		}
+		delete(calls, room)
 		_, err := c.s.await(ctx, call)
 		if c.lost(ctx, err) {
 			_, err = c.insist(ctx, leave(room))
@@ -118,8 +124,9 @@ func (c *Conn) Leave(ctx context.Context, rooms ...string) error {
 }
 
 // Send sends a chat message to a room that was joined, and waits until the server has
-// taken it in. text is UTF-8 of at most 16 KiB; as a JSON message it may have 64 KiB. It is sent at most once: after ErrConnectionLost its fate is unknown.
-// What the server rejects is a *[RequestError].
+// taken it in. It is sent at most once: after ErrConnectionLost its fate is unknown.
+// What the server rejects is a *[RequestError], and so is a text of more than 16 KiB, or
+// one that is longer than a message may be once its control characters are escaped.
 func (c *Conn) Send(ctx context.Context, room, text string) error {
 	if err := checkChat(room, text); err != nil {
 		return err

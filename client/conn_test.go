@@ -92,6 +92,21 @@ func TestLeave(t *testing.T) {
 	}
 }
 
+func TestLeaveOfARoomNamedTwice(t *testing.T) {
+	c, p := newServer(t).consumer(Options{})
+	async(t, func() {
+		m := p.expect(protocol.TypeLeave)
+		p.answer(protocol.ServerMessage{Type: protocol.TypeLeft, Room: m.Room, ID: m.ID})
+		p.pong() // nothing else was asked
+	})
+	if err := c.Leave(patient(t), "A", "A"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Ping(patient(t)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestSendAndPing(t *testing.T) {
 	c, p := newServer(t).consumer(Options{})
 	async(t, func() {
@@ -117,6 +132,44 @@ func TestSendAndPing(t *testing.T) {
 	for _, text := range []string{"\xff", strings.Repeat("x", protocol.MaxChatBytes+1)} {
 		if _, ok := errors.AsType[*RequestError](c.Send(patient(t), "lobby", text)); !ok {
 			t.Errorf("%.10q was not refused", text)
+		}
+	}
+}
+
+// The longest texts: what JSON does not ask to be escaped is not, and what becomes too long
+// for a message is refused here, as the server would close the connection.
+func TestSendOfTextsThatGrow(t *testing.T) {
+	c, p := newServer(t).consumer(Options{})
+	p.ws.SetReadLimit(protocol.MaxMessageBytes)
+	most := protocol.MaxMessageBytes - len(`{"type":"message","room":"lobby","data":"","id":"18446744073709551615"}`)
+	controls := func(size int) string { // once escaped
+		return strings.Repeat("\x01", size/6) + strings.Repeat("x", size%6)
+	}
+	good := []string{
+		strings.Repeat("<", protocol.MaxChatBytes),
+		strings.Repeat("&", protocol.MaxChatBytes),
+		strings.Repeat("\n", protocol.MaxChatBytes),
+		strings.Repeat("\u2028", protocol.MaxChatBytes/3),
+		controls(most),
+	}
+	async(t, func() {
+		for _, text := range good {
+			m := p.expect(protocol.TypeMessage)
+			if *m.Data != text {
+				t.Errorf("server got %d bytes of %.5q, want %d of %.5q", len(*m.Data), *m.Data, len(text), text)
+			}
+			p.answer(protocol.ServerMessage{Type: protocol.TypeAck, ID: m.ID})
+		}
+	})
+	for _, text := range good {
+		if err := c.Send(patient(t), "lobby", text); err != nil {
+			t.Fatalf("%d bytes of %.5q: %v", len(text), text, err)
+		}
+	}
+	for _, text := range []string{controls(most + 1), strings.Repeat("\x01", protocol.MaxChatBytes)} {
+		refused, ok := errors.AsType[*RequestError](c.Send(patient(t), "lobby", text))
+		if !ok || refused.Code != protocol.CodeInvalidEvent || !strings.Contains(refused.Message, "data: ") {
+			t.Errorf("%d bytes of %.5q: got %v", len(text), text, refused)
 		}
 	}
 }
@@ -228,43 +281,4 @@ func TestEventsBehindAnAbandonedCallAreDelivered(t *testing.T) {
 			expectEvent(t, c, PriceUpdate{Instrument: "A", Price: "1", TS: int64(i)})
 		}
 	})
-}
-
-func TestLeaveOfARoomNamedTwice(t *testing.T) {
-	c, p := newServer(t).consumer(Options{})
-	async(t, func() {
-		m := p.expect(protocol.TypeLeave)
-		p.answer(protocol.ServerMessage{Type: protocol.TypeLeft, Room: m.Room, ID: m.ID})
-		p.pong() // nothing comes in between
-	})
-	if err := c.Leave(patient(t), "A", "A"); err != nil {
-		t.Error(err)
-	}
-	if _, err := c.Ping(patient(t)); err != nil {
-		t.Error(err)
-	}
-}
-
-// A text within the limit of texts is sent if its message is within that of messages,
-// and refused here if it is not: the server would close the connection.
-func TestSendOfTextsThatJSONEscapes(t *testing.T) {
-	c, p := newServer(t).consumer(Options{})
-	p.ws.SetReadLimit(protocol.MaxMessageBytes)
-	const most = protocol.MaxChatBytes
-	for _, fits := range []string{strings.Repeat("<", most), strings.Repeat("&>", most/2), strings.Repeat("\"", most), strings.Repeat("\x01", most/2)} {
-		async(t, func() {
-			m := p.expect(protocol.TypeMessage)
-			if *m.Data != fits {
-				t.Errorf("the server got %.20q, want %.20q", *m.Data, fits)
-			}
-			p.answer(protocol.ServerMessage{Type: protocol.TypeAck, ID: m.ID})
-		})
-		if err := c.Send(patient(t), "lobby", fits); err != nil {
-			t.Errorf("%.20q: %v", fits, err)
-		}
-	}
-	err := c.Send(patient(t), "lobby", strings.Repeat("\x01", most))
-	if refused, ok := errors.AsType[*RequestError](err); !ok || refused.Code != protocol.CodeInvalidEvent {
-		t.Errorf("got %v", err)
-	}
 }

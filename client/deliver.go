@@ -3,13 +3,13 @@ package client
 import "sync/atomic"
 
 // spillFactor times Options.Buffer is the number of events that are kept beyond the
-// buffer while an answer is awaited.
+// buffer while a call awaits its answer.
 const spillFactor = 16
 
 // spill takes events past a full buffer while a call awaits its answer: its caller may
 // be the one who empties the buffer. A goroutine of its own moves them on, in order.
 type spill struct {
-	queue   chan Event    // closed by run at the session's end
+	queue   chan Event    // closed by run at its end
 	emptied chan struct{} // a signal, each time that nothing is left
 	left    atomic.Int64  // events put in and not yet delivered
 	done    chan struct{} // closed when the goroutine has ended
@@ -23,41 +23,44 @@ func (s *session) deliver(ev Event) bool {
 		s.tell(ev)
 		return true
 	}
-	for {
+	if !s.behind() {
+		select {
+		case s.events <- ev:
+			return true
+		default:
+		}
+	}
+	s.stalled.Store(true)
+	defer s.stalled.Store(false)
+	for !s.awaited() {
 		to, emptied := s.events, (chan struct{})(nil)
-		if s.spill != nil && s.spill.left.Load() > 0 { // which ev must not overtake
+		if s.behind() {
 			to, emptied = nil, s.spill.emptied
 		}
 		select {
 		case to <- ev:
-			return true
-		default:
-		}
-		if len(s.slots) > 0 {
-			return s.keep(ev)
-		}
-		s.stalled.Store(true)
-		select {
-		case to <- ev:
-			s.stalled.Store(false)
 			return true
 		case <-emptied:
 		case <-s.begun:
 		case <-s.ctx.Done():
 			return false
 		}
-		s.stalled.Store(false)
 	}
+	return s.keep(ev)
 }
 
-// keep puts ev behind what does not fit into the buffer.
+// awaited reports whether a call has begun and is not settled.
+func (s *session) awaited() bool { return len(s.slots) > 0 }
+
+// behind reports whether events were kept that the program has yet to take.
+func (s *session) behind() bool { return s.spill != nil && s.spill.left.Load() > 0 }
+
+// keep hands ev to the spill.
 func (s *session) keep(ev Event) bool {
 	if s.spill == nil {
 		s.spill = s.startSpill()
 	}
 	s.spill.left.Add(1)
-	s.stalled.Store(true)
-	defer s.stalled.Store(false)
 	select {
 	case s.spill.queue <- ev:
 		return true
@@ -91,7 +94,20 @@ func (s *session) startSpill() *spill {
 	return sp
 }
 
-// endSpill ends the goroutine that moves on what was kept, once the session has ended.
+// drainSpill waits until all that was kept is taken, or a call wants to know how the
+// session ended.
+func (s *session) drainSpill() {
+	for s.behind() && !s.awaited() {
+		select {
+		case <-s.spill.emptied:
+		case <-s.begun:
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+// endSpill ends the spill's goroutine. The session must have ended.
 func (s *session) endSpill() {
 	if s.spill != nil {
 		close(s.spill.queue)

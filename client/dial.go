@@ -34,13 +34,15 @@ func (s *session) dial(ctx context.Context) (*link, error) {
 			}
 			select {
 			case wires <- c:
+				if ctx.Err() != nil { // nobody may look for it any more
+					return nil, errors.Join(ctx.Err(), c.Close())
+				}
 				return c, nil
 			default: // a second connection in one attempt would not be the one that is looked after
 				return nil, errors.Join(errors.New("the attempt has its connection already"), c.Close())
 			}
 		},
-		TLSHandshakeTimeout: s.opt.DialTimeout,
-		DisableKeepAlives:   true,
+		DisableKeepAlives: true,
 	}
 	if s.opt.DialContext == nil {
 		transport.Proxy = http.ProxyFromEnvironment
@@ -64,27 +66,16 @@ func (s *session) dial(ctx context.Context) (*link, error) {
 		Subprotocols: []string{protocol.Subprotocol},
 	})
 	if err != nil {
-		failed := s.connectError(resp, err)
 		cancel()
-		abandon(wires)
-		return nil, failed
+		select {
+		case c := <-wires: // which the transport may not have let go of: it may be in the TLS handshake
+			_ = c.Close()
+		default:
+		}
+		return nil, s.connectError(resp, err)
 	}
 	ws.SetReadLimit(maxServerMessage)
 	return newLink(ws, <-wires, s.opt.MaxInFlight), nil
-}
-
-// abandon closes the connection of an attempt that failed, which the transport would
-// leave open while it waits for the peer's part of the TLS handshake. One that is made
-// later finds its place taken, and is closed for that.
-func abandon(wires chan *wireConn) {
-	for {
-		select {
-		case c := <-wires:
-			_ = c.Close() // the transport may have been first
-		case wires <- nil:
-			return
-		}
-	}
 }
 
 // keepKey follows no redirect: net/http would hand the key to whatever host it names.
@@ -93,7 +84,7 @@ func keepKey(*http.Request, []*http.Request) error { return http.ErrUseLastRespo
 func (s *session) dialWire(ctx context.Context, network, address string) (*wireConn, error) {
 	dial := s.opt.DialContext
 	if dial == nil {
-		dial = new(net.Dialer).DialContext
+		dial = newDialer(s.opt.ReceiveBuffer).DialContext
 	}
 	c, err := dial(ctx, network, address)
 	if err != nil {

@@ -5,11 +5,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -152,38 +152,57 @@ func TestConnectErrorOfNoServer(t *testing.T) {
 	}
 }
 
-// A peer that takes the connection and then never speaks TLS costs nothing once the
-// attempt is over, even one that the dialler brings late.
-func TestFailedAttemptLeavesNoConnection(t *testing.T) {
-	for _, late := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			near, far := net.Pipe()
-			opt := &Options{DialTimeout: time.Second}
-			opt.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-				if late {
-					<-ctx.Done()
-				}
-				return near, nil
-			}
-			if c, err := Dial(t.Context(), "wss://pipe", opt); err == nil {
-				c.Close()
-				t.Fatal("connected to a peer that says nothing")
-			}
-			gone := make(chan error, 1)
-			go func() {
-				_, err := io.Copy(io.Discard, far)
-				gone <- err
-			}()
-			synctest.Wait()
-			select {
-			case err := <-gone:
-				if err != nil {
-					t.Error(err)
-				}
-			default:
-				t.Errorf("late %v: the connection is left open", late)
-				far.Close()
-			}
+// closeNoted remembers that it was closed.
+type closeNoted struct {
+	net.Conn
+	closed atomic.Bool
+}
+
+func (c *closeNoted) Close() error {
+	c.closed.Store(true)
+	return c.Conn.Close()
+}
+
+// A peer that takes connections and never speaks TLS must not cost one each attempt.
+func TestFailedTLSHandshakeLeavesNothingOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer far.Close()
+		conn := &closeNoted{Conn: near}
+		_, err := Dial(t.Context(), "wss://pipe", &Options{
+			DialTimeout: 3 * time.Second,
+			DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil },
 		})
-	}
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		if !conn.closed.Load() {
+			t.Error("the connection is still open")
+		}
+	}) // which also finds goroutines that are left
+}
+
+// A connection that comes when the attempt has been given up is nobody's.
+func TestLateConnectionIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		defer far.Close()
+		conn := &closeNoted{Conn: near}
+		arrive := make(chan struct{})
+		_, err := Dial(t.Context(), "wss://pipe", &Options{
+			DialTimeout: 3 * time.Second,
+			DialContext: func(context.Context, string, string) (net.Conn, error) {
+				<-arrive
+				return conn, nil
+			},
+		})
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		close(arrive)
+		synctest.Wait()
+		if !conn.closed.Load() {
+			t.Error("the connection is still open")
+		}
+	})
 }

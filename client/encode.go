@@ -62,7 +62,8 @@ func appendUpdate(b []byte, u *PriceUpdate, id uint64) []byte {
 	return append(b, '}')
 }
 
-// encode writes any other request, without the escapes that only web pages need.
+// encode writes any other request. It escapes no more than JSON asks for: a chat text may
+// be long, and a message has a limit.
 func encode(m protocol.ClientMessage) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -118,11 +119,12 @@ func checkChat(room, text string) *RequestError {
 	if !utf8.ValidString(text) {
 		return invalid(protocol.CodeInvalidEvent, "data: expected valid UTF-8")
 	}
-	const growth = 6 // of a control character, which JSON writes as \u0001
-	if growth*len(text) > protocol.MaxMessageBytes/2 {
-		if n := len(encodeChat(room, text, math.MaxUint64)); n > protocol.MaxMessageBytes {
-			return invalid(protocol.CodeInvalidEvent, "data: the message has %d bytes as JSON, expected at most %d: control characters take six", n, protocol.MaxMessageBytes)
-		}
+	const longest = len(`\u0001`) // that one byte becomes
+	if len(text) <= protocol.MaxMessageBytes/longest-256 {
+		return nil
+	}
+	if n := len(encodeChat(room, text, math.MaxUint64)); n > protocol.MaxMessageBytes {
+		return invalid(protocol.CodeInvalidEvent, "data: %d bytes once its control characters are escaped, expected a message of at most %d", n, protocol.MaxMessageBytes)
 	}
 	return nil
 }

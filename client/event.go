@@ -75,9 +75,9 @@ type Disconnected struct {
 	Wait    time.Duration // until that attempt
 }
 
-// Rejoined says, once on each connection that follows a Disconnected, that the server has
-// answered for every room that was joined before, if any was. Rejected rooms are no longer
-// joined.
+// Rejoined says, once on each connection that follows a Disconnected and lasts so long,
+// that the server has answered for every room that was joined before: at once if there
+// was none. Rejected rooms are no longer joined.
 type Rejoined struct {
 	Rooms    []string // sorted
 	Rejected []protocol.Rejected

@@ -6,12 +6,9 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"backbone/protocol"
 )
@@ -102,39 +99,4 @@ func newTLSServer(t *testing.T) (*server, *x509.CertPool) {
 	roots := x509.NewCertPool()
 	roots.AddCert(srv.Certificate())
 	return s, roots
-}
-
-// Close reads too, for the closing handshake. What it meets there is for nobody: the
-// program may still be busy with the message before.
-func TestCloseOffersNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		long := `{"type":"message","room":"A","data":"` + strings.Repeat("x", 2*tapBuffer) + `"}`
-		begun, release := make(chan struct{}), make(chan struct{})
-		var calls atomic.Int32
-		c, p := newPipeServer(t).consumer(Options{OnMessage: func([]byte) bool {
-			if calls.Add(1) == 1 {
-				close(begun)
-				<-release
-			}
-			return true
-		}})
-		async(t, func() { p.untilGone() })
-		async(t, func() {
-			p.write(long)
-			_ = p.ws.Write(t.Context(), websocket.MessageText, []byte(price("A", "1", 1))) // the end may break it off
-		})
-		<-begun
-		synctest.Wait() // the second message is on its way
-		closed := make(chan struct{})
-		go func() {
-			defer close(closed)
-			c.Close()
-		}()
-		synctest.Wait()
-		if n := calls.Load(); n != 1 {
-			t.Errorf("%d further calls of OnMessage during the first", n-1)
-		}
-		close(release)
-		<-closed
-	})
 }

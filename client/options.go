@@ -53,9 +53,8 @@ type Options struct {
 	// received, answers to requests included. The bytes are valid until it returns. A
 	// message for which it returns true goes no further; an answer must go further, or the
 	// call that waits for it never ends. Calls come one at a time, nothing is read
-	// meanwhile, and Close waits for the one under way; of what arrives while it ends the
-	// connection OnMessage need not hear. For programs with a decoder of their own:
-	// recorders, relays, load tools. Conn only. Default: none.
+	// meanwhile, and Close waits for the one under way. For programs with a decoder of
+	// their own: recorders, relays, load tools. Conn only. Default: none.
 	OnMessage func(message []byte) bool
 	// MarkEmpty asks for a NoSnapshot where a joined room has no last price. Conn only.
 	MarkEmpty bool

@@ -16,7 +16,7 @@ type reader struct {
 	waiting  map[uint64]*call    // sent, not answered, and overtaken by another answer
 	rejoins  map[uint64][]string // rooms of the rejoin messages that are not answered
 	rejoined Rejoined
-	again    bool // there was a Disconnected before: a Rejoined is due
+	back     bool // a Disconnected came before
 }
 
 // read receives until the connection or the session ends.
@@ -24,7 +24,7 @@ func (s *session) read(l *link) error {
 	if !s.deliver(Connected{}) {
 		return nil
 	}
-	if l.again && len(l.rejoins) == 0 && s.events != nil && !s.deliver(l.rejoined) { // there was nothing to join again
+	if l.back && len(l.rejoins) == 0 && s.events != nil && !s.deliver(l.rejoined) {
 		return nil
 	}
 	buf := make([]byte, 0, 4<<10)
@@ -61,7 +61,7 @@ func readAll(buf []byte, r io.Reader) ([]byte, error) {
 
 // receive handles one message. It is false once the session has ended.
 func (s *session) receive(l *link, b []byte) bool {
-	if s.opt.OnMessage != nil && !l.wire.settled() && s.offer(b) {
+	if s.opt.OnMessage != nil && !l.wire.offered() && s.offer(b) {
 		return true
 	}
 	if ev, ok := parseEvent(b, s.rooms); ok {

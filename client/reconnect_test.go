@@ -375,7 +375,9 @@ func TestDialTimeout(t *testing.T) {
 	})
 }
 
-func TestReconnectWithoutRoomsIsToldToo(t *testing.T) {
+// A program that marks its prices as old at Disconnected learns when that is over, even
+// if it had joined nothing.
+func TestRejoinedWithoutRooms(t *testing.T) {
 	s := newServer(t)
 	c, p := s.consumer(Options{})
 	p.kill()
@@ -383,8 +385,10 @@ func TestReconnectWithoutRoomsIsToldToo(t *testing.T) {
 	p = s.accept()
 	expectEvent(t, c, Connected{})
 	expectEvent(t, c, Rejoined{})
-	async(t, func() { p.pong() }) // nothing was joined
-	if _, err := c.Ping(patient(t)); err != nil {
-		t.Error(err)
+	async(t, func() { p.join() })
+	if err := c.Join(patient(t), "A"); err != nil {
+		t.Fatal(err)
 	}
+	p.write(price("A", "1", 1))
+	expectEvent(t, c, PriceUpdate{Instrument: "A", Price: "1", TS: 1})
 }

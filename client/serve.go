@@ -112,7 +112,7 @@ func (s *session) shut(l *link) {
 	force := time.AfterFunc(closeTimeout, func() { _ = l.wire.Close() })
 	defer force.Stop()
 	<-l.writeDone
-	l.wire.endTap()
+	l.wire.shutTap()
 	_ = l.ws.Close(websocket.StatusNormalClosure, "") // the server may be gone, or too late
 }
 

@@ -21,18 +21,17 @@ type session struct {
 	stop       context.CancelCauseFunc
 	out        chan request  // any goroutine -> writer
 	slots      chan struct{} // a place for each call that is not settled
-	begun      chan struct{} // a signal, each time that a call has taken a slot
+	begun      chan struct{} // a signal for deliver: a call has taken its place
 	done       chan struct{} // closed by run, last
 
-	lastID atomic.Uint64
-	up     atomic.Bool // there is a connection
+	lastID  atomic.Uint64
+	up      atomic.Bool // there is a connection
+	stalled atomic.Bool // the program does not take what is received, so nothing is read
 
 	// Owned by the writer; between two connections and after the last by run.
 	next request // taken from out and not yet written
 
-	stalled atomic.Bool // the program does not take events, so nothing is read
-
-	// Owned by the reader; between two connections and after the last by run.
+	// Owned by the reader; between two connections by run.
 	rooms map[string]string // joined rooms, to join again; name -> the same string
 	spill *spill            // nil until needed
 
@@ -44,6 +43,7 @@ type session struct {
 func open(ctx context.Context, rawURL, path string, role protocol.Role, opt *Options) (*session, error) {
 	s := &session{
 		opt:   opt.withDefaults(role),
+		begun: make(chan struct{}, 1),
 		done:  make(chan struct{}),
 		rooms: map[string]string{},
 	}
@@ -57,7 +57,6 @@ func open(ctx context.Context, rawURL, path string, role protocol.Role, opt *Opt
 	s.url, s.shown = u.String(), u.Redacted()
 	s.out = make(chan request, s.opt.SendQueue)
 	s.slots = make(chan struct{}, s.opt.MaxInFlight)
-	s.begun = make(chan struct{}, 1)
 	if role == protocol.Consumer {
 		s.events = make(chan Event, s.opt.Buffer)
 	}
@@ -75,11 +74,9 @@ func open(ctx context.Context, rawURL, path string, role protocol.Role, opt *Opt
 // none.
 func (s *session) run(l *link, err error) {
 	defer s.finish()
-	again := false // there was a Disconnected
 	for failures := 0; ; failures++ {
 		if l != nil {
 			began := time.Now()
-			l.again = again
 			s.tapInto(l)
 			err = s.serve(l)
 			if time.Since(began) >= s.opt.BackoffMax {
@@ -90,6 +87,7 @@ func (s *session) run(l *link, err error) {
 			return
 		}
 		if errors.Is(err, ErrRefused) {
+			s.drainSpill()
 			s.stop(err)
 			return
 		}
@@ -97,13 +95,14 @@ func (s *session) run(l *link, err error) {
 		if !s.deliver(Disconnected{Err: err, Attempt: failures + 1, Wait: wait}) {
 			return
 		}
-		again = true
 		select {
 		case <-time.After(wait):
 		case <-s.ctx.Done():
 			return
 		}
-		l, err = s.dial(s.ctx)
+		if l, err = s.dial(s.ctx); err == nil {
+			l.back = true
+		}
 		s.up.Store(err == nil)
 	}
 }

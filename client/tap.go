@@ -18,16 +18,15 @@ const tapBuffer = 16 << 10
 // never more than one frame behind.
 type tap struct {
 	offer func([]byte) bool // immutable
-
-	// over is set by the session before it ends the connection, which reads too, while the
-	// program may still be busy with a message: from then on everything passes.
-	over atomic.Bool
+	shut  atomic.Bool       // nothing is offered any more; set before anyone but the reader reads
 
 	// Owned by the caller of read; the library lets in one at a time.
 	buf        [tapBuffer]byte
-	start, end int  // of what was read and not looked at
-	pass       int  // bytes from start on that belong to a frame that passes
-	offered    bool // the frame that passes is a message that was offered; only the reader sets it
+	start, end int // of what was read and not looked at
+	pass       int // bytes from start on that belong to a frame that passes
+
+	// Owned by the reader.
+	offered bool // the frame that passes is a message that was offered
 }
 
 // tapInto offers the messages of l to OnMessage before the library sees them. With TLS the
@@ -39,21 +38,35 @@ func (s *session) tapInto(l *link) {
 	l.wire.tap = &tap{offer: s.offer}
 }
 
-// settled reports whether the message that has just come through was offered before, or
-// comes too late to be.
-func (w *wireConn) settled() bool { return w.tap != nil && (w.tap.over.Load() || w.tap.offered) }
+// offered reports whether the message that has just come through was offered before.
+// Only the reader may call it, once for each.
+func (w *wireConn) offered() bool {
+	if w.tap == nil {
+		return false
+	}
+	offered := w.tap.offered
+	w.tap.offered = false
+	return offered
+}
 
-// endTap lets all pass that is read from now on.
-func (w *wireConn) endTap() {
+// shutTap must be called before anyone but the reader reads, as the library does for its
+// closing handshake.
+func (w *wireConn) shutTap() {
 	if w.tap != nil {
-		w.tap.over.Store(true)
+		w.tap.shut.Store(true)
 	}
 }
 
 // read reads what passes.
 func (t *tap) read(p []byte, src func([]byte) (int, error)) (int, error) {
 	for {
-		if t.pass == 0 {
+		switch {
+		case t.shut.Load():
+			t.pass = t.end - t.start
+			if t.pass == 0 {
+				return src(p)
+			}
+		case t.pass == 0:
 			t.sort()
 		}
 		if n := min(t.pass, t.end-t.start); n > 0 {
@@ -80,10 +93,6 @@ func (t *tap) sort() {
 		b := t.buf[t.start:t.end]
 		header, size, ok := frameSize(b)
 		if !ok {
-			return
-		}
-		if t.over.Load() {
-			t.pass = size
 			return
 		}
 		const wholeText = 0x81 // a text message in one frame (RFC 6455, 5.2)

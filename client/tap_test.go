@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+
+	"github.com/coder/websocket"
 )
 
 // frame is a server's frame with this first byte.
@@ -84,4 +87,38 @@ func TestTap(t *testing.T) {
 			t.Errorf("in parts of %d: %d messages were offered, want %d", part, len(offered), len(want))
 		}
 	}
+}
+
+// While OnMessage has a message, the closing handshake reads what follows. It must not be
+// offered meanwhile.
+func TestCloseDuringOnMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		entered, release := make(chan struct{}), make(chan struct{})
+		calls := 0 // no lock: calls come one at a time
+		c, p := newPipeServer(t).consumer(Options{OnMessage: func([]byte) bool {
+			if calls++; calls == 1 {
+				close(entered)
+				<-release
+			}
+			return false
+		}})
+		async(t, func() { p.untilGone() })
+		p.write(`{"type":"message","room":"A","data":"` + strings.Repeat("x", tapBuffer) + `"}`) // passes the tap
+		<-entered
+		async(t, func() {
+			for p.ws.Write(t.Context(), websocket.MessageText, []byte(price("A", "1", 1))) == nil {
+			}
+		})
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			c.Close()
+		}()
+		synctest.Wait()
+		if calls != 1 {
+			t.Errorf("OnMessage was called %d times more before it returned", calls-1)
+		}
+		close(release)
+		<-closed
+	})
 }

@@ -15,6 +15,7 @@ const (
 	maxBenchConsumers = 1_000_000
 	maxBenchRooms     = 100_000
 	maxBenchBurst     = 100_000
+	maxSlowRate       = 1e6
 )
 
 type benchCmd struct {
@@ -25,7 +26,7 @@ type benchCmd struct {
 	Burst     int     `group:"Load" default:"1" help:"Events that are due at the same moment. The rate stays."`
 	Batch     bool    `group:"Load" help:"Send a burst as one message."`
 	Slow      share   `group:"Load" default:"0%" placeholder:"SHARE" help:"Share of the consumers that read slowly, like 10%."`
-	SlowRate  float64 `group:"Load" default:"10" help:"Events a second that a slow consumer reads."`
+	SlowRate  float64 `group:"Load" default:"100" help:"Events a second that a slow consumer reads. A server may disconnect one that reads fewer than some 50."`
 	Stalled   share   `group:"Load" default:"0%" placeholder:"SHARE" help:"Share of the consumers that join and then never read."`
 	Storm     int     `group:"Load" default:"0" placeholder:"N" help:"Further consumers that all connect and join at once, halfway through."`
 	Seed      uint64  `group:"Load" default:"1" help:"The same seed chooses the same rooms and the same slow consumers."`
@@ -85,11 +86,13 @@ func (c *benchCmd) Validate() error {
 			return config.Errorf(n.flag, "must be from %d to %d, not %d", n.low, n.high, n.value)
 		}
 	}
+	if err := checkRateOrNone("rate", c.Rate, maxPublishRate); err != nil {
+		return err
+	}
+	if err := checkRate("slow-rate", c.SlowRate, maxSlowRate); err != nil {
+		return err
+	}
 	switch {
-	case !(c.Rate >= 0 && c.Rate <= 1e9):
-		return config.Errorf("rate", "must be from 0 to 1e9, not %v", c.Rate)
-	case !(c.SlowRate > 0 && c.SlowRate <= 1e6):
-		return config.Errorf("slow-rate", "must be above 0 and at most 1e6, not %v", c.SlowRate)
 	case c.Slow+c.Stalled > 1:
 		return config.Errorf("slow", "and --stalled are together more than all consumers")
 	case c.For < 100*time.Millisecond:
@@ -163,7 +166,7 @@ func (c *benchCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	if n := result.Wrong(); n > 0 {
-		return failf(exitRejected, "%d events or connections went wrong: see the table above", n)
+		return failf(exitRejected, "%s events or connections went wrong", group(int(n)))
 	}
 	return nil
 }

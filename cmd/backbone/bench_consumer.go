@@ -42,10 +42,17 @@ type benchConsumer struct {
 	lastError   error
 }
 
+// slowReceiveBuffer is that of the socket of a slow consumer, bytes. A buffer of the usual
+// size would hold a minute of what it reads: a server sees nobody read for so long.
+const slowReceiveBuffer = 4 << 10
+
 // connect connects and joins. The connection lives as long as life.
 func (c *benchConsumer) connect(life context.Context, url string, opt client.Options) error {
 	opt.OnMessage = c.hear
 	opt.Buffer = 1 // for what is no event of a room
+	if c.kind == slowConsumer {
+		opt.ReceiveBuffer = slowReceiveBuffer
+	}
 	conn, err := client.Dial(life, url, &opt)
 	if err != nil {
 		return err
@@ -168,9 +175,9 @@ func (c *benchConsumer) note(now time.Duration, before *tally, fresh bool, ts in
 	c.batch.wrong += int(c.tally.wrong() - before.wrong())
 	if sent := c.stage.clock.at(ts); fresh && int64(sent) >= c.stage.measured.Load() {
 		c.batch.latencies = append(c.batch.latencies, int64(now-sent))
-		if len(c.batch.latencies) == batchSize {
-			c.flush()
-		}
+	}
+	if c.batch.delivered == batchSize {
+		c.flush()
 	}
 }
 

@@ -29,7 +29,7 @@ type batch struct {
 	latencies []int64 // nanoseconds, of measured events
 }
 
-// batchSize is the number of latencies after which a batch is handed over.
+// batchSize is the number of live events after which a batch is handed over.
 const batchSize = 128
 
 // benchRecorder turns batches into histograms and a series. One goroutine runs it and

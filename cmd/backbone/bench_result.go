@@ -109,6 +109,7 @@ type deliveryResult struct {
 	ConflatedNormal    uint64 `json:"conflated_normal"` // those of consumers that read at full speed
 	Unfinished         int    `json:"unfinished"`       // consumers that did not get the last event of each room in time
 	Disconnects        int    `json:"disconnects"`
+	SlowDisconnects    int    `json:"slow_disconnects"`           // those of slow consumers among them
 	DisconnectError    string `json:"disconnect_error,omitempty"` // the last
 	StalledConsumers   int    `json:"stalled_consumers"`
 	StalledDisconnects int    `json:"stalled_disconnects"`

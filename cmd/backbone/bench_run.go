@@ -78,7 +78,7 @@ func (b *benchRun) consumer(kind consumerKind, place int) *benchConsumer {
 		rooms:     b.rooms,
 		first:     place * b.Joins % b.Rooms,
 		fromStart: kind != stormConsumer,
-		pause:     time.Duration(float64(time.Second) / b.SlowRate),
+		pause:     gap(b.SlowRate),
 		stage:     b.stage,
 		hurry:     b.hurry, release: b.release,
 		batches:  b.recorder.batches,

@@ -13,7 +13,8 @@ type schedule struct {
 
 // due is when burst i is, from the begin.
 func (s schedule) due(i int) time.Duration {
-	return time.Duration(float64(i) * float64(s.burst) / s.rate * float64(time.Second))
+	const never = 1 << 62 // half of what a duration holds
+	return time.Duration(min(float64(i)*float64(s.burst)/s.rate*float64(time.Second), never))
 }
 
 // bursts is the number of those that are due before end.

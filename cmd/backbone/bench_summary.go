@@ -82,6 +82,9 @@ func (b *benchRun) delivery() deliveryResult {
 			if c.kind == normalConsumer {
 				d.ConflatedNormal += c.tally.conflated
 			}
+			if c.kind == slowConsumer {
+				d.SlowDisconnects += c.disconnects
+			}
 			if d.Disconnects += c.disconnects; c.disconnects > 0 {
 				d.DisconnectError = plain(c.lastError)
 			}
@@ -157,6 +160,9 @@ func (b *benchRun) note(r *benchResult) {
 	}
 	if n := r.Delivery.ConflatedNormal; n > 0 {
 		say("%s events were conflated for consumers that read at full speed: more came than they could take", group(int(n)))
+	}
+	if n := r.Delivery.SlowDisconnects; n > 0 {
+		say("slow consumers were disconnected %s times: the server's socket moved too little within its write timeout (serve --write-timeout); what they missed meanwhile counts as wrong, so let them read faster (--slow-rate), or see --stalled", group(n))
 	}
 	if r.Delivery.Unfinished > 0 {
 		say("%s consumers had not received the end of their rooms %v after the last event (--drain)", group(r.Delivery.Unfinished), b.Drain)

@@ -20,18 +20,19 @@ const maxDemoRate = 100000
 
 type demoCmd struct {
 	Rate     float64       `default:"150" help:"Prices a second of the whole market, on average."`
-	For      time.Duration `placeholder:"DURATION" help:"Stop after this time."`
+	For      time.Duration `placeholder:"DURATION" help:"Stop after this time. 0 is no limit."`
 	Seed     uint64        `default:"1" help:"Prices of the same seed move the same way."`
 	RedisURL string        `name:"redis-url" placeholder:"URL" help:"Run two instances joined by this Redis: prices go to one and are watched on the other."`
 }
 
 // Validate is called by kong.
 func (c *demoCmd) Validate() error {
+	if err := checkRate("rate", c.Rate, maxDemoRate); err != nil {
+		return err
+	}
 	switch {
-	case c.Rate <= 0 || c.Rate > maxDemoRate:
-		return config.Errorf("rate", "must be above 0 and at most %d, not %v", maxDemoRate, c.Rate)
 	case c.For < 0:
-		return config.Errorf("for", "must be above 0, not %v", c.For)
+		return config.Errorf("for", "must be at least 0, which is no limit, not %v", c.For)
 	case c.RedisURL != "":
 		return config.CheckRedisURL(c.RedisURL)
 	}

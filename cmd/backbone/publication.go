@@ -132,7 +132,7 @@ func (p *publication) read(ctx context.Context, lines *eventReader) {
 func (p *publication) publish(ctx, life context.Context, ingestor *client.Ingestor) error {
 	var apart time.Duration
 	if p.Rate > 0 {
-		apart = time.Duration(float64(time.Second) / p.Rate)
+		apart = gap(p.Rate)
 	}
 	p.pacer.next = time.Now()
 	for {

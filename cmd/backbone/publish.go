@@ -21,6 +21,8 @@ import (
 // apiKeyVariable is where publish looks for the key if no file is named.
 const apiKeyVariable = config.EnvPrefix + "_API_KEY"
 
+const maxPublishRate = 1e9
+
 type publishCmd struct {
 	Instrument string `group:"One event" placeholder:"NAME" help:"Instrument to publish a price of, instead of JSON lines."`
 	Price      string `group:"One event" placeholder:"NUMBER" help:"The price. Consumers receive it exactly as written here."`
@@ -50,8 +52,9 @@ func (c *publishCmd) Validate() error {
 		return config.Errorf("price", "must be a JSON number of at most %d characters, not %q", protocol.MaxPriceLength, c.Price)
 	case c.TS != nil && *c.TS < 0:
 		return config.Errorf("ts", "must be at least 0, not %d", *c.TS)
-	case c.Rate < 0:
-		return config.Errorf("rate", "must be at least 0, not %v", c.Rate)
+	}
+	if err := checkRateOrNone("rate", c.Rate, maxPublishRate); err != nil {
+		return err
 	}
 	return c.connection.Validate()
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 
 	"backbone/internal/config"
 	"backbone/internal/server"
@@ -24,7 +26,16 @@ func (c *serveCmd) Run(ctx context.Context, s streams) error {
 	}
 	srv, err := server.New(c.Serve, server.Options{Logger: log, Version: buildInfo().Version})
 	if err != nil {
-		return err
+		return wrongUnlessUnreadable(err)
 	}
 	return srv.Run(ctx)
+}
+
+// wrongUnlessUnreadable makes an error about a file wrong usage, as an unknown value of a
+// flag is, where the file could be read and what it holds is wrong: keys, certificates.
+func wrongUnlessUnreadable(err error) error {
+	if errors.As(err, new(*fs.PathError)) {
+		return err
+	}
+	return failf(exitUsage, "%w", err)
 }

@@ -24,8 +24,8 @@ const (
 type subscribeCmd struct {
 	Rooms []string `arg:"" name:"room" help:"Rooms to join. A room is an instrument, or any name to chat in."`
 
-	Count        int           `placeholder:"N" help:"Stop after N prices and messages."`
-	For          time.Duration `placeholder:"DURATION" help:"Stop after this time. Exit code 5 if nothing came."`
+	Count        int           `placeholder:"N" help:"Stop after N prices and messages. 0 is no limit."`
+	For          time.Duration `placeholder:"DURATION" help:"Stop after this time. Exit code 5 if nothing came. 0 is no limit."`
 	SnapshotOnly bool          `help:"Print the last price of each room and stop. Exit code 5 if there is none."`
 	MarkEmpty    bool          `help:"Also print rooms that have no last price."`
 	Status       bool          `help:"Also print when a room's feed falls silent or is live again, and when the server loses the other instances."`
@@ -42,9 +42,9 @@ func (c *subscribeCmd) Validate() error {
 	}
 	switch {
 	case c.Count < 0:
-		return config.Errorf("count", "must be at least 1, not %d", c.Count)
+		return config.Errorf("count", "must be at least 0, which is no limit, not %d", c.Count)
 	case c.For < 0:
-		return config.Errorf("for", "must be above 0, not %v", c.For)
+		return config.Errorf("for", "must be at least 0, which is no limit, not %v", c.For)
 	case c.SnapshotOnly && c.Count > 0:
 		return config.Errorf("snapshot-only", "and --count exclude each other: leave one out")
 	}
@@ -72,10 +72,7 @@ func (c *subscribeCmd) Run(ctx context.Context, s streams) error {
 	joined := make(chan error, 1)
 	go func() { joined <- conn.Join(ctx, c.Rooms...) }()
 
-	sub := &subscription{subscribeCmd: c, streams: s, printer: newPrinter(s, c.Rooms), wanted: map[string]bool{}}
-	for _, room := range c.Rooms {
-		sub.wanted[room] = true
-	}
+	sub := newSubscription(c, s)
 	err = sub.run(ctx, conn, joined)
 	if flushed := sub.printer.flush(); err == nil {
 		err = flushed
@@ -88,9 +85,18 @@ type subscription struct {
 	*subscribeCmd
 	streams
 	printer *printer
-	wanted  map[string]bool // rooms without an answer yet, for --snapshot-only
+	open    map[string]bool // rooms that were not rejected
+	wanted  map[string]bool // those without an answer yet, for --snapshot-only
 	count   int             // prices and messages printed
 	refused bool            // rooms were rejected
+}
+
+func newSubscription(c *subscribeCmd, s streams) *subscription {
+	sub := &subscription{subscribeCmd: c, streams: s, printer: newPrinter(s, c.Rooms), open: map[string]bool{}, wanted: map[string]bool{}}
+	for _, room := range c.Rooms {
+		sub.open[room], sub.wanted[room] = true, true
+	}
+	return sub
 }
 
 // errEnough ends a subscription that has all it was to print.
@@ -98,14 +104,20 @@ var errEnough = errors.New("enough")
 
 func (sub *subscription) run(ctx context.Context, conn *client.Conn, joined <-chan error) error {
 	events := conn.Events()
-	var timeout <-chan time.Time // starts with the answer to the join
+	var timeout <-chan time.Time
+	if limit := sub.limit(); limit > 0 {
+		timeout = time.After(limit)
+	}
+	enough := false
 	for {
 		select {
 		case e, ok := <-events:
 			if !ok {
 				return sub.ended(ctx, conn.Err())
 			}
-			if err := sub.handle(e); err != nil {
+			if err := sub.handle(e); errors.Is(err, errEnough) && joined != nil {
+				enough, events = true, nil // the answer to the join tells what was refused
+			} else if err != nil {
 				return sub.result(err)
 			}
 			if len(events) == 0 {
@@ -118,11 +130,11 @@ func (sub *subscription) run(ctx context.Context, conn *client.Conn, joined <-ch
 				return sub.ended(ctx, err)
 			}
 			joined = nil
-			if limit := sub.limit(); limit > 0 {
-				timeout = time.After(limit)
+			if enough || sub.complete() {
+				return sub.result(errEnough)
 			}
 		case <-timeout:
-			return sub.timedOut()
+			return sub.timedOut(joined != nil)
 		case <-ctx.Done():
 			return sub.result(nil)
 		}
@@ -192,11 +204,14 @@ func (sub *subscription) data(e client.Event) error {
 // answered notes that the last price of a room is printed, or known to be unknown.
 func (sub *subscription) answered(room string) error {
 	delete(sub.wanted, room)
-	if sub.SnapshotOnly && len(sub.wanted) == 0 {
+	if sub.complete() {
 		return errEnough
 	}
 	return nil
 }
+
+// complete reports whether --snapshot-only waits for no further room.
+func (sub *subscription) complete() bool { return sub.SnapshotOnly && len(sub.wanted) == 0 }
 
 // join says what the join brought. Its error ends the subscription.
 func (sub *subscription) join(err error) error {
@@ -219,21 +234,26 @@ func (sub *subscription) join(err error) error {
 	return sub.rejected(rejected)
 }
 
-// rejected says which rooms the server refused; without any other it is an error.
+// rejected says which rooms the server refused. It is an error once none is left.
 func (sub *subscription) rejected(rooms []protocol.Rejected) error {
 	for _, r := range rooms {
 		sub.say("%s is refused: %s: %s", r.Room, r.Code, r.Message)
 		sub.refused = true
+		delete(sub.open, r.Room)
 		delete(sub.wanted, r.Room)
 	}
-	if len(rooms) > 0 && len(rooms) >= len(sub.Rooms) {
+	if len(sub.open) == 0 {
 		return failf(exitRejected, "no room is left to listen to")
 	}
 	return nil
 }
 
-func (sub *subscription) timedOut() error {
-	if sub.count == 0 {
+// timedOut is the end that --for asked for; unjoined if the join was not answered.
+func (sub *subscription) timedOut(unjoined bool) error {
+	switch {
+	case unjoined:
+		return failf(exitNoData, "the server did not answer the join within %v", sub.limit())
+	case sub.count == 0:
 		return failf(exitNoData, "nothing came within %v", sub.limit())
 	}
 	return sub.result(nil)

@@ -43,6 +43,7 @@ func New(opts Options) (*Bridge, error) {
 		opts: &b.opts, names: names, script: newScript(to.kind == cluster), sharded: to.kind == cluster,
 		inbox: b.inbox, outlets: b.outlets, readLinks: b.reads.links,
 		changed: b.changed, clocks: b.clocks, count: b.count, log: opts.Logger,
+		sessions: new(atomic.Uint64),
 	})
 	return b, nil
 }
@@ -54,12 +55,12 @@ func (b *Bridge) Run(ctx context.Context) error {
 		return errors.New("bridge: Run was called before")
 	}
 	var running sync.WaitGroup
-	running.Go(func() { b.inbox.run(ctx) })
 	running.Go(func() { b.inbox.deliver(ctx, b.opts.Sink) })
 	running.Go(func() { b.clocks.run(ctx, b.opts.Sink) })
 	running.Go(func() { b.tellState(ctx) })
 	// These hear of the end of each session, and so outlive all.
 	ended := make(chan struct{})
+	running.Go(func() { b.inbox.run(ended) })
 	running.Go(func() { b.reads.run(ctx, ended) })
 	running.Go(func() { b.outlets.run(ended) })
 	b.masters.run(ctx)

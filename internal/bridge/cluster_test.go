@@ -123,7 +123,7 @@ func TestClusterSlotMoves(t *testing.T) {
 	for _, n := range c.Nodes {
 		for _, set := range [][]string{
 			{"u", "on", ">p", "resetkeys", "~backbone:*", "resetchannels", "&backbone:*", "-@all", "+hello", "+ping",
-				"+ssubscribe", "+spublish", "+script|load", "+evalsha", "+eval", "+mget", "+get", "+set", "+pttl", "+cluster|info", "+cluster|slots"},
+				"+ssubscribe", "+spublish", "+script|load", "+evalsha", "+eval", "+mget", "+get", "+set", "+pttl", "+pexpire", "+cluster|info", "+cluster|slots"},
 		} {
 			if got := n.CLI(append([]string{"ACL", "SETUSER"}, set...)...); got != "OK" {
 				t.Fatalf("ACL SETUSER: %s", got)
@@ -227,6 +227,49 @@ func (i *instance) readAll(rooms []string) (found []hub.BroadcastEvent) {
 		found = append(found, got.found...)
 		if answered += len(got.rooms); answered >= len(rooms) {
 			return found
+		}
+	}
+}
+
+// The other nodes' rooms would be lost without a word.
+func TestOneNodeOfAClusterIsNoServerOfItsOwn(t *testing.T) {
+	noLeak(t)
+	c := redistest.StartCluster(t)
+	a := start(t, "A", c.Nodes[0].URL())
+	if line := a.logged("not reachable yet"); !strings.Contains(line, "use redis+cluster://") {
+		t.Errorf("logged %s, want what to do", line)
+	}
+	if st := a.bridge.Status(); st.State != Connecting || len(a.generations) > 0 {
+		t.Errorf("status: %+v, want that the link never worked", st)
+	}
+}
+
+// What can not be read while its slot moves must not keep the other rooms of a request
+// from being read.
+func TestReadsGoOnBesideASlotThatMoves(t *testing.T) {
+	noLeak(t)
+	c := redistest.StartCluster(t)
+	a := start(t, "A", "redis+cluster://"+c.Addrs())
+	a.whole()
+	const moving = "BTC_USDT"
+	key := names{DefaultPrefix}.lastPrice(moving)
+	var other string
+	for n := 0; other == ""; n++ {
+		room := fmt.Sprintf("ROOM_%d", n)
+		if Partition(room) != Partition(moving) && c.MasterOf(names{DefaultPrefix}.lastPrice(room)) == c.MasterOf(key) {
+			other = room
+		}
+	}
+	a.publish(tick("A", other, 1, 1))
+	a.publish()
+	c.Begin(key)
+	answers := []answer{a.read(other, moving), receive(t, a.answers, "the other answer")}
+	for _, got := range answers {
+		switch fine := got.err == nil; {
+		case len(got.rooms) != 1, fine != (got.rooms[0] == other):
+			t.Errorf("answered %v with %v", got.rooms, got.err)
+		case fine && len(got.found) != 1:
+			t.Errorf("%s: %d values found, want 1", other, len(got.found))
 		}
 	}
 }

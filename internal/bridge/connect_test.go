@@ -52,7 +52,7 @@ func TestLeastRights(t *testing.T) {
 	s := redistest.Start(t)
 	if got := s.CLI("ACL", "SETUSER", "u", "on", ">p", "resetkeys", "~backbone:*", "resetchannels", "&backbone:*",
 		"-@all", "+hello", "+ping", "+subscribe", "+publish",
-		"+script|load", "+evalsha", "+eval", "+mget", "+get", "+set", "+pttl"); got != "OK" {
+		"+script|load", "+evalsha", "+eval", "+mget", "+get", "+set", "+pttl", "+pexpire"); got != "OK" {
 		t.Fatalf("ACL SETUSER: %s", got)
 	}
 	a, b := start(t, "A", strings.Replace(s.URL(), "://", "://u:p@", 1)), start(t, "B", s.URL())
@@ -61,6 +61,34 @@ func TestLeastRights(t *testing.T) {
 	exchange(t, a, b, 1)
 	if got := a.read("EXCHANGE"); len(got.found) != 1 {
 		t.Errorf("read: %+v", got)
+	}
+}
+
+// A right that is missing for good must not make a link that works and breaks in turn.
+func TestADeniedScriptIsToldOnce(t *testing.T) {
+	noLeak(t)
+	s := redistest.Start(t)
+	s.CLI("ACL", "SETUSER", "u", "on", ">p", "allkeys", "allchannels", "+@all", "-evalsha")
+	fast := func(o *Options) { o.BackoffMin, o.BackoffMax = time.Millisecond, 2*time.Millisecond }
+	a := start(t, "A", strings.Replace(s.URL(), "redis://", "redis://u:p@", 1), fast)
+	if line := a.logged("not reachable yet"); !strings.Contains(line, "NOPERM") {
+		t.Errorf("logged %s, want what is denied", line)
+	}
+	attempts := func() uint64 { return a.bridge.masters.common.sessions.Load() }
+	deadline := time.Now().Add(patience)
+	for before := attempts(); attempts() < before+5; {
+		if time.Now().After(deadline) {
+			t.Fatal("the link is not tried again")
+		}
+		a.read("ROOM")
+	}
+	if st := a.bridge.Status(); st.State != Connecting {
+		t.Errorf("status: %+v", st)
+	}
+	s.CLI("ACL", "SETUSER", "u", "+evalsha")
+	a.linked()
+	if line := receive(t, a.log.lines, "a log line"); !strings.Contains(line, "linked to redis") {
+		t.Errorf("logged %s while the script was denied", line)
 	}
 }
 

@@ -30,9 +30,10 @@ import (
 // maxEnvelope bounds what is parsed, bytes. Own bundles stay far below it.
 const maxEnvelope = 4 << 20
 
-// maxClock is the newest clock that is believed: beyond, the counter of whoever moved
-// past it could wrap around.
-const maxClock = 1<<63 - 1
+// maxClock is the newest clock that is taken, of versions and heartbeats. It lies far
+// beyond the newest that ingest moves its own clock past, so that no instance gives
+// versions that others do not take.
+const maxClock = 1 << 62
 
 // maxAge is 30 years, in milliseconds: more is no age.
 const maxAge = 1e12

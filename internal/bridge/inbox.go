@@ -21,6 +21,7 @@ type inboxQueue struct {
 	events []hub.BroadcastEvent
 	bytes  int
 	at     map[inboxPlace]int // in events; nil: not conflating
+	lost   uint64             // partitions of which values or questions were dropped, by bit
 }
 
 // inboxPlace is what holds one event of a conflated inbox.
@@ -48,6 +49,7 @@ func (q *inboxQueue) add(e *hub.BroadcastEvent) (conflated, dropped bool) {
 		return true, false
 	}
 	if q.bytes > inboxFull*q.limit {
+		q.lost |= 1 << Partition(e.Room)
 		return false, true
 	}
 	q.at[key] = len(q.events)
@@ -61,10 +63,11 @@ func (q *inboxQueue) push(e *hub.BroadcastEvent) {
 }
 
 // conflate leaves one value of each room, in the place of its first, if the bound was
-// passed. It returns how many were left out. Messages that are held already are kept.
-func (q *inboxQueue) conflate() (conflated int) {
+// passed. It returns how many were left out for newer ones, and how many dropped.
+// Messages that are held already are kept.
+func (q *inboxQueue) conflate() (conflated, dropped int) {
 	if q.at != nil || q.bytes <= q.limit {
-		return 0
+		return 0, 0
 	}
 	all := q.events
 	*q = inboxQueue{limit: q.limit, at: make(map[inboxPlace]int), events: all[:0]}
@@ -72,12 +75,33 @@ func (q *inboxQueue) conflate() (conflated int) {
 		e := all[i]
 		if e.Kind == hub.Message {
 			q.push(&e)
-		} else if left, _ := q.add(&e); left {
+			continue
+		}
+		switch left, lost := q.add(&e); {
+		case left:
 			conflated++
+		case lost:
+			dropped++
 		}
 	}
 	clear(all[len(q.events):])
-	return conflated
+	return conflated, dropped
+}
+
+// addAll takes events, keeps within the bound, and counts what that costs.
+func (q *inboxQueue) addAll(events []hub.BroadcastEvent, count *counters, reason DropReason) {
+	for i := range events {
+		conflated, dropped := q.add(&events[i])
+		if conflated {
+			count.conflated.Add(1)
+		}
+		if dropped {
+			count.drop(reason, 1)
+		}
+	}
+	conflated, dropped := q.conflate()
+	count.conflated.Add(uint64(conflated))
+	count.drop(reason, dropped)
 }
 
 // taken starts the queue anew: the Sink owns what it held.
@@ -90,19 +114,21 @@ type bundle struct {
 	mark      chan struct{} // nil: a message
 }
 
-// handover is what the Sink is given at once; then the marks are passed, and closed.
-type handover struct {
-	events []hub.BroadcastEvent
-	marks  []chan struct{}
-}
-
 // inboxPlaces is how many messages may lie between the Redis reader and the inbox.
 const inboxPlaces = 16
 
-// inbox stands between the Redis reader, which must never wait, and the Sink.
+// inboxBatch is what the Sink gets at once; then the marks are passed, and closed.
+type inboxBatch struct {
+	events []hub.BroadcastEvent
+	lost   uint64 // partitions that had no place in it
+	marks  []chan struct{}
+}
+
+// inbox stands between the Redis readers, which must never wait, and the Sink.
 type inbox struct {
 	in        chan bundle
-	out       chan handover
+	out       chan inboxBatch
+	closed    chan struct{} // run takes nothing any more
 	limit     int
 	validRoom func(string) bool
 	count     *counters
@@ -110,25 +136,42 @@ type inbox struct {
 
 func newInbox(o Options, count *counters) *inbox {
 	return &inbox{
-		in: make(chan bundle, inboxPlaces), out: make(chan handover),
-		limit: o.InboxBytes, validRoom: o.ValidRoom, count: count,
+		in: make(chan bundle, inboxPlaces), out: make(chan inboxBatch),
+		closed: make(chan struct{}), limit: o.InboxBytes, validRoom: o.ValidRoom, count: count,
 	}
 }
 
-// run takes what the reader has at any time, parses it and keeps it for deliver.
-func (b *inbox) run(ctx context.Context) {
+// take is called by the Redis readers. It waits for nothing but run.
+func (b *inbox) take(m bundle) {
+	select {
+	case b.in <- m:
+		select {
+		case <-b.closed:
+			b.drain() // run may have passed by
+		default:
+		}
+	case <-b.closed:
+		b.count.drop(DropClosing, len(b.parse(m)))
+	}
+}
+
+// run takes what the readers have at any time, parses it and keeps it for deliver, until
+// ended is closed.
+func (b *inbox) run(ended <-chan struct{}) {
 	q := inboxQueue{limit: b.limit}
 	var marks []chan struct{}
 	for {
-		var out chan<- handover
+		var out chan<- inboxBatch
 		if len(q.events) > 0 || len(marks) > 0 {
 			out = b.out
 		}
 		select {
-		case <-ctx.Done():
+		case <-ended:
+			close(b.closed)
+			b.drain()
 			b.count.drop(DropClosing, len(q.events))
 			return
-		case out <- handover{q.events, marks}:
+		case out <- inboxBatch{q.events, q.lost, marks}:
 			q.taken()
 			marks = nil
 		case m := <-b.in:
@@ -136,41 +179,45 @@ func (b *inbox) run(ctx context.Context) {
 				marks = append(marks, m.mark)
 				continue
 			}
-			events, bad, err := decodeEnvelope(m.message, m.partition, time.Now().UnixNano(), b.validRoom)
-			if err != nil {
-				b.count.garbage.Add(1)
+			q.addAll(b.parse(m), b.count, DropInboxFull)
+		}
+	}
+}
+
+func (b *inbox) parse(m bundle) []hub.BroadcastEvent {
+	events, bad, err := decodeEnvelope(m.message, m.partition, time.Now().UnixNano(), b.validRoom)
+	if err != nil {
+		b.count.garbage.Add(1)
+	}
+	b.count.drop(DropGarbage, bad)
+	return events
+}
+
+// drain counts what nobody takes any more.
+func (b *inbox) drain() {
+	for {
+		select {
+		case m := <-b.in:
+			if m.mark == nil { // who waits for a mark waits for its own end too
+				b.count.drop(DropClosing, len(b.parse(m)))
 			}
-			b.count.drop(DropGarbage, bad)
-			b.put(&q, events)
+		default:
+			return
 		}
 	}
 }
 
-func (b *inbox) put(q *inboxQueue, events []hub.BroadcastEvent) {
-	for i := range events {
-		conflated, dropped := q.add(&events[i])
-		if conflated {
-			b.count.conflated.Add(1)
-		}
-		if dropped {
-			b.count.drop(DropInboxFull, 1)
-		}
-	}
-	b.count.conflated.Add(uint64(q.conflate()))
-}
-
-// deliver hands batches to the Sink, which may take its time.
+// deliver hands batches to the Sink, which may take its time. Partitions of which
+// something was dropped begin a generation: so values that had no place are read and
+// asked for, and questions answered.
 func (b *inbox) deliver(ctx context.Context, sink Sink) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case h := <-b.out:
-			if len(h.events) > 0 {
-				b.count.received.Add(uint64(len(h.events)))
-				sink.Remote(ctx, h.events)
-			}
-			for _, m := range h.marks {
+		case batch := <-b.out:
+			b.count.handOver(ctx, sink, batch)
+			for _, m := range batch.marks {
 				close(m)
 			}
 		}
@@ -188,5 +235,21 @@ func (b *inbox) settle(ctx context.Context) {
 	select {
 	case <-mark:
 	case <-ctx.Done():
+	}
+}
+
+// handOver gives the Sink a batch. What it was given when ctx ended it may have taken or
+// not.
+func (c *counters) handOver(ctx context.Context, sink Sink, batch inboxBatch) {
+	if len(batch.events) > 0 {
+		sink.Remote(ctx, batch.events)
+	}
+	if ctx.Err() != nil {
+		c.drop(DropClosing, len(batch.events))
+		return
+	}
+	c.received.Add(uint64(len(batch.events)))
+	if batch.lost != 0 {
+		sink.Generation(ctx, batch.lost)
 	}
 }

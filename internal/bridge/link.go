@@ -174,21 +174,25 @@ func orLost(err error) error {
 	return err
 }
 
-// prepare loads the script and learns whom it talks to.
-func (l *link) prepare(ctx context.Context) (err error) {
+// prepare loads the script, learns whom it talks to, and tries whether it may publish
+// to partitions.
+func (l *link) prepare(ctx context.Context, n names, partitions uint64) (err error) {
 	if err := l.reader.Do(ctx, l.reader.B().Ping().Build()).Error(); err != nil {
 		return fmt.Errorf("ping: %w", err)
 	}
-	if err := l.load(ctx); err != nil {
-		return err
+	b := l.client.B()
+	res := l.client.DoMulti(ctx, b.ScriptLoad().Script(l.script.text).Build(),
+		b.Info().Section("server").Build(), b.Info().Section("replication").Build())
+	if err := res[0].Error(); err != nil {
+		return fmt.Errorf("script load: %w", err)
 	}
-	if l.identity, err = l.whoami(ctx); err != nil {
+	if l.identity, err = decodeIdentity(res[1], res[2]); err != nil {
 		return err
 	}
 	if l.identity.role != "" && l.identity.role != "master" {
 		return fmt.Errorf("the server is a %s: expected a master", l.identity.role)
 	}
-	return nil
+	return l.rehearse(ctx, n, partitions)
 }
 
 // whoami asks the server who it is.

@@ -44,44 +44,88 @@ func (l *link) evals(calls []call) []rueidis.Completed {
 	return cmds
 }
 
+// rehearse runs the write script once for each partition, without events. A user who may
+// not run it, or a server that has not all slots, is found out here and not again and
+// again by what is to be published.
+func (l *link) rehearse(ctx context.Context, n names, partitions uint64) error {
+	var calls []call
+	for p := range Partitions {
+		if partitions&(1<<p) != 0 {
+			calls = append(calls, call{partition: p, keys: []string{n.noPrice(p)}, args: []string{n.events(p), ""}})
+		}
+	}
+	answers, _, err := l.write(ctx, calls)
+	if err != nil {
+		return err
+	}
+	for _, a := range answers {
+		switch _, err := decodeWritten(a); {
+		case err == nil:
+		case !elsewhere(err):
+			return fmt.Errorf("script: %w", err)
+		case !l.sharded:
+			return nodeOfCluster(err)
+		} // else a slot is on its way
+	}
+	return nil
+}
+
+// stores returns nil if Redis stores values now, or why not. The key must not exist;
+// it is not made either.
+func (l *link) stores(ctx context.Context, key string) error {
+	err := l.client.Do(ctx, l.client.B().Set().Key(key).Value("").Xx().PxMilliseconds(1).Build()).Error()
+	if rueidis.IsRedisNil(err) {
+		return nil
+	}
+	return err
+}
+
 // price is a stored value as Redis has it.
 type price struct {
 	value     string
 	remaining time.Duration // negative: it never expires
 }
 
-// read returns what Redis holds of the keys, grouped by partition, in one round trip.
-func (l *link) read(ctx context.Context, keys [][]string) (found map[string]price, err error) {
+// read returns what Redis holds of the keys, grouped by partition, in one round trip,
+// and why not for each group. A group may fail alone, as while its slot moves.
+func (l *link) read(ctx context.Context, keys [][]string) (found map[string]price, errs []error) {
 	cmds := make([]rueidis.Completed, len(keys))
 	for i, k := range keys {
 		cmds[i] = l.reader.B().Eval().Script(readScript).Numkeys(int64(len(k))).Key(k...).Build()
 	}
-	found = map[string]price{}
+	found, errs = map[string]price{}, make([]error, len(keys))
 	for i, r := range l.reader.DoMulti(ctx, cmds...) {
-		fields, err := r.ToArray()
-		if err != nil {
-			l.doubt(err)
-			return nil, err
-		}
-		if len(fields) != 2*len(keys[i]) {
-			return nil, fmt.Errorf("the read script answered %d fields, not %d", len(fields), 2*len(keys[i]))
-		}
-		for n, key := range keys[i] {
-			if fields[2*n].IsNil() {
-				continue
-			}
-			value, err := fields[2*n].ToString()
-			if err != nil {
-				return nil, err
-			}
-			left, err := fields[2*n+1].AsInt64()
-			if err != nil {
-				return nil, err
-			}
-			found[key] = price{value, time.Duration(left) * time.Millisecond}
+		if errs[i] = decodePrices(r, keys[i], found); errs[i] != nil {
+			l.doubt(errs[i])
 		}
 	}
-	return found, nil
+	return found, errs
+}
+
+// decodePrices puts the answer of the read script for keys into found.
+func decodePrices(r rueidis.RedisResult, keys []string, found map[string]price) error {
+	fields, err := r.ToArray()
+	if err != nil {
+		return err
+	}
+	if len(fields) != 2*len(keys) {
+		return fmt.Errorf("the read script answered %d fields, not %d", len(fields), 2*len(keys))
+	}
+	for n, key := range keys {
+		if fields[2*n].IsNil() {
+			continue
+		}
+		value, err := fields[2*n].ToString()
+		if err != nil {
+			return err
+		}
+		left, err := fields[2*n+1].AsInt64()
+		if err != nil {
+			return err
+		}
+		found[key] = price{value, time.Duration(left) * time.Millisecond}
+	}
+	return nil
 }
 
 // doubt ends the session if err says that the connection is lost. A call that took too

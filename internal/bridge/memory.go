@@ -58,13 +58,15 @@ func (m *Memory) Bridge(opts Options) (*MemoryBridge, error) {
 	}, nil
 }
 
-// with runs f as the owner of the state. It does nothing once ctx is done.
-func (m *Memory) with(ctx context.Context, f func(*memoryState)) {
+// with runs f as the owner of the state. It does nothing once ctx is done, and says so.
+func (m *Memory) with(ctx context.Context, f func(*memoryState)) (done bool) {
 	select {
 	case s := <-m.state:
 		f(s)
 		m.state <- s
+		return true
 	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -100,7 +102,9 @@ func (b *MemoryBridge) send(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case batch := <-b.opts.Outbox:
-			b.memory.with(ctx, func(s *memoryState) { b.publish(s, batch) })
+			if !b.memory.with(ctx, func(s *memoryState) { b.publish(s, batch) }) {
+				b.count.drop(DropNotSent, len(batch))
+			}
 		}
 	}
 }
@@ -129,6 +133,10 @@ func (b *MemoryBridge) store(s *memoryState, e *hub.BroadcastEvent, now time.Tim
 		switch order := e.Version.Compare(held.event.Version); {
 		case order == 0:
 			b.count.unchanged.Add(1)
+			if expires := b.expiry(e, now); expires.Before(held.expires) {
+				held.expires = expires
+				s.prices[e.Room] = held
+			}
 			return false
 		case order < 0:
 			b.count.refused.Add(1)
@@ -136,21 +144,18 @@ func (b *MemoryBridge) store(s *memoryState, e *hub.BroadcastEvent, now time.Tim
 			return false
 		}
 	}
-	if expires := time.Unix(0, min(e.Born, now.UnixNano())).Add(b.opts.TTL); expires.After(now) {
+	if expires := b.expiry(e, now); expires.After(now) {
 		s.prices[e.Room] = memoryPrice{*e, expires}
 	}
 	return true
 }
 
+func (b *MemoryBridge) expiry(e *hub.BroadcastEvent, now time.Time) time.Time {
+	return time.Unix(0, min(e.Born, now.UnixNano())).Add(b.opts.TTL)
+}
+
 func (b *MemoryBridge) put(e *hub.BroadcastEvent) {
-	conflated, dropped := b.pending.add(e)
-	if conflated {
-		b.count.conflated.Add(1)
-	}
-	if dropped {
-		b.count.drop(DropInboxFull, 1)
-	}
-	b.count.conflated.Add(uint64(b.pending.conflate()))
+	b.pending.addAll([]hub.BroadcastEvent{*e}, b.count, DropInboxFull)
 	select {
 	case b.wake <- struct{}{}:
 	default:
@@ -163,14 +168,13 @@ func (b *MemoryBridge) receive(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-b.wake:
-			var events []hub.BroadcastEvent
+			var batch inboxBatch
 			b.memory.with(ctx, func(*memoryState) {
-				events = b.pending.events
+				batch = inboxBatch{events: b.pending.events, lost: b.pending.lost}
 				b.pending.taken()
 			})
-			if len(events) > 0 {
-				b.count.received.Add(uint64(len(events)))
-				b.opts.Sink.Remote(ctx, events)
+			if len(batch.events) > 0 {
+				b.count.handOver(ctx, b.opts.Sink, batch)
 			}
 		}
 	}

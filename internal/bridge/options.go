@@ -14,7 +14,7 @@ import (
 
 // Options are what a Bridge is built from.
 type Options struct {
-	URL    string        // of a server, of sentinels or of a cluster: see DESIGN.md
+	URL    string        // of a server, of sentinels or of a cluster: see "Several instances" in README.md
 	Prefix string        // of all keys and channels; "": DefaultPrefix
 	Origin string        // this instance's id, new at each start: 1 to 64 of A-Z a-z 0-9 _ . -
 	TTL    time.Duration // lifetime of a last price from ingestion; 0: nothing is stored, nothing is read
@@ -54,9 +54,8 @@ type Sink interface {
 	// instance's clock. Version.Origin is who set the version; of a Message, which has
 	// none, who sent it. The slice belongs to the Sink.
 	Remote(ctx context.Context, events []hub.BroadcastEvent)
-	// LastPrices answers one item of Options.Reads, or those rooms of it that one Redis
-	// master holds: found is what it has of them, of Kind Recovered. With an error,
-	// found is empty.
+	// LastPrices answers one item of Options.Reads, or some rooms of it: found is what
+	// Redis has of them, of Kind Recovered. With an error, found is empty.
 	LastPrices(ctx context.Context, rooms []string, found []hub.BroadcastEvent, err error)
 	// Generation says that the partitions whose bits are set were subscribed anew, or
 	// that Redis may have forgotten them: read the last prices that matter, and offer

@@ -54,6 +54,7 @@ type gate struct {
 	*instance
 	begun, through chan struct{} // of generations
 	remote         chan struct{} // lets one Remote through; nil: all pass
+	held           chan struct{} // of Remotes that wait for that
 }
 
 func (g *gate) Generation(ctx context.Context, mask uint64) {
@@ -67,6 +68,7 @@ func (g *gate) Generation(ctx context.Context, mask uint64) {
 
 func (g *gate) Remote(ctx context.Context, events []hub.BroadcastEvent) {
 	if g.remote != nil {
+		put(ctx, g.held, struct{}{})
 		select {
 		case <-g.remote:
 		case <-ctx.Done():
@@ -80,7 +82,7 @@ func (g *gate) Remote(ctx context.Context, events []hub.BroadcastEvent) {
 func TestAGenerationBeginsBehindWhatCameBefore(t *testing.T) {
 	noLeak(t)
 	s := redistest.Start(t)
-	g := &gate{begun: make(chan struct{}), through: make(chan struct{}), remote: make(chan struct{})}
+	g := &gate{begun: make(chan struct{}), through: make(chan struct{}), remote: make(chan struct{}), held: make(chan struct{}, 10)}
 	a := start(t, "A", s.URL(), func(o *Options) {
 		g.instance = o.Sink.(*instance)
 		o.Sink = g
@@ -95,8 +97,11 @@ func TestAGenerationBeginsBehindWhatCameBefore(t *testing.T) {
 	}
 	b.publish() // taken once they are published
 	a.publish(chat("ROOM", "own"))
-	for st := a.stats(); st.Received == 0 || st.OwnEchoes == 0; st = a.stats() {
-		a.read("ROOM") // until the Sink holds the first, and the others came before an own echo
+	receive(t, g.held, "the Sink to hold the first")
+	for begun := time.Now(); a.stats().OwnEchoes == 0; a.read("ROOM") { // the others came before it
+		if time.Since(begun) > patience {
+			t.Fatal("no own echo came")
+		}
 	}
 	s.Restart()
 	a.logged("redis is back")

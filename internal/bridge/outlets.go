@@ -110,14 +110,5 @@ func split(batch []hub.BroadcastEvent, partitions uint64) (mine, others []hub.Br
 }
 
 func (o *outlets) keep(events []hub.BroadcastEvent) {
-	for i := range events {
-		conflated, dropped := o.pending.add(&events[i])
-		if conflated {
-			o.count.conflated.Add(1)
-		}
-		if dropped {
-			o.count.drop(DropNotSent, 1)
-		}
-	}
-	o.count.conflated.Add(uint64(o.pending.conflate()))
+	o.pending.addAll(events, o.count, DropNotSent) // the master's next session begins with a generation
 }

@@ -30,6 +30,9 @@ func (n names) lastPrice(room string) string {
 	return n.prefix + "last_price:{" + strconv.Itoa(Partition(room)) + "}:" + room
 }
 
+// noPrice is a key beside the last prices of a partition, of no room: it never exists.
+func (n names) noPrice(p int) string { return n.prefix + "last_price:{" + strconv.Itoa(p) + "}:" }
+
 // heartbeat is the channel of heartbeats. That of one master of a cluster is in a slot
 // of its own, the first: so all instances use the same one.
 func (n names) heartbeat(sharded bool, partitions uint64) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/bits"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -24,7 +25,11 @@ func (x *session) publish(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
-			if refused != 0 {
+			again, err := x.probe(ctx)
+			if err != nil {
+				return err
+			}
+			if refused |= again; refused != 0 {
 				x.generation(ctx, refused)
 				refused = 0
 			}
@@ -67,6 +72,9 @@ func (x *session) send(ctx context.Context, calls []call) (refused uint64, err e
 		if answerErr != nil && elsewhere(answerErr) {
 			x.count.drop(DropNotSent, calls[i].events)
 			refused |= 1 << calls[i].partition
+			if !x.sharded && err == nil {
+				err = fmt.Errorf("outbox: %w", nodeOfCluster(answerErr))
+			}
 			continue
 		}
 		if answerErr != nil {
@@ -99,6 +107,11 @@ func elsewhere(err error) bool {
 	return moved || ask || e.IsTryAgain() || e.IsClusterDown()
 }
 
+// nodeOfCluster explains err of a server that was taken for the only one.
+func nodeOfCluster(err error) error {
+	return fmt.Errorf("the server is a node of a cluster and has not all rooms: use redis+cluster://: %w", err)
+}
+
 func (x *session) tally(w written, c *call) {
 	x.count.published.Add(uint64(w.taken))
 	x.count.refused.Add(uint64(w.older))
@@ -112,16 +125,40 @@ func (x *session) tally(w written, c *call) {
 	}
 	if w.failure != "" {
 		x.count.storeFailed.Add(1)
+		x.failsToStore(w.failure)
 	}
-	// Told at each change, not at each bundle. A bundle without values says nothing.
-	switch failing := w.failure != ""; {
-	case len(c.keys) == 0 || failing == x.storeFailing:
-	case failing:
+}
+
+func (x *session) failsToStore(reason string) {
+	if !x.storeFailing {
 		x.storeFailing = true
-		x.log.Warn("redis publishes but does not store last prices", "shard", x.name, "reason", w.failure)
-	case w.taken > 0:
+		x.log.Warn("redis publishes but does not store last prices", "shard", x.name, "reason", reason)
+	}
+}
+
+// probe asks whether Redis stores values, and returns the partitions to begin anew when
+// it does again: what was published meanwhile is missing there. Every instance asks,
+// for the one that published it may be gone by then.
+func (x *session) probe(ctx context.Context) (again uint64, err error) {
+	if x.opts.TTL == 0 {
+		return 0, nil
+	}
+	timed, cancel := context.WithTimeout(ctx, x.opts.CallTimeout)
+	defer cancel()
+	err = x.link.stores(timed, x.names.noPrice(bits.TrailingZeros64(x.partitions)))
+	refusal, answered := rueidis.IsRedisErr(err)
+	switch {
+	case err == nil && x.storeFailing:
 		x.storeFailing = false
 		x.log.Info("redis stores last prices again", "shard", x.name)
+		return x.partitions, nil
+	case err == nil || elsewhere(err):
+		return 0, nil
+	case answered:
+		x.failsToStore(refusal.Error())
+		return 0, nil
+	default:
+		return 0, fmt.Errorf("outbox: %w", err)
 	}
 }
 

@@ -104,13 +104,35 @@ func (r *reads) fail(ctx context.Context, rooms []string, err error) {
 
 func (r *reads) answer(ctx context.Context, from *link, rooms []string) {
 	timed, cancel := context.WithTimeout(ctx, r.opts.ReadTimeout)
-	found, err := from.read(timed, r.keys(rooms))
-	cancel()
-	if err != nil {
-		r.fail(ctx, rooms, err)
-		return
+	groups := byPartition(rooms)
+	keys := make([][]string, len(groups))
+	for i, g := range groups {
+		for _, room := range g {
+			keys[i] = append(keys[i], r.names.lastPrice(room))
+		}
 	}
-	now := time.Now().UnixNano()
+	now := time.Now().UnixNano() // before: the time under way counts as part of a value's age
+	found, errs := from.read(timed, keys)
+	cancel()
+	var answered, failed []string
+	var reason error
+	for i, g := range groups {
+		if errs[i] == nil {
+			answered = append(answered, g...)
+		} else {
+			failed, reason = append(failed, g...), errs[i]
+		}
+	}
+	if len(failed) > 0 {
+		r.fail(ctx, failed, reason)
+	}
+	if len(answered) > 0 {
+		r.opts.Sink.LastPrices(ctx, answered, r.values(answered, found, now), nil)
+	}
+}
+
+// values are those of the rooms that are found and can be read.
+func (r *reads) values(rooms []string, found map[string]price, now int64) []hub.BroadcastEvent {
 	events := make([]hub.BroadcastEvent, 0, len(found))
 	for _, room := range rooms {
 		p, ok := found[r.names.lastPrice(room)]
@@ -124,23 +146,23 @@ func (r *reads) answer(ctx context.Context, from *link, rooms []string) {
 		}
 		events = append(events, e)
 	}
-	r.opts.Sink.LastPrices(ctx, rooms, events, nil)
+	return events
 }
 
-// keys groups the rooms' keys by partition.
-func (r *reads) keys(rooms []string) (grouped [][]string) {
+// byPartition groups rooms for the calls of the read script.
+func byPartition(rooms []string) (groups [][]string) {
 	var open [Partitions][]string
 	for _, room := range rooms {
 		p := Partition(room)
-		open[p] = append(open[p], r.names.lastPrice(room))
+		open[p] = append(open[p], room)
 		if len(open[p]) == maxReadKeys {
-			grouped, open[p] = append(grouped, open[p]), nil
+			groups, open[p] = append(groups, open[p]), nil
 		}
 	}
-	for _, keys := range open {
-		if len(keys) > 0 {
-			grouped = append(grouped, keys)
+	for _, g := range open {
+		if len(g) > 0 {
+			groups = append(groups, g)
 		}
 	}
-	return grouped
+	return groups
 }

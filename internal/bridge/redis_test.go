@@ -52,8 +52,10 @@ func TestPublishReachesTheOthersOnceInOrder(t *testing.T) {
 	if st := a.stats(); st.Published != n+1 || st.OwnEchoes != st.Bundles || st.Bundles == 0 || st.Bytes == 0 {
 		t.Errorf("A's stats: %+v", st)
 	}
-	if st := b.stats(); st.Received != n+1 {
-		t.Errorf("B's stats: %+v", st)
+	for deadline := time.Now().Add(patience); b.stats().Received != n+1; b.read("BTC_USDT") { // counted behind the hand-over
+		if time.Now().After(deadline) {
+			t.Fatalf("B's stats: %+v", b.stats())
+		}
 	}
 }
 
@@ -295,27 +297,6 @@ func TestScriptFlushRepeatsAndBeginsAGeneration(t *testing.T) {
 	b.hearsNothingBut(e2)
 	a.linked()
 	if st := a.stats(); st.Reloads != 1 || st.Reconnects != 0 || st.Published != 2 {
-		t.Errorf("A's stats: %+v", st)
-	}
-}
-
-func TestStoringMayFailWithoutSilencingOthers(t *testing.T) {
-	noLeak(t)
-	s := redistest.Start(t)
-	a, b := start(t, "A", s.URL()), start(t, "B", s.URL())
-	a.linked()
-	b.linked()
-	s.CLI("CONFIG", "SET", "maxmemory", "1")
-	e := tick("A", "BTC_USDT", 1, 1)
-	a.publish(e)
-	b.hearsNothingBut(e)
-	a.logged("does not store last prices")
-	s.CLI("CONFIG", "SET", "maxmemory", "0")
-	e = tick("A", "BTC_USDT", 2, 2)
-	a.publish(e)
-	b.hearsNothingBut(e)
-	a.logged("stores last prices again")
-	if st := a.stats(); st.StoreFailed != 1 || st.Reconnects != 0 {
 		t.Errorf("A's stats: %+v", st)
 	}
 }

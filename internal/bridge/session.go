@@ -39,10 +39,10 @@ const beatPlaces = 256
 // it is zero if it never did.
 func (s *shard) session(ctx context.Context) (up time.Time, err error) {
 	alive, cancel := context.WithCancel(ctx)
-	s.sessions++
+	number := s.sessions.Add(1)
 	x := &session{
-		shard: s, number: s.sessions, beatsOn: s.names.heartbeat(s.sharded, s.partitions), out: newOutlet(s.partitions),
-		ownHead: envelopeHead(s.opts.Origin), ownBeat: beatHead(s.opts.Origin, s.sessions),
+		shard: s, number: number, beatsOn: s.names.heartbeat(s.sharded, s.partitions), out: newOutlet(s.partitions),
+		ownHead: envelopeHead(s.opts.Origin), ownBeat: beatHead(s.opts.Origin, number),
 		echoes: make(chan struct{}, 1), beats: make(chan peerBeat, beatPlaces), taken: make(chan string, 1),
 	}
 	x.link, err = s.dial(alive)
@@ -54,7 +54,7 @@ func (s *shard) session(ctx context.Context) (up time.Time, err error) {
 		cancel() // first: it closes the sockets, so that nothing waits for Redis
 		x.link.close()
 	}()
-	if err := x.connect(alive, x.receiver(ctx.Done())); err != nil {
+	if err := x.connect(alive, x.receiver()); err != nil {
 		return up, err
 	}
 	return x.live(alive)
@@ -64,7 +64,7 @@ func (s *shard) session(ctx context.Context) (up time.Time, err error) {
 func (x *session) connect(ctx context.Context, received func(channel, message string)) error {
 	ctx, cancel := context.WithTimeout(ctx, x.opts.DialTimeout)
 	defer cancel()
-	if err := x.link.prepare(ctx); err != nil {
+	if err := x.link.prepare(ctx, x.names, x.partitions); err != nil {
 		return err
 	}
 	channels := slices.Sorted(maps.Keys(x.names.channels(x.partitions)))
@@ -108,7 +108,7 @@ func (x *session) generation(ctx context.Context, partitions uint64) {
 
 // receiver returns what the Redis reader calls for each message. It waits for nothing
 // but the inbox, which takes at any time.
-func (x *session) receiver(closing <-chan struct{}) func(channel, message string) {
+func (x *session) receiver() func(channel, message string) {
 	partitions := x.names.channels(x.partitions)
 	return func(channel, message string) {
 		if channel == x.beatsOn {
@@ -120,10 +120,7 @@ func (x *session) receiver(closing <-chan struct{}) func(channel, message string
 			return
 		}
 		if p, ok := partitions[channel]; ok {
-			select {
-			case x.inbox.in <- bundle{partition: p, message: message}:
-			case <-closing:
-			}
+			x.inbox.take(bundle{partition: p, message: message})
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -117,6 +118,8 @@ func TestStatusIsThatOfTheWorstShard(t *testing.T) {
 		{[]State{OK, OK}, OK, 1},
 		{[]State{OK, Connecting}, Connecting, 1},
 		{[]State{Degraded, Connecting, OK}, Degraded, 0},
+		{[]State{OK, Degraded, OK, Degraded, Connecting}, Degraded, 1},
+		{[]State{Connecting, Connecting}, Connecting, 0},
 	} {
 		b := &Bridge{masters: newTopology(&target{seeds: []string{"h:1"}}, common{})}
 		b.masters.missing.Store(nil)
@@ -131,5 +134,21 @@ func TestStatusIsThatOfTheWorstShard(t *testing.T) {
 		if got.State != c.want || !got.Since.Equal(t0.Add(time.Duration(c.since)*time.Second)) || len(got.Shards) != len(c.states) {
 			t.Errorf("%v: %+v", c.states, got)
 		}
+	}
+}
+
+// A new shard of a master must not take a late heartbeat of the shard before for its own.
+func TestSessionsOfAllShardsAreCountedTogether(t *testing.T) {
+	_, o := newInstance(t, "me")
+	o = o.withDefaults()
+	all := common{opts: &o, names: names{o.Prefix}, log: o.Logger, sessions: new(atomic.Uint64)}
+	for range 3 {
+		s := &shard{common: all, redis: (&target{}).at("127.0.0.1:1"), partitions: allPartitions}
+		if _, err := s.session(t.Context()); err == nil {
+			t.Error("a session with nobody")
+		}
+	}
+	if got := all.sessions.Load(); got != 3 {
+		t.Errorf("%d sessions counted, want 3", got)
 	}
 }

@@ -24,6 +24,7 @@ type common struct {
 	clocks    *clockBox
 	count     *counters
 	log       *slog.Logger
+	sessions  *atomic.Uint64 // of all shards so far: a heartbeat names its own
 }
 
 // shard is one Redis master with the partitions that it holds: one session at a time,
@@ -37,9 +38,6 @@ type shard struct {
 
 	status atomic.Pointer[ShardStatus] // written by run, read by anyone
 	peers  atomic.Int64                // written by the watch, read by anyone
-
-	// Owned by run.
-	sessions uint64
 
 	// Owned by the publishing goroutine of the session that is alive.
 	storeFailing bool
@@ -100,6 +98,17 @@ func (s *shard) nowDown(err error) {
 	case before.State == Connecting && before.Reason == "":
 		s.log.Warn("redis is not reachable yet, local routing goes on", "shard", s.name, "reason", err)
 	}
+}
+
+// givenUp is said of a shard that ended since the masters are others now.
+func (s *shard) givenUp() {
+	after := *s.status.Load()
+	after.Reason = "the masters are others now"
+	if after.State == OK {
+		after.State, after.Since = Degraded, time.Now()
+		s.count.reconnects.Add(1)
+	}
+	s.status.Store(&after)
 }
 
 func (s *shard) become(status *ShardStatus) {

@@ -17,7 +17,8 @@ const (
 )
 
 // Status is the state of the link to all of Redis. It is OK if all shards are,
-// Degraded if one is, and Connecting otherwise.
+// Degraded if one is, and Connecting otherwise: OK since the last of them is, and
+// not OK since the first of them is not.
 type Status struct {
 	State  State
 	Since  time.Time     // when it came into this state
@@ -44,9 +45,11 @@ func (b *Bridge) Status() Status {
 	}
 	for _, one := range all {
 		s.Shards = append(s.Shards, one)
-		if badness(one.State) > badness(s.State) {
+		switch {
+		case badness(one.State) > badness(s.State):
 			s.State, s.Since = one.State, one.Since
-		} else if one.State == s.State && one.Since.After(s.Since) {
+		case one.State != s.State:
+		case (s.State == OK) == one.Since.After(s.Since):
 			s.Since = one.Since
 		}
 	}
@@ -91,7 +94,7 @@ const (
 	DropNotSent                     // the link was lost before it was sent, or the master did not take it
 	DropInboxFull                   // the Sink was too slow: messages past the bound, and values far past it
 	DropGarbage                     // one event of another instance that is not valid
-	DropClosing                     // it waited for the Sink or for its Redis master when Run ended
+	DropClosing                     // it waited for the Sink, which may have taken it, or for its Redis master when Run ended
 	dropReasons
 )
 
@@ -127,7 +130,7 @@ type Stats struct {
 	Unchanged   uint64 // not published: Redis holds this very version
 	StoreFailed uint64 // bundles of which a value was published but could not be stored
 	Received    uint64 // of other instances, handed to the Sink
-	Conflated   uint64 // left out for a newer one while the Sink was slow, or a Redis master away
+	Conflated   uint64 // left out for a newer one: others' while the Sink was slow, own while their Redis master was away
 	OwnEchoes   uint64 // own bundles that came back, not parsed
 	Garbage     uint64 // Redis messages and stored values that could not be read
 	Reads       uint64 // requests for last prices

@@ -25,6 +25,7 @@ type topology struct {
 
 	// Owned by run.
 	running map[string]runningShard // by address
+	last    [Partitions]*shard      // that held the partition, whether it still runs or not
 }
 
 type runningShard struct {
@@ -93,12 +94,15 @@ func (y *topology) apply(ctx context.Context, masters map[string]uint64) {
 	for _, s := range ended {
 		<-y.running[s.address].ended
 		delete(y.running, s.address)
+		if ctx.Err() == nil {
+			s.givenUp()
+		}
 	}
 	held := uint64(0)
 	for _, address := range slices.Sorted(maps.Keys(masters)) {
 		held |= masters[address]
 		if _, known := y.running[address]; !known && masters[address] != 0 {
-			y.begin(ctx, address, masters[address], ended)
+			y.begin(ctx, address, masters[address])
 		}
 	}
 	if ctx.Err() != nil {
@@ -118,8 +122,9 @@ func (y *topology) apply(ctx context.Context, masters map[string]uint64) {
 	y.common.tell()
 }
 
-// begin starts a shard. It takes over the state of one that it follows upon.
-func (y *topology) begin(ctx context.Context, address string, partitions uint64, ended []*shard) {
+// begin starts a shard. It takes over the state of the one that it follows upon, be it
+// long ago.
+func (y *topology) begin(ctx context.Context, address string, partitions uint64) {
 	s := &shard{common: y.common, name: address, address: address, redis: y.target.at(address), partitions: partitions}
 	if y.target.kind == sentinel {
 		s.name = y.target.master
@@ -128,13 +133,20 @@ func (y *topology) begin(ctx context.Context, address string, partitions uint64,
 	if first := y.missing.Load(); first != nil && first.State == Connecting {
 		status.Since = first.Since
 	}
-	if i := slices.IndexFunc(ended, func(o *shard) bool { return o.partitions&partitions != 0 }); i >= 0 {
-		status = *ended[i].status.Load()
-		if status.State == OK {
-			status = ShardStatus{State: Degraded, Since: time.Now()}
+	var before *shard
+	for p := range y.last {
+		if partitions&(1<<p) != 0 {
+			before, y.last[p] = cmp.Or(before, y.last[p]), s
 		}
-		status.Reason = "the masters are others now"
-		s.log.Info("redis has other masters", "shard", s.name, "address", address, "before", ended[i].address)
+	}
+	if before != nil {
+		status = *before.status.Load()
+		if before.address != address || before.partitions != partitions {
+			s.log.Info("redis has other masters", "shard", s.name, "address", address, "before", before.address)
+		}
+	}
+	if status.State == OK { // the one before has not ended: two masters claim a partition
+		status.State, status.Since = Degraded, time.Now()
 	}
 	status.Name = s.name
 	s.status.Store(&status)

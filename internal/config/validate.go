@@ -75,10 +75,16 @@ func (s *Serve) redis() error {
 			return Errorf("redis-password-file", "and a password in --redis-url exclude each other: leave one out")
 		}
 	}
-	if len(s.RedisPrefix) > maxRedisPrefix || strings.ContainsAny(s.RedisPrefix, "{} \t\r\n") {
-		return Errorf("redis-prefix", "must be at most %d characters without braces and blanks, not %q", maxRedisPrefix, s.RedisPrefix)
+	if !validRedisPrefix(s.RedisPrefix) {
+		return Errorf("redis-prefix", "must be 1 to %d printable ASCII characters without braces and blanks, not %q", maxRedisPrefix, s.RedisPrefix)
 	}
 	return nil
+}
+
+// validRedisPrefix takes what the bridge takes.
+func validRedisPrefix(prefix string) bool {
+	strange := func(r rune) bool { return r <= ' ' || r > '~' || r == '{' || r == '}' }
+	return prefix != "" && len(prefix) <= maxRedisPrefix && !strings.ContainsFunc(prefix, strange)
 }
 
 func (s *Serve) limits() error {

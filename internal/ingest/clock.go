@@ -8,6 +8,11 @@ import (
 // maxSkew is how far ahead of local time a version may be before it is reported.
 const maxSkew = 5 * time.Second
 
+// maxForeign is the newest clock that this one moves past, a thousand years ahead. What
+// instances take as a version goes far beyond it: whoever was shown nonsense still
+// gives versions that all others take.
+const maxForeign = 1 << 61
+
 // skewQuiet is how long no version must have been too far ahead before the next one
 // that is makes another log line.
 const skewQuiet = time.Minute
@@ -28,13 +33,20 @@ func (c *clock) next(now time.Time) uint64 {
 	return c.last
 }
 
-// observe moves the clock past seen and reports whether seen is too far ahead of now.
+// observe moves the clock past seen, unless that is nonsense, and reports whether seen
+// is too far ahead of now.
 func (c *clock) observe(seen uint64, now time.Time, log *slog.Logger) (skewed bool) {
-	c.last = max(c.last, seen)
+	if seen <= maxForeign {
+		c.last = max(c.last, seen)
+	}
 	if seen <= wall(now.Add(maxSkew)) {
 		return false
 	}
-	if !now.Before(c.quiet) {
+	switch {
+	case now.Before(c.quiet):
+	case seen > maxForeign:
+		log.Warn("clock_skew: a clock of another instance is nonsense, and not followed", "clock", seen)
+	default:
 		log.Warn("clock_skew: another instance's clock is ahead of this one's; newest prices follow the clock that is ahead",
 			"ahead_ms", int64(seen>>16)-now.UnixMilli())
 	}

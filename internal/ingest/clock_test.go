@@ -132,3 +132,19 @@ func TestClockFollowsOtherInstances(t *testing.T) {
 		})
 	}
 }
+
+func TestClockFollowsNoNonsense(t *testing.T) {
+	b := newBox(t, true)
+	b.observe(maxForeign+1, b.now)
+	b.take(from("a", "Y", 0, 1, "p"), hub.BroadcastEvent{Room: "X", Payload: "p", Version: hub.Version{Clock: 1<<63 - 1, Origin: "a"}})
+	if got, limit := b.local("Z", "q").Version.Clock, wall(b.now.Add(time.Second)); got > limit {
+		t.Errorf("the next local version has clock %x, want it near the time, %x", got, limit)
+	}
+	if got := b.count().ClockSkew; got != 2 || strings.Count(b.log.String(), "not followed") != 1 {
+		t.Errorf("%d counted, logged %s; want 2, and one line", got, b.log)
+	}
+	b.observe(maxForeign, b.now)
+	if got := b.local("Z", "q").Version.Clock; got != maxForeign+1 {
+		t.Errorf("behind the newest clock that is followed comes %x", got)
+	}
+}

@@ -41,7 +41,7 @@ type core struct {
 }
 
 func newCore(opts Options, now time.Time) *core {
-	c := &core{opts: opts, out: outbox{limit: opts.OutboxBytes}, asked: map[string]*question{}}
+	c := &core{opts: opts, out: outbox{limit: opts.OutboxBytes, partition: opts.Partition}, asked: map[string]*question{}}
 	if opts.TTL > 0 {
 		c.table = newTable(opts.Partition, now)
 	}
@@ -195,6 +195,15 @@ func (c *core) observe(seen uint64, now time.Time) {
 	if c.clock.observe(seen, now, c.opts.Logger) {
 		c.stats.ClockSkew++
 	}
+}
+
+// outboxTaken says that the bridge took the batch. What had no place in it is offered
+// again, with all of its partition.
+func (c *core) outboxTaken() {
+	if c.table != nil {
+		c.due |= c.out.lost
+	}
+	c.out.taken()
 }
 
 // flushed says that the bridge took an empty batch.

@@ -48,7 +48,7 @@ type Stats struct {
 	Lost            uint64 // live events of others that did not arrive, by their numbers, in rooms with members
 	Reoffered       uint64 // values offered again after a new link, or since another instance asked
 	OutboxConflated uint64 // live values left out while the bridge took nothing
-	OutboxDropped   uint64 // messages, and values of too many rooms, dropped while the bridge took nothing
+	OutboxDropped   uint64 // messages, and values of too many rooms, dropped while the bridge took nothing; and what it had not taken at the end
 	ClockSkew       uint64 // versions more than 5 s ahead of local time
 }
 
@@ -61,6 +61,7 @@ type Ingest struct {
 	done   chan struct{} // closed when Run has ended
 
 	latest atomic.Uint64 // written by Run alone: the clock, for whoever asks
+	final  Stats         // written by Run before done is closed
 }
 
 type kind uint8
@@ -107,8 +108,12 @@ func New(opts Options) *Ingest {
 
 // Run is ingest's one goroutine. It returns when ctx ends.
 func (in *Ingest) Run(ctx context.Context) {
-	defer close(in.done)
 	c := newCore(in.opts, time.Now())
+	defer func() {
+		c.out.abandon()
+		in.final = c.count()
+		close(in.done)
+	}()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	armed := int64(0) // when the timer fires, 0 for never
@@ -136,7 +141,7 @@ func (in *Ingest) Run(ctx context.Context) {
 			if len(c.out.pending) == 0 {
 				c.flushed()
 			}
-			c.out.taken()
+			c.outboxTaken()
 		case reads <- c.nextReads():
 			c.readsTaken()
 		case <-timer.C:
@@ -238,17 +243,17 @@ func (in *Ingest) Unwatch(rooms []string) {
 // Clock is the newest stamp given or seen: a hybrid logical clock.
 func (in *Ingest) Clock() uint64 { return in.latest.Load() }
 
-// Stats returns the counters as they are now; zeros once stopped.
+// Stats returns the counters as they are now, or as they were at the end.
 func (in *Ingest) Stats() Stats {
 	answer := make(chan Stats, 1)
 	if !in.send(input{kind: stats, stats: answer}) {
-		return Stats{}
+		return in.final
 	}
 	select {
 	case s := <-answer:
 		return s
 	case <-in.done:
-		return Stats{}
+		return in.final
 	}
 }
 

@@ -128,7 +128,7 @@ func (b *box) answerAs(failed bool, found ...hub.BroadcastEvent) string {
 
 // offered takes the batch for the bridge and describes it.
 func (b *box) offered() string {
-	defer b.out.taken()
+	defer b.outboxTaken()
 	return describe(b.out.pending)
 }
 

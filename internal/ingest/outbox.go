@@ -6,10 +6,12 @@ import "backbone/internal/hub"
 // conflated until it is taken: of each room's values the newest stays, messages are
 // dropped.
 type outbox struct {
-	limit   int // bytes
-	pending []hub.BroadcastEvent
-	bytes   int
-	at      map[place]int // in pending; nil: not conflated
+	limit     int // bytes
+	partition func(room string) int
+	pending   []hub.BroadcastEvent
+	bytes     int
+	at        map[place]int // in pending; nil: not conflated
+	lost      uint64        // partitions of which values or questions were dropped from the batch, by bit
 
 	conflated uint64 // live values left out
 	dropped   uint64 // messages dropped, and values of further rooms when rooms alone fill it
@@ -72,6 +74,7 @@ func (o *outbox) put(e *hub.BroadcastEvent) {
 		// A value that is offered again while it still waits to be offered first.
 	case o.bytes > outboxFull*o.limit:
 		o.dropped++
+		o.lost |= 1 << o.partition(e.Room)
 	default:
 		o.at[key] = len(o.pending)
 		o.push(e)
@@ -82,5 +85,15 @@ func (o *outbox) put(e *hub.BroadcastEvent) {
 // again.
 func (o *outbox) taken() {
 	o.pending = make([]hub.BroadcastEvent, 0, min(len(o.pending), 512))
-	o.bytes, o.at = 0, nil
+	o.bytes, o.at, o.lost = 0, nil, 0
+}
+
+// abandon counts what is left at the end.
+func (o *outbox) abandon() {
+	for i := range o.pending {
+		if o.pending[i].Kind.Live() {
+			o.dropped++
+		}
+	}
+	o.pending, o.bytes = nil, 0
 }

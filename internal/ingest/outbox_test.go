@@ -73,9 +73,16 @@ func TestOutboxKeepsTheNewestPastItsBound(t *testing.T) {
 }
 
 func TestOutboxDropsWhatRoomsAloneFill(t *testing.T) {
-	o := outbox{limit: 10 * priceSize}
+	o := outbox{limit: 10 * priceSize, partition: partitionOf}
+	lost := uint64(0)
 	for i := range uint64(100) {
-		o.add(priceOf(fmt.Sprint("R", i), i+1, hub.State))
+		room, before := fmt.Sprint("R", i), o.dropped
+		if o.add(priceOf(room, i+1, hub.State)); o.dropped > before {
+			lost |= 1 << partitionOf(room)
+		}
+	}
+	if lost == 0 || o.lost != lost {
+		t.Errorf("lost partitions %x, want %x", o.lost, lost)
 	}
 	o.add(priceOf("R0", 1000, hub.State))
 	if bound := outboxFull*o.limit + priceSize; o.bytes > bound {
@@ -192,5 +199,34 @@ func TestCatchingUpLeavesRoomInTheOutbox(t *testing.T) {
 	}
 	if rounds < 10 {
 		t.Errorf("it took the bridge %d batches, want at least 10", rounds)
+	}
+}
+
+// Promise 4 has no exception for many rooms: what was dropped is offered later.
+func TestWhatTheOutboxDroppedIsOfferedOnceThereIsPlace(t *testing.T) {
+	b := newBox(t, true, func(o *Options) { o.OutboxBytes = 40 * priceSize })
+	const n = 500
+	for range 2 { // the second value of each conflates the first
+		for i := range n {
+			b.local(fmt.Sprint("R", i), strings.Repeat("p", 72))
+		}
+	}
+	if b.out.dropped == 0 {
+		t.Fatal("nothing was dropped")
+	}
+	heard := map[string]hub.Version{}
+	for done := false; !done; {
+		b.settle()
+		done = len(b.out.pending) == 0 && b.due == 0
+		for _, e := range b.out.pending {
+			heard[e.Room] = e.Version
+		}
+		b.outboxTaken()
+	}
+	for i := range n {
+		room := fmt.Sprint("R", i)
+		if newest := known(b, room).Version; heard[room] != newest {
+			t.Fatalf("others hear %v of %s, the newest is %v", heard[room], room, newest)
+		}
 	}
 }

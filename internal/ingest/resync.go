@@ -67,10 +67,11 @@ func (c *core) ask(v *value, now time.Time) {
 
 // answerLater has v's value offered to other instances, unless another is first.
 func (c *core) answerLater(v *value, now time.Time) {
+	v.answered = false // an answer from before is none to who asks now
 	if v.answering || !v.known() || !c.linked() {
 		return
 	}
-	v.answering, v.answered = true, false
+	v.answering = true
 	c.agenda.add(now.Add(c.opts.Delay(maxAnswerDelay)).UnixNano(), v, answer)
 }
 

@@ -55,7 +55,7 @@ func (s Steps) Outbox() []hub.BroadcastEvent { return s.core.out.pending }
 // TakeOutbox is the bridge taking the batch.
 func (s Steps) TakeOutbox() []hub.BroadcastEvent {
 	batch := s.core.out.pending
-	s.core.out.taken()
+	s.core.outboxTaken()
 	return batch
 }
 

@@ -112,8 +112,8 @@ func TestStopReleasesEveryCaller(t *testing.T) {
 		if _, err := i.Publisher().Publish(prices("X", "3")); !errors.Is(err, ErrStopped) {
 			t.Errorf("Publish after the stop returned %v, want ErrStopped", err)
 		}
-		if got := i.Stats(); got != (Stats{}) {
-			t.Errorf("Stats after the stop are %+v, want zeros", got)
+		if got := i.Stats(); got.Published == 0 || got.OutboxDropped != got.Published || got.OutboxEvents != 0 {
+			t.Errorf("Stats after the stop are %+v, want all that was published dropped from the outbox", got)
 		}
 	})
 }

@@ -3,11 +3,13 @@
 package redistest
 
 import (
-	"math/rand/v2"
+	"fmt"
 	"net"
 	"strconv"
 	"strings"
 	"testing"
+
+	"backbone/internal/proctest"
 )
 
 // Cluster is a Redis Cluster of three masters with one replica each. A master that does
@@ -33,12 +35,7 @@ func StartCluster(t testing.TB, args ...string) *Cluster {
 	}
 	c.Nodes[0].CLI(append([]string{"--cluster", "create"}, append(strings.Split(addrs(c.Nodes), ","),
 		"--cluster-replicas", "1", "--cluster-yes")...)...)
-	for _, n := range c.Nodes {
-		await(t, "the cluster", func() bool {
-			return strings.Contains(n.CLI("CLUSTER", "INFO"), "cluster_state:ok") &&
-				strings.Count(n.CLI("CLUSTER", "NODES"), "slave") == 3
-		})
-	}
+	c.Whole()
 	for _, n := range c.Nodes {
 		if strings.HasPrefix(n.CLI("ROLE"), "master") {
 			if got := n.CLI("WAIT", "1", "20000"); got != "1" {
@@ -51,9 +48,11 @@ func StartCluster(t testing.TB, args ...string) *Cluster {
 
 func startNode(t testing.TB, args []string) *Server {
 	t.Helper()
+	dir := t.TempDir() // a node that is restarted is known by what it finds there
 	return begin(t, func() int { return nodePort(t) }, func(port int) []string {
 		return append([]string{
-			"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", t.TempDir(),
+			"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir,
+			"--cluster-config-file", fmt.Sprintf("nodes-%d.conf", port),
 			"--save", "", "--appendonly", "no", "--daemonize", "no", "--logfile", "",
 			"--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--repl-diskless-sync-delay", "0",
 		}, args...)
@@ -64,18 +63,12 @@ func startNode(t testing.TB, args []string) *Server {
 func nodePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
-		port := firstPort + rand.IntN(lastNodePort-firstPort)
-		if free(port) && free(port+busOffset) {
+		if port := proctest.FreePort(t); port < lastNodePort && proctest.Free(port+busOffset) {
 			return port
 		}
 	}
 	t.Fatal("redistest: no free port")
 	return 0
-}
-
-func free(port int) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	return err == nil && l.Close() == nil
 }
 
 // Addrs are the addresses of all nodes, with commas between.
@@ -85,7 +78,7 @@ func (c *Cluster) Addrs() string { return addrs(c.Nodes) }
 func (c *Cluster) MasterOf(key string) *Server {
 	c.t.Helper()
 	for _, via := range c.Nodes {
-		if via.run == nil {
+		if !via.answers() {
 			continue
 		}
 		slot := via.CLI("CLUSTER", "KEYSLOT", key)
@@ -129,18 +122,45 @@ func (c *Cluster) holder(via *Server, slot string) string {
 	return ""
 }
 
-// Failover waits until the slot of key has another master than the one that was killed,
-// and all nodes that are left know it.
+// Failover waits until the slot of key has another master than the one that was killed or
+// frozen, and all nodes that are left know it.
 func (c *Cluster) Failover(key string, killed *Server) {
 	c.t.Helper()
 	for _, n := range c.Nodes {
-		if n.run == nil {
+		if !n.answers() {
 			continue
 		}
 		slot := n.CLI("CLUSTER", "KEYSLOT", key)
 		await(c.t, "the failover", func() bool {
 			address := c.holder(n, slot)
-			return address != "" && address != killed.Addr() && strings.Contains(n.CLI("CLUSTER", "INFO"), "cluster_state:ok")
+			return address != "" && address != killed.Addr() && strings.Contains(n.said("CLUSTER", "INFO"), "cluster_state:ok")
+		})
+	}
+}
+
+// Rejoin starts a node again that was killed, if it does not run, and waits until it
+// follows the master that replaced it and the cluster is whole.
+func (c *Cluster) Rejoin(n *Server) {
+	c.t.Helper()
+	if n.run == nil {
+		n.Restart()
+	}
+	await(c.t, "the node to follow", func() bool {
+		role := n.said("ROLE")
+		return strings.HasPrefix(role, "slave") && strings.Contains(role, "connected")
+	})
+	c.Whole()
+}
+
+// Whole waits until each slot has a master, and each master a replica, in the eyes of
+// all nodes.
+func (c *Cluster) Whole() {
+	c.t.Helper()
+	for _, n := range c.Nodes {
+		await(c.t, "the cluster to be whole", func() bool {
+			nodes := n.said("CLUSTER", "NODES")
+			return strings.Count(nodes, "slave") == len(c.Nodes)/2 && !strings.Contains(nodes, "fail") &&
+				strings.Contains(n.said("CLUSTER", "INFO"), "cluster_state:ok")
 		})
 	}
 }
@@ -180,7 +200,7 @@ func (c *Cluster) Migrate(key string) *Server {
 func (c *Cluster) another(than *Server) *Server {
 	c.t.Helper()
 	for _, n := range c.Nodes {
-		if n != than && n.run != nil && strings.HasPrefix(n.CLI("ROLE"), "master") {
+		if n != than && n.answers() && strings.HasPrefix(n.CLI("ROLE"), "master") {
 			return n
 		}
 	}

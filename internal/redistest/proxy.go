@@ -4,6 +4,7 @@ package redistest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -14,6 +15,8 @@ import (
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
+
+	"backbone/internal/proctest"
 )
 
 // ProxyLeaks makes goleak ignore what a Proxy may leave behind: toxiproxy 2.5.0 forgets
@@ -33,7 +36,7 @@ type Proxy struct {
 func NewProxy(t testing.TB, to *Server) *Proxy {
 	t.Helper()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
-	listen := net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(t)))
+	listen := net.JoinHostPort("127.0.0.1", strconv.Itoa(proctest.FreePort(t)))
 	p := &Proxy{t: t, proxy: toxiproxy.NewProxy(server, "redis", listen, to.Addr())}
 	p.Mend()
 	t.Cleanup(p.Cut)
@@ -58,9 +61,15 @@ func (p *Proxy) Mend() {
 // are taken. Whole closes those that were made half-open.
 func (p *Proxy) HalfOpen() {
 	p.t.Helper()
-	p.add("up", "upstream", "timeout", `{"timeout":0}`)
-	p.add("down", "downstream", "timeout", `{"timeout":0}`)
+	p.Mute()
+	p.Deafen()
 }
+
+// Mute swallows what is sent to the server, as HalfOpen does, and Deafen what it sends.
+func (p *Proxy) Mute() { p.t.Helper(); p.add("up", "upstream", "timeout", `{"timeout":0}`) }
+
+// Deafen swallows what the server sends; see Mute.
+func (p *Proxy) Deafen() { p.t.Helper(); p.add("down", "downstream", "timeout", `{"timeout":0}`) }
 
 // Delay holds all bytes for d, on the way to the server and again on the way back.
 func (p *Proxy) Delay(d time.Duration) {
@@ -70,13 +79,28 @@ func (p *Proxy) Delay(d time.Duration) {
 	p.add("down", "downstream", "latency", attributes)
 }
 
-// Whole ends what HalfOpen or Delay began.
+// SlowClose lets each side learn only after d that the other has closed a connection.
+func (p *Proxy) SlowClose(d time.Duration) {
+	p.t.Helper()
+	attributes := fmt.Sprintf(`{"delay":%d}`, d.Milliseconds())
+	p.add("up", "upstream", "slow_close", attributes)
+	p.add("down", "downstream", "slow_close", attributes)
+}
+
+// Whole ends what HalfOpen, Mute, Deafen, Delay or SlowClose began.
 func (p *Proxy) Whole() {
 	p.t.Helper()
+	ended := 0
 	for _, name := range []string{"up", "down"} {
-		if err := p.proxy.Toxics.RemoveToxic(context.Background(), name); err != nil {
+		err := p.proxy.Toxics.RemoveToxic(context.Background(), name)
+		if err == nil {
+			ended++
+		} else if !errors.Is(err, toxiproxy.ErrToxicNotFound) {
 			p.t.Fatalf("redistest: proxy: %s: %v", name, err)
 		}
+	}
+	if ended == 0 {
+		p.t.Fatal("redistest: proxy: it is whole already")
 	}
 }
 

@@ -48,6 +48,39 @@ func TestProxyCutsSwallowsAndMends(t *testing.T) {
 	}
 }
 
+func TestProxySwallowsOneWay(t *testing.T) {
+	s := redistest.Start(t)
+	p := redistest.NewProxy(t, s)
+	for _, begin := range []func(){p.Mute, p.Deafen} {
+		c := dial(t, p)
+		c.ping("+PONG\r\n", nil)
+		begin()
+		c.ping("", os.ErrDeadlineExceeded)
+		p.Whole()
+	}
+}
+
+func TestProxyClosesSlowly(t *testing.T) {
+	s := redistest.Start(t)
+	p := redistest.NewProxy(t, s)
+	c := dial(t, p)
+	c.ping("+PONG\r\n", nil)
+	p.SlowClose(200 * time.Millisecond)
+	c.ping("+PONG\r\n", nil)
+	begun := time.Now()
+	s.Kill()
+	if err := c.SetReadDeadline(begun.Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.r.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Errorf("read after the server went: %v, want the connection closed", err)
+	}
+	if took := time.Since(begun); took < 200*time.Millisecond {
+		t.Errorf("the close came after %v, want 200 ms", took)
+	}
+	p.Whole()
+}
+
 type pinger struct {
 	t *testing.T
 	net.Conn

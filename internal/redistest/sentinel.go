@@ -10,13 +10,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"backbone/internal/proctest"
 )
 
 // MasterName is what the sentinels of a Sentinel call the master.
 const MasterName = "prices"
 
 // Sentinel is a master with one replica, watched by three sentinels of which two must
-// agree. A master that does not answer for 500 ms counts as down.
+// agree. A master that does not answer for 1.5 s counts as down: sentinels connect once a
+// second, so that a shorter time would be up before they have reached a new master.
 type Sentinel struct {
 	Master, Replica *Server
 	Sentinels       []*Server
@@ -26,34 +29,54 @@ type Sentinel struct {
 // go to master and replica.
 func StartSentinel(t testing.TB, args ...string) *Sentinel {
 	t.Helper()
+	args = append([]string{"--repl-diskless-sync-delay", "0"}, args...)
 	s := &Sentinel{Master: Start(t, args...)}
 	host, port, err := net.SplitHostPort(s.Master.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Replica = Start(t, append([]string{"--replicaof", host + " " + port, "--repl-diskless-sync-delay", "0"}, args...)...)
-	if got := s.Master.CLI("WAIT", "1", "20000"); got != "1" {
-		t.Fatalf("redistest: %s replicas are in step, want 1", got)
-	}
+	s.Replica = Start(t, args...)
+	s.follow(host, port)
+	s.inStep()
 	for range 3 {
 		s.Sentinels = append(s.Sentinels, startSentinel(t, host, port))
 	}
+	s.ready()
+	return s
+}
+
+// follow makes a replica of Replica. No argument does, or it could never be restarted as
+// a master.
+func (s *Sentinel) follow(host, port string) {
+	s.Replica.t.Helper()
+	await(s.Replica.t, "the replica to follow", func() bool { return strings.HasPrefix(s.Replica.said("REPLICAOF", host, port), "OK") })
+}
+
+// inStep waits until the replica has what the master has.
+func (s *Sentinel) inStep() {
+	s.Master.t.Helper()
+	await(s.Master.t, "the replica to be in step", func() bool { return s.Master.said("WAIT", "1", "1000") == "1" })
+}
+
+// ready waits until all sentinels see a whole setup.
+func (s *Sentinel) ready() {
+	s.Master.t.Helper()
 	for _, one := range s.Sentinels {
-		await(t, "the sentinels to know each other", func() bool {
-			said := one.CLI("INFO", "sentinel")
-			return strings.Contains(said, "status=ok") && strings.Contains(said, "slaves=1,sentinels=3")
+		await(one.t, "the sentinels to know each other", func() bool {
+			said := one.said("INFO", "sentinel")
+			return strings.Contains(said, "status=ok,address="+s.Master.Addr()+",slaves=1,sentinels=3") &&
+				!strings.Contains(one.said("SENTINEL", "REPLICAS", MasterName), "s_down")
 		})
 	}
-	return s
 }
 
 func startSentinel(t testing.TB, host, port string) *Server {
 	t.Helper()
-	return begin(t, func() int { return freePort(t) }, func(own int) []string {
+	return begin(t, func() int { return proctest.FreePort(t) }, func(own int) []string {
 		dir := t.TempDir()
 		file := filepath.Join(dir, "sentinel.conf") // sentinels write what they learn into it
 		text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor %s %s %s 2\n"+
-			"sentinel down-after-milliseconds %s 500\nsentinel failover-timeout %s 3000\n",
+			"sentinel down-after-milliseconds %s 1500\nsentinel failover-timeout %s 3000\n",
 			own, dir, MasterName, host, port, MasterName, MasterName)
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatalf("redistest: %v", err)
@@ -76,7 +99,29 @@ func addrs(servers []*Server) string {
 // Failover waits until the replica is a master.
 func (s *Sentinel) Failover() {
 	s.Replica.t.Helper()
-	await(s.Replica.t, "the failover", func() bool { return strings.HasPrefix(s.Replica.CLI("ROLE"), "master") })
+	await(s.Replica.t, "the failover", func() bool { return strings.HasPrefix(s.Replica.said("ROLE"), "master") })
+}
+
+// Rejoin has the master that was lost follow the one that replaced it, and waits until
+// they are ready for another failover. Master and Replica name them by their new roles.
+func (s *Sentinel) Rejoin() {
+	s.Replica.t.Helper()
+	s.Master, s.Replica = s.Replica, s.Master
+	for _, one := range s.Sentinels { // one that does not would undo the failover
+		await(one.t, "the sentinels to name the new master", func() bool {
+			return strings.Contains(one.said("INFO", "sentinel"), "address="+s.Master.Addr())
+		})
+	}
+	if s.Replica.run == nil {
+		s.Replica.Restart()
+	}
+	host, port, err := net.SplitHostPort(s.Master.Addr())
+	if err != nil {
+		s.Master.t.Fatal(err)
+	}
+	s.follow(host, port)
+	s.inStep()
+	s.ready()
 }
 
 // await waits for what only asking can tell.

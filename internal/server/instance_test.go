@@ -43,10 +43,15 @@ func start(t testing.TB, change ...func(*config.Serve)) *instance {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return (&instance{Server: s, t: t}).launch()
+}
+
+// launch runs the server until the test ends.
+func (in *instance) launch() *instance {
+	in.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	in := &instance{Server: s, t: t}
+	go func() { ended <- in.Run(ctx) }()
 	stopped := false
 	in.stop = func() error {
 		if stopped {
@@ -56,16 +61,16 @@ func start(t testing.TB, change ...func(*config.Serve)) *instance {
 		cancel()
 		return <-ended
 	}
-	t.Cleanup(func() {
+	in.t.Cleanup(func() {
 		if err := in.stop(); err != nil {
-			t.Errorf("the instance ended with: %v", err)
+			in.t.Errorf("the instance ended with: %v", err)
 		}
 	})
 	select {
-	case <-s.Ready():
+	case <-in.Ready():
 	case err := <-ended:
 		stopped = true
-		t.Fatalf("the instance did not start: %v", err)
+		in.t.Fatalf("the instance did not start: %v", err)
 	}
 	return in
 }
@@ -167,7 +172,8 @@ type tally struct {
 func listen(t *testing.T, c *client.Conn, done func(tally) bool) tally {
 	t.Helper()
 	var got tally
-	late := time.After(patience)
+	late := time.NewTimer(patience)
+	defer late.Stop()
 	for !done(got) {
 		select {
 		case e, ok := <-c.Events():
@@ -175,8 +181,9 @@ func listen(t *testing.T, c *client.Conn, done func(tally) bool) tally {
 				t.Fatalf("the connection ended: %v", c.Err())
 			}
 			got.take(t, e)
-		case <-late:
-			t.Fatalf("within %v came only %+v", patience, got)
+			late.Reset(patience)
+		case <-late.C:
+			t.Fatalf("nothing came for %v, and before only %+v", patience, got)
 		}
 	}
 	return got

@@ -145,7 +145,7 @@ func (s *Server) bridgeMetrics(reg *prometheus.Registry) error {
 		counter("bridge_unchanged_total", "Events not published since Redis holds them already.", func(s S) uint64 { return s.Unchanged }),
 		counter("bridge_store_failed_total", "Bundles of which a last price could not be stored.", func(s S) uint64 { return s.StoreFailed }),
 		counter("bridge_received_total", "Events of other instances handed on.", func(s S) uint64 { return s.Received }),
-		counter("bridge_conflated_total", "Events of other instances left out for newer ones while this one was slow.", func(s S) uint64 { return s.Conflated }),
+		counter("bridge_conflated_total", "Events left out for newer ones: of other instances while this one was slow, own ones while their Redis master was away.", func(s S) uint64 { return s.Conflated }),
 		counter("bridge_own_echoes_total", "Own bundles that came back.", func(s S) uint64 { return s.OwnEchoes }),
 		counter("bridge_garbage_total", "Redis messages and values that could not be read.", func(s S) uint64 { return s.Garbage }),
 		counter("bridge_reads_total", "Requests for last prices.", func(s S) uint64 { return s.Reads }),

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
+	"backbone/internal/bridge"
 	"backbone/internal/config"
 )
 
@@ -22,7 +24,8 @@ import (
 //  2. The hub closes all clients; each gets what is queued for it first.
 //  3. Once they are gone, or the drain time-out has passed, their sockets are closed
 //     and the listener with them: nothing enters any more.
-//  4. The bridge sends what ingest still has for other instances, then leaves Redis.
+//  4. The bridge sends what ingest still has for other instances, for two seconds at
+//     most, then leaves Redis.
 //  5. Ingest and the hub, which have nothing left to do, end.
 //  6. The admin listener ends last: metrics can be scraped meanwhile.
 func (s *Server) Run(ctx context.Context) error {
@@ -67,7 +70,11 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// drain does the steps of a stop that take time, bounded by the drain time-out.
+// flushTimeout bounds the wait for Redis at a stop, beside the drain time-out, which
+// slow clients may have used up.
+const flushTimeout = 2 * time.Second
+
+// drain does the steps of a stop that take time.
 func (s *Server) drain(parts *stages) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.DrainTimeout)
 	defer cancel()
@@ -78,11 +85,23 @@ func (s *Server) drain(parts *stages) {
 		s.log.Warn("some clients did not take what was queued for them in time", "timeout", s.cfg.DrainTimeout)
 	}
 	parts.stop() // transport
-	if s.bridge == nil {
+	if s.bridge != nil {
+		s.flush()
+	}
+}
+
+// flush has the bridge send what other instances are to hear. With nothing to send, and
+// no Redis that could be waited for, there is nothing to do.
+func (s *Server) flush() {
+	works := func(h bridge.ShardStatus) bool { return h.State == bridge.OK }
+	if s.ingest.Stats().OutboxEvents == 0 && !slices.ContainsFunc(s.bridge.Status().Shards, works) {
 		return
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	defer cancel()
 	if err := s.ingest.Flush(ctx); err != nil {
-		s.log.Warn("some events did not reach Redis before the stop", "error", err)
+		s.log.Warn("some events did not reach Redis before the stop, or it did not say so",
+			"waiting", s.ingest.Stats().OutboxEvents, "timeout", flushTimeout)
 	}
 }
 

@@ -42,10 +42,13 @@ func TestConsumersThatNeverReadHurtOnlyThemselves(t *testing.T) {
 	c := in.consume("BTC_USDT")
 	p := in.ingestor()
 	before := heap()
-	done := make(chan tally)
-	go func() { done <- listen(t, c, func(g tally) bool { return g.live+g.skipped == n }) }()
-	publish(t, p, "BTC_USDT", 1, n)
-	got := <-done
+	published := make(chan struct{})
+	go func() {
+		defer close(published)
+		publish(t, p, "BTC_USDT", 1, n)
+	}()
+	got := listen(t, c, func(g tally) bool { return g.live+g.skipped == n })
+	<-published
 	if got.last != n {
 		t.Errorf("the reader got %+v", got)
 	}

@@ -71,8 +71,8 @@ func (w *world) check(when string) {
 	})
 }
 
-// slack is how much longer than its TTL a value may greet someone: the time that it was
-// under way between instances, where nobody counts it.
+// slack is how much longer than its TTL a value may greet someone, beside the time of a
+// call: the time that it was under way between instances, where nobody counts it.
 const slack = 15 * time.Second
 
 // latecomers join everywhere: promise 5.
@@ -102,7 +102,7 @@ func (w *world) latecomers() {
 		switch {
 		case num > 0 && w.age(num) < w.ttl && m.lastNum != num:
 			w.problem("the latecomer %s got %d of %s, the newest is %d, %v old", l.c.name, m.lastNum, l.room, num, w.age(num))
-		case m.lastNum > 0 && w.age(m.lastNum) > w.ttl+slack:
+		case m.lastNum > 0 && w.age(m.lastNum)-w.prices[m.lastNum].late > w.ttl+slack:
 			w.problem("the latecomer %s was greeted with %d of %s, %v old", l.c.name, m.lastNum, l.room, w.age(m.lastNum))
 		case m.live > 0:
 			w.problem("the latecomer %s got %d of %s as a live event", l.c.name, m.lastNum, l.room)

@@ -30,7 +30,8 @@ type call struct {
 	from   *instance
 	origin string
 	events []hub.BroadcastEvent
-	at     int64     // by the caller's clock, Unix nanoseconds
+	made   time.Time
+	at     int64     // the same by the caller's clock, Unix nanoseconds
 	due    time.Time // when it can be at the store
 }
 
@@ -126,7 +127,7 @@ func (l *link) send() {
 		if len(l.in.ingest.Outbox()) > 0 {
 			l.inflight = &call{
 				from: l.in, origin: l.in.origin, events: l.in.ingest.TakeOutbox(),
-				at: l.in.time().UnixNano(), due: l.in.w.now.Add(2 * l.slow),
+				made: l.in.w.now, at: l.in.time().UnixNano(), due: l.in.w.now.Add(2 * l.slow),
 			}
 		}
 	case l.reachable() && !l.in.w.now.Before(l.inflight.due):

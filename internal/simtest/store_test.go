@@ -35,22 +35,34 @@ func (s *store) find(room string) (stored, bool) {
 	return v, true
 }
 
-// write is one call of an instance: each event is compared, stored with what remains of
-// its life, and published, as one step. It returns the newest clock that refused one.
+// tolerated is how much longer than offered a value may live in the store.
+const tolerated = 100 * time.Millisecond
+
+// write is one call of an instance: each event is compared, stored with what remained of
+// its life when the call was made, and published, as one step. The version that is held,
+// offered again, takes back what its life has grown. It returns the newest clock that
+// refused one.
 func (s *store) write(c call) (refused uint64) {
 	var out []hub.BroadcastEvent
 	for _, e := range c.events {
 		if e.Kind.Value() {
+			left := min(s.w.ttl-time.Duration(c.at-e.Born), s.w.ttl)
+			ends := s.w.now.Add(max(0, left))
 			if held, ok := s.find(e.Room); ok {
-				if order := e.Version.Compare(held.event.Version); order <= 0 {
-					if order < 0 {
-						refused = max(refused, held.event.Version.Clock)
-					}
+				order := e.Version.Compare(held.event.Version)
+				if order == 0 && held.expires.Sub(ends) > tolerated {
+					s.values[e.Room] = stored{held.event, ends}
+				}
+				if order < 0 {
+					refused = max(refused, held.event.Version.Clock)
+				}
+				if order <= 0 {
 					continue
 				}
 			}
-			if left := s.w.ttl - time.Duration(c.at-e.Born); left > 0 {
-				s.values[e.Room] = stored{e, s.w.now.Add(min(left, s.w.ttl))}
+			if left > 0 {
+				s.values[e.Room] = stored{e, ends}
+				s.w.prices[number(e.Payload)].late = s.w.now.Sub(c.made)
 			} else {
 				delete(s.values, e.Room) // it has expired, or is older
 			}

@@ -31,6 +31,7 @@ type price struct {
 	origin  string
 	version hub.Version
 	at      time.Time
+	late    time.Duration // that its call was under way when it was stored, which no lifetime counts
 	message bool
 	order   int // of its instance's events of the room, from 1
 }

@@ -1,0 +1,27 @@
+//go:build unix
+
+package client
+
+import (
+	"fmt"
+	"net"
+	"syscall"
+)
+
+// newDialer sets the receive buffer before connecting: later, the peer has been offered
+// the window of the system's own, and may fill it.
+func newDialer(receiveBuffer int) *net.Dialer {
+	if receiveBuffer <= 0 {
+		return new(net.Dialer)
+	}
+	return &net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		var failed error
+		err := c.Control(func(fd uintptr) {
+			failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, receiveBuffer)
+		})
+		if err == nil && failed != nil {
+			err = fmt.Errorf("Options.ReceiveBuffer: %w", failed)
+		}
+		return err
+	}}
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"math"
+	"testing"
+	"time"
+)
+
+func TestRatesThatNothingCanKeepAreRefused(t *testing.T) {
+	for _, rate := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), -1, math.SmallestNonzeroFloat64, 1e-9, 1e10} {
+		for name, err := range map[string]error{
+			"publish":         (&publishCmd{Rate: rate}).Validate(),
+			"demo":            (&demoCmd{Rate: rate}).Validate(),
+			"bench":           (&benchCmd{Consumers: 1, Rooms: 1, Joins: 1, Burst: 1, Rate: rate, SlowRate: 1}).Validate(),
+			"bench slow rate": (&benchCmd{Consumers: 1, Rooms: 1, Joins: 1, Burst: 1, Rate: 1, SlowRate: rate}).Validate(),
+		} {
+			if err == nil || err.Error()[:2] != "--" {
+				t.Errorf("%s --rate %v: %v, want an error that names the flag", name, rate, err)
+			}
+		}
+	}
+	if err := checkRateOrNone("rate", 0, 1); err != nil {
+		t.Error(err)
+	}
+	for _, rate := range []float64{minRate, 0.5, 1e9} {
+		if err := checkRate("rate", rate, 1e9); err != nil {
+			t.Error(err)
+		}
+		if gap(rate) <= 0 || gap(rate) > 48*time.Hour {
+			t.Errorf("%v/s: events are %v apart", rate, gap(rate))
+		}
+		if s := (schedule{rate: rate, burst: maxBenchBurst}); s.due(1) <= 0 {
+			t.Errorf("at %v/s the second burst is due at %v", rate, s.due(1))
+		}
+	}
+}

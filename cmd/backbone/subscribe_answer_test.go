@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"backbone/client"
+	"backbone/protocol"
+)
+
+// joinServer answers each join with what answer returns for it.
+func joinServer(t *testing.T, answer func(protocol.ClientMessage) []protocol.ServerMessage) (url string) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ws, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer ws.CloseNow() //nolint:errcheck // the client may have been first
+		for {
+			_, text, err := ws.Read(context.Background())
+			if err != nil {
+				return
+			}
+			var m protocol.ClientMessage
+			if err := json.Unmarshal(text, &m); err != nil {
+				t.Error(err)
+			}
+			if m.Type != protocol.TypeJoin {
+				continue
+			}
+			for _, a := range answer(m) {
+				if ws.Write(context.Background(), websocket.MessageText, a.Append(nil)) != nil {
+					return
+				}
+			}
+		}
+	}))
+	t.Cleanup(server.Close)
+	return "ws" + strings.TrimPrefix(server.URL, "http")
+}
+
+// subscribeTo runs subscribe until it ends by itself.
+func subscribeTo(t *testing.T, url string, args ...string) (code int, out, err string) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	var stdout, stderr bytes.Buffer
+	code = run(ctx, append([]string{"subscribe", "--url", url}, args...), streams{in: strings.NewReader(""), out: &stdout, err: &stderr})
+	if ctx.Err() != nil {
+		t.Fatalf("%v does not end by itself:\n%s", args, &stderr)
+	}
+	return code, stdout.String(), stderr.String()
+}
+
+func TestSubscribeEndsThoughTheJoinIsNotAnswered(t *testing.T) {
+	url := joinServer(t, func(protocol.ClientMessage) []protocol.ServerMessage { return nil })
+	for _, args := range [][]string{{"--for=50ms"}, {"--snapshot-only", "--for=50ms"}} {
+		code, out, err := subscribeTo(t, url, append(args, "A")...)
+		if code != exitNoData || out != "" || !strings.Contains(err, "did not answer the join within 50ms") {
+			t.Errorf("%v: exit code %d, said %q, want %d", args, code, err, exitNoData)
+		}
+	}
+}
+
+// Whichever of a price and the answer to the join comes first, refused rooms are told and
+// make the exit code.
+func TestRefusedRoomsAreToldWhateverComesFirst(t *testing.T) {
+	for _, reversed := range []bool{false, true} {
+		url := joinServer(t, func(m protocol.ClientMessage) []protocol.ServerMessage {
+			ts := int64(1)
+			answers := []protocol.ServerMessage{
+				{Type: protocol.TypeJoined, Rooms: []string{"A"}, ID: m.ID,
+					Rejected: []protocol.Rejected{{Room: "B", Code: protocol.CodeTooManyRooms, Message: "room: one too many"}}},
+				{Type: protocol.TypePriceUpdate, Instrument: "A", Price: "1", TS: &ts, Snapshot: true},
+			}
+			if reversed {
+				slices.Reverse(answers)
+			}
+			return answers
+		})
+		for _, args := range [][]string{{"--snapshot-only", "--for=1h"}, {"--count=1"}} {
+			code, out, err := subscribeTo(t, url, append(args, "A", "B")...)
+			if code != exitRejected || strings.Count(out, "\n") != 1 || !strings.Contains(err, "joined A") || !strings.Contains(err, "B is refused") {
+				t.Errorf("%v: exit code %d, want %d; printed %q and said %q", args, code, exitRejected, out, err)
+			}
+		}
+	}
+}
+
+// Rooms may be refused one after another, as each connection joins them anew.
+func TestSubscribeEndsWithItsLastRoom(t *testing.T) {
+	sub := newSubscription(&subscribeCmd{Rooms: []string{"A", "B", "B"}}, streams{out: io.Discard, err: io.Discard})
+	refuse := func(room string) error {
+		return sub.handle(client.Rejoined{Rejected: []protocol.Rejected{{Room: room, Code: protocol.CodeTooManyRooms}}})
+	}
+	if err := refuse("B"); err != nil {
+		t.Errorf("with A left: %v", err)
+	}
+	if err := refuse("A"); err == nil {
+		t.Error("no error, though no room is left")
+	}
+}

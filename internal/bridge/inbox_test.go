@@ -1,0 +1,106 @@
+package bridge
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"backbone/internal/hub"
+)
+
+// bundles are the Redis messages in which another instance publishes events.
+func bundles(events ...hub.BroadcastEvent) (out []bundle) {
+	to := caller{names: names{"p:"}, origin: "other", ttl: time.Minute}
+	for _, c := range to.calls(events, time.Now().UnixNano()) {
+		out = append(out, bundle{partition: c.partition, message: asPublished(c)})
+	}
+	return out
+}
+
+// A value that is dropped may be the last one of its room: what Redis and the others
+// have must be asked for, as after a new link.
+func TestWhatTheInboxDroppedBeginsAGeneration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink, _ := newInstance(t, "me")
+		slow := slowSink{sink, make(chan struct{})}
+		count, ended := new(counters), make(chan struct{})
+		b := newInbox(Options{InboxBytes: 1000, ValidRoom: plainRoom}, count)
+		go b.run(ended)
+		go b.deliver(t.Context(), slow)
+
+		var events []hub.BroadcastEvent
+		missing := map[string]bool{}
+		for _, room := range rooms(200) {
+			events = append(events, tick("other", room, 1, 1))
+			missing[room] = true
+		}
+		for _, m := range bundles(events...) {
+			b.take(m)
+			synctest.Wait()
+		}
+		close(slow.let)
+		synctest.Wait()
+		for len(sink.remote) > 0 {
+			delete(missing, (<-sink.remote).Room)
+		}
+		lost := uint64(0)
+		for room := range missing {
+			lost |= 1 << Partition(room)
+		}
+		if got := count.drops[DropInboxFull].Load(); got == 0 || got != uint64(len(missing)) {
+			t.Errorf("%d counted as dropped, %d are missing", got, len(missing))
+		}
+		if len(sink.generations) != 1 {
+			t.Fatalf("%d generations, want 1", len(sink.generations))
+		}
+		if got := <-sink.generations; got != lost {
+			t.Errorf("generation of %x, want the partitions of what is missing, %x", got, lost)
+		}
+		close(ended)
+	})
+}
+
+func TestWhatTheInboxHasAtTheEndIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		count, ended := new(counters), make(chan struct{})
+		b := newInbox(Options{InboxBytes: 1 << 20, ValidRoom: plainRoom}, count)
+		all := bundles(chat("A", "1"), chat("A", "2"))
+		for _, m := range all {
+			b.take(m) // lies in the channel
+		}
+		close(ended)
+		b.run(ended)
+		if got := count.drops[DropClosing].Load(); got != 2 {
+			t.Errorf("%d counted at the end, want 2", got)
+		}
+		for range inboxPlaces + 1 {
+			b.take(all[0]) // a reader that is late waits for nobody
+		}
+		if got, want := count.drops[DropClosing].Load(), uint64(2+2*(inboxPlaces+1)); got != want {
+			t.Errorf("%d counted behind the end, want %d", got, want)
+		}
+	})
+}
+
+func TestWhatTheSinkDidNotTakeIsNotReceived(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink, _ := newInstance(t, "me")
+		count := new(counters)
+		b := newInbox(Options{InboxBytes: 1 << 20, ValidRoom: plainRoom}, count)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended, done := make(chan struct{}), make(chan struct{})
+		go b.run(ended)
+		go func() { b.deliver(ctx, slowSink{sink, make(chan struct{})}); close(done) }()
+		for _, m := range bundles(tick("other", "A", 1, 1)) {
+			b.take(m)
+		}
+		synctest.Wait()
+		cancel()
+		<-done
+		close(ended)
+		if received, lost := count.received.Load(), count.drops[DropClosing].Load(); received != 0 || lost != 1 {
+			t.Errorf("%d received and %d lost at the end, want 0 and 1", received, lost)
+		}
+	})
+}

@@ -1,0 +1,65 @@
+package bridge
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// A master that the others see go before its link breaks, and that comes back later, is
+// one that was lost and is back.
+func TestAMasterThatVanishesAndReturnsWasLost(t *testing.T) {
+	noLeak(t)
+	const nobody = "127.0.0.1:1"
+	i, o := newInstance(t, "me")
+	o.BackoffMin = time.Hour // one attempt
+	o = o.withDefaults()
+	changed := make(chan struct{}, 1)
+	y := newTopology(&target{kind: cluster, seeds: []string{nobody}}, common{
+		opts: &o, names: names{o.Prefix}, changed: changed, count: new(counters), log: o.Logger, sessions: new(atomic.Uint64),
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer func() {
+		cancel()
+		y.apply(ctx, nil)
+	}()
+	view := func(partitions uint64) *shard {
+		if partitions == 0 {
+			y.apply(ctx, map[string]uint64{})
+			return nil
+		}
+		y.apply(ctx, map[string]uint64{nobody: partitions})
+		s := (*y.shards.Load())[0]
+		for s.status.Load().Reason == "" || s.sessions.Load() == 0 {
+			receive(t, changed, "the first attempt")
+		}
+		return s
+	}
+	s := view(allPartitions)
+	if st := s.status.Load(); st.State != Connecting {
+		t.Fatalf("at first: %+v", st)
+	}
+	s.nowUp()
+	i.logged("linked to redis")
+
+	s = view(allPartitions >> 1) // a slot moved
+	if st := s.status.Load(); st.State != Degraded || y.common.count.reconnects.Load() != 1 {
+		t.Errorf("once the masters are others: %+v, %d links lost", st, y.common.count.reconnects.Load())
+	}
+	s.nowUp()
+	i.logged("redis is back")
+
+	lost := time.Now()
+	view(0)
+	if got := y.common.count.reconnects.Load(); got != 2 {
+		t.Errorf("%d links lost, want 2", got)
+	}
+	gone := time.Now()
+	s = view(allPartitions)
+	if st := s.status.Load(); st.State != Degraded || st.Since.Before(lost) || st.Since.After(gone) {
+		t.Errorf("once it returns: %+v, want it lost since it vanished", st)
+	}
+	s.nowUp()
+	i.logged("redis is back")
+}

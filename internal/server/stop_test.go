@@ -1,0 +1,72 @@
+package server
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"backbone/internal/config"
+	"backbone/internal/redistest"
+)
+
+func TestAStopWithoutRedisWaitsForNothing(t *testing.T) {
+	redis := redistest.Start(t)
+	redis.Kill()
+	in, log := startLogged(t, withRedis(redis.URL()))
+	in.bridgeState("connecting")
+	begun := time.Now()
+	if err := in.stop(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begun); took >= flushTimeout {
+		t.Errorf("the stop took %v although nothing was to be sent", took)
+	}
+	if text := log.all(); strings.Contains(text, "did not reach Redis") {
+		t.Errorf("the log tells of a loss: %s", text)
+	}
+}
+
+func TestAStopTellsHowManyEventsDidNotReachRedis(t *testing.T) {
+	redis := redistest.Start(t)
+	redis.Kill()
+	in, log := startLogged(t, withRedis(redis.URL()))
+	publish(t, in.ingestor(), "BTC_USDT", 1, 3)
+	begun := time.Now()
+	if err := in.stop(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begun); took > flushTimeout+2*time.Second {
+		t.Errorf("the stop took %v", took)
+	}
+	if line := log.has("did not reach Redis"); !strings.Contains(line, "waiting=3") {
+		t.Errorf("logged %s, want that 3 events were waiting", line)
+	}
+	if got := in.ingest.Stats().OutboxDropped; got != 3 {
+		t.Errorf("%d counted as dropped at the end, want 3", got)
+	}
+}
+
+// A client that takes nothing uses up the drain time-out. What is for other instances
+// has its own time.
+func TestAStopWithAStuckClientStillSendsToRedis(t *testing.T) {
+	redis := redistest.Start(t)
+	in, log := startLogged(t, withRedis(redis.URL()), func(c *config.Serve) {
+		c.DrainTimeout, c.WriteTimeout = 100*time.Millisecond, time.Minute
+	})
+	in.bridgeState("ok")
+	in.rawConsumer("BTC_USDT")
+	publish(t, in.ingestor(), "BTC_USDT", 1, 20_000)
+	if err := in.stop(); err != nil {
+		t.Error(err)
+	}
+	text := log.all()
+	if !strings.Contains(text, "some clients did not take") {
+		t.Errorf("the client was not stuck: %s", text)
+	}
+	if strings.Contains(text, "did not reach Redis") {
+		t.Errorf("the log tells of a loss: %s", text)
+	}
+	if got := redis.CLI("GET", "backbone:last_price:{17}:BTC_USDT"); !strings.Contains(got, `"price":20000,`) {
+		t.Errorf("Redis holds %s, want the last price", got)
+	}
+}

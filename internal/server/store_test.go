@@ -1,0 +1,41 @@
+package server
+
+import (
+	"testing"
+	"time"
+
+	"backbone/internal/config"
+	"backbone/internal/redistest"
+)
+
+// Redis publishes and stores nothing for a while. An instance that starts meanwhile has
+// an older price from Redis and heard nothing of the newer one. Once Redis stores again
+// the newer one must come by itself, also if only a third instance still knows it.
+func TestWhatRedisCouldNotStoreArrivesOnceItCan(t *testing.T) {
+	redis := redistest.Start(t)
+	long := func(c *config.Serve) { c.LastPriceTTL = 10 * time.Minute }
+	a := start(t, withRedis(redis.URL()), long)
+	b, log := startLogged(t, withRedis(redis.URL()), long)
+	a.bridgeState("ok")
+	b.bridgeState("ok")
+	heard := b.consume("BTC_USDT")
+	p := a.ingestor()
+	publish(t, p, "BTC_USDT", 1, 1)
+	a.eventually("the first price is stored", func() bool { return redis.CLI("DBSIZE") == "1" })
+	redis.CLI("CONFIG", "SET", "maxmemory", "1")
+	publish(t, p, "BTC_USDT", 2, 2)
+	listen(t, heard, func(g tally) bool { return g.last == 2 })
+	if err := a.stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	c := start(t, withRedis(redis.URL()), long)
+	c.bridgeState("ok")
+	late := c.consume("BTC_USDT")
+	if got := listen(t, late, func(g tally) bool { return g.last > 0 }); got.last != 1 {
+		t.Errorf("a joiner got %+v, want what Redis holds", got)
+	}
+	log.has("does not store last prices")
+	redis.CLI("CONFIG", "SET", "maxmemory", "0")
+	listen(t, late, func(g tally) bool { return g.last == 2 && g.snapshots == 1 })
+}
