@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -108,5 +109,67 @@ func TestSubscribeEndsWithItsLastRoom(t *testing.T) {
 	}
 	if err := refuse("A"); err == nil {
 		t.Error("no error, though no room is left")
+	}
+}
+
+// The answer to the join is said before anything of a room is printed, however late it
+// comes, and a room that is named twice is one room.
+func TestJoinedIsSaidBeforeAnythingIsPrinted(t *testing.T) {
+	ts := int64(1)
+	url := joinServer(t, func(m protocol.ClientMessage) []protocol.ServerMessage {
+		if !slices.Equal(m.Rooms, []string{"A", "B"}) {
+			t.Errorf("rooms %v were joined, want A and B", m.Rooms)
+		}
+		return []protocol.ServerMessage{
+			{Type: protocol.TypePriceUpdate, Instrument: "A", Price: "1", TS: &ts, Snapshot: true},
+			{Type: protocol.TypePriceUpdate, Instrument: "A", Price: "2", TS: &ts},
+			{Type: protocol.TypeJoined, Rooms: m.Rooms, ID: m.ID},
+			{Type: protocol.TypeNoSnapshot, Room: "B"},
+		}
+	})
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--count=2"}, `joined A B
+{"type":"price_update","instrument":"A","price":1,"ts":1,"snapshot":true}
+{"type":"price_update","instrument":"A","price":2,"ts":1}
+`},
+		{[]string{"--count=1"}, `joined A B
+{"type":"price_update","instrument":"A","price":1,"ts":1,"snapshot":true}
+`},
+		{[]string{"--snapshot-only", "--mark-empty"}, `joined A B
+{"type":"price_update","instrument":"A","price":1,"ts":1,"snapshot":true}
+{"type":"no_snapshot","room":"B"}
+`},
+	} {
+		for range 20 {
+			var both bytes.Buffer // written to by one goroutine
+			code := run(t.Context(), append([]string{"subscribe", "--url", url, "A", "B", "A", "A"}, c.args...), streams{in: strings.NewReader(""), out: &both, err: &both})
+			said := strings.Replace(both.String(), "B: no last price is known\n", "", 1)
+			if code != exitDone || said != c.want {
+				t.Fatalf("%v: exit code %d, wrote\n%swant\n%s", c.args, code, &both, c.want)
+			}
+		}
+	}
+}
+
+func TestATimeOutSaysThatTheConnectionWasLost(t *testing.T) {
+	sub := newSubscription(&subscribeCmd{Rooms: []string{"A"}, For: time.Second}, streams{out: io.Discard, err: io.Discard})
+	for _, e := range []client.Event{client.Connected{}, client.Disconnected{Err: io.ErrUnexpectedEOF}} {
+		if err := sub.handle(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, unjoined := range []bool{false, true} {
+		if err := sub.timedOut(unjoined); err == nil || err.Error() != "nothing came within 1s: the connection was lost: unexpected EOF" {
+			t.Errorf("unjoined %v: %v", unjoined, err)
+		}
+	}
+	if err := sub.handle(client.Rejoined{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := sub.timedOut(false); err == nil || err.Error() != "nothing came within 1s" {
+		t.Errorf("with a connection again: %v", err)
 	}
 }
