@@ -104,7 +104,7 @@ func (c *benchCmd) Validate() error {
 	case c.URL == "" && c.ConsumeURL != "":
 		return config.Errorf("consume-url", "needs --url, the instance to publish to")
 	}
-	publish, consume := c.targets("ws://127.0.0.1:0")
+	publish, consume := c.targets("ws://127.0.0.1")
 	if err := publish.Validate(); err != nil {
 		return err
 	}
@@ -147,6 +147,7 @@ func (c *benchCmd) Run(ctx context.Context, s streams) error {
 		own = server.url
 	}
 	publish, consume := c.targets(own)
+	publish.key = key
 	opt, err := publish.options()
 	if err != nil {
 		return err

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"strconv"
+
+	"backbone/internal/config"
 )
 
 // benchFiles are the files that a run writes. They are opened before it begins: a path
@@ -16,6 +18,7 @@ import (
 type benchFiles []benchFile
 
 type benchFile struct {
+	flag  string
 	file  *os.File
 	write func(io.Writer, *benchResult, *benchRecorder) error
 }
@@ -36,9 +39,24 @@ func (c *benchCmd) open() (benchFiles, error) {
 			files.close()
 			return nil, fmt.Errorf("--%s: %w", f.flag, err)
 		}
-		files = append(files, benchFile{file, f.write})
+		for _, other := range files {
+			if sameFile(other.file, file) {
+				_ = file.Close() // nothing was written
+				files.close()
+				return nil, config.Errorf(f.flag, "and --%s name the same file: give each its own", other.flag)
+			}
+		}
+		files = append(files, benchFile{f.flag, file, f.write})
 	}
 	return files, nil
+}
+
+// sameFile reports whether what is written to one would overwrite the other; devices
+// such as /dev/null may be named often.
+func sameFile(a, b *os.File) bool {
+	one, errA := a.Stat()
+	other, errB := b.Stat()
+	return errA == nil && errB == nil && one.Mode().IsRegular() && os.SameFile(one, other)
 }
 
 // write writes all files.

@@ -5,9 +5,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"backbone/client"
@@ -20,6 +23,8 @@ type connection struct {
 	CAFile             string        `group:"Connection" name:"ca-file" placeholder:"FILE" help:"Certificates in PEM that may have signed the server's. Without it, those that this machine trusts."`
 	InsecureSkipVerify bool          `group:"Connection" help:"Take any certificate. Whoever stands in between can then read and change everything."`
 	ConnectTimeout     time.Duration `group:"Connection" default:"5s" help:"How long to try to connect."`
+
+	key string // that is sent to the server; empty for none
 }
 
 // Validate is called by kong.
@@ -27,6 +32,12 @@ func (c *connection) Validate() error {
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Scheme != "ws" && u.Scheme != "wss" || u.Hostname() == "" {
 		return config.Errorf("url", "must be like ws://host:port or wss://host:port, not %q", c.URL)
+	}
+	if port, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || port == 0) {
+		return config.Errorf("url", "must have a port from 1 to 65535, not %s", u.Port())
+	}
+	if u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+		return config.Errorf("url", "must end behind the port: leave the path out, it is %s://%s", u.Scheme, u.Host)
 	}
 	if u.User != nil {
 		return config.Errorf("url", "must not hold credentials: keys go to --api-key-file or %s_API_KEY", config.EnvPrefix)
@@ -64,13 +75,31 @@ func (c *connection) options() (*client.Options, error) {
 func (c *connection) connectFailure(err error) error {
 	refused, ok := errors.AsType[*client.ConnectError](err)
 	switch {
+	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401 && strings.Contains(c.key, ":"):
+		return failf(exitRefused, "%s refuses the key: a line name:key is for the server, and what stands behind the colon for --api-key-file or %s", c.URL, apiKeyVariable)
 	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401:
-		return failf(exitRefused, "%s refuses without a key that it knows: set --api-key-file or %s_API_KEY", c.URL, config.EnvPrefix)
+		return failf(exitRefused, "%s refuses without a key that it knows: set --api-key-file or %s", c.URL, apiKeyVariable)
 	case errors.Is(err, client.ErrRefused):
 		return failf(exitRefused, "%s refuses: %s", c.URL, plain(err))
 	default:
-		return failf(exitConnect, "cannot connect to %s: %s: does \"backbone serve\" run there? (--url)", c.URL, plain(err))
+		return failf(exitConnect, "cannot connect to %s: %s: %s", c.URL, plain(err), c.advice(err))
 	}
+}
+
+// advice is what to do about an error of connecting.
+func (c *connection) advice(err error) string {
+	secure := strings.HasPrefix(c.URL, "wss:")
+	switch {
+	case errors.As(err, new(x509.UnknownAuthorityError)):
+		return "name the certificate that has signed it, or itself, in --ca-file"
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		return "use a name that the certificate is for, while it is valid"
+	case secure && !errors.Is(err, syscall.ECONNREFUSED):
+		return "does \"backbone serve\" run there, with --tls-cert? Without, it is ws:// (--url)"
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "malformed HTTP"):
+		return "is it wss://, with TLS? (--url)"
+	}
+	return "does \"backbone serve\" run there? (--url)"
 }
 
 // plain is what an error of the SDK says, without the SDK's name in front.

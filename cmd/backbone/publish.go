@@ -67,6 +67,7 @@ func (c *publishCmd) Run(ctx context.Context, s streams) error {
 	if opt.APIKey, err = readAPIKey(c.APIKeyFile); err != nil {
 		return err
 	}
+	c.key = opt.APIKey
 	input, err := c.input(s)
 	if err != nil {
 		return err
@@ -91,6 +92,10 @@ func (c *publishCmd) input(s streams) (io.Reader, error) {
 		f, err := os.Open(c.File)
 		if err != nil {
 			return nil, fmt.Errorf("--file: %w", err)
+		}
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			_ = f.Close() // nothing was read
+			return nil, fmt.Errorf("--file: %s is a directory: name a file of JSON lines", c.File)
 		}
 		return f, nil
 	}

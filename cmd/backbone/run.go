@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"strings"
 
@@ -37,6 +38,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 cannot connect, 4 refused,
 func run(ctx context.Context, args []string, s streams) int {
 	var (
 		p      program
+		lines  config.Lines
 		helped bool
 	)
 	parser, err := kong.New(&p,
@@ -47,27 +49,27 @@ func run(ctx context.Context, args []string, s streams) int {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, NoAppDescFormat: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), // the description tells of the environment
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(s),
+		kong.Bind(s, &lines),
 		config.Env(),
 	)
 	if err != nil {
 		panic("backbone: a tag of the command line is wrong: " + err.Error())
 	}
-	k, err := parser.Parse(args)
+	k, err := parser.Parse(negativeNumbers(args))
 	if helped {
 		return exitDone
 	}
 	if err != nil {
-		return finish(s, usage(err))
+		return finish(s, usage(err, &lines))
 	}
 	if err := config.RefuseSecretFlags(k); err != nil {
-		return finish(s, usage(err))
+		return finish(s, usage(err, &lines))
 	}
 	return finish(s, k.Run())
 }
 
 // usage turns an error of the command line into what is reported of it.
-func usage(err error) error {
+func usage(err error, lines *config.Lines) error {
 	if errors.As(err, new(*fs.PathError)) { // a file that was named, but that the machine refuses
 		return err
 	}
@@ -75,12 +77,14 @@ func usage(err error) error {
 	if parse, ok := errors.AsType[*kong.ParseError](err); ok && parse.Context != nil {
 		if n := parse.Context.Selected(); n != nil {
 			hint = n.FullPath() + " --help"
+		} else if strings.HasPrefix(err.Error(), "expected one of") {
+			err = fmt.Errorf("expected a command: %s", commands(parse.Context.Kong))
 		}
 	}
 	if wrong, ok := errors.AsType[*config.Error](err); ok { // without what kong puts in front
 		err = wrong
 	}
-	return failf(exitUsage, "%v (see %s)", err, hint)
+	return failf(exitUsage, "%v (see %s)", lines.Locate(err), hint)
 }
 
 // finish writes an error as one line and returns the exit code for it.

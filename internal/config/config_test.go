@@ -26,7 +26,7 @@ type program struct {
 func parse(t *testing.T, args ...string) (config.Serve, error) {
 	t.Helper()
 	var p program
-	k, err := kong.New(&p, config.Env())
+	k, err := kong.New(&p, config.Env(), kong.Bind(&config.Lines{}))
 	if err != nil {
 		t.Fatal(err)
 	}

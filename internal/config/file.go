@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -14,21 +15,22 @@ import (
 // File is the type of the flag --config: naming a file loads it.
 type File string
 
-// BeforeResolve is called by kong once the flags of the command line are known.
-func (File) BeforeResolve(ctx *kong.Context, trace *kong.Path) error {
+// BeforeResolve is called by kong once the flags of the command line are known. lines,
+// which has to be bound, learns what the file holds.
+func (File) BeforeResolve(ctx *kong.Context, trace *kong.Path, lines *Lines) error {
 	path, _ := ctx.FlagValue(trace.Flag).(File)
 	if path == "" {
 		return nil
 	}
-	f, err := os.Open(string(path))
+	text, err := os.ReadFile(string(path))
 	if err != nil {
 		return fmt.Errorf("--config: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // only read from
-	values, err := parseFile(string(path), f)
+	values, err := parseFile(string(path), bytes.NewReader(text))
 	if err != nil {
 		return err
 	}
+	lines.file = values
 	ctx.AddResolver(values)
 	return nil
 }
@@ -41,10 +43,11 @@ type fileValues struct {
 	path   string
 	keys   []*yaml.Node // in the order of the file
 	values map[string]*yaml.Node
+	used   map[string]bool // keys that gave a flag its value
 }
 
 func parseFile(path string, r io.Reader) (*fileValues, error) {
-	f := &fileValues{path: path, values: map[string]*yaml.Node{}}
+	f := &fileValues{path: path, values: map[string]*yaml.Node{}, used: map[string]bool{}}
 	var doc yaml.Node
 	err := yaml.NewDecoder(r).Decode(&doc)
 	switch {
@@ -99,6 +102,7 @@ func (f *fileValues) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 	if !ok || slices.ContainsFunc(flag.Envs, isSet) {
 		return nil, nil //nolint:nilnil // by which kong understands: not from here
 	}
+	f.used[flag.Name] = true
 	switch value.Kind {
 	case yaml.ScalarNode:
 		if value.Tag == "!!null" {

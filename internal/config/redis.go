@@ -27,7 +27,7 @@ func (s *Serve) RedisAddress() (string, error) {
 	if password == "" {
 		return "", Errorf("redis-password-file", "%s is empty: it must hold the password", s.RedisPasswordFile)
 	}
-	u, err := parseRedisURL(s.RedisURL)
+	u, err := parseRedisURL(s.RedisURL, orFile)
 	if err != nil {
 		return "", err
 	}
@@ -35,20 +35,24 @@ func (s *Serve) RedisAddress() (string, error) {
 	return u.String(), nil
 }
 
-// CheckRedisURL checks the form of a Redis URL. The error never shows a password.
+// CheckRedisURL checks the form of a Redis URL where no file can hold the password. The
+// error never shows a password.
 func CheckRedisURL(redisURL string) error {
-	_, err := parseRedisURL(redisURL)
+	_, err := parseRedisURL(redisURL, "")
 	return err
 }
 
+// orFile is where else than in the URL a password may stand.
+const orFile = ", or go to --redis-password-file"
+
 // parseRedisURL takes the forms that the bridge takes. The host of the URL that it
 // returns may be a list.
-func parseRedisURL(text string) (*url.URL, error) {
+func parseRedisURL(text, orFile string) (*url.URL, error) {
 	const expected = "must be like redis://host:6379/0, rediss://host:6379/0, unix:///path/to/redis.sock, " +
 		"redis+sentinel://host:26379,host:26379/master-name or redis+cluster://host:6379,host:6379"
 	u, hosts, ok := splitRedisURL(text)
 	if !ok { // what is wrong is not quoted: a password may be part of it
-		return nil, Errorf(redisURLFlag, "%s; a password with special characters must be percent-encoded, or go to --redis-password-file", expected)
+		return nil, Errorf(redisURLFlag, "%s; a password with special characters must be percent-encoded%s", expected, orFile)
 	}
 	scheme, setup, _ := strings.Cut(u.Scheme, "+")
 	query, several := u.Query(), len(hosts) > 1
@@ -126,8 +130,22 @@ func RefuseSecretFlags(ctx *kong.Context) error {
 			continue // refused for that by whoever validates the value
 		}
 		if _, has := u.User.Password(); has || u.Query().Has(sentinelPassword) {
-			return Errorf(redisURLFlag, "holds a password, which every user of this machine could read: set %s_REDIS_URL, or use --redis-password-file", EnvPrefix)
+			orElse := ""
+			if takesPasswordFile(ctx) {
+				orElse = ", or use --redis-password-file"
+			}
+			return Errorf(redisURLFlag, "holds a password, which every user of this machine could read: set %s_REDIS_URL%s", EnvPrefix, orElse)
 		}
 	}
 	return nil
+}
+
+// takesPasswordFile reports whether the command that was parsed has the flag.
+func takesPasswordFile(ctx *kong.Context) bool {
+	for _, flag := range ctx.Flags() {
+		if flag.Name == "redis-password-file" {
+			return true
+		}
+	}
+	return false
 }

@@ -67,7 +67,7 @@ func (s *Serve) redis() error {
 			return Errorf("redis-password-file", "needs --redis-url")
 		}
 	} else {
-		u, err := parseRedisURL(s.RedisURL)
+		u, err := parseRedisURL(s.RedisURL, orFile)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// commands are the names of all subcommands.
+func commands(parser *kong.Kong) string {
+	var names []string
+	for _, n := range parser.Model.Leaves(true) {
+		names = append(names, n.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// negativeNumbers joins a number below 0 to the flag in front of it, which the parser
+// would take for a flag of its own.
+func negativeNumbers(args []string) []string {
+	negative, alone := regexp.MustCompile(`^-\.?[0-9]`), regexp.MustCompile(`^--[a-z-]+$`)
+	var joined []string
+	for i, arg := range args {
+		if arg == "--" {
+			return append(joined, args[i:]...)
+		}
+		if last := len(joined) - 1; last >= 0 && negative.MatchString(arg) && alone.MatchString(joined[last]) {
+			joined[last] += "=" + arg
+			continue
+		}
+		joined = append(joined, arg)
+	}
+	return joined
+}

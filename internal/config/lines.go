@@ -1,0 +1,18 @@
+package config
+
+import "strings"
+
+// Lines knows where in the file named by --config a value stands. Its zero value knows of
+// no file.
+type Lines struct{ file *fileValues }
+
+// Locate puts file and line in front of an error whose text begins with a flag, if the
+// flag has its value from there.
+func (l *Lines) Locate(err error) error {
+	text, flagged := strings.CutPrefix(err.Error(), "--")
+	end := strings.IndexAny(text, ": ")
+	if l.file == nil || !flagged || end < 0 || !l.file.used[text[:end]] {
+		return err
+	}
+	return l.file.errorAt(l.file.values[text[:end]], "%v", err)
+}
