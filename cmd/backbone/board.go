@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -118,12 +119,15 @@ type picture struct {
 	total, missed uint64
 }
 
-// change is that since the first price, in per cent.
+// change is that since the first price, in per cent, to the two digits that are shown.
 func (r *row) change() float64 {
 	if r.first == 0 {
 		return 0
 	}
-	return (r.value/r.first - 1) * 100
+	if rounded := math.Round((r.value/r.first-1)*1e4) / 100; rounded != 0 {
+		return rounded
+	}
+	return 0 // and not -0
 }
 
 func quantile(sorted []time.Duration, q float64) time.Duration {

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -122,7 +125,7 @@ func unlessOver(ctx context.Context, err error) error {
 
 // describe says where the servers are and what to do with them.
 func describe(published, watched instance) []string {
-	try := "try     backbone subscribe --url " + watched.url + " " + listings[0].name
+	try := "try     " + invocation(os.Args[0]) + " subscribe --url " + watched.url + " " + listings[0].name
 	if published == watched {
 		return []string{"server  " + published.url + "  " + published.metrics, try}
 	}
@@ -132,6 +135,15 @@ func describe(published, watched instance) []string {
 		"every price seen here has come through Redis",
 		try,
 	}
+}
+
+// invocation is how the program that was started as arg0 can be started again. What
+// "go run" has built is gone with it.
+func invocation(arg0 string) string {
+	if strings.Contains(filepath.ToSlash(arg0), "/go-build") {
+		return "go run ./cmd/backbone"
+	}
+	return arg0
 }
 
 func instruments() []string {

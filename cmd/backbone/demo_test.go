@@ -163,3 +163,14 @@ func TestTradesAreAtTheirOwnTimes(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestTheHintCanBeTyped(t *testing.T) {
+	for arg0, want := range map[string]string{
+		"backbone": "backbone", "bin/backbone": "bin/backbone", "/usr/bin/backbone": "/usr/bin/backbone",
+		"/tmp/go-build123/b001/exe/backbone": "go run ./cmd/backbone",
+	} {
+		if got := invocation(arg0); got != want {
+			t.Errorf("%s: %q, want %q", arg0, got, want)
+		}
+	}
+}

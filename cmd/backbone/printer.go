@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -138,9 +139,10 @@ func (p *pretty) price(u client.PriceUpdate) string {
 	text := p.paint(styleOf(direction), fmt.Sprintf("%s %*s", arrow(direction), p.priceWidth, u.Price))
 	switch {
 	case u.Snapshot:
-		text += p.paint(styleFaint, "  last known")
+		text += p.paint(styleFaint, "  last known: up to --last-price-ttl of the server old")
 	case known && before != 0:
-		text += p.paint(styleFaint, fmt.Sprintf("  %+.4f%%", (value/before-1)*100))
+		change := math.Round((value/before-1)*1e6) / 1e4
+		text += p.paint(styleFaint, fmt.Sprintf("  %+.4f%%", change+0)) // + 0 makes 0 of -0
 	}
 	return text
 }

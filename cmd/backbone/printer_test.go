@@ -45,7 +45,7 @@ func TestPrettyLinesAreAligned(t *testing.T) {
 		lines = append(lines, string(p.line(e, noon)))
 	}
 	for i, want := range []string{
-		"12:00:00.005  A              100.0  last known\n",
+		"12:00:00.005  A              100.0  last known: up to --last-price-ttl of the server old\n",
 		"12:00:00.005  A       ▲      101.0  +1.0000%\n",
 		"12:00:00.005  A       ▲      101.0  +0.0000%\n",
 		"12:00:00.005  LONGER             5\n",

@@ -23,6 +23,7 @@ var (
 type liveView struct {
 	footer []string // lines below the table
 	width  int      // of the terminal; 0 is not known yet
+	height int
 	shown  picture
 	notice string // what is wrong at the moment, if anything
 }
@@ -39,7 +40,7 @@ func (v liveView) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case noticeMsg:
 		v.notice = string(msg)
 	case tea.WindowSizeMsg:
-		v.width = msg.Width
+		v.width, v.height = msg.Width, msg.Height
 	case tea.KeyPressMsg:
 		switch msg.String() {
 		case "q", "ctrl+c", "esc":
@@ -76,11 +77,20 @@ func (v liveView) render() string {
 	if v.width == 0 {
 		return b.String()
 	}
-	lines := strings.Split(b.String(), "\n")
+	lines := fit(strings.Split(b.String(), "\n"), v.height)
 	for i, line := range lines {
 		lines[i] = ansi.Truncate(line, v.width, "…")
 	}
 	return strings.Join(lines, "\n")
+}
+
+// fit leaves out lines in front of the last one, which says how to quit, until all fit
+// into the height.
+func fit(lines []string, height int) []string {
+	if height <= 0 || len(lines) <= height {
+		return lines
+	}
+	return append(lines[:height-1:height-1], lines[len(lines)-1])
 }
 
 func renderRow(r *row) string {

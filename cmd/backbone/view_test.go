@@ -7,6 +7,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
+
+	"backbone/client"
 )
 
 // after is the view once it has received the messages.
@@ -78,6 +80,26 @@ func TestTheViewFitsTheTerminal(t *testing.T) {
 		if w := ansi.StringWidth(line); w > 40 {
 			t.Errorf("a line is %d wide: %q", w, line)
 		}
+	}
+	for _, height := range []int{1, 2, 5, 6} {
+		lines := strings.Split(ansi.Strip(after(t, v, tea.WindowSizeMsg{Width: 40, Height: height}).render()), "\n")
+		if len(lines) != height || lines[height-1] != "q quits" {
+			t.Errorf("height %d: %q", height, lines)
+		}
+	}
+}
+
+func TestAChangeThatRoundsToNothingHasNoSign(t *testing.T) {
+	b := newBoard([]string{"A"})
+	b.update(priced("A", "100000", 0), start0)
+	b.update(priced("A", "99999", 0), start0)
+	if text := ansi.Strip(renderRow(b.rows["A"])); !strings.Contains(text, "   +0.00%") {
+		t.Errorf("row %q", text)
+	}
+	p := newPretty(nil, false)
+	p.line(client.PriceUpdate{Instrument: "A", Price: "10000000"}, noon)
+	if line := string(p.line(client.PriceUpdate{Instrument: "A", Price: "9999999"}, noon)); !strings.Contains(line, "  +0.0000%") {
+		t.Errorf("line %q", line)
 	}
 }
 
