@@ -31,6 +31,7 @@ type publication struct {
 
 	// Owned by the reporter until reports is closed and it has ended.
 	acked, rejected, lost int
+	unsent                int // of those under --ack that were to be sent
 
 	// Owned by the SDK's calls of OnEvent, which come one at a time.
 	away *time.Timer // runs while there is no connection
@@ -76,13 +77,17 @@ func (p *publication) run(ctx context.Context, opt *client.Options, lines *event
 	reported := make(chan struct{})
 	go func() {
 		defer close(reported)
-		p.report(life)
+		p.report()
 	}()
 	reading, stopReading := context.WithCancel(ctx)
 	go p.read(reading, lines) // ends with its input: a read of a terminal can not be broken off
 	err = p.publish(ctx, life, ingestor)
 	stopReading()
-	if flushed := ingestor.Flush(life); flushed != nil && err == nil && !p.Ack {
+	switch flushed := ingestor.Flush(life); {
+	case flushed == nil || err != nil:
+	case errors.Is(flushed, errNoWayBack):
+		err = errNoWayBack
+	case !p.Ack:
 		p.reports <- report{err: flushed}
 	}
 	if ended := ingestor.Err(); err == nil && ended != nil {
