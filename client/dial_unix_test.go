@@ -26,11 +26,12 @@ func TestDialerSetsTheReceiveBuffer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		raw.Control(func(fd uintptr) {
-			sizes[size], err = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF)
+		var option error
+		err = raw.Control(func(fd uintptr) {
+			sizes[size], option = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF)
 		})
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || option != nil {
+			t.Fatal(err, option)
 		}
 	}
 	if small, own := sizes[4<<10], sizes[-1]; small < 4<<10 || small > 8<<10 || own <= small { // Linux doubles it

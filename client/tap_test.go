@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -72,7 +73,7 @@ func TestTap(t *testing.T) {
 		for p := make([]byte, 4096); ; {
 			n, err := tap.read(p, read)
 			got.Write(p[:n])
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {

@@ -21,7 +21,7 @@ type benchRooms struct {
 
 func newBenchRooms(n int) *benchRooms {
 	var id [4]byte
-	rand.Read(id[:]) //nolint:errcheck // it never fails: crypto/rand ends the program first
+	rand.Read(id[:]) // it never fails: crypto/rand ends the program first
 	name := "bench-" + hex.EncodeToString(id[:]) + "-"
 	r := &benchRooms{
 		prefix:    name,

@@ -59,7 +59,7 @@ func newBenchRun(c *benchCmd, s streams) *benchRun {
 		release:       make(chan struct{}),
 		finished:      make(chan struct{}, c.Consumers+c.Storm),
 		firstRejected: make(chan error, 1),
-		random:        rand.New(rand.NewPCG(c.Seed, 0)), //nolint:gosec // a load, not a secret
+		random:        rand.New(rand.NewPCG(c.Seed, 0)),
 	}
 	kinds := kindsOf(c.Consumers, c.Slow, c.Stalled, b.random)
 	for i, place := range b.random.Perm(c.Consumers) {

@@ -13,7 +13,7 @@ func sleep(ctx context.Context, d time.Duration) {
 	const look = 20 * time.Millisecond // after ctx
 	for until := time.Now().Add(d); d > 0 && ctx.Err() == nil; d = time.Until(until) {
 		ts := unix.NsecToTimespec(int64(min(d, look)))
-		if err := unix.Nanosleep(&ts, nil); err != nil && err != unix.EINTR { //nolint:errorlint // a bare Errno
+		if err := unix.Nanosleep(&ts, nil); err != nil && err != unix.EINTR {
 			time.Sleep(min(d, look))
 		}
 	}

@@ -51,29 +51,25 @@ func (h *Hub) Register(c *Client) { h.tell(command{op: opRegister, client: c}) }
 // Unregister ends c's part in everything and returns the rooms that it was in. Both
 // pumps must be past their last use of c.
 func (h *Hub) Unregister(c *Client) []string {
-	rooms, _ := h.ask(command{op: opUnregister, client: c})
-	return rooms
+	return h.ask(command{op: opUnregister, client: c})
 }
 
 // Join puts c into rooms and returns those it was not in before. The client hears
 // reply before any event of them. The hub takes rooms over.
 func (h *Hub) Join(c *Client, rooms []string, wants Wants, reply []byte) []string {
-	joined, _ := h.ask(command{op: opJoin, client: c, rooms: rooms, wants: wants, reply: reply})
-	return joined
+	return h.ask(command{op: opJoin, client: c, rooms: rooms, wants: wants, reply: reply})
 }
 
 // Leave takes c out of room; the client hears the events that were sent before, and
 // reply after the room's last one. It
 // reports false, and says nothing to the client, if c was not in the room.
 func (h *Hub) Leave(c *Client, room string, reply []byte) bool {
-	left, _ := h.ask(command{op: opLeave, client: c, rooms: []string{room}, reply: reply})
-	return len(left) > 0
+	return len(h.ask(command{op: opLeave, client: c, rooms: []string{room}, reply: reply})) > 0
 }
 
 // Among returns those of rooms that c is in. The hub takes rooms over.
 func (h *Hub) Among(c *Client, rooms []string) []string {
-	in, _ := h.ask(command{op: opAmong, client: c, rooms: rooms})
-	return in
+	return h.ask(command{op: opAmong, client: c, rooms: rooms})
 }
 
 // Pull asks for more of what the hub holds for c, after a Behind signal or a batch
@@ -108,20 +104,20 @@ func (h *Hub) Stats() Stats {
 	}
 }
 
-// ask sends a command and waits for its answer.
-func (h *Hub) ask(c command) (rooms []string, ok bool) {
+// ask sends a command and waits for its answer; nil if the hub has ended.
+func (h *Hub) ask(c command) (rooms []string) {
 	answer := make(chan []string, 1) // a place: the hub does not wait
 	c.answer = answer
 	select {
 	case h.commands <- c:
 	case <-h.done:
-		return nil, false
+		return nil
 	}
 	select {
 	case rooms = <-answer:
-		return rooms, true
+		return rooms
 	case <-h.done:
-		return nil, false
+		return nil
 	}
 }
 
