@@ -105,6 +105,30 @@ func TestReadmeProgram(t *testing.T) {
 	}
 }
 
+// TestReadmeConfigFile reads the page's file as "backbone serve --config" does.
+func TestReadmeConfigFile(t *testing.T) {
+	_, text, _ := strings.Cut(read(t, readme), "```yaml\n")
+	text, _, _ = strings.Cut(text, "```")
+	file := filepath.Join(t.TempDir(), "backbone.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var cli struct {
+		Config config.File
+		Serve  config.Serve `cmd:""`
+	}
+	parser, err := kong.New(&cli, kong.Bind(&config.Lines{}))
+	if err == nil {
+		_, err = parser.Parse([]string{"serve", "--config", file})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cli.Serve.LastPriceTTL != time.Minute || len(cli.Serve.AllowedOrigins) != 1 {
+		t.Errorf("the file gives %+v", cli.Serve)
+	}
+}
+
 // TestDocumentedMetricsExist looks for every metric that a page names.
 func TestDocumentedMetricsExist(t *testing.T) {
 	s := startServer(t, "--admin-listen=127.0.0.1:0", "--redis-url=redis://127.0.0.1:1")

@@ -190,7 +190,7 @@ func shortCount(n float64) string {
 	switch {
 	case n >= 1e6:
 		return fmt.Sprintf("%gM", roundTick(n/1e6))
-	case n >= 1e4:
+	case n >= 1e3:
 		return fmt.Sprintf("%gk", roundTick(n/1e3))
 	}
 	return fmt.Sprintf("%g", roundTick(n))
