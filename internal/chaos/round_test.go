@@ -35,7 +35,7 @@ func (w *world) play(s step) {
 		w.pause(w.between(1, 500*time.Millisecond))
 	}
 	w.quit(flows)
-	w.locally()
+	w.locally(sent)
 	if !s.early {
 		w.pause(s.silent)
 		end()
@@ -89,8 +89,9 @@ func (w *world) sent() map[*producer]int {
 }
 
 // locally expects that consumers have what is published at their own instance, also
-// while the fault lasts.
-func (w *world) locally() {
+// while the fault lasts. before is how much was sent in earlier rounds: its end may have
+// gone with an instance that died.
+func (w *world) locally(before map[*producer]int) {
 	w.t.Helper()
 	for _, c := range w.consumers {
 		if !c.in.serves() || c.in.died == w.round {
@@ -98,7 +99,7 @@ func (w *world) locally() {
 		}
 		wants := map[string]tick{} // of those whose flow has ended
 		for _, instrument := range instruments {
-			if all := w.of(instrument); len(all) == 1 && all[0].in == c.in {
+			if all := w.of(instrument); len(all) == 1 && all[0].in == c.in && len(all[0].sent) > before[all[0]] {
 				wants[instrument] = tick{all[0].number, len(all[0].sent)}
 			}
 		}
