@@ -155,6 +155,8 @@ const (
 type Client struct {
 	// Immutable after NewClient.
 	queue chan Batch // hub -> WritePump
+	ready *Ready     // told when queue gets something; nil: its reader waits for it
+	owner any
 
 	// Owned by Hub.Run.
 	rooms   []string                          // that it is in, or was in when closing began
@@ -168,10 +170,14 @@ type Client struct {
 	hint    uint16                            // segments of the last batch, to size the next
 }
 
-// NewClient returns the handle of a new connection. It takes part once registered.
-func NewClient() *Client {
-	return &Client{queue: make(chan Batch, queuePlaces+signalPlaces)}
+// NewClient returns the handle of a new connection. It takes part once registered. Its
+// queue is waited for, or, with ready not nil, looked into when ready lists the client.
+func NewClient(ready *Ready, owner any) *Client {
+	return &Client{queue: make(chan Batch, queuePlaces+signalPlaces), ready: ready, owner: owner}
 }
+
+// Owner is what NewClient was given.
+func (c *Client) Owner() any { return c.owner }
 
 // Queue is where the WritePump takes its batches.
 func (c *Client) Queue() <-chan Batch { return c.queue }

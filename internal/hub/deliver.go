@@ -31,6 +31,9 @@ func (h *Hub) put(c *Client, b Batch) {
 	default:
 		panic("hub: more signals than places for them")
 	}
+	if c.ready != nil {
+		h.enlist(c)
+	}
 }
 
 // call tells c's WritePump that there is something to pull.

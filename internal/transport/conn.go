@@ -28,29 +28,35 @@ const (
 // conn is one connection and its two pumps.
 type conn struct {
 	// Immutable after newConn.
-	server    *Server
-	socket    socket
-	client    *hub.Client
-	identity  auth.Identity
-	replies   chan []byte   // ReadPump -> WritePump: complete frames; nil when the ReadPump has ended
-	writeDone chan struct{} // closed by the WritePump when it has ended
+	server   *Server
+	socket   socket
+	client   *hub.Client
+	identity auth.Identity
+	replies  chan []byte // ReadPump -> WritePump: complete frames; nil when the ReadPump has ended
+	writer   *writer     // runs the WritePump where it need not wait; nil: it always has a goroutine
 
 	// Owned by the ReadPump; final may be read once it has ended.
 	final     *fault // what the peer is told at the end; nil: it is gone
 	publisher *ingest.Publisher
 	limiter   *rate.Limiter // nil: no limit
 	fragments fragments
-	rooms     int32     // that the client is in
-	bad       int32     // bad messages in a row
-	patience  time.Time // when the wait for a frame is over
-	pinged    bool      // and what then follows is the end
-	failure   error     // why the connection is to end
+	rooms     int32         // that the client is in
+	bad       int32         // bad messages in a row
+	patience  time.Time     // when the wait for a frame is over
+	pinged    bool          // and what then follows is the end
+	failure   error         // why the connection is to end
+	ended     chan struct{} // made for the end; closed by the WritePump at its own
 
-	// Owned by the WritePump.
+	// Owned by the writer.
+	pumped bool // the WritePump has a goroutine
+
+	// Owned by the WritePump: its goroutine while it has one, or else the writer.
+	unwritten []byte // of complete frames, what the kernel did not take at once
 	behind    bool   // the hub has more to be pulled
 	pulled    bool   // a pull was not answered yet
 	dry       bool   // the last batch was empty: the hub had nothing more
 	draining  bool   // close once everything is written
+	over      bool   // nothing more is to be written but a farewell
 	readEnded bool   // the ReadPump has ended
 	parting   *fault // what the peer is told at the end; nil: nothing
 	writeErr  error
@@ -61,7 +67,9 @@ type conn struct {
 func (c *conn) start(early []byte) {
 	c.server.stats.open(c.identity.Role).Add(1)
 	c.server.opts.Hub.Register(c.client)
-	go c.WritePump()
+	if c.writer == nil {
+		go c.WritePump()
+	}
 	c.heard()
 	if len(early) > 0 {
 		c.socket.took(copy(c.socket.take(), early))
@@ -83,8 +91,9 @@ func (c *conn) end(err error) {
 	// A write under way may go on as long as the peer takes a byte now and then, but
 	// not once there is nothing more to come.
 	late := time.AfterFunc(s.opts.WriteTimeout, func() { c.socket.Close() }) //nolint:errcheck // this ends the write
+	c.ended = make(chan struct{})
 	c.hand(nil)
-	<-c.writeDone
+	<-c.ended
 	late.Stop()
 	s.opts.Ingest.Unwatch(s.opts.Hub.Unregister(c.client))
 	if c.final != nil {
@@ -118,9 +127,9 @@ func (c *conn) reply(p []byte) {
 }
 
 func (c *conn) hand(p []byte) {
-	select {
-	case c.replies <- p:
-	case <-c.writeDone:
+	c.replies <- p // the WritePump takes all until the nil
+	if c.writer != nil {
+		c.writer.calls <- call{conn: c}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,8 +54,12 @@ type Server struct {
 	log      *slog.Logger
 	arena    *arena
 	registry *registry
-	stats    counters // safe at once
+	writers  []*writer
+	stop     chan struct{} // closed when nothing is left to write
+	stats    counters      // safe at once
+	sent     sent          // by WritePumps without a writer; safe at once
 
+	next     atomic.Uint32  // counts connections, to share them out to the writers
 	draining atomic.Bool    // set once
 	goes     sync.WaitGroup // of the connections' goroutines
 	web      *web           // set by Serve before anything is accepted
@@ -62,12 +67,17 @@ type Server struct {
 
 // New returns a server that does nothing until Serve.
 func New(opts Options) *Server {
-	return &Server{
+	s := &Server{
 		opts:     opts,
 		log:      opts.Logger,
 		arena:    newArena(),
 		registry: newRegistry(opts.MaxConnections, opts.MaxConnectionsPerAddress),
+		stop:     make(chan struct{}),
 	}
+	for range runtime.GOMAXPROCS(0) {
+		s.writers = append(s.writers, newWriter(s.stop, &s.goes))
+	}
+	return s
 }
 
 // Serve accepts connections from l until ctx ends, then closes what is left and
@@ -77,8 +87,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.web = newWeb(s.opts.Web, l.Addr(), s.log)
-	var registry sync.WaitGroup
-	registry.Go(s.registry.run)
+	var parts sync.WaitGroup
+	parts.Go(s.registry.run)
+	for _, w := range s.writers {
+		parts.Go(w.run)
+	}
 	unhook := context.AfterFunc(ctx, func() { l.Close() }) //nolint:errcheck // it ends the loop below
 	err := s.acceptAll(ctx, l)
 	unhook()
@@ -88,7 +101,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	s.registry.closing <- struct{}{}
 	s.goes.Wait()
 	close(s.registry.stop)
-	registry.Wait()
+	close(s.stop)
+	parts.Wait()
 	return err
 }
 
@@ -131,11 +145,15 @@ func (s *Server) secure(c net.Conn) net.Conn {
 
 func (s *Server) newConn(nc net.Conn) *conn {
 	c := &conn{
-		server:    s,
-		socket:    socket{Conn: nc, arena: s.arena, raw: newRawConn(nc), timeout: s.opts.WriteTimeout},
-		client:    hub.NewClient(),
-		replies:   make(chan []byte, replyPlaces),
-		writeDone: make(chan struct{}),
+		server:  s,
+		socket:  socket{Conn: nc, arena: s.arena, raw: newRawConn(nc), timeout: s.opts.WriteTimeout},
+		replies: make(chan []byte, replyPlaces),
+	}
+	if c.socket.raw != nil {
+		c.writer = s.writers[s.next.Add(1)%uint32(len(s.writers))]
+		c.client = hub.NewClient(c.writer.ready, c)
+	} else {
+		c.client = hub.NewClient(nil, c)
 	}
 	if s.opts.MaxMessageRate > 0 {
 		c.limiter = rate.NewLimiter(rate.Limit(s.opts.MaxMessageRate), s.opts.MaxMessageRate)
@@ -166,4 +184,11 @@ func (s *Server) Wait(ctx context.Context) error {
 }
 
 // Stats returns the counters as they are now.
-func (s *Server) Stats() Stats { return s.stats.snapshot() }
+func (s *Server) Stats() Stats {
+	out := s.stats.snapshot()
+	out.add(&s.sent)
+	for _, w := range s.writers {
+		out.add(&w.sent)
+	}
+	return out
+}

@@ -112,18 +112,16 @@ func (s *socket) keep(used int) {
 	s.drop()
 }
 
-// write writes all of p. It fails when the peer takes no byte for the time-out.
-func (s *socket) write(p []byte) error {
+// write writes of p what can be written without waiting, or all where there is no way
+// to tell.
+func (s *socket) write(p []byte) (int, error) {
 	if s.raw != nil {
-		n, err := s.raw.try(p)
-		if err != nil || n == len(p) {
-			return err
-		}
-		p = p[n:]
+		return s.raw.try(p)
 	}
-	return s.writeWaiting(p)
+	return len(p), s.writeWaiting(p)
 }
 
+// writeWaiting writes all of p. It fails when the peer takes no byte for the time-out.
 func (s *socket) writeWaiting(p []byte) error {
 	if err := s.SetWriteDeadline(time.Now().Add(s.timeout)); err != nil {
 		return err

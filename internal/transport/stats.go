@@ -46,14 +46,16 @@ type Stats struct {
 
 // counters are written by all connections.
 type counters struct {
-	consumers, ingestors                          atomic.Int64
-	accepted, messages, bytesIn, writes, bytesOut atomic.Uint64
-	stalled                                       atomic.Uint64
+	consumers, ingestors                 atomic.Int64
+	accepted, messages, bytesIn, stalled atomic.Uint64
 
 	errors   [len(errorCodes)]atomic.Uint64
 	closes   [len(closeCodes) + 1]atomic.Uint64
 	refusals [len(refusals) + 1]atomic.Uint64
 }
+
+// sent is what was written.
+type sent struct{ writes, bytes atomic.Uint64 }
 
 // open is the number of open connections of a role.
 func (s *counters) open(r protocol.Role) *atomic.Int64 {
@@ -87,11 +89,16 @@ func mustIndex(list []protocol.Code, code protocol.Code) int {
 	return i
 }
 
+func (s *Stats) add(n *sent) {
+	s.Writes += n.writes.Load()
+	s.BytesOut += n.bytes.Load()
+}
+
 func (s *counters) snapshot() Stats {
 	out := Stats{
 		Consumers: s.consumers.Load(), Ingestors: s.ingestors.Load(),
 		Accepted: s.accepted.Load(), Messages: s.messages.Load(), BytesIn: s.bytesIn.Load(),
-		Writes: s.writes.Load(), BytesOut: s.bytesOut.Load(), Stalled: s.stalled.Load(),
+		Stalled:  s.stalled.Load(),
 		Errors:   make(map[string]uint64, len(s.errors)),
 		Closes:   make(map[string]uint64, len(s.closes)),
 		Refusals: make(map[string]uint64, len(s.refusals)),

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"time"
@@ -10,11 +11,17 @@ import (
 )
 
 // WritePump writes what the hub queues and what the ReadPump replies, until the
-// connection ends. Most connections are idle most of the time, so it waits for two
-// channels only, and with little on its stack: a goroutine's first stack has 2 KiB, and
-// one that has grown never shrinks while it waits.
+// connection ends or, where it has a writer, until there is nothing left to wait for.
 func (c *conn) WritePump() {
-	for c.writeOne() {
+	for !c.over && c.finish() {
+		switch {
+		case !c.writeReady():
+		case c.writer != nil:
+			c.writer.calls <- call{c, true}
+			return
+		default:
+			c.await()
+		}
 	}
 	if err := c.farewell(); err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -23,44 +30,70 @@ func (c *conn) WritePump() {
 		c.server.log.Debug("write failed", "address", c.RemoteAddr(), "error", err)
 		c.socket.Close() //nolint:errcheck // this ends the ReadPump
 	}
-	close(c.writeDone)
+	for !c.readEnded {
+		c.replied(<-c.replies)
+	}
+	close(c.ended)
 }
 
-// writeOne waits for one thing to write and writes it. It reports false when there is
-// reason to end: a failed write, or a fault to tell.
-func (c *conn) writeOne() bool {
-	if len(c.client.Queue()) == 0 && !c.pulled && !c.pull() {
-		return false
+// writeReady writes what waits, as much as can be written without waiting. It reports
+// false where there is something to wait for: a write, or the end.
+func (c *conn) writeReady() bool {
+	for !c.over && len(c.unwritten) == 0 {
+		select {
+		case b := <-c.client.Queue():
+			c.batch(&b)
+			continue
+		default:
+		}
+		if !c.pulled {
+			c.pull()
+		}
+		select {
+		case p := <-c.replies:
+			c.replied(p)
+		default:
+			if !c.over {
+				return true
+			}
+		}
 	}
+	return false
+}
+
+// await waits for one thing to write and writes it.
+func (c *conn) await() {
 	select {
 	case b := <-c.client.Queue():
-		return c.batch(&b)
+		c.batch(&b)
 	case p := <-c.replies:
-		return c.replied(p)
+		c.replied(p)
 	}
 }
 
-// pull asks the hub for more where there is more. It reports false when all is written
+// pull asks the hub for more where there is more. All is over when everything is written
 // and the instance stops.
-func (c *conn) pull() bool {
+func (c *conn) pull() {
 	switch {
 	case c.behind, c.draining && !c.dry:
 		c.behind, c.pulled = false, true
 		c.server.opts.Hub.Pull(c.client)
 	case c.draining && len(c.replies) == 0:
-		c.parting = &fault{protocol.CloseGoingAway, "the server is stopping"}
-		return false
+		c.part(&fault{protocol.CloseGoingAway, "the server is stopping"})
 	}
-	return true
 }
 
+// part ends the writing; the peer is told why, nil: it is not.
+func (c *conn) part(f *fault) { c.over, c.parting = true, f }
+
 // batch writes b and what is queued behind it.
-func (c *conn) batch(b *hub.Batch) bool {
+func (c *conn) batch(b *hub.Batch) {
 	c.took(b)
 	if data, ok := b.Single(); ok && len(c.client.Queue()) == 0 {
-		return c.send(data) && c.parting == nil
+		c.send(data)
+	} else {
+		c.gather(b)
 	}
-	return c.gather(b) && c.parting == nil
 }
 
 // took notes what a batch says of what the hub still holds, or of the end. The answer to
@@ -74,21 +107,25 @@ func (c *conn) took(b *hub.Batch) {
 	case hub.CloseDrain:
 		c.draining = true
 	case hub.CloseSlow:
-		c.parting = &fault{protocol.CloseSlowConsumer, "too much is waiting for this client"}
+		c.part(&fault{protocol.CloseSlowConsumer, "too much is waiting for this client"})
 	}
 }
 
 // replied writes a reply; nil says that the ReadPump has ended.
-func (c *conn) replied(p []byte) bool {
-	if p == nil {
-		c.readEnded, c.parting = true, c.final
-		return false
+func (c *conn) replied(p []byte) {
+	switch {
+	case p == nil:
+		c.readEnded = true
+		if !c.over {
+			c.part(c.final)
+		}
+	case !c.over:
+		c.send(p)
 	}
-	return c.send(p)
 }
 
 // gather writes b and what else is queued as one write of a bounded size.
-func (c *conn) gather(b *hub.Batch) bool {
+func (c *conn) gather(b *hub.Batch) {
 	queue := c.client.Queue()
 	joined := c.server.arena.joined.Get().(*[]byte)
 	data := b.Append((*joined)[:0])
@@ -97,26 +134,48 @@ func (c *conn) gather(b *hub.Batch) bool {
 		c.took(&next)
 		data = next.Append(data)
 	}
-	ok := c.send(data)
+	c.send(data)
+	if len(c.unwritten) > 0 {
+		c.unwritten = bytes.Clone(c.unwritten) // the rest may wait for long
+	}
 	if cap(data) <= joinBytes {
 		*joined = data[:0]
 	}
 	c.server.arena.joined.Put(joined)
-	return ok
 }
 
-// send writes complete frames, and reports whether the connection can go on.
-func (c *conn) send(p []byte) bool {
+// send writes complete frames, or as much as can be written without waiting.
+func (c *conn) send(p []byte) {
 	if len(p) == 0 {
-		return true
+		return
 	}
-	if c.writeErr = c.socket.write(p); c.writeErr != nil {
-		return false
+	n, err := c.socket.write(p)
+	if err != nil {
+		c.failed(err)
+		return
 	}
-	c.server.stats.writes.Add(1)
-	c.server.stats.bytesOut.Add(uint64(len(p)))
-	return true
+	c.unwritten = p[n:]
+	sent := &c.server.sent
+	if c.writer != nil {
+		sent = &c.writer.sent
+	}
+	sent.writes.Add(1)
+	sent.bytes.Add(uint64(len(p)))
 }
+
+// finish waits until the kernel has taken the rest of a write. It reports false where it
+// never did.
+func (c *conn) finish() bool {
+	if len(c.unwritten) > 0 {
+		if err := c.socket.writeWaiting(c.unwritten); err != nil {
+			c.failed(err)
+		}
+		c.unwritten = nil
+	}
+	return c.writeErr == nil
+}
+
+func (c *conn) failed(err error) { c.over, c.writeErr = true, err }
 
 // farewell tells the peer why the connection ends, if it is still there. Where the
 // server closes first it waits for the ReadPump to see the peer's answer, for a while.
@@ -125,7 +184,11 @@ func (c *conn) farewell() error {
 		return c.writeErr
 	}
 	c.socket.timeout = finalTimeout
-	if !c.send(closeFrame(c.parting.code, c.parting.reason)) {
+	if !c.finish() {
+		return c.writeErr
+	}
+	c.send(closeFrame(c.parting.code, c.parting.reason))
+	if !c.finish() {
 		return c.writeErr
 	}
 	c.server.stats.closed(c.parting.code)
@@ -140,7 +203,7 @@ func (c *conn) farewell() error {
 	for {
 		select {
 		case p := <-c.replies:
-			if p == nil {
+			if c.replied(p); c.readEnded {
 				return nil
 			} // else the peer has been told that nothing more comes
 		case <-late.C:
