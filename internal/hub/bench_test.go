@@ -75,7 +75,7 @@ func BenchmarkUnheard(b *testing.B) {
 
 func BenchmarkJoinLeave(b *testing.B) {
 	s, _ := crowd(b, 1000, 1)
-	c := NewClient(nil, nil)
+	c := NewClient()
 	s.Register(c)
 	b.ReportAllocs()
 	for b.Loop() {

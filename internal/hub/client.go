@@ -153,7 +153,7 @@ const (
 // socket. The connection's pumps reach the hub through it; the hub reaches them by
 // its channels.
 type Client struct {
-	// Immutable after NewClient.
+	// Immutable after Init.
 	queue chan Batch // hub -> WritePump
 	ready *Ready     // told when queue gets something; nil: its reader waits for it
 	owner any
@@ -170,13 +170,21 @@ type Client struct {
 	hint    uint16                            // segments of the last batch, to size the next
 }
 
-// NewClient returns the handle of a new connection. It takes part once registered. Its
-// queue is waited for, or, with ready not nil, looked into when ready lists the client.
-func NewClient(ready *Ready, owner any) *Client {
-	return &Client{queue: make(chan Batch, queuePlaces+signalPlaces), ready: ready, owner: owner}
+// NewClient returns the handle of a new connection, whose queue is waited for. It takes
+// part once registered.
+func NewClient() *Client {
+	c := new(Client)
+	c.Init(nil, nil)
+	return c
 }
 
-// Owner is what NewClient was given.
+// Init makes a zero Client one whose queue is looked into when ready lists it, or, where
+// ready is nil, one whose queue is waited for.
+func (c *Client) Init(ready *Ready, owner any) {
+	c.queue, c.ready, c.owner = make(chan Batch, queuePlaces+signalPlaces), ready, owner
+}
+
+// Owner is what Init was given.
 func (c *Client) Owner() any { return c.owner }
 
 // Queue is where the WritePump takes its batches.

@@ -14,7 +14,7 @@ func value(room string, n int) BroadcastEvent {
 
 // member joins rooms and takes the reply.
 func member(s Steps, rooms ...string) *Client {
-	c := NewClient(nil, nil)
+	c := NewClient()
 	s.Register(c)
 	s.Join(c, rooms, Wants{}, line("joined"))
 	<-c.Queue()
@@ -192,7 +192,7 @@ func TestCloseAllReachesEveryoneAndWhoComesLater(t *testing.T) {
 	s := NewSteps(testOptions())
 	early := member(s, "A")
 	s.CloseAll()
-	late := NewClient(nil, nil)
+	late := NewClient()
 	s.Register(late)
 	for name, c := range map[string]*Client{"early": early, "late": late} {
 		last := NoSignal
@@ -211,7 +211,7 @@ func TestCloseAllReachesEveryoneAndWhoComesLater(t *testing.T) {
 func TestTheLinkIsToldToWhoAskedNowAndLater(t *testing.T) {
 	s := NewSteps(testOptions())
 	s.Route([]BroadcastEvent{{Kind: Status, Payload: "link lost"}})
-	c := NewClient(nil, nil)
+	c := NewClient()
 	s.Register(c)
 	s.Join(c, []string{"A"}, Wants{Status: true}, line("joined"))
 	other := member(s, "A")
@@ -228,7 +228,7 @@ func TestRun(t *testing.T) {
 	h := New(testOptions())
 	ctx, cancel := context.WithCancel(t.Context())
 	go h.Run(ctx)
-	c := NewClient(nil, nil)
+	c := NewClient()
 	h.Register(c)
 	if joined := h.Join(c, []string{"A"}, Wants{}, line("joined A")); len(joined) != 1 {
 		t.Fatalf("joined %v", joined)
@@ -245,7 +245,7 @@ func TestRun(t *testing.T) {
 	}
 	cancel()
 	<-h.Done()
-	h.Register(NewClient(nil, nil))
+	h.Register(NewClient())
 	h.Pull(c)
 	h.CloseAll()
 	h.Unregister(c)

@@ -107,7 +107,7 @@ func (m *model) register() {
 	if len(m.all) > 12 && !m.draining {
 		return
 	}
-	c := &consumer{Client: NewClient(nil, nil), name: fmt.Sprint("client ", len(m.all)), rooms: map[string]*heard{}, member: map[string]bool{}}
+	c := &consumer{Client: NewClient(), name: fmt.Sprint("client ", len(m.all)), rooms: map[string]*heard{}, member: map[string]bool{}}
 	m.all = append(m.all, c)
 	m.h.handle(command{op: opRegister, client: c.Client})
 }

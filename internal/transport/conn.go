@@ -28,12 +28,12 @@ const (
 // conn is one connection and its two pumps.
 type conn struct {
 	// Immutable after newConn.
-	server   *Server
+	client   hub.Client // first, with what a write needs behind it
 	socket   socket
-	client   *hub.Client
-	identity auth.Identity
-	replies  chan []byte // ReadPump -> WritePump: complete frames; nil when the ReadPump has ended
+	server   *Server
 	writer   *writer     // runs the WritePump where it need not wait; nil: it always has a goroutine
+	replies  chan []byte // ReadPump -> WritePump: complete frames; nil when the ReadPump has ended
+	identity auth.Identity
 
 	// Owned by the ReadPump; final may be read once it has ended.
 	final     *fault // what the peer is told at the end; nil: it is gone
@@ -66,7 +66,7 @@ type conn struct {
 // which is what the client sent right behind its handshake.
 func (c *conn) start(early []byte) {
 	c.server.stats.open(c.identity.Role).Add(1)
-	c.server.opts.Hub.Register(c.client)
+	c.server.opts.Hub.Register(&c.client)
 	if c.writer == nil {
 		go c.WritePump()
 	}
@@ -95,7 +95,7 @@ func (c *conn) end(err error) {
 	c.hand(nil)
 	<-c.ended
 	late.Stop()
-	s.opts.Ingest.Unwatch(s.opts.Hub.Unregister(c.client))
+	s.opts.Ingest.Unwatch(s.opts.Hub.Unregister(&c.client))
 	if c.final != nil {
 		c.linger()
 		c.socket.Close() //nolint:errcheck // everything was sent and answered, or will never be

@@ -110,7 +110,7 @@ func (c *conn) event(domain common.Domain, o *common.Object, index int) error {
 	if err != nil {
 		return err
 	}
-	if domain.MembersOnly() && len(c.server.opts.Hub.Among(c.client, []string{e.Room})) == 0 {
+	if domain.MembersOnly() && len(c.server.opts.Hub.Among(&c.client, []string{e.Room})) == 0 {
 		return common.Errorf(protocol.CodeNotJoined, "room: join %s first", e.Room)
 	}
 	kind := hub.Message

@@ -48,7 +48,7 @@ func (c *conn) joinOne(o *common.Object, wants hub.Wants) error {
 		return err
 	}
 	room := string(name)
-	if int(c.rooms) >= c.server.opts.MaxRooms && len(c.server.opts.Hub.Among(c.client, []string{room})) == 0 {
+	if int(c.rooms) >= c.server.opts.MaxRooms && len(c.server.opts.Hub.Among(&c.client, []string{room})) == 0 {
 		return c.tooMany(room)
 	}
 	id, _ := o.ID()
@@ -67,7 +67,7 @@ func (c *conn) joinMany(o *common.Object, list []string, wants hub.Wants) error 
 	var in map[string]bool // rooms that count for nothing, where the limit is near
 	if int(c.rooms)+len(list) > c.server.opts.MaxRooms {
 		in = map[string]bool{}
-		for _, room := range c.server.opts.Hub.Among(c.client, append([]string(nil), list...)) {
+		for _, room := range c.server.opts.Hub.Among(&c.client, append([]string(nil), list...)) {
 			in[room] = true
 		}
 	}
@@ -107,7 +107,7 @@ func (c *conn) tooMany(room string) error {
 
 // enter has the hub take the client into rooms, and then ingest warm it.
 func (c *conn) enter(rooms []string, wants hub.Wants, answer []byte) {
-	joined := c.server.opts.Hub.Join(c.client, rooms, wants, answer)
+	joined := c.server.opts.Hub.Join(&c.client, rooms, wants, answer)
 	c.rooms += int32(len(joined))
 	if len(joined) > 0 {
 		c.server.opts.Ingest.Watch(joined, wants.Status)
@@ -129,7 +129,7 @@ func (c *conn) leave(o *common.Object) error {
 	room := string(name)
 	id, _ := o.ID()
 	answer := protocol.ServerMessage{Type: protocol.TypeLeft, Room: room, ID: id}
-	if !c.server.opts.Hub.Leave(c.client, room, Frame(nil, string(answer.Append(nil)))) {
+	if !c.server.opts.Hub.Leave(&c.client, room, Frame(nil, string(answer.Append(nil)))) {
 		return common.Errorf(protocol.CodeNotJoined, "room: %s is not joined", room)
 	}
 	c.rooms--

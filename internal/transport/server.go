@@ -146,14 +146,14 @@ func (s *Server) secure(c net.Conn) net.Conn {
 func (s *Server) newConn(nc net.Conn) *conn {
 	c := &conn{
 		server:  s,
-		socket:  socket{Conn: nc, arena: s.arena, raw: newRawConn(nc), timeout: s.opts.WriteTimeout},
+		socket:  socket{Conn: nc, arena: s.arena, timeout: s.opts.WriteTimeout},
 		replies: make(chan []byte, replyPlaces),
 	}
-	if c.socket.raw != nil {
+	if c.socket.plain = c.socket.raw.open(nc); c.socket.plain {
 		c.writer = s.writers[s.next.Add(1)%uint32(len(s.writers))]
-		c.client = hub.NewClient(c.writer.ready, c)
+		c.client.Init(c.writer.ready, c)
 	} else {
-		c.client = hub.NewClient(nil, c)
+		c.client.Init(nil, c)
 	}
 	if s.opts.MaxMessageRate > 0 {
 		c.limiter = rate.NewLimiter(rate.Limit(s.opts.MaxMessageRate), s.opts.MaxMessageRate)

@@ -51,11 +51,12 @@ func newArena() *arena {
 type socket struct {
 	net.Conn
 	arena *arena
-	raw   *rawConn // nil: not a plain TCP connection
+	plain bool // a TCP connection, for which raw works
+	raw   rawConn
 
 	// Owned by the ReadPump.
 	rest    []byte            // of the stream, read but not yet a whole frame
-	small   *[smallBytes]byte // to wait with, where raw is nil
+	small   *[smallBytes]byte // to wait with, where the connection is not plain
 	scratch *scratch          // from fill to keep
 
 	// Owned by the WritePump.
@@ -64,7 +65,7 @@ type socket struct {
 
 // fill waits until there is something to read, takes a scratch and reads into it.
 func (s *socket) fill() error {
-	if s.raw != nil {
+	if s.plain {
 		return s.raw.fill(s)
 	}
 	if s.small == nil {
@@ -115,7 +116,7 @@ func (s *socket) keep(used int) {
 // write writes of p what can be written without waiting, or all where there is no way
 // to tell.
 func (s *socket) write(p []byte) (int, error) {
-	if s.raw != nil {
+	if s.plain {
 		return s.raw.try(p)
 	}
 	return len(p), s.writeWaiting(p)

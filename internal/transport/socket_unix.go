@@ -26,18 +26,18 @@ type rawConn struct {
 	writeFD  func(uintptr)
 }
 
-func newRawConn(c net.Conn) *rawConn {
+// open reports whether c is a connection for which there are system calls.
+func (r *rawConn) open(c net.Conn) bool {
 	tcp, ok := c.(*net.TCPConn)
 	if !ok {
-		return nil
+		return false
 	}
 	conn, err := tcp.SyscallConn()
 	if err != nil {
-		return nil
+		return false
 	}
-	r := &rawConn{conn: conn}
-	r.readFD, r.writeFD = r.onReadable, r.onWrite
-	return r
+	r.conn, r.readFD, r.writeFD = conn, r.onReadable, r.onWrite
+	return true
 }
 
 func (r *rawConn) fill(s *socket) error {

@@ -15,7 +15,7 @@ import (
 func (c *conn) WritePump() {
 	for !c.over && c.finish() {
 		switch {
-		case !c.writeReady():
+		case !c.writeReplies(), !c.writeQueued():
 		case c.writer != nil:
 			c.writer.calls <- call{c, true}
 			return
@@ -36,26 +36,31 @@ func (c *conn) WritePump() {
 	close(c.ended)
 }
 
-// writeReady writes what waits, as much as can be written without waiting. It reports
-// false where there is something to wait for: a write, or the end.
-func (c *conn) writeReady() bool {
+// writeQueued writes what the hub has queued, as much as can be written without waiting.
+// It reports false where there is something to wait for: a write, or the end.
+func (c *conn) writeQueued() bool {
 	for !c.over && len(c.unwritten) == 0 {
 		select {
 		case b := <-c.client.Queue():
 			c.batch(&b)
-			continue
 		default:
+			if !c.pulled {
+				c.pull()
+			}
+			return !c.over
 		}
-		if !c.pulled {
-			c.pull()
-		}
+	}
+	return false
+}
+
+// writeReplies does the same for the ReadPump's replies.
+func (c *conn) writeReplies() bool {
+	for !c.over && len(c.unwritten) == 0 {
 		select {
 		case p := <-c.replies:
 			c.replied(p)
 		default:
-			if !c.over {
-				return true
-			}
+			return true
 		}
 	}
 	return false
@@ -77,7 +82,7 @@ func (c *conn) pull() {
 	switch {
 	case c.behind, c.draining && !c.dry:
 		c.behind, c.pulled = false, true
-		c.server.opts.Hub.Pull(c.client)
+		c.server.opts.Hub.Pull(&c.client)
 	case c.draining && len(c.replies) == 0:
 		c.part(&fault{protocol.CloseGoingAway, "the server is stopping"})
 	}

@@ -36,25 +36,26 @@ func (w *writer) run() {
 		select {
 		case list := <-w.ready.Lists():
 			for _, c := range list {
-				w.attend(c.Owner().(*conn)) //nolint:forcetypeassert // set where the client is made
+				c := c.Owner().(*conn) //nolint:forcetypeassert // set where the client is made
+				if !c.pumped && !c.writeQueued() {
+					w.pump(c)
+				}
 			}
 			w.ready.Done(list)
 		case call := <-w.calls:
-			if call.rest {
-				call.conn.pumped = false
+			c := call.conn
+			c.pumped = c.pumped && !call.rest
+			if !c.pumped && !(c.writeReplies() && c.writeQueued()) {
+				w.pump(c)
 			}
-			w.attend(call.conn)
 		case <-w.stop:
 			return
 		}
 	}
 }
 
-// attend writes what waits for c, unless its WritePump's goroutine does.
-func (w *writer) attend(c *conn) {
-	if c.pumped || c.writeReady() {
-		return
-	}
+// pump has c's WritePump go on in a goroutine.
+func (w *writer) pump(c *conn) {
 	c.pumped = true
 	w.goes.Go(c.WritePump)
 }
