@@ -12,8 +12,8 @@ import (
 // bundles are the Redis messages in which another instance publishes events.
 func bundles(events ...hub.BroadcastEvent) (out []bundle) {
 	to := caller{names: names{"p:"}, origin: "other", ttl: time.Minute}
-	for _, c := range to.calls(events, time.Now().UnixNano()) {
-		out = append(out, bundle{partition: c.partition, message: asPublished(c)})
+	for _, p := range to.parcels(events, time.Now().UnixNano()) {
+		out = append(out, bundle{partition: p.partition, message: asPublished(p)})
 	}
 	return out
 }

@@ -39,7 +39,8 @@ func (l *link) write(ctx context.Context, calls []call) (answers []rueidis.Redis
 func (l *link) evals(calls []call) []rueidis.Completed {
 	cmds := make([]rueidis.Completed, len(calls))
 	for i, c := range calls {
-		cmds[i] = l.client.B().Evalsha().Sha1(l.script.sha).Numkeys(int64(len(c.keys))).Key(c.keys...).Arg(c.args...).Build()
+		keys, args := c.script()
+		cmds[i] = l.client.B().Evalsha().Sha1(l.script.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
 	}
 	return cmds
 }
@@ -51,7 +52,7 @@ func (l *link) rehearse(ctx context.Context, n names, partitions uint64) error {
 	var calls []call
 	for p := range Partitions {
 		if partitions&(1<<p) != 0 {
-			calls = append(calls, call{partition: p, keys: []string{n.noPrice(p)}, args: []string{n.events(p), ""}})
+			calls = append(calls, call{{partition: p, channel: n.events(p), keys: []string{n.noPrice(p)}}})
 		}
 	}
 	answers, _, err := l.write(ctx, calls)

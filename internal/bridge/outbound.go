@@ -9,18 +9,58 @@ import (
 
 // Bounds of what is sent at once.
 const (
-	maxBundleBytes  = 256 << 10 // one script call, and so one Redis message
-	maxBundleEvents = 1000      // one script call; Lua takes several thousand keys at most
-	maxGroupBytes   = 1 << 20   // one round trip: heartbeats pass between two
+	maxParcelBytes  = 256 << 10 // one Redis message
+	maxParcelEvents = 1000
+	maxCallBytes    = 256 << 10 // one script call of several parcels
+	maxCallEvents   = 1000      // Lua takes several thousand keys at most
+	maxTripBytes    = 1 << 20   // one round trip: heartbeats pass between two
 )
 
-// call is one run of the write script: events of one partition.
-type call struct {
+// parcel is what one message of a partition is to carry.
+type parcel struct {
 	partition int
+	channel   string
+	head      string   // of the envelope
 	keys      []string // of rooms with a value, each once
-	args      []string // see writeScript
+	args      []string // five for each event, see writeScript
 	events    int
 	bytes     int
+}
+
+// call is one run of the write script.
+type call []parcel
+
+func (c call) events() (n int) {
+	for i := range c {
+		n += c[i].events
+	}
+	return n
+}
+
+func (c call) bytes() (n int) {
+	for i := range c {
+		n += c[i].bytes
+	}
+	return n
+}
+
+// partitions is the set of those that the call is for.
+func (c call) partitions() (set uint64) {
+	for i := range c {
+		set |= 1 << c[i].partition
+	}
+	return set
+}
+
+// script is what the write script takes.
+func (c call) script() (keys, args []string) {
+	for i := range c {
+		b := &c[i]
+		keys = append(keys, b.keys...)
+		args = append(args, b.channel, b.head, strconv.Itoa(len(b.keys)), strconv.Itoa(b.events))
+		args = append(args, b.args...)
+	}
+	return keys, args
 }
 
 // caller turns batches into calls. It holds no state.
@@ -30,32 +70,32 @@ type caller struct {
 	ttl    time.Duration
 }
 
-// calls divides a batch by partition, keeping the order in each.
-func (c caller) calls(batch []hub.BroadcastEvent, now int64) []call {
-	var done []call
+// parcels divides a batch by partition, keeping the order in each.
+func (c caller) parcels(batch []hub.BroadcastEvent, now int64) []parcel {
+	var done []parcel
 	var open [Partitions]*builder
 	for i := range batch {
 		e := &batch[i]
 		p := Partition(e.Room)
-		if b := open[p]; b != nil && (b.bytes+len(e.Payload) > maxBundleBytes || b.events == maxBundleEvents) {
-			done, open[p] = append(done, b.call), nil
+		if b := open[p]; b != nil && (b.bytes+len(e.Payload) > maxParcelBytes || b.events == maxParcelEvents) {
+			done, open[p] = append(done, b.parcel), nil
 		}
 		if open[p] == nil {
-			open[p] = &builder{call: call{partition: p, args: []string{c.names.events(p), envelopeHead(c.origin) + `"events":[`}}}
+			open[p] = &builder{parcel: parcel{partition: p, channel: c.names.events(p), head: envelopeHead(c.origin) + `"events":[`}}
 		}
 		c.add(open[p], e, now)
 	}
 	for _, b := range open {
 		if b != nil {
-			done = append(done, b.call)
+			done = append(done, b.parcel)
 		}
 	}
 	return done
 }
 
-// builder is a call that more events may go into.
+// builder is a parcel that more events may go into.
 type builder struct {
-	call
+	parcel
 	index map[string]int // of a room's key, from 1
 }
 
@@ -89,30 +129,41 @@ func (b *builder) key(n names, room string) int {
 	return i
 }
 
-// groups divides calls into round trips: no partition twice in one, so that a call that
-// has to be repeated alone overtakes none of its partition, and no more bytes than a
-// heartbeat should wait for.
-func groups(calls []call) (out [][]call) {
-	start, bytes, seen := 0, 0, uint64(0)
-	for i, c := range calls {
-		bit := uint64(1) << c.partition
-		if i > start && (seen&bit != 0 || bytes+c.bytes > maxGroupBytes) {
-			out = append(out, calls[start:i])
-			start, bytes, seen = i, 0, 0
+// trips divides parcels into calls, and these into round trips: no partition twice in
+// one, so that a call that has to be repeated alone overtakes none of its partition, and
+// no more bytes than a heartbeat should wait for. Where a server has all partitions, a
+// call is for as many as it may, and alone in its round trip; in a cluster it is for one.
+func trips(parcels []parcel, sharded bool) (out [][]call) {
+	var trip []call
+	bytes, seen := 0, uint64(0)
+	for i := range parcels {
+		b := &parcels[i]
+		bit, last := uint64(1)<<b.partition, len(trip)-1
+		fits := seen&bit == 0 && bytes+b.bytes <= maxTripBytes
+		if last >= 0 && !sharded {
+			fits = seen&bit == 0 && bytes+b.bytes <= maxCallBytes && trip[last].events()+b.events <= maxCallEvents
+		}
+		if last >= 0 && !fits {
+			out, trip, bytes, seen = append(out, trip), nil, 0, 0
+		}
+		if len(trip) > 0 && !sharded {
+			trip[0] = append(trip[0], *b)
+		} else {
+			trip = append(trip, call{*b})
 		}
 		seen |= bit
-		bytes += c.bytes
+		bytes += b.bytes
 	}
-	if start < len(calls) {
-		out = append(out, calls[start:])
+	if len(trip) > 0 {
+		out = append(out, trip)
 	}
 	return out
 }
 
-func countEvents(groups ...[]call) (n int) {
-	for _, g := range groups {
-		for i := range g {
-			n += g[i].events
+func countEvents(trips ...[]call) (n int) {
+	for _, trip := range trips {
+		for _, c := range trip {
+			n += c.events()
 		}
 	}
 	return n

@@ -46,7 +46,7 @@ func (x *session) publish(ctx context.Context) error {
 
 // sendBatch returns the partitions of which Redis has refused something.
 func (x *session) sendBatch(ctx context.Context, to caller, batch []hub.BroadcastEvent) (refused uint64, err error) {
-	trips := groups(to.calls(batch, time.Now().UnixNano()))
+	trips := trips(to.parcels(batch, time.Now().UnixNano()), x.sharded)
 	for i, calls := range trips {
 		missed, err := x.send(ctx, calls)
 		if err != nil {
@@ -70,21 +70,21 @@ func (x *session) send(ctx context.Context, calls []call) (refused uint64, err e
 	for i, a := range answers {
 		w, answerErr := decodeWritten(a)
 		if answerErr != nil && elsewhere(answerErr) {
-			x.count.drop(DropNotSent, calls[i].events)
-			refused |= 1 << calls[i].partition
+			x.count.drop(DropNotSent, calls[i].events())
+			refused |= calls[i].partitions()
 			if !x.sharded && err == nil {
 				err = fmt.Errorf("outbox: %w", nodeOfCluster(answerErr))
 			}
 			continue
 		}
 		if answerErr != nil {
-			x.count.drop(DropInDoubt, calls[i].events)
+			x.count.drop(DropInDoubt, calls[i].events())
 			if err == nil {
 				err = fmt.Errorf("outbox: %w", answerErr)
 			}
 			continue
 		}
-		x.tally(w, &calls[i])
+		x.tally(w, calls[i].bytes())
 		if w.demoted() && err == nil {
 			err = errors.New("outbox: the server became a replica")
 		}
@@ -112,14 +112,12 @@ func nodeOfCluster(err error) error {
 	return fmt.Errorf("the server is a node of a cluster and has not all rooms: use redis+cluster://: %w", err)
 }
 
-func (x *session) tally(w written, c *call) {
+func (x *session) tally(w written, bytes int) {
 	x.count.published.Add(uint64(w.taken))
 	x.count.refused.Add(uint64(w.older))
 	x.count.unchanged.Add(uint64(w.same))
-	x.count.bytes.Add(uint64(c.bytes))
-	if w.taken > 0 {
-		x.count.bundles.Add(1)
-	}
+	x.count.bytes.Add(uint64(bytes))
+	x.count.bundles.Add(uint64(w.bundles))
 	if clock := w.clock(); clock > 0 {
 		x.clocks.raise(clock)
 	}

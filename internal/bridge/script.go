@@ -9,9 +9,10 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// writeScript stores and publishes one bundle. KEYS are last prices. ARGV are the
-// channel and the beginning of the envelope, then for each event five: the number of
-// its key (0: nothing is stored or compared), its version, milliseconds that it has
+// writeScript stores and publishes bundles. KEYS are last prices. ARGV are for each bundle
+// its channel, the beginning of the envelope, how many of the keys are its own and how
+// many events it has; then for each event five: the number of its key among those of
+// the bundle (0: nothing is stored or compared), its version, milliseconds that it has
 // left to live (0: it is not stored), the event up to its payload, the payload.
 //
 // An event is taken if its version is newer than the one held; of each key the newest
@@ -21,8 +22,9 @@ import (
 // nevertheless and the failure told. Versions are compared by bytes, since Lua's < on
 // strings follows the locale of the server.
 //
-// It returns how many were taken, how many refused for a newer version and for the same
-// one, the newest version that refused another, and the failure.
+// It returns how many events were taken, how many refused for a newer version and for the
+// same one, how many bundles were published, the newest version that refused another,
+// and the failure.
 const writeScript = `
 local byte = string.byte
 local function newer(a, b)
@@ -43,38 +45,44 @@ if #KEYS > 0 then held = redis.call('MGET', unpack(KEYS)) end
 for i = 1, #KEYS do
   held[i] = held[i] and held[i]:match('^{"version":"([^"]*)"') or ''
 end
-local out, n, keep = {ARGV[2]}, 1, {}
-local taken, older, same, newest = 0, 0, 0, ''
-for a = 3, #ARGV, 5 do
-  local key, version = tonumber(ARGV[a]), ARGV[a + 1]
-  if key > 0 and held[key] == version then
-    same = same + 1
-    local left, offered = redis.call('PTTL', KEYS[key]), tonumber(ARGV[a + 2])
-    if left < 0 or left > offered + 100 then redis.pcall('PEXPIRE', KEYS[key], offered) end
-  elseif key > 0 and not newer(version, held[key]) then
-    older = older + 1
-    if newer(held[key], newest) then newest = held[key] end
-  else
-    taken = taken + 1
-    out[n + 1], out[n + 2], out[n + 3] = ARGV[a + 3], ARGV[a + 4], '},'
-    n = n + 3
-    if key > 0 then
-      held[key] = version
-      keep[key] = ARGV[a + 2] ~= '0' and a or nil
+local taken, older, same, newest, failure, bundles = 0, 0, 0, '', '', 0
+local at, base = 1, 0
+while ARGV[at] do
+  local channel, out, n, keep = ARGV[at], {ARGV[at + 1]}, 1, {}
+  local first = at + 4
+  local last = first + 5 * tonumber(ARGV[at + 3]) - 1
+  for a = first, last, 5 do
+    local key, version = tonumber(ARGV[a]), ARGV[a + 1]
+    if key > 0 then key = base + key end
+    if key > 0 and held[key] == version then
+      same = same + 1
+      local left, offered = redis.call('PTTL', KEYS[key]), tonumber(ARGV[a + 2])
+      if left < 0 or left > offered + 100 then redis.pcall('PEXPIRE', KEYS[key], offered) end
+    elseif key > 0 and not newer(version, held[key]) then
+      older = older + 1
+      if newer(held[key], newest) then newest = held[key] end
+    else
+      out[n + 1], out[n + 2], out[n + 3] = ARGV[a + 3], ARGV[a + 4], '},'
+      n = n + 3
+      if key > 0 then
+        held[key] = version
+        keep[key] = ARGV[a + 2] ~= '0' and a or nil
+      end
     end
   end
+  for key, a in pairs(keep) do
+    local r = redis.pcall('SET', KEYS[key],
+      '{"version":"' .. ARGV[a + 1] .. '","event":' .. ARGV[a + 4] .. '}', 'PX', ARGV[a + 2])
+    if r.err then failure = r.err end
+  end
+  if n > 1 then
+    taken, bundles = taken + (n - 1) / 3, bundles + 1
+    out[n] = '}]}'
+    redis.call('PUBLISH', channel, table.concat(out))
+  end
+  at, base = last + 1, base + tonumber(ARGV[at + 2])
 end
-local failure = ''
-for key, a in pairs(keep) do
-  local r = redis.pcall('SET', KEYS[key],
-    '{"version":"' .. ARGV[a + 1] .. '","event":' .. ARGV[a + 4] .. '}', 'PX', ARGV[a + 2])
-  if r.err then failure = r.err end
-end
-if taken > 0 then
-  out[n] = '}]}'
-  redis.call('PUBLISH', ARGV[1], table.concat(out))
-end
-return {taken, older, same, newest, failure}
+return {taken, older, same, bundles, newest, failure}
 `
 
 // readScript returns value and remaining milliseconds of each key, both of one moment.
@@ -102,7 +110,8 @@ func newScript(sharded bool) script {
 
 // written is the answer of writeScript.
 type written struct {
-	taken, older, same int
+	taken, older, same int    // events
+	bundles            int    // published
 	newest             string // "" if none was refused for a newer one
 	failure            string // of storing, "" if all went well
 }
@@ -112,10 +121,10 @@ func decodeWritten(r rueidis.RedisResult) (w written, err error) {
 	if err != nil {
 		return w, err
 	}
-	if len(fields) != 5 {
-		return w, fmt.Errorf("the write script answered %d fields, not 5", len(fields))
+	if len(fields) != 6 {
+		return w, fmt.Errorf("the write script answered %d fields, not 6", len(fields))
 	}
-	for i, to := range []*int{&w.taken, &w.older, &w.same} {
+	for i, to := range []*int{&w.taken, &w.older, &w.same, &w.bundles} {
 		n, err := fields[i].AsInt64()
 		if err != nil {
 			return w, fmt.Errorf("the write script answered: %w", err)
@@ -123,7 +132,7 @@ func decodeWritten(r rueidis.RedisResult) (w written, err error) {
 		*to = int(n)
 	}
 	for i, to := range []*string{&w.newest, &w.failure} {
-		if *to, err = fields[3+i].ToString(); err != nil {
+		if *to, err = fields[4+i].ToString(); err != nil {
 			return w, fmt.Errorf("the write script answered: %w", err)
 		}
 	}

@@ -128,7 +128,7 @@ type Stats struct {
 	Bytes       uint64 // sent with them
 	Refused     uint64 // not published: Redis holds a newer version
 	Unchanged   uint64 // not published: Redis holds this very version
-	StoreFailed uint64 // bundles of which a value was published but could not be stored
+	StoreFailed uint64 // calls in which a value was published but could not be stored
 	Received    uint64 // of other instances, handed to the Sink
 	Conflated   uint64 // left out for a newer one: others' while the Sink was slow, own while their Redis master was away
 	OwnEchoes   uint64 // own bundles that came back, not parsed

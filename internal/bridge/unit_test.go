@@ -48,12 +48,12 @@ func genEvent() *rapid.Generator[hub.BroadcastEvent] {
 }
 
 // asPublished does what the write script does when it accepts everything.
-func asPublished(c call) string {
+func asPublished(p parcel) string {
 	var events []string
-	for i := 2; i < len(c.args); i += 5 {
-		events = append(events, c.args[i+3]+c.args[i+4]+"}")
+	for i := 0; i < len(p.args); i += 5 {
+		events = append(events, p.args[i+3]+p.args[i+4]+"}")
 	}
-	return c.args[1] + strings.Join(events, ",") + "]}"
+	return p.head + strings.Join(events, ",") + "]}"
 }
 
 func TestWhatIsSentIsHeardInOrder(t *testing.T) {
@@ -61,31 +61,40 @@ func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 		batch := rapid.SliceOfN(genEvent(), 0, 40).Draw(t, "batch")
 		const now = someTime
 		to := caller{names: names{"p:"}, origin: "me", ttl: 30 * time.Second}
-		trips := groups(to.calls(slices.Clone(batch), now))
+		sharded := rapid.Bool().Draw(t, "sharded")
+		trips := trips(to.parcels(slices.Clone(batch), now), sharded)
 		var heard [Partitions][]hub.BroadcastEvent
 		for _, trip := range trips {
 			seen, bytes := map[int]bool{}, 0
-			for _, c := range trip {
-				if seen[c.partition] {
+			for _, p := range slices.Concat(trip...) {
+				if seen[p.partition] {
 					t.Fatal("a partition twice in one round trip")
 				}
-				seen[c.partition] = true
-				bytes += c.bytes
-				if c.events > 1 && c.bytes > maxBundleBytes+1000 {
-					t.Fatalf("a bundle of %d bytes", c.bytes)
+				seen[p.partition] = true
+				bytes += p.bytes
+				if p.events > 1 && p.bytes > maxParcelBytes+1000 {
+					t.Fatalf("a parcel of %d bytes", p.bytes)
 				}
-				message := asPublished(c)
-				if !strings.HasPrefix(message, envelopeHead("me")) || c.args[0] != (names{"p:"}).events(c.partition) {
-					t.Fatalf("channel %s, message %.60s", c.args[0], message)
+				message := asPublished(p)
+				if !strings.HasPrefix(message, envelopeHead("me")) || p.channel != (names{"p:"}).events(p.partition) {
+					t.Fatalf("channel %s, message %.60s", p.channel, message)
 				}
-				events, bad, err := decodeEnvelope(message, c.partition, now, plainRoom)
-				if err != nil || bad > 0 || len(events) != c.events {
+				events, bad, err := decodeEnvelope(message, p.partition, now, plainRoom)
+				if err != nil || bad > 0 || len(events) != p.events {
 					t.Fatalf("%d events, %d bad, %v: %.200s", len(events), bad, err, message)
 				}
-				heard[c.partition] = append(heard[c.partition], events...)
+				heard[p.partition] = append(heard[p.partition], events...)
 			}
-			if len(trip) > 1 && bytes > maxGroupBytes {
+			if len(seen) > 1 && bytes > maxTripBytes {
 				t.Fatalf("a round trip of %d bytes", bytes)
+			}
+			for _, c := range trip {
+				if sharded && len(c) > 1 {
+					t.Fatalf("a call for %d partitions in a cluster", len(c))
+				}
+				if len(c) > 1 && (c.bytes() > maxCallBytes || c.events() > maxCallEvents) {
+					t.Fatalf("a call with %d bytes and %d events", c.bytes(), c.events())
+				}
 			}
 		}
 		if countEvents(trips...) != len(batch) {
@@ -113,16 +122,36 @@ func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 }
 
 func TestOneRoundTripHoldsAPartitionOnceAndSoManyBytes(t *testing.T) {
-	calls := []call{
-		{partition: 1, bytes: 10}, {partition: 2, bytes: 10}, {partition: 1, bytes: 10},
-		{partition: 2, bytes: maxGroupBytes}, {partition: 3, bytes: 2 * maxGroupBytes}, {partition: 4, bytes: 1},
-	}
-	var got []int
-	for _, g := range groups(calls) {
-		got = append(got, len(g))
-	}
-	if want := []int{2, 1, 1, 1, 1}; !slices.Equal(got, want) {
-		t.Errorf("round trips of %v calls, want %v", got, want)
+	for _, c := range []struct {
+		sharded bool
+		parcels []parcel
+		want    string // partitions of calls, of round trips
+	}{
+		{true, []parcel{
+			{partition: 1, bytes: 10}, {partition: 2, bytes: 10}, {partition: 1, bytes: 10},
+			{partition: 2, bytes: maxTripBytes}, {partition: 3, bytes: 2 * maxTripBytes}, {partition: 4, bytes: 1},
+		}, "[[1][2]] [[1]] [[2]] [[3]] [[4]]"},
+		{false, []parcel{
+			{partition: 1, bytes: 10}, {partition: 2, bytes: 10}, {partition: 1, bytes: 10},
+			{partition: 2, bytes: maxCallBytes}, {partition: 3, bytes: 2 * maxCallBytes}, {partition: 4, bytes: 1},
+			{partition: 5, events: maxCallEvents - 1}, {partition: 6, events: 1}, {partition: 7, events: 1},
+		}, "[[1 2]] [[1]] [[2]] [[3]] [[4 5 6]] [[7]]"},
+	} {
+		var got []string
+		for _, trip := range trips(c.parcels, c.sharded) {
+			text := ""
+			for _, call := range trip {
+				var partitions []int
+				for _, p := range call {
+					partitions = append(partitions, p.partition)
+				}
+				text += fmt.Sprint(partitions)
+			}
+			got = append(got, "["+text+"]")
+		}
+		if got := strings.Join(got, " "); got != c.want {
+			t.Errorf("sharded %v: round trips %s, want %s", c.sharded, got, c.want)
+		}
 	}
 }
 
@@ -136,7 +165,7 @@ func TestLifetimesNeverGrow(t *testing.T) {
 	} {
 		e := tick("A", "R", 1, 1)
 		e.Born = now - int64(age)
-		if got := to.calls([]hub.BroadcastEvent{e}, now)[0].args[4]; got != want {
+		if got := to.parcels([]hub.BroadcastEvent{e}, now)[0].args[2]; got != want {
 			t.Errorf("age %v: %s ms left, want %s", age, got, want)
 		}
 	}

@@ -143,7 +143,7 @@ func (s *Server) bridgeMetrics(reg *prometheus.Registry) error {
 		counter("bridge_published_bytes_total", "Bytes published.", func(s S) uint64 { return s.Bytes }),
 		counter("bridge_refused_total", "Events not published since Redis holds a newer one.", func(s S) uint64 { return s.Refused }),
 		counter("bridge_unchanged_total", "Events not published since Redis holds them already.", func(s S) uint64 { return s.Unchanged }),
-		counter("bridge_store_failed_total", "Bundles of which a last price could not be stored.", func(s S) uint64 { return s.StoreFailed }),
+		counter("bridge_store_failed_total", "Calls in which a last price could not be stored.", func(s S) uint64 { return s.StoreFailed }),
 		counter("bridge_received_total", "Events of other instances handed on.", func(s S) uint64 { return s.Received }),
 		counter("bridge_conflated_total", "Events left out for newer ones: of other instances while this one was slow, own ones while their Redis master was away.", func(s S) uint64 { return s.Conflated }),
 		counter("bridge_own_echoes_total", "Own bundles that came back.", func(s S) uint64 { return s.OwnEchoes }),
