@@ -29,7 +29,7 @@ func BenchmarkPublish(b *testing.B) {
 				o := testOptions("me", outbox != "off")
 				o.OutboxBytes = 16 << 20
 				c := newCore(o, epoch)
-				c.watch(rooms500[:250], false, epoch)
+				c.watch(rooms500[:250], hub.Wants{}, epoch)
 				events, at := make([]hub.BroadcastEvent, size), 0
 				for b.Loop() {
 					for i := range events {
@@ -50,7 +50,7 @@ func BenchmarkPublish(b *testing.B) {
 func BenchmarkRemote(b *testing.B) {
 	b.ReportAllocs()
 	c := newCore(testOptions("me", true), epoch)
-	c.watch(rooms500[:250], false, epoch)
+	c.watch(rooms500[:250], hub.Wants{}, epoch)
 	batch := make([]hub.BroadcastEvent, 20)
 	at := uint64(0)
 	for b.Loop() {
@@ -73,10 +73,10 @@ func BenchmarkWatch(b *testing.B) {
 	for _, room := range rooms500 {
 		c.publish([]hub.BroadcastEvent{{Room: room, Payload: payload}}, epoch)
 	}
-	c.watch(rooms500, false, epoch)
+	c.watch(rooms500, hub.Wants{}, epoch)
 	c.lastPrices(rooms500, nil, false, epoch)
 	for b.Loop() {
-		c.watch(rooms500[:1], false, epoch)
+		c.watch(rooms500[:1], hub.Wants{}, epoch)
 		c.unwatch(rooms500[:1])
 	}
 }
@@ -91,7 +91,7 @@ func BenchmarkLinkedAnew(b *testing.B) {
 	for _, room := range rooms {
 		c.publish([]hub.BroadcastEvent{{Room: room, Payload: payload}}, epoch)
 	}
-	c.watch(rooms[:10_000], false, epoch)
+	c.watch(rooms[:10_000], hub.Wants{}, epoch)
 	c.out.taken()
 	var steps []time.Duration
 	for b.Loop() {

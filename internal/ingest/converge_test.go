@@ -93,7 +93,7 @@ func (w *world) publish(n *node, room string) {
 
 func (w *world) join(n *node, room string) {
 	n.members[room]++
-	w.show(n, n.watch([]string{room}, false, w.clock(n)))
+	w.show(n, n.watch([]string{room}, hub.Wants{}, w.clock(n)))
 }
 
 func (w *world) leave(n *node, room string) {

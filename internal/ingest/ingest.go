@@ -86,7 +86,7 @@ type input struct {
 	rooms  []string
 	number uint64 // mask of partitions, a clock, or a time in Unix milliseconds
 	failed bool
-	status bool
+	wants  hub.Wants
 	answer chan []int
 	stats  chan Stats
 	flush  chan struct{}
@@ -181,7 +181,7 @@ func step(c *core, i input) (pass []hub.BroadcastEvent) {
 		pass, rejected = c.publish(i.events, now)
 		i.answer <- rejected
 	case watch:
-		pass = c.watch(i.rooms, i.status, now)
+		pass = c.watch(i.rooms, i.wants, now)
 	case unwatch:
 		c.unwatch(i.rooms)
 	case remote:
@@ -227,10 +227,10 @@ func (p *Publisher) Publish(events []hub.BroadcastEvent) (rejected []int, err er
 }
 
 // Watch counts a local member of each room in, once the hub has it, and has the hub
-// give it the room's last price. status says that it wants to hear of the rooms' feeds.
+// give it the room's last price. wants is what the hub was told when it joined.
 // Unwatch must follow once for each.
-func (in *Ingest) Watch(rooms []string, status bool) {
-	in.send(input{kind: watch, rooms: rooms, status: status})
+func (in *Ingest) Watch(rooms []string, wants hub.Wants) {
+	in.send(input{kind: watch, rooms: rooms, wants: wants})
 }
 
 // Unwatch counts a local member of each room out.

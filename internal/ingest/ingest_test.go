@@ -132,7 +132,7 @@ func TestNobodyTakesOutboxAndReads(t *testing.T) {
 		for k := range 500 {
 			room := fmt.Sprint("R", k%50)
 			i.publish(t, room, fmt.Sprint(k))
-			i.Watch([]string{room}, true)
+			i.Watch([]string{room}, hub.Wants{Absent: true, Status: true})
 			i.Unwatch([]string{room})
 			link.Generation(t.Context(), everyone)
 		}
@@ -154,7 +154,7 @@ func TestJoinersAreWarmed(t *testing.T) {
 		link := i.Link()
 		link.Generation(t.Context(), everyone)
 		synctest.Wait()
-		i.Watch([]string{"X"}, false)
+		i.Watch([]string{"X"}, hub.Wants{Absent: true})
 		rooms := <-i.reads
 		if !slices.Equal(rooms, []string{"X"}) {
 			t.Fatalf("asked for %v, want X", rooms)
@@ -168,7 +168,7 @@ func TestJoinersAreWarmed(t *testing.T) {
 			Room: "X", Payload: "p", Kind: hub.Recovered, Born: at.UnixNano(), Version: hub.Version{Clock: wall(at), Origin: "a"},
 		}}, nil)
 		want(t, "the hub", describe(<-i.hub), "recovered X p!")
-		i.Watch([]string{"X"}, false)
+		i.Watch([]string{"X"}, hub.Wants{Absent: true})
 		want(t, "the hub", describe(<-i.hub), "warm X p!")
 		i.Unwatch([]string{"X", "X"})
 		i.Unwatch(nil)
@@ -181,7 +181,7 @@ func TestAFailedReadIsRepeated(t *testing.T) {
 		link := i.Link()
 		link.Generation(t.Context(), everyone)
 		synctest.Wait()
-		i.Watch([]string{"X"}, false)
+		i.Watch([]string{"X"}, hub.Wants{Absent: true})
 		link.LastPrices(t.Context(), <-i.reads, nil, errors.New("down"))
 		want(t, "the hub", describe(<-i.hub), "absent X no X")
 		failed := time.Now()
@@ -199,7 +199,7 @@ func TestASilentFeedIsTold(t *testing.T) {
 		i := start(t, 100)
 		i.publish(t, "X", "1")
 		<-i.hub
-		i.Watch([]string{"X"}, true)
+		i.Watch([]string{"X"}, hub.Wants{Absent: true, Status: true})
 		want(t, "the hub", describe(<-i.hub), "warm X 1!")
 		began := time.Now()
 		got := describe(<-i.hub)

@@ -145,7 +145,7 @@ func TestPublishAllocatesNothing(t *testing.T) {
 		fill()
 		b.publish(events, b.now)
 		if members {
-			b.watch(rooms500[:20], true, b.now)
+			b.watch(rooms500[:20], hub.Wants{Status: true}, b.now)
 		}
 		if got := testing.AllocsPerRun(100, func() { fill(); b.publish(events, b.now) }); got != 0 {
 			t.Errorf("a batch of 20 with members %t makes %v allocations, want none", members, got)

@@ -205,7 +205,7 @@ func TestMissedAccount(t *testing.T) {
 				b.readsTaken()
 			},
 			"another joins and leaves": func(*rapid.T) {
-				account(b.watch([]string{"X"}, false, b.now))
+				account(b.watch([]string{"X"}, hub.Wants{}, b.now))
 				b.unwatch([]string{"X"})
 			},
 			"": func(rt *rapid.T) {

@@ -233,7 +233,7 @@ func TestCatchingUpDoesNotDependOnMapOrder(t *testing.T) {
 		for _, room := range rooms500[:100] {
 			b.take(from("a", room+"_OLD", -testTTL.Milliseconds(), 1, "q"))
 		}
-		b.watch(rooms500[200:300], true, b.now)
+		b.watch(rooms500[200:300], hub.Wants{Status: true}, b.now)
 		b.linkedAnew(everyone)
 		b.settle()
 		b.wait(testTTL)
@@ -250,7 +250,7 @@ func TestCatchingUpDoesNotDependOnMapOrder(t *testing.T) {
 
 func TestTasksAreBoundedEach(t *testing.T) {
 	b := newBox(t, true)
-	b.watch(roomNames(2*maxTasks+1), true, b.now)
+	b.watch(roomNames(2*maxTasks+1), hub.Wants{Status: true}, b.now)
 	b.wait(testTTL)
 	var sizes []int
 	for b.next() != 0 {

@@ -23,8 +23,8 @@ func (s Steps) Publish(events []hub.BroadcastEvent, now time.Time) (pass []hub.B
 }
 
 // Watch is [Ingest.Watch].
-func (s Steps) Watch(rooms []string, status bool, now time.Time) []hub.BroadcastEvent {
-	return s.core.watch(rooms, status, now)
+func (s Steps) Watch(rooms []string, wants hub.Wants, now time.Time) []hub.BroadcastEvent {
+	return s.core.watch(rooms, wants, now)
 }
 
 // Unwatch is [Ingest.Unwatch].

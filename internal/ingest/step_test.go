@@ -23,7 +23,7 @@ func TestSteps(t *testing.T) {
 		t.Errorf("has work at %v, want none", s.NextTask())
 	}
 	s.Generation(everyone, epoch)
-	want(t, "joined", describe(s.Watch([]string{"X", "Y"}, false, epoch)), "")
+	want(t, "joined", describe(s.Watch([]string{"X", "Y"}, hub.Wants{Absent: true}, epoch)), "")
 	if rooms := s.TakeReads(); !slices.Equal(rooms, []string{"X", "Y"}) {
 		t.Errorf("reads %v, want X and Y", rooms)
 	}

@@ -25,7 +25,7 @@ func TestLinkReports(t *testing.T) {
 	if got := i.Clock(); got != far+1 {
 		t.Errorf("the clock is %x after an event, want %x", got, far+1)
 	}
-	i.Watch([]string{"X"}, false)
+	i.Watch([]string{"X"}, hub.Wants{Absent: true})
 	<-i.hub
 	link.Remote(t.Context(), []hub.BroadcastEvent{{Room: "X", Payload: "2", Version: hub.Version{Clock: far + 5, Origin: "a"}}})
 	want(t, "the hub", describe(<-i.hub), "live X 2")
@@ -93,7 +93,7 @@ func TestStopReleasesEveryCaller(t *testing.T) {
 		}
 		synctest.Wait()
 		go func() { flushed <- i.Flush(t.Context()) }()
-		go i.Watch([]string{"X"}, false)
+		go i.Watch([]string{"X"}, hub.Wants{Absent: true})
 		go i.Unwatch([]string{"X"})
 		go i.Settle()
 		synctest.Wait()

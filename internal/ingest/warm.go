@@ -11,6 +11,7 @@ import (
 type question struct {
 	generation uint64 // in which it was asked
 	waiting    bool   // a joiner has heard nothing yet
+	absent     bool   // one of them asked to be told if there is nothing
 }
 
 // rereadDelay is how long a last price that could not be read is let alone at most,
@@ -18,17 +19,19 @@ type question struct {
 const rereadDelay = time.Second
 
 // watch counts a member of each room in and answers its warm start: at once where
-// memory was set since the last link, after a read otherwise. status has it told where
-// the room's feed is silent.
+// memory was set since the last link, after a read otherwise. It is told what else it
+// wants: where there is no last price, and where the room's feed is silent.
 //
 // Only a read proves that nothing newer exists. An event does not: one from here may
 // have a lower version than one that was missed, and one from elsewhere may have
 // arrived on the link before. So there is one read for each room and link in any case;
 // if memory is current as far as it knows, the joiner just does not wait for it.
-func (c *core) watch(rooms []string, status bool, now time.Time) (pass []hub.BroadcastEvent) {
+func (c *core) watch(rooms []string, wants hub.Wants, now time.Time) (pass []hub.BroadcastEvent) {
 	for _, room := range rooms {
 		if c.table == nil {
-			pass = append(pass, hub.BroadcastEvent{Room: room, Kind: hub.Absent, Payload: c.opts.NoSnapshot(room)})
+			if wants.Absent {
+				pass = append(pass, c.absent(room))
+			}
 			continue
 		}
 		v := c.table.watch(room)
@@ -37,11 +40,11 @@ func (c *core) watch(rooms []string, status bool, now time.Time) (pass []hub.Bro
 		}
 		current := v.heard == c.generation[v.partition] && v.alive(now, c.opts.TTL)
 		if q := c.read(v); q == nil || current {
-			pass = append(pass, c.warm(v, now))
+			pass = c.warm(pass, v, wants.Absent, now)
 		} else {
-			q.waiting = true
+			q.waiting, q.absent = true, q.absent || wants.Absent
 		}
-		if status && v.silent {
+		if wants.Status && v.silent {
 			pass = append(pass, c.feed(v, hub.StatusNow))
 		}
 	}
@@ -77,12 +80,20 @@ func (c *core) read(v *value) *question {
 	return q
 }
 
-// warm is what a new member hears of the room first.
-func (c *core) warm(v *value, now time.Time) hub.BroadcastEvent {
-	if v.alive(now, c.opts.TTL) {
-		return hub.BroadcastEvent{Room: v.room, Kind: hub.Warm, Payload: c.opts.Snapshot(v.payload)}
+// warm appends what a new member hears of the room first; absent has it told if there is
+// nothing.
+func (c *core) warm(pass []hub.BroadcastEvent, v *value, absent bool, now time.Time) []hub.BroadcastEvent {
+	switch {
+	case v.alive(now, c.opts.TTL):
+		return append(pass, hub.BroadcastEvent{Room: v.room, Kind: hub.Warm, Payload: c.opts.Snapshot(v.payload)})
+	case absent:
+		return append(pass, c.absent(v.room))
 	}
-	return hub.BroadcastEvent{Room: v.room, Kind: hub.Absent, Payload: c.opts.NoSnapshot(v.room)}
+	return pass
+}
+
+func (c *core) absent(room string) hub.BroadcastEvent {
+	return hub.BroadcastEvent{Room: room, Kind: hub.Absent, Payload: c.opts.NoSnapshot(room)}
 }
 
 // lastPrices takes the answer to a read. What is newer than the known value goes to
@@ -122,7 +133,7 @@ func (c *core) lastPrices(rooms []string, found []hub.BroadcastEvent, failed boo
 			}
 		}
 		if q.waiting {
-			pass = append(pass, c.warm(v, now))
+			pass = c.warm(pass, v, q.absent, now)
 		}
 	}
 	return pass

@@ -234,7 +234,7 @@ func TestTenThousandJoinersAreOneReadAndOneAnswer(t *testing.T) {
 func TestReadsAreBoundedEach(t *testing.T) {
 	b := newBox(t, true)
 	b.linkedAnew(everyone)
-	b.watch(roomNames(2*maxReads+1), false, b.now)
+	b.watch(roomNames(2*maxReads+1), hub.Wants{}, b.now)
 	var sizes []int
 	for len(b.reads) > 0 {
 		sizes = append(sizes, len(b.nextReads()))
@@ -264,7 +264,7 @@ func TestFeedStatusOfJoiners(t *testing.T) {
 	b := newBox(t, true)
 	b.local("X", "p")
 	b.wait(testTTL)
-	status := func(rooms ...string) string { return describe(b.watch(rooms, true, b.now)) }
+	status := func(rooms ...string) string { return describe(b.watch(rooms, hub.Wants{Absent: true, Status: true}, b.now)) }
 	want(t, "silent and fresh", status("X", "Y"), "absent X no X; status-now X X silent=true since=0; absent Y no Y")
 	want(t, "of those who did not ask", b.join("X"), "absent X no X")
 	b.local("Y", "q")

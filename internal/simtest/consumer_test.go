@@ -64,7 +64,7 @@ func (c *consumer) ask() {
 	if len(c.warm) > 0 {
 		rooms := c.warm
 		c.warm = nil
-		c.in.route(c.in.ingest.Watch(rooms, c.wants.Status, c.in.time()))
+		c.in.route(c.in.ingest.Watch(rooms, c.wants, c.in.time()))
 	}
 }
 

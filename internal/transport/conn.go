@@ -77,10 +77,8 @@ func (c *conn) start(early []byte) {
 	}
 }
 
-// serve runs a connection that was started to its end; it is the ReadPump's goroutine.
-func (c *conn) serve() { c.end(c.ReadPump()) }
-
-// end sees the WritePump end, closes the socket and takes the client out of the hub.
+// end sees the WritePump end, closes the socket and takes the client out of the hub. A
+// *fault is told to the peer.
 func (c *conn) end(err error) {
 	s := c.server
 	if f, ok := err.(*fault); ok { //nolint:errorlint // faults are made here and never wrapped

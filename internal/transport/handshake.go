@@ -75,7 +75,7 @@ func (s *Server) accept(ctx context.Context, nc net.Conn) {
 	s.stats.accepted.Add(1)
 	s.log.Debug("connection opened", "address", c.RemoteAddr(), "role", role, "name", c.identity.Name)
 	c.start(rest)
-	s.goes.Go(c.serve) // on a stack that the handshake has not grown
+	s.goes.Go(c.ReadPump) // on a stack that the handshake has not grown
 }
 
 var endOfHead = []byte("\r\n\r\n")

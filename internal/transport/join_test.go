@@ -27,13 +27,14 @@ func TestAJoinWaitsForTheHubBeforeIngestIsAsked(t *testing.T) {
 		go busy.Run(t.Context())
 		holder, joiner := i.consumer(), i.consumer()
 		for _, c := range []*peer{holder, joiner} {
-			c.join("HELD")
+			c.send(`{"type":"join","room":"HELD","mark_empty":true}`)
+			c.hears(`{"type":"joined","room":"HELD"}`)
 			<-asked
 		}
 
 		busy.Events() <- []hub.BroadcastEvent{{Room: "HELD", Kind: hub.State, Payload: "stand still"}}
 		synctest.Wait()
-		joiner.send(`{"type":"join","room":"BTC_USDT"}`)
+		joiner.send(`{"type":"join","room":"BTC_USDT","mark_empty":true}`)
 		synctest.Wait()
 		if len(asked) > 0 {
 			t.Errorf("ingest was asked before the hub had the member: it passed %+v", <-asked)

@@ -10,28 +10,23 @@ import (
 	"backbone/protocol"
 )
 
-// ReadPump reads until the connection ends and returns why: a *fault is told to the
-// peer. It is the connection's watchdog too: a read that waits too long makes it ping,
-// and one more close. The time in which it waits for hub or ingest does not count.
-func (c *conn) ReadPump() error {
+// ReadPump reads until the connection ends. It is the connection's watchdog too: a read
+// that waits too long makes it ping, and one more close. The time in which it waits for
+// hub or ingest does not count.
+//
+// A consumer says little and waits long. Handling what it says makes the stack grow, and
+// waiting needs only a small one: so another goroutine goes on with the next read.
+func (c *conn) ReadPump() {
 	for c.failure == nil {
-		if err := c.read(); err != nil {
-			return err
+		if c.failure = c.read(); c.failure != nil {
+			break
 		}
-		if c.identity.Role == protocol.Ingestor {
-			c.process()
-		} else {
-			// A consumer says little and waits long: what it says is handled on a
-			// stack that goes back afterwards, so that waiting needs only a small one.
-			handled := make(chan struct{})
-			go func() {
-				c.process()
-				close(handled)
-			}()
-			<-handled
+		if c.process(); c.failure == nil && c.identity.Role == protocol.Consumer {
+			c.server.goes.Go(c.ReadPump)
+			return
 		}
 	}
-	return c.failure
+	c.end(c.failure)
 }
 
 // read waits for input, pinging where there is none for long.

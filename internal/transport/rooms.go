@@ -110,7 +110,7 @@ func (c *conn) enter(rooms []string, wants hub.Wants, answer []byte) {
 	joined := c.server.opts.Hub.Join(&c.client, rooms, wants, answer)
 	c.rooms += int32(len(joined))
 	if len(joined) > 0 {
-		c.server.opts.Ingest.Watch(joined, wants.Status)
+		c.server.opts.Ingest.Watch(joined, wants)
 	}
 }
 
