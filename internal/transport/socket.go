@@ -131,12 +131,19 @@ func (s *socket) writeWaiting(p []byte) error {
 	return err
 }
 
-// writeOn writes on past c's deadline as long as the peer takes a byte per time-out.
+// writeOn writes on past c's deadline as long as the peer takes a byte per time-out. The
+// kernel does not ask for more at each byte that the peer takes, but when half of what it
+// holds unsent is gone: so what the peer has acknowledged counts too.
 func writeOn(c net.Conn, p []byte, timeout time.Duration) (written int, err error) {
+	waiting := unacknowledged(c)
 	for {
 		n, err := c.Write(p[written:])
 		written += n
-		if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return written, err
+		}
+		before := waiting
+		if waiting = unacknowledged(c); n == 0 && waiting >= before {
 			return written, err
 		}
 		if err := c.SetWriteDeadline(time.Now().Add(timeout)); err != nil {

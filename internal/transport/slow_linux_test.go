@@ -1,0 +1,129 @@
+package transport
+
+import (
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"backbone/internal/hub"
+	"backbone/protocol"
+)
+
+// slowConsumer takes little ahead of what it reads, and is in room A.
+func (i *instance) slowConsumer() *peer {
+	i.t.Helper()
+	small := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		var failed error
+		err := c.Control(func(fd uintptr) {
+			failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4<<10)
+		})
+		return errors.Join(err, failed)
+	}}
+	c, err := small.Dial("tcp", i.listener.Addr().String())
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	i.t.Cleanup(func() { c.Close() })
+	p := &peer{Conn: c, t: i.t}
+	p.upgrade(protocol.PathConsume)
+	p.join("A")
+	return p
+}
+
+// flood publishes n prices of 1 KB each.
+func (i *instance) flood(n int) {
+	i.t.Helper()
+	publisher := i.ingest.Publisher()
+	for range n {
+		e := hub.BroadcastEvent{Room: "A", Kind: hub.State, Payload: price("A", strings.Repeat("1", 1000))}
+		if _, err := publisher.Publish([]hub.BroadcastEvent{e}); err != nil {
+			i.t.Fatal(err)
+		}
+	}
+	i.settle()
+}
+
+// A kernel that holds much unsent asks for more only when half of it is gone. A reader who
+// takes longer than the time-out for that, but does read, is not cut off.
+func TestAReaderThatIsSlowerThanTheKernelAsksIsNotClosed(t *testing.T) {
+	const timeout = 500 * time.Millisecond
+	i := onTCP(t, settings{change: func(o *Options) { o.WriteTimeout = timeout }})
+	p := i.slowConsumer()
+	i.flood(2000)
+	tick := time.NewTicker(timeout / 50)
+	defer tick.Stop()
+	var b [100]byte
+	for end := time.Now().Add(6 * timeout); time.Now().Before(end); <-tick.C {
+		if _, err := p.Conn.Read(b[:]); err != nil {
+			t.Fatalf("a reader of 10 KB/s was cut off: %v", err)
+		}
+	}
+	if s := i.server.Stats(); s.Stalled != 0 || s.Consumers != 1 {
+		t.Errorf("the server counts %d stalled, %d open", s.Stalled, s.Consumers)
+	}
+}
+
+func TestAReaderThatStopsIsClosed(t *testing.T) {
+	i := onTCP(t, settings{change: func(o *Options) { o.WriteTimeout = 200 * time.Millisecond }})
+	i.slowConsumer()
+	i.flood(2000)
+	i.waitIdle(time.Minute)
+	if s := i.server.Stats(); s.Stalled != 1 {
+		t.Errorf("the server counts %d stalled", s.Stalled)
+	}
+}
+
+// Connections that stall and go on take turns between their writer and a goroutine of their
+// own, while their ReadPumps reply. Each hears everything, or how much it missed, and its
+// pongs in order.
+func TestConnectionsGoBetweenWriterAndGoroutine(t *testing.T) {
+	const consumers, events, pings = 20, 10_000, 300
+	i := onTCP(t, settings{queueBytes: 64 << 10, change: func(o *Options) { o.SocketSendBuffer = 8 << 10 }})
+	var all sync.WaitGroup
+	for n := range consumers {
+		p := i.slowConsumer()
+		all.Go(func() {
+			for ping := range pings {
+				if _, err := p.Write(frame(ws.OpText, `{"type":"ping","id":"`+strconv.Itoa(ping)+`"}`)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		all.Go(func() {
+			var h heard
+			for pong := 0; h.prices+int(h.skipped) < events || pong < pings; {
+				_, text, err := p.next()
+				switch {
+				case err != nil:
+					t.Errorf("after %d pongs and %+v: %v", pong, h, err)
+					return
+				case pongless(text) == text:
+					h.add(t, text)
+				case !strings.HasPrefix(text, `{"type":"pong","id":"`+strconv.Itoa(pong)+`"`):
+					t.Errorf("pong %d is %s", pong, text)
+					return
+				default:
+					pong++
+				}
+				if h.prices%50 == 0 {
+					<-time.After(time.Duration(n) * time.Millisecond / 4)
+				}
+			}
+		})
+	}
+	i.flood(events)
+	all.Wait()
+	if s := i.server.Stats(); s.Consumers != consumers || s.Stalled != 0 {
+		t.Errorf("the server counts %d open, %d stalled", s.Consumers, s.Stalled)
+	}
+	if s := i.hub.Stats(); s.Lags == 0 {
+		t.Error("nobody lagged: the test does not test what it should")
+	}
+}
