@@ -15,15 +15,28 @@ func crowd(b *testing.B, members, rooms int) (Steps, func()) {
 	for i := range rooms {
 		names = append(names, fmt.Sprintf("R%d", i))
 	}
-	var all []*Client
-	for range members {
-		all = append(all, member(s, append([]string(nil), names...)...))
-	}
-	return s, func() {
-		for _, c := range all {
-			<-c.Queue()
+	ready := NewReady()
+	take := func() {
+		for {
+			select {
+			case list := <-ready.Lists():
+				for _, c := range list {
+					<-c.Queue()
+				}
+				ready.Done(list)
+			default:
+				return
+			}
 		}
 	}
+	for range members {
+		c := new(Client)
+		c.Init(ready, nil)
+		s.Register(c)
+		s.Join(c, append([]string(nil), names...), Wants{}, line("joined"))
+		take()
+	}
+	return s, take
 }
 
 func burst(n, rooms int) []BroadcastEvent {

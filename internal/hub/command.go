@@ -152,4 +152,5 @@ func (h *Hub) handle(cmd command) {
 		s.Clients, s.Rooms = len(h.clients), len(h.rooms)
 		cmd.stats <- s
 	}
+	h.tellReady()
 }

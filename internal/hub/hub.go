@@ -49,7 +49,7 @@ type Hub struct {
 	active  []*traffic        // the rooms they are for
 	group   []*BroadcastEvent // those of one room
 	touched []*Client         // clients with segments in the flush under way
-	ready   []*Ready          // those to be told at the end of the turn
+	ready   []*Ready          // those to be told of clients that got something
 }
 
 // New returns a hub that does nothing until Run.
@@ -86,6 +86,5 @@ func (h *Hub) Run(ctx context.Context) {
 		case events := <-h.events:
 			h.drain(events)
 		}
-		h.tellReady()
 	}
 }

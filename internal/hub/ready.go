@@ -54,7 +54,7 @@ func (h *Hub) enlist(c *Client) {
 	}
 }
 
-// tellReady ends a turn: whoever writes is told.
+// tellReady ends a flush or command: whoever writes is told.
 func (h *Hub) tellReady() {
 	for _, r := range h.ready {
 		r.listed = false

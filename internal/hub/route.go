@@ -98,6 +98,7 @@ func (h *Hub) flush() {
 	clear(h.active)
 	clear(h.touched)
 	h.drained, h.active, h.touched, h.bytes = h.drained[:0], h.active[:0], h.touched[:0], 0
+	h.tellReady()
 }
 
 // joins reports whether events of kinds k and l may share a segment: conflatable
