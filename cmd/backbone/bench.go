@@ -26,7 +26,7 @@ type benchCmd struct {
 	Burst     int     `group:"Load" default:"1" help:"Events that are due at the same moment. The rate stays."`
 	Batch     bool    `group:"Load" help:"Send a burst as one message."`
 	Slow      share   `group:"Load" default:"0%" placeholder:"SHARE" help:"Share of the consumers that read slowly, like 10%."`
-	SlowRate  float64 `group:"Load" default:"100" help:"Events a second that a slow consumer reads. A server may disconnect one that reads fewer than some 50."`
+	SlowRate  float64 `group:"Load" default:"100" help:"Events a second that a slow consumer reads."`
 	Stalled   share   `group:"Load" default:"0%" placeholder:"SHARE" help:"Share of the consumers that join and then never read."`
 	Storm     int     `group:"Load" default:"0" placeholder:"N" help:"Further consumers that all connect and join at once, halfway through."`
 	Seed      uint64  `group:"Load" default:"1" help:"The same seed chooses the same rooms and the same slow consumers."`
@@ -41,7 +41,7 @@ type benchCmd struct {
 	HTML string `group:"Output" name:"html" placeholder:"FILE" help:"Write a report with plots, in one file."`
 
 	URL                string        `group:"Connection" name:"url" placeholder:"URL" help:"Server, as ws://host:port, or wss://host:port for TLS. Without it, the run starts a server of its own."`
-	ConsumeURL         string        `group:"Connection" name:"consume-url" placeholder:"URL" help:"Another instance, to consume from."`
+	ConsumeURLs        []string      `group:"Connection" name:"consume-url" placeholder:"URL" help:"Another instance, to consume from. Given several times, the consumers are shared out."`
 	CAFile             string        `group:"Connection" name:"ca-file" placeholder:"FILE" help:"Certificates in PEM that may have signed the server's. Without it, those that this machine trusts."`
 	InsecureSkipVerify bool          `group:"Connection" help:"Take any certificate. Whoever stands in between can then read and change everything."`
 	ConnectTimeout     time.Duration `group:"Connection" default:"5s" help:"How long to try to connect."`
@@ -101,28 +101,34 @@ func (c *benchCmd) Validate() error {
 		return config.Errorf("warmup", "must be at least 0, not %v", c.Warmup)
 	case c.Drain <= 0:
 		return config.Errorf("drain", "must be above 0, not %v", c.Drain)
-	case c.URL == "" && c.ConsumeURL != "":
+	case c.URL == "" && len(c.ConsumeURLs) > 0:
 		return config.Errorf("consume-url", "needs --url, the instance to publish to")
 	}
 	publish, consume := c.targets("ws://127.0.0.1")
 	if err := publish.Validate(); err != nil {
 		return err
 	}
-	if err := consume.Validate(); err != nil {
-		return fmt.Errorf("for --consume-url: %w", err)
+	for i := range consume {
+		if err := consume[i].Validate(); err != nil {
+			return fmt.Errorf("for --consume-url: %w", err)
+		}
 	}
 	return nil
 }
 
 // targets are the servers to publish to and to consume from; own is that of the run.
-func (c *benchCmd) targets(own string) (publish, consume connection) {
+func (c *benchCmd) targets(own string) (publish connection, consume []connection) {
 	publish = connection{URL: own, CAFile: c.CAFile, InsecureSkipVerify: c.InsecureSkipVerify, ConnectTimeout: c.ConnectTimeout}
 	if c.URL != "" {
 		publish.URL = c.URL
 	}
-	consume = publish
-	if c.ConsumeURL != "" {
-		consume.URL = c.ConsumeURL
+	for _, url := range c.ConsumeURLs {
+		to := publish
+		to.URL = url
+		consume = append(consume, to)
+	}
+	if consume == nil {
+		consume = []connection{publish}
 	}
 	return publish, consume
 }

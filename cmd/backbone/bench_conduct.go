@@ -49,7 +49,7 @@ func (b *benchRun) measure(ctx, life context.Context, ingestor *client.Ingestor)
 			b.stormAt = clock.now()
 			b.stage.phase.Store(int32(phaseStorm))
 			storming = true
-			go func() { stormed <- b.newcomers.connect(life, b.consume.URL, b.consumerOptions(), func() {}) }()
+			go func() { stormed <- b.newcomers.connect(life, b.consumeURLs(), b.consumerOptions(), func() {}) }()
 		case a := <-stormed:
 			b.stage.phase.Store(int32(phaseAfter))
 			b.stormed, storming = &a, false

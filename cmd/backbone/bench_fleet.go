@@ -27,12 +27,13 @@ type arrival struct {
 	joined  int
 	latency *hdrhistogram.Histogram // of one consumer: connect and join
 	failed  int
-	err     error // the first
+	first   int   // that failed
+	err     error // why it did
 }
 
-// connect connects all, as fast as it goes, and returns once each has joined its rooms or
-// failed. progress is called after each, from any goroutine.
-func (f fleet) connect(life context.Context, url string, opt *client.Options, progress func()) arrival {
+// connect connects all, as fast as it goes, by turns to one of urls, and returns once each
+// has joined its rooms or failed. progress is called after each, from any goroutine.
+func (f fleet) connect(life context.Context, urls []string, opt *client.Options, progress func()) arrival {
 	took, errs := make([]time.Duration, len(f)), make([]error, len(f))
 	var g errgroup.Group
 	g.SetLimit(dialling)
@@ -40,7 +41,7 @@ func (f fleet) connect(life context.Context, url string, opt *client.Options, pr
 	for i, c := range f {
 		g.Go(func() error {
 			start := time.Now()
-			errs[i] = c.connect(life, url, *opt)
+			errs[i] = c.connect(life, urls[i%len(urls)], *opt)
 			took[i] = time.Since(start)
 			progress()
 			return nil
@@ -52,7 +53,7 @@ func (f fleet) connect(life context.Context, url string, opt *client.Options, pr
 		if err != nil {
 			a.failed++
 			if a.err == nil {
-				a.err = err
+				a.first, a.err = i, err
 			}
 			continue
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -32,23 +33,26 @@ type benchResult struct {
 
 // benchSettings are the flags that shape the load.
 type benchSettings struct {
-	URL        string  `json:"url"`
-	ConsumeURL string  `json:"consume_url"`
-	OwnServer  bool    `json:"own_server"`
-	Consumers  int     `json:"consumers"`
-	Rooms      int     `json:"rooms"`
-	Joins      int     `json:"joins"`
-	Rate       float64 `json:"rate"` // 0: as fast as the server takes them
-	Burst      int     `json:"burst"`
-	Batch      bool    `json:"batch"`
-	ForS       float64 `json:"for_s"`
-	WarmupS    float64 `json:"warmup_s"`
-	Slow       float64 `json:"slow"` // share
-	SlowRate   float64 `json:"slow_rate"`
-	Stalled    float64 `json:"stalled"` // share
-	Storm      int     `json:"storm"`
-	Seed       uint64  `json:"seed"`
+	URL         string   `json:"url"`
+	ConsumeURLs []string `json:"consume_urls"`
+	OwnServer   bool     `json:"own_server"`
+	Consumers   int      `json:"consumers"`
+	Rooms       int      `json:"rooms"`
+	Joins       int      `json:"joins"`
+	Rate        float64  `json:"rate"` // 0: as fast as the server takes them
+	Burst       int      `json:"burst"`
+	Batch       bool     `json:"batch"`
+	ForS        float64  `json:"for_s"`
+	WarmupS     float64  `json:"warmup_s"`
+	Slow        float64  `json:"slow"` // share
+	SlowRate    float64  `json:"slow_rate"`
+	Stalled     float64  `json:"stalled"` // share
+	Storm       int      `json:"storm"`
+	Seed        uint64   `json:"seed"`
 }
+
+// ConsumedFrom is where the consumers were connected.
+func (s *benchSettings) ConsumedFrom() string { return strings.Join(s.ConsumeURLs, ", ") }
 
 // percentiles are those of a histogram, in milliseconds; nil is a figure that does not
 // exist, as nothing was recorded.

@@ -17,14 +17,15 @@ type benchRun struct {
 	// Immutable once run is called.
 	*benchCmd
 	streams
-	server           *ownServer // nil: servers that were there before
-	publish, consume connection
-	opt              *client.Options
-	rooms            *benchRooms
-	stage            *benchStage
-	recorder         *benchRecorder
-	hurry, release   chan struct{} // closed by the conductor; see benchConsumer
-	finished         chan struct{}
+	server         *ownServer // nil: servers that were there before
+	publish        connection
+	consume        []connection // at least one; the consumers are shared out
+	opt            *client.Options
+	rooms          *benchRooms
+	stage          *benchStage
+	recorder       *benchRecorder
+	hurry, release chan struct{} // closed by the conductor; see benchConsumer
+	finished       chan struct{}
 
 	// Counted by the goroutines that see them.
 	arrived       atomic.Int64 // consumers that have joined, or failed to
@@ -150,15 +151,22 @@ func (b *benchRun) connect(ctx, life context.Context, giveUp context.CancelCause
 		return nil, b.publish.connectFailure(err)
 	}
 	b.idle = b.used()[0]
-	b.connected = b.standing.connect(life, b.consume.URL, b.consumerOptions(), func() { b.arrived.Add(1) })
+	b.connected = b.standing.connect(life, b.consumeURLs(), b.consumerOptions(), func() { b.arrived.Add(1) })
 	if ctx.Err() != nil {
 		return nil, nil //nolint:nilnil // interrupted
 	}
-	if err := b.connected.err; err != nil {
-		return ingestor, b.consume.connectFailure(err)
+	if c := b.connected; c.err != nil {
+		return ingestor, b.consume[c.first%len(b.consume)].connectFailure(c.err)
 	}
 	b.full = b.used()[0]
 	return ingestor, nil
+}
+
+func (b *benchRun) consumeURLs() (urls []string) {
+	for i := range b.consume {
+		urls = append(urls, b.consume[i].URL)
+	}
+	return urls
 }
 
 func (b *benchRun) consumerOptions() *client.Options {

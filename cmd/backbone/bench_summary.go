@@ -184,7 +184,7 @@ func busyCores(r *benchResult) float64 {
 
 func (b *benchRun) settings() benchSettings {
 	return benchSettings{
-		URL: b.publish.URL, ConsumeURL: b.consume.URL, OwnServer: b.server != nil,
+		URL: b.publish.URL, ConsumeURLs: b.consumeURLs(), OwnServer: b.server != nil,
 		Consumers: b.Consumers, Rooms: b.Rooms, Joins: b.Joins,
 		Rate: b.Rate, Burst: b.Burst, Batch: b.Batch,
 		ForS: b.For.Seconds(), WarmupS: b.Warmup.Seconds(),

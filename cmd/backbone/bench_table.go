@@ -16,8 +16,8 @@ func (r *benchResult) table() string {
 	line("load", "%s", r.Load())
 	if to := r.Settings; to.OwnServer {
 		line("server", "one of this run's own, at %s", to.URL)
-	} else if to.ConsumeURL != to.URL {
-		line("server", "published to %s, consumed from %s", to.URL, to.ConsumeURL)
+	} else if from := to.ConsumedFrom(); from != to.URL {
+		line("server", "published to %s, consumed from %s", to.URL, from)
 	} else {
 		line("server", "%s", to.URL)
 	}
