@@ -44,6 +44,8 @@ var arrows = []row{
 		why:  "commands talk to a server like any client, or start one",
 	},
 
+	{from: "scripts/distant", why: "a tool for measuring stands beside the program"},
+
 	{from: "internal/simtest", why: "it is tests and their description"},
 	{from: "internal/chaos", why: "it is tests and their description"},
 	{from: "internal/proctest", why: "it runs programs for tests of any package, so it may depend on none"},

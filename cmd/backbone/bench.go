@@ -16,20 +16,23 @@ const (
 	maxBenchRooms     = 100_000
 	maxBenchBurst     = 100_000
 	maxSlowRate       = 1e6
+	minReceiveBuffer  = 1 << 10
+	maxReceiveBuffer  = 1 << 30
 )
 
 type benchCmd struct {
-	Consumers int     `group:"Load" default:"100" help:"Consumers."`
-	Rooms     int     `group:"Load" default:"1" help:"Rooms. Each event goes to one of them, chosen at random."`
-	Joins     int     `group:"Load" default:"1" help:"Rooms that each consumer joins."`
-	Rate      float64 `group:"Load" default:"1000" help:"Events a second, over all rooms. 0 is as fast as the server takes them."`
-	Burst     int     `group:"Load" default:"1" help:"Events that are due at the same moment. The rate stays."`
-	Batch     bool    `group:"Load" help:"Send a burst as one message."`
-	Slow      share   `group:"Load" default:"0%" placeholder:"SHARE" help:"Share of the consumers that read slowly, like 10%."`
-	SlowRate  float64 `group:"Load" default:"100" help:"Events a second that a slow consumer reads."`
-	Stalled   share   `group:"Load" default:"0%" placeholder:"SHARE" help:"Share of the consumers that join and then never read."`
-	Storm     int     `group:"Load" default:"0" placeholder:"N" help:"Further consumers that all connect and join at once, halfway through."`
-	Seed      uint64  `group:"Load" default:"1" help:"The same seed chooses the same rooms and the same slow consumers."`
+	Consumers     int     `group:"Load" default:"100" help:"Consumers."`
+	Rooms         int     `group:"Load" default:"1" help:"Rooms. Each event goes to one of them, chosen at random."`
+	Joins         int     `group:"Load" default:"1" help:"Rooms that each consumer joins."`
+	Rate          float64 `group:"Load" default:"1000" help:"Events a second, over all rooms. 0 is as fast as the server takes them."`
+	Burst         int     `group:"Load" default:"1" help:"Events that are due at the same moment. The rate stays."`
+	Batch         bool    `group:"Load" help:"Send a burst as one message."`
+	Slow          share   `group:"Load" default:"0%" placeholder:"SHARE" help:"Share of the consumers that read slowly, like 10%."`
+	SlowRate      float64 `group:"Load" default:"100" help:"Events a second that a slow consumer reads."`
+	Stalled       share   `group:"Load" default:"0%" placeholder:"SHARE" help:"Share of the consumers that join and then never read."`
+	ReceiveBuffer int     `group:"Load" default:"65536" help:"Receive buffer of a consumer's socket in bytes. -1 leaves it to the system, which makes it larger when much comes."`
+	Storm         int     `group:"Load" default:"0" placeholder:"N" help:"Further consumers that all connect and join at once, halfway through."`
+	Seed          uint64  `group:"Load" default:"1" help:"The same seed chooses the same rooms and the same slow consumers."`
 
 	For    time.Duration `group:"Run" default:"10s" help:"How long to measure."`
 	Warmup time.Duration `group:"Run" default:"1s" help:"How long to publish before that."`
@@ -85,6 +88,9 @@ func (c *benchCmd) Validate() error {
 		if n.value < n.low || n.value > n.high {
 			return config.Errorf(n.flag, "must be from %d to %d, not %d", n.low, n.high, n.value)
 		}
+	}
+	if c.ReceiveBuffer != -1 && (c.ReceiveBuffer < minReceiveBuffer || c.ReceiveBuffer > maxReceiveBuffer) {
+		return config.Errorf("receive-buffer", "must be -1 or from %d to %d, not %d", minReceiveBuffer, maxReceiveBuffer, c.ReceiveBuffer)
 	}
 	if err := checkRateOrNone("rate", c.Rate, maxPublishRate); err != nil {
 		return err

@@ -33,22 +33,23 @@ type benchResult struct {
 
 // benchSettings are the flags that shape the load.
 type benchSettings struct {
-	URL         string   `json:"url"`
-	ConsumeURLs []string `json:"consume_urls"`
-	OwnServer   bool     `json:"own_server"`
-	Consumers   int      `json:"consumers"`
-	Rooms       int      `json:"rooms"`
-	Joins       int      `json:"joins"`
-	Rate        float64  `json:"rate"` // 0: as fast as the server takes them
-	Burst       int      `json:"burst"`
-	Batch       bool     `json:"batch"`
-	ForS        float64  `json:"for_s"`
-	WarmupS     float64  `json:"warmup_s"`
-	Slow        float64  `json:"slow"` // share
-	SlowRate    float64  `json:"slow_rate"`
-	Stalled     float64  `json:"stalled"` // share
-	Storm       int      `json:"storm"`
-	Seed        uint64   `json:"seed"`
+	URL           string   `json:"url"`
+	ConsumeURLs   []string `json:"consume_urls"`
+	OwnServer     bool     `json:"own_server"`
+	Consumers     int      `json:"consumers"`
+	Rooms         int      `json:"rooms"`
+	Joins         int      `json:"joins"`
+	Rate          float64  `json:"rate"` // 0: as fast as the server takes them
+	Burst         int      `json:"burst"`
+	Batch         bool     `json:"batch"`
+	ForS          float64  `json:"for_s"`
+	WarmupS       float64  `json:"warmup_s"`
+	Slow          float64  `json:"slow"` // share
+	SlowRate      float64  `json:"slow_rate"`
+	Stalled       float64  `json:"stalled"` // share
+	Storm         int      `json:"storm"`
+	Seed          uint64   `json:"seed"`
+	ReceiveBuffer int      `json:"receive_buffer"` // of a consumer's socket, bytes; -1: the system's own
 }
 
 // ConsumedFrom is where the consumers were connected.

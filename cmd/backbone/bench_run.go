@@ -171,7 +171,7 @@ func (b *benchRun) consumeURLs() (urls []string) {
 
 func (b *benchRun) consumerOptions() *client.Options {
 	o := *b.opt
-	o.APIKey = ""
+	o.APIKey, o.ReceiveBuffer = "", b.ReceiveBuffer
 	return &o
 }
 

@@ -188,6 +188,6 @@ func (b *benchRun) settings() benchSettings {
 		Consumers: b.Consumers, Rooms: b.Rooms, Joins: b.Joins,
 		Rate: b.Rate, Burst: b.Burst, Batch: b.Batch,
 		ForS: b.For.Seconds(), WarmupS: b.Warmup.Seconds(),
-		Slow: float64(b.Slow), SlowRate: b.SlowRate, Stalled: float64(b.Stalled), Storm: b.Storm, Seed: b.Seed,
+		Slow: float64(b.Slow), SlowRate: b.SlowRate, Stalled: float64(b.Stalled), Storm: b.Storm, Seed: b.Seed, ReceiveBuffer: b.ReceiveBuffer,
 	}
 }
