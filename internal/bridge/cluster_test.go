@@ -273,3 +273,28 @@ func TestReadsGoOnBesideASlotThatMoves(t *testing.T) {
 		}
 	}
 }
+
+// A server that has all slots of a cluster refuses a call for several of them, but is as
+// good as one that has none.
+func TestANodeWithAllSlotsIsPublishedToOnePartitionAtATime(t *testing.T) {
+	noLeak(t)
+	s := redistest.Start(t, "--cluster-enabled", "yes")
+	s.CLI("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+	for s.CLI("CLUSTER", "INFO")[:len("cluster_state:ok")] != "cluster_state:ok" {
+	}
+	a, b := start(t, "A", s.URL()), start(t, "B", s.URL())
+	a.whole()
+	b.whole()
+	all := rooms(20)
+	var batch []hub.BroadcastEvent
+	for _, room := range all {
+		batch = append(batch, tick("A", room, 1, 1))
+	}
+	a.publish(batch...)
+	for range all {
+		b.hears()
+	}
+	if st := a.stats(); st.Published != uint64(len(all)) || st.Reconnects > 0 {
+		t.Errorf("%+v", st)
+	}
+}

@@ -27,6 +27,7 @@ type link struct {
 	identity identity
 	script   script
 	sharded  bool // Pub/Sub by slot
+	together bool // a call may be for several partitions; set by rehearse
 }
 
 // identity is what distinguishes a Redis from another one at its address. It is empty

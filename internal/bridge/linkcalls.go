@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -45,17 +46,32 @@ func (l *link) evals(calls []call) []rueidis.Completed {
 	return cmds
 }
 
-// rehearse runs the write script once for each partition, without events. A user who may
-// not run it, or a server that has not all slots, is found out here and not again and
-// again by what is to be published.
+// rehearse runs the write script for all partitions, without events: at once where a call
+// may be for several, and else one by one. A user who may not run it, or a server that
+// has not all slots, is found out here and not again and again by what is to be published.
 func (l *link) rehearse(ctx context.Context, n names, partitions uint64) error {
-	var calls []call
+	var apart []call
+	var all call
 	for p := range Partitions {
 		if partitions&(1<<p) != 0 {
-			calls = append(calls, call{{partition: p, channel: n.events(p), keys: []string{n.noPrice(p)}}})
+			of := parcel{partition: p, channel: n.events(p), keys: []string{n.noPrice(p)}}
+			apart, all = append(apart, call{of}), append(all, of)
 		}
 	}
-	answers, _, err := l.write(ctx, calls)
+	if !l.sharded {
+		answers, _, err := l.write(ctx, []call{all})
+		if err != nil {
+			return err
+		}
+		_, err = decodeWritten(answers[0])
+		if l.together = err == nil; l.together {
+			return nil
+		}
+		if !crossSlot(err) {
+			return fmt.Errorf("script: %w", err)
+		} // else a node of a cluster, or what stands for one; it may have all slots
+	}
+	answers, _, err := l.write(ctx, apart)
 	if err != nil {
 		return err
 	}
@@ -69,6 +85,12 @@ func (l *link) rehearse(ctx context.Context, n names, partitions uint64) error {
 		} // else a slot is on its way
 	}
 	return nil
+}
+
+// crossSlot reports whether a server that has slots refused a call for several of them.
+func crossSlot(err error) bool {
+	e, ok := rueidis.IsRedisErr(err)
+	return ok && strings.HasPrefix(e.Error(), "CROSSSLOT")
 }
 
 // stores returns nil if Redis stores values now, or why not. The key must not exist;

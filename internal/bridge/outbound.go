@@ -9,14 +9,12 @@ import (
 
 // Bounds of what is sent at once.
 const (
-	maxParcelBytes  = 256 << 10 // one Redis message
-	maxParcelEvents = 1000
-	maxCallBytes    = 256 << 10 // one script call of several parcels
-	maxCallEvents   = 1000      // Lua takes several thousand keys at most
-	maxTripBytes    = 1 << 20   // one round trip: heartbeats pass between two
+	maxCallBytes  = 256 << 10 // one script call, and so one Redis message
+	maxCallEvents = 1000      // one script call; Lua takes several thousand keys at most
+	maxTripBytes  = 1 << 20   // one round trip: heartbeats pass between two
 )
 
-// parcel is what one message of a partition is to carry.
+// parcel is a bundle to be: events of one partition, for one Redis message.
 type parcel struct {
 	partition int
 	channel   string
@@ -55,10 +53,10 @@ func (c call) partitions() (set uint64) {
 // script is what the write script takes.
 func (c call) script() (keys, args []string) {
 	for i := range c {
-		b := &c[i]
-		keys = append(keys, b.keys...)
-		args = append(args, b.channel, b.head, strconv.Itoa(len(b.keys)), strconv.Itoa(b.events))
-		args = append(args, b.args...)
+		p := &c[i]
+		keys = append(keys, p.keys...)
+		args = append(args, p.channel, p.head, strconv.Itoa(len(p.keys)), strconv.Itoa(p.events))
+		args = append(args, p.args...)
 	}
 	return keys, args
 }
@@ -77,7 +75,7 @@ func (c caller) parcels(batch []hub.BroadcastEvent, now int64) []parcel {
 	for i := range batch {
 		e := &batch[i]
 		p := Partition(e.Room)
-		if b := open[p]; b != nil && (b.bytes+len(e.Payload) > maxParcelBytes || b.events == maxParcelEvents) {
+		if b := open[p]; b != nil && (b.bytes+len(e.Payload) > maxCallBytes || b.events == maxCallEvents) {
 			done, open[p] = append(done, b.parcel), nil
 		}
 		if open[p] == nil {
@@ -131,33 +129,34 @@ func (b *builder) key(n names, room string) int {
 
 // trips divides parcels into calls, and these into round trips: no partition twice in
 // one, so that a call that has to be repeated alone overtakes none of its partition, and
-// no more bytes than a heartbeat should wait for. Where a server has all partitions, a
-// call is for as many as it may, and alone in its round trip; in a cluster it is for one.
-func trips(parcels []parcel, sharded bool) (out [][]call) {
+// no more bytes than a heartbeat should wait for. together has a call be for as many
+// partitions as it may; else each is for one.
+func trips(parcels []parcel, together bool) (out [][]call) {
 	var trip []call
 	bytes, seen := 0, uint64(0)
 	for i := range parcels {
-		b := &parcels[i]
-		bit, last := uint64(1)<<b.partition, len(trip)-1
-		fits := seen&bit == 0 && bytes+b.bytes <= maxTripBytes
-		if last >= 0 && !sharded {
-			fits = seen&bit == 0 && bytes+b.bytes <= maxCallBytes && trip[last].events()+b.events <= maxCallEvents
-		}
-		if last >= 0 && !fits {
+		p := &parcels[i]
+		bit := uint64(1) << p.partition
+		if len(trip) > 0 && (seen&bit != 0 || bytes+p.bytes > maxTripBytes) {
 			out, trip, bytes, seen = append(out, trip), nil, 0, 0
 		}
-		if len(trip) > 0 && !sharded {
-			trip[0] = append(trip[0], *b)
-		} else {
-			trip = append(trip, call{*b})
-		}
 		seen |= bit
-		bytes += b.bytes
+		bytes += p.bytes
+		if last := len(trip) - 1; together && last >= 0 && trip[last].takes(p) {
+			trip[last] = append(trip[last], *p)
+		} else {
+			trip = append(trip, call{*p})
+		}
 	}
 	if len(trip) > 0 {
 		out = append(out, trip)
 	}
 	return out
+}
+
+// takes reports whether p fits into the call.
+func (c call) takes(p *parcel) bool {
+	return c.bytes()+p.bytes <= maxCallBytes && c.events()+p.events <= maxCallEvents
 }
 
 func countEvents(trips ...[]call) (n int) {

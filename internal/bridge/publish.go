@@ -46,11 +46,12 @@ func (x *session) publish(ctx context.Context) error {
 
 // sendBatch returns the partitions of which Redis has refused something.
 func (x *session) sendBatch(ctx context.Context, to caller, batch []hub.BroadcastEvent) (refused uint64, err error) {
-	trips := trips(to.parcels(batch, time.Now().UnixNano()), x.sharded)
-	for i, calls := range trips {
-		missed, err := x.send(ctx, calls)
+	left := trips(to.parcels(batch, time.Now().UnixNano()), x.link.together)
+	for len(left) > 0 {
+		missed, err := x.send(ctx, left[0])
+		left = left[1:]
 		if err != nil {
-			x.count.drop(DropNotSent, countEvents(trips[i+1:]...))
+			x.count.drop(DropNotSent, countEvents(left...))
 			return 0, err
 		}
 		refused |= missed

@@ -216,7 +216,7 @@ func TestALargeBatchArrivesWhole(t *testing.T) {
 		last[e.Room] = e.Version.Clock
 	}
 	a.publish() // taken once the answers to all before it are counted
-	if st := a.stats(); st.Published != rooms*rounds || st.Bundles < rooms*rounds*300/maxParcelBytes {
+	if st := a.stats(); st.Published != rooms*rounds || st.Bundles < rooms*rounds*300/maxCallBytes {
 		t.Errorf("A's stats: %+v", st)
 	}
 }

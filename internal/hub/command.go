@@ -73,8 +73,23 @@ func (h *Hub) Among(c *Client, rooms []string) []string {
 }
 
 // Pull asks for more of what the hub holds for c, after a Behind signal or a batch
-// with More, once the queue is empty.
-func (h *Hub) Pull(c *Client) { h.tell(command{op: opPull, client: c}) }
+// with More, once the queue is empty. It returns true.
+func (h *Hub) Pull(c *Client) bool {
+	h.tell(command{op: opPull, client: c})
+	return true
+}
+
+// TryPull is Pull where that need not wait for the hub; it reports whether it was done.
+func (h *Hub) TryPull(c *Client) bool {
+	select {
+	case h.commands <- command{op: opPull, client: c}:
+		return true
+	case <-h.done:
+		return true
+	default:
+		return false
+	}
+}
 
 // CloseAll sends CloseDrain to every client, now and from now on. Events that were
 // sent before are delivered first.

@@ -108,7 +108,9 @@ func (b *box) take(events ...hub.BroadcastEvent) string {
 }
 
 // join counts a member in and describes what it is told.
-func (b *box) join(rooms ...string) string { return describe(b.watch(rooms, hub.Wants{Absent: true}, b.now)) }
+func (b *box) join(rooms ...string) string {
+	return describe(b.watch(rooms, hub.Wants{Absent: true}, b.now))
+}
 
 // answer answers the reads that the core has asked for with what is found.
 func (b *box) answer(found ...hub.BroadcastEvent) string {

@@ -264,7 +264,9 @@ func TestFeedStatusOfJoiners(t *testing.T) {
 	b := newBox(t, true)
 	b.local("X", "p")
 	b.wait(testTTL)
-	status := func(rooms ...string) string { return describe(b.watch(rooms, hub.Wants{Absent: true, Status: true}, b.now)) }
+	status := func(rooms ...string) string {
+		return describe(b.watch(rooms, hub.Wants{Absent: true, Status: true}, b.now))
+	}
 	want(t, "silent and fresh", status("X", "Y"), "absent X no X; status-now X X silent=true since=0; absent Y no Y")
 	want(t, "of those who did not ask", b.join("X"), "absent X no X")
 	b.local("Y", "q")

@@ -28,7 +28,7 @@ const (
 // conn is one connection and its two pumps.
 type conn struct {
 	// Immutable after newConn.
-	client   hub.Client // first, with what a write needs behind it
+	client   hub.Client
 	socket   socket
 	server   *Server
 	writer   *writer     // runs the WritePump where it need not wait; nil: it always has a goroutine

@@ -153,9 +153,10 @@ func TestRawFramesOverTCP(t *testing.T) {
 			for _, pieces := range [][]int{nil, {7, 1, 2, 4000, 3}} {
 				p := i.consumer()
 				p.t = t
-				p.inBackground(c.in, pieces...)
+				sent := p.inBackground(c.in, pieces...)
 				p.answered(c)
 				if c.code == 0 {
+					<-sent // the last bytes may be without an answer
 					p.raw(frame(ws.OpPing, "alive"))
 					p.want(ws.OpPong, "alive")
 				}
@@ -166,8 +167,8 @@ func TestRawFramesOverTCP(t *testing.T) {
 }
 
 // inBackground sends b in pieces of these sizes, the last again and again; at once
-// where there are none. A peer that closes may take less.
-func (p *peer) inBackground(b []byte, sizes ...int) {
+// where there are none. A peer that closes may take less. What it returns is closed then.
+func (p *peer) inBackground(b []byte, sizes ...int) <-chan struct{} {
 	done := make(chan struct{})
 	p.t.Cleanup(func() {
 		p.Close()
@@ -189,6 +190,7 @@ func (p *peer) inBackground(b []byte, sizes ...int) {
 			b = b[n:]
 		}
 	}()
+	return done
 }
 
 func (p *peer) answered(c rawCase) {

@@ -113,9 +113,9 @@ func (s *socket) keep(used int) {
 	s.drop()
 }
 
-// write writes of p what can be written without waiting, or all where there is no way
+// writeNow writes of p what can be written without waiting, or all where there is no way
 // to tell.
-func (s *socket) write(p []byte) (int, error) {
+func (s *socket) writeNow(p []byte) (int, error) {
 	if s.plain {
 		return s.raw.try(p)
 	}
@@ -143,7 +143,8 @@ func writeOn(c net.Conn, p []byte, timeout time.Duration) (written int, err erro
 			return written, err
 		}
 		before := waiting
-		if waiting = unacknowledged(c); n == 0 && waiting >= before {
+		waiting = unacknowledged(c)
+		if taken := waiting >= 0 && waiting < before; n == 0 && !taken {
 			return written, err
 		}
 		if err := c.SetWriteDeadline(time.Now().Add(timeout)); err != nil {

@@ -15,7 +15,7 @@ import (
 func (c *conn) WritePump() {
 	for !c.over && c.finish() {
 		switch {
-		case !c.writeReplies(), !c.writeQueued():
+		case !c.writeReplies(), !c.writeQueued(c.server.opts.Hub.Pull):
 		case c.writer != nil:
 			c.writer.calls <- call{c, true}
 			return
@@ -36,18 +36,16 @@ func (c *conn) WritePump() {
 	close(c.ended)
 }
 
-// writeQueued writes what the hub has queued, as much as can be written without waiting.
-// It reports false where there is something to wait for: a write, or the end.
-func (c *conn) writeQueued() bool {
+// writeQueued writes what the hub has queued, and asks for more where the hub has more, as
+// far as that takes no waiting. It reports whether nothing is left: false where there is
+// something to wait for, or the end.
+func (c *conn) writeQueued(pull func(*hub.Client) bool) bool {
 	for !c.over && len(c.unwritten) == 0 {
 		select {
 		case b := <-c.client.Queue():
 			c.batch(&b)
 		default:
-			if !c.pulled {
-				c.pull()
-			}
-			return !c.over
+			return (c.pulled || c.pull(pull)) && !c.over
 		}
 	}
 	return false
@@ -76,16 +74,19 @@ func (c *conn) await() {
 	}
 }
 
-// pull asks the hub for more where there is more. All is over when everything is written
-// and the instance stops.
-func (c *conn) pull() {
+// pull asks the hub for more where there is more, and reports false where it could not.
+// All is over when everything is written and the instance stops.
+func (c *conn) pull(pull func(*hub.Client) bool) bool {
 	switch {
 	case c.behind, c.draining && !c.dry:
+		if !pull(&c.client) {
+			return false
+		}
 		c.behind, c.pulled = false, true
-		c.server.opts.Hub.Pull(&c.client)
 	case c.draining && len(c.replies) == 0:
 		c.part(&fault{protocol.CloseGoingAway, "the server is stopping"})
 	}
+	return true
 }
 
 // part ends the writing; the peer is told why, nil: it is not.
@@ -154,18 +155,23 @@ func (c *conn) send(p []byte) {
 	if len(p) == 0 {
 		return
 	}
-	n, err := c.socket.write(p)
+	n, err := c.socket.writeNow(p)
 	if err != nil {
 		c.failed(err)
 		return
 	}
 	c.unwritten = p[n:]
-	sent := &c.server.sent
+	count := c.sent()
+	count.writes.Add(1)
+	count.bytes.Add(uint64(n))
+}
+
+// sent counts what is written.
+func (c *conn) sent() *sent {
 	if c.writer != nil {
-		sent = &c.writer.sent
+		return &c.writer.sent
 	}
-	sent.writes.Add(1)
-	sent.bytes.Add(uint64(len(p)))
+	return &c.server.sent
 }
 
 // finish waits until the kernel has taken the rest of a write. It reports false where it
@@ -174,6 +180,8 @@ func (c *conn) finish() bool {
 	if len(c.unwritten) > 0 {
 		if err := c.socket.writeWaiting(c.unwritten); err != nil {
 			c.failed(err)
+		} else {
+			c.sent().bytes.Add(uint64(len(c.unwritten)))
 		}
 		c.unwritten = nil
 	}

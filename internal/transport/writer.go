@@ -10,13 +10,17 @@ import (
 // once. A connection for which that is not enough gets a goroutine for its WritePump until
 // it is. So a flush to a thousand consumers wakes one goroutine for each core and not a
 // thousand, and a connection that is idle has no stack for its WritePump.
+//
+// It waits for nobody, so that none of its connections can make the others wait.
 type writer struct {
 	// Immutable after newWriter.
-	ready *hub.Ready // whose queues have got something
-	calls chan call  // a reply waits, or a WritePump's goroutine ends
-	stop  <-chan struct{}
+	hub   *hub.Hub
+	ready *hub.Ready      // whose queues have got something
+	calls chan call       // a reply waits, or a WritePump's goroutine ends
+	stop  <-chan struct{} // closed when nothing is left to write
 	goes  *sync.WaitGroup // of the WritePumps' goroutines
-	sent  sent
+
+	sent sent // safe at once
 }
 
 // call tells a writer of one of its connections.
@@ -27,30 +31,43 @@ type call struct {
 
 const callPlaces = 64
 
-func newWriter(stop <-chan struct{}, goes *sync.WaitGroup) *writer {
-	return &writer{ready: hub.NewReady(), calls: make(chan call, callPlaces), stop: stop, goes: goes}
+func newWriter(h *hub.Hub, stop <-chan struct{}, goes *sync.WaitGroup) *writer {
+	return &writer{hub: h, ready: hub.NewReady(), calls: make(chan call, callPlaces), stop: stop, goes: goes}
 }
 
 func (w *writer) run() {
 	for {
 		select {
 		case list := <-w.ready.Lists():
-			for _, c := range list {
-				c := c.Owner().(*conn) //nolint:forcetypeassert // set where the client is made
-				if !c.pumped && !c.writeQueued() {
-					w.pump(c)
+			for _, client := range list {
+				w.queued(client.Owner().(*conn)) //nolint:forcetypeassert // set where the client is made
+				for len(w.calls) > 0 {           // a list may be long, and replies do not wait behind it
+					w.called(<-w.calls)
 				}
 			}
 			w.ready.Done(list)
-		case call := <-w.calls:
-			c := call.conn
-			c.pumped = c.pumped && !call.rest
-			if !c.pumped && !(c.writeReplies() && c.writeQueued()) {
-				w.pump(c)
-			}
+		case c := <-w.calls:
+			w.called(c)
 		case <-w.stop:
 			return
 		}
+	}
+}
+
+// queued writes what the hub has queued for c.
+func (w *writer) queued(c *conn) {
+	if !c.pumped && !c.writeQueued(w.hub.TryPull) {
+		w.pump(c)
+	}
+}
+
+// called writes the replies that wait for a connection, and what was queued while its
+// WritePump had a goroutine.
+func (w *writer) called(by call) {
+	c := by.conn
+	c.pumped = c.pumped && !by.rest
+	if !c.pumped && !(c.writeReplies() && c.writeQueued(w.hub.TryPull)) {
+		w.pump(c)
 	}
 }
 
