@@ -44,6 +44,8 @@ type conn struct {
 	bad       int32         // bad messages in a row
 	patience  time.Time     // when the wait for a frame is over
 	pinged    bool          // and what then follows is the end
+	taken     uint64        // by the peer, when that was last looked at
+	pingRead  uint64        // of what the peer takes, where it has read the ping at the latest
 	failure   error         // why the connection is to end
 	ended     chan struct{} // made for the end; closed by the WritePump at its own
 

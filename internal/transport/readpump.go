@@ -41,12 +41,35 @@ func (c *conn) read() error {
 			return nil
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
-		case c.pinged:
+		case !c.pinged:
+			c.sendPing()
+		case !c.pingWaits():
 			return &fault{protocol.CloseSlowConsumer, "a ping was not answered in time"}
 		}
-		c.reply(control(nil, ws.OpPing, nil))
-		c.pinged, c.patience = true, time.Now().Add(c.server.opts.PongTimeout)
+		c.patience = time.Now().Add(c.server.opts.PongTimeout)
 	}
+}
+
+// pingBehind is what may lie before a ping beside what the kernel holds unacknowledged:
+// what the WritePump is writing, and what waits in the peer's receive buffer.
+const pingBehind = 256 << 10
+
+func (c *conn) sendPing() {
+	c.pinged = true
+	f, known := flowOf(c.socket.Conn)
+	if c.taken, c.pingRead = f.taken, f.taken; known && f.held > 0 {
+		c.pingRead += f.held + pingBehind
+	}
+	c.reply(control(nil, ws.OpPing, nil))
+}
+
+// pingWaits reports whether the peer, behind with its reading, has still to come to the
+// ping, and does read on.
+func (c *conn) pingWaits() bool {
+	f, known := flowOf(c.socket.Conn)
+	waits := known && f.taken > c.taken && c.taken < c.pingRead
+	c.taken = f.taken
+	return waits
 }
 
 // heard starts the wait for the next frame. Bytes of a frame that never ends do not:

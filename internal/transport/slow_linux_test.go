@@ -37,6 +37,19 @@ func (i *instance) slowConsumer() *peer {
 	return p
 }
 
+// readSlowly reads 10 KB/s for a while.
+func (p *peer) readSlowly(t *testing.T, d time.Duration) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	var b [100]byte
+	for end := time.Now().Add(d); time.Now().Before(end); <-tick.C {
+		if _, err := p.Conn.Read(b[:]); err != nil {
+			t.Fatalf("a reader of 10 KB/s was cut off: %v", err)
+		}
+	}
+}
+
 // flood publishes n prices of 1 KB each.
 func (i *instance) flood(n int) {
 	i.t.Helper()
@@ -57,16 +70,55 @@ func TestAReaderThatIsSlowerThanTheKernelAsksIsNotClosed(t *testing.T) {
 	i := onTCP(t, settings{change: func(o *Options) { o.WriteTimeout = timeout }})
 	p := i.slowConsumer()
 	i.flood(2000)
-	tick := time.NewTicker(timeout / 50)
-	defer tick.Stop()
-	var b [100]byte
-	for end := time.Now().Add(6 * timeout); time.Now().Before(end); <-tick.C {
-		if _, err := p.Conn.Read(b[:]); err != nil {
-			t.Fatalf("a reader of 10 KB/s was cut off: %v", err)
-		}
-	}
+	p.readSlowly(t, 6*timeout)
 	if s := i.server.Stats(); s.Stalled != 0 || s.Consumers != 1 {
 		t.Errorf("the server counts %d stalled, %d open", s.Stalled, s.Consumers)
+	}
+}
+
+// The same with pings: it comes to them late, behind what it has not read yet.
+func TestASlowReaderHasTimeToComeToThePing(t *testing.T) {
+	const interval = 400 * time.Millisecond
+	i := onTCP(t, settings{change: func(o *Options) { o.PingInterval, o.PongTimeout = interval, interval }})
+	p := i.slowConsumer()
+	i.flood(2000)
+	p.readSlowly(t, 6*interval)
+	if s := i.server.Stats(); s.Consumers != 1 {
+		t.Errorf("the server counts %d open", s.Consumers)
+	}
+}
+
+func TestAReaderThatAnswersNoPingIsClosed(t *testing.T) {
+	i := onTCP(t, settings{change: func(o *Options) { o.PingInterval, o.PongTimeout = 200*time.Millisecond, 200*time.Millisecond }})
+	p := i.slowConsumer()
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() { // there is always something to read
+		defer close(ended)
+		for {
+			select {
+			case <-end:
+				return
+			default:
+				i.flood(10)
+			}
+		}
+	}()
+	defer func() { close(end); <-ended }()
+	pings := 0
+	for {
+		op, text, err := p.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if op == ws.OpPing {
+			pings++
+		}
+		if op == ws.OpClose {
+			if code := protocol.CloseCode(text[0])<<8 | protocol.CloseCode(text[1]); code != protocol.CloseSlowConsumer || pings != 1 {
+				t.Errorf("closed with %d after %d pings", code, pings)
+			}
+			return
+		}
 	}
 }
 

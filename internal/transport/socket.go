@@ -131,22 +131,28 @@ func (s *socket) writeWaiting(p []byte) error {
 	return err
 }
 
+// flow is how far what was written has come, in bytes.
+type flow struct {
+	taken uint64 // acknowledged by the peer's kernel
+	held  uint64 // not acknowledged yet
+}
+
 // writeOn writes on past c's deadline as long as the peer takes a byte per time-out. The
 // kernel does not ask for more at each byte that the peer takes, but when half of what it
 // holds unsent is gone: so what the peer has acknowledged counts too.
 func writeOn(c net.Conn, p []byte, timeout time.Duration) (written int, err error) {
-	waiting := unacknowledged(c)
+	before, _ := flowOf(c)
 	for {
 		n, err := c.Write(p[written:])
 		written += n
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return written, err
 		}
-		before := waiting
-		waiting = unacknowledged(c)
-		if taken := waiting >= 0 && waiting < before; n == 0 && !taken {
+		now, known := flowOf(c)
+		if n == 0 && !(known && now.taken > before.taken) {
 			return written, err
 		}
+		before = now
 		if err := c.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
 			return written, err
 		}

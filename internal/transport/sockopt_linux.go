@@ -17,18 +17,18 @@ func limitUnsent(c net.Conn) error {
 	})
 }
 
-// unacknowledged is the number of bytes written that the peer's kernel has not
-// acknowledged; -1: not known.
-func unacknowledged(c net.Conn) int {
-	n := -1
-	err := onDescriptor(c, func(fd int) (err error) {
-		n, err = unix.IoctlGetInt(fd, unix.SIOCOUTQ)
-		return err
+// flowOf is how far c's writes have come, if that can be known.
+func flowOf(c net.Conn) (f flow, known bool) {
+	err := onDescriptor(c, func(fd int) error {
+		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err != nil {
+			return err
+		}
+		f = flow{taken: info.Bytes_acked, held: info.Bytes_sent - info.Bytes_retrans - info.Bytes_acked + uint64(info.Notsent_bytes)}
+		known = true
+		return nil
 	})
-	if err != nil {
-		return -1
-	}
-	return n
+	return f, known && err == nil
 }
 
 // onDescriptor calls f with the descriptor of a TCP connection, if c is one.

@@ -7,5 +7,5 @@ import "net"
 // limitUnsent is for systems with TCP_NOTSENT_LOWAT.
 func limitUnsent(net.Conn) error { return nil }
 
-// unacknowledged is for systems with SIOCOUTQ.
-func unacknowledged(net.Conn) int { return -1 }
+// flowOf is for systems that tell what was acknowledged.
+func flowOf(net.Conn) (flow, bool) { return flow{}, false }

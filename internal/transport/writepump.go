@@ -197,6 +197,8 @@ func (c *conn) farewell() error {
 		return c.writeErr
 	}
 	c.socket.timeout = finalTimeout
+	trickling := time.AfterFunc(c.server.opts.WriteTimeout, func() { c.socket.Close() }) //nolint:errcheck // this ends the write
+	defer trickling.Stop()
 	if !c.finish() {
 		return c.writeErr
 	}
