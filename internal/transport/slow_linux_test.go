@@ -79,10 +79,10 @@ func TestAReaderThatIsSlowerThanTheKernelAsksIsNotClosed(t *testing.T) {
 // The same with pings: it comes to them late, behind what it has not read yet.
 func TestASlowReaderHasTimeToComeToThePing(t *testing.T) {
 	const interval = 400 * time.Millisecond
-	i := onTCP(t, settings{change: func(o *Options) { o.PingInterval, o.PongTimeout = interval, interval }})
+	i := onTCP(t, settings{change: func(o *Options) { o.PingInterval, o.PongTimeout, o.WriteTimeout = interval, interval, interval }})
 	p := i.slowConsumer()
 	i.flood(2000)
-	p.readSlowly(t, 6*interval)
+	p.readSlowly(t, 10*interval)
 	if s := i.server.Stats(); s.Consumers != 1 {
 		t.Errorf("the server counts %d open", s.Consumers)
 	}
