@@ -37,15 +37,15 @@ func (i *instance) slowConsumer() *peer {
 	return p
 }
 
-// readSlowly reads 10 KB/s for a while.
+// readSlowly reads 30 KB/s for a while.
 func (p *peer) readSlowly(t *testing.T, d time.Duration) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	var b [100]byte
+	var b [300]byte
 	for end := time.Now().Add(d); time.Now().Before(end); <-tick.C {
 		if _, err := p.Conn.Read(b[:]); err != nil {
-			t.Fatalf("a reader of 10 KB/s was cut off: %v", err)
+			t.Fatalf("a reader of 30 KB/s was cut off: %v", err)
 		}
 	}
 }
