@@ -63,6 +63,23 @@ func (i *instance) flood(n int) {
 	i.settle()
 }
 
+// floodOn publishes all the time, until what it returns is called.
+func (i *instance) floodOn() (end func()) {
+	ending, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-ending:
+				return
+			case <-time.After(time.Millisecond):
+				i.flood(10)
+			}
+		}
+	}()
+	return func() { close(ending); <-ended }
+}
+
 // A kernel that holds much unsent asks for more only when half of it is gone. A reader who
 // takes longer than the time-out for that, but does read, is not cut off.
 func TestAReaderThatIsSlowerThanTheKernelAsksIsNotClosed(t *testing.T) {
@@ -81,7 +98,7 @@ func TestASlowReaderHasTimeToComeToThePing(t *testing.T) {
 	const interval = 400 * time.Millisecond
 	i := onTCP(t, settings{change: func(o *Options) { o.PingInterval, o.PongTimeout, o.WriteTimeout = interval, interval, interval }})
 	p := i.slowConsumer()
-	i.flood(2000)
+	defer i.floodOn()()
 	p.readSlowly(t, 10*interval)
 	if s := i.server.Stats(); s.Consumers != 1 {
 		t.Errorf("the server counts %d open", s.Consumers)
@@ -91,19 +108,7 @@ func TestASlowReaderHasTimeToComeToThePing(t *testing.T) {
 func TestAReaderThatAnswersNoPingIsClosed(t *testing.T) {
 	i := onTCP(t, settings{change: func(o *Options) { o.PingInterval, o.PongTimeout = 200*time.Millisecond, 200*time.Millisecond }})
 	p := i.slowConsumer()
-	end, ended := make(chan struct{}), make(chan struct{})
-	go func() { // there is always something to read
-		defer close(ended)
-		for {
-			select {
-			case <-end:
-				return
-			default:
-				i.flood(10)
-			}
-		}
-	}()
-	defer func() { close(end); <-ended }()
+	defer i.floodOn()()
 	pings := 0
 	for {
 		op, text, err := p.next()
