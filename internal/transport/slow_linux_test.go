@@ -86,7 +86,7 @@ func TestAReaderThatIsSlowerThanTheKernelAsksIsNotClosed(t *testing.T) {
 	const timeout = 500 * time.Millisecond
 	i := onTCP(t, settings{change: func(o *Options) { o.WriteTimeout = timeout }})
 	p := i.slowConsumer()
-	i.flood(2000)
+	defer i.floodOn()()
 	p.readSlowly(t, 6*timeout)
 	if s := i.server.Stats(); s.Stalled != 0 || s.Consumers != 1 {
 		t.Errorf("the server counts %d stalled, %d open", s.Stalled, s.Consumers)
