@@ -7,6 +7,9 @@
 // read deadline. The WritePump writes what the hub queues for the client and what the
 // ReadPump replies; it joins what waits into one write and never waits for more.
 //
-// A connection belongs to its ReadPump's goroutine: whichever pump ends first, that
+// A ReadPump has a goroutine. A WritePump has one only where it must wait: what a kernel
+// takes at once is written by a writer, of which there is one for each core.
+//
+// A connection belongs to its ReadPump: whichever pump ends first, the ReadPump's
 // goroutine sees both end, closes the socket and takes the client out of the hub.
 package transport
