@@ -100,10 +100,12 @@ func (s *shard) nowDown(err error) {
 	}
 }
 
+const othersNow = "the masters are others now"
+
 // givenUp is said of a shard that ended since the masters are others now.
 func (s *shard) givenUp() {
 	after := *s.status.Load()
-	after.Reason = "the masters are others now"
+	after.Reason = othersNow
 	if after.State == OK {
 		after.State, after.Since = Degraded, time.Now()
 		s.count.reconnects.Add(1)
