@@ -149,7 +149,7 @@ func writeOn(c net.Conn, p []byte, timeout time.Duration) (written int, err erro
 			return written, err
 		}
 		now, known := flowOf(c)
-		if n == 0 && !(known && now.taken > before.taken) {
+		if taken := known && now.taken > before.taken; n == 0 && !taken {
 			return written, err
 		}
 		before = now

@@ -65,8 +65,13 @@ func (w *writer) queued(c *conn) {
 // WritePump had a goroutine.
 func (w *writer) called(by call) {
 	c := by.conn
-	c.pumped = c.pumped && !by.rest
-	if !c.pumped && !(c.writeReplies() && c.writeQueued(w.hub.TryPull)) {
+	if c.pumped && !by.rest {
+		return
+	}
+	c.pumped = false
+	if c.writeReplies() {
+		w.queued(c)
+	} else {
 		w.pump(c)
 	}
 }

@@ -38,15 +38,15 @@ func main() {
 	rate := flag.Float64("rate", 0, "bytes a second towards the namespace; 0: no limit")
 	queue := flag.Duration("queue", 50*time.Millisecond, "how long a packet may wait for its turn")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *delay, *rate, *queue); err != nil {
+	if err := run(*delay, *rate, *queue); err != nil {
 		fmt.Fprintln(os.Stderr, "distant:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, delay time.Duration, rate float64, queue time.Duration) error {
+func run(delay time.Duration, rate float64, queue time.Duration) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
 	if err := ip("netns add " + namespace); err != nil {
 		return err
 	}
