@@ -36,33 +36,35 @@ func (c *conn) WritePump() {
 	close(c.ended)
 }
 
-// writeQueued writes what the hub has queued, and asks for more where the hub has more, as
-// far as that takes no waiting. It reports whether nothing is left: false where there is
-// something to wait for, or the end.
+// writeQueued writes what the hub has queued by now, and asks for more where the hub has
+// more, as far as that takes no waiting. It reports false where there is something to wait
+// for, or the end. What is queued meanwhile has its own turn: others have theirs before.
 func (c *conn) writeQueued(pull func(*hub.Client) bool) bool {
-	for !c.over && len(c.unwritten) == 0 {
+	queue := c.client.Queue()
+	for left := len(queue); left > 0 && c.writes(); {
 		select {
-		case b := <-c.client.Queue():
-			c.batch(&b)
-		default:
-			return (c.pulled || c.pull(pull)) && !c.over
+		case b := <-queue:
+			left -= c.batch(&b)
+		default: // the hub took it back
+			left = 0
 		}
 	}
-	return false
+	if c.writes() && len(queue) == 0 && !c.pulled {
+		return c.pull(pull) && !c.over
+	}
+	return c.writes()
 }
 
 // writeReplies does the same for the ReadPump's replies.
 func (c *conn) writeReplies() bool {
-	for !c.over && len(c.unwritten) == 0 {
-		select {
-		case p := <-c.replies:
-			c.replied(p)
-		default:
-			return true
-		}
+	for left := len(c.replies); left > 0 && c.writes(); left-- {
+		c.replied(<-c.replies)
 	}
-	return false
+	return c.writes()
 }
+
+// writes reports whether the next write need not wait.
+func (c *conn) writes() bool { return !c.over && len(c.unwritten) == 0 }
 
 // await waits for one thing to write and writes it.
 func (c *conn) await() {
@@ -92,14 +94,14 @@ func (c *conn) pull(pull func(*hub.Client) bool) bool {
 // part ends the writing; the peer is told why, nil: it is not.
 func (c *conn) part(f *fault) { c.over, c.parting = true, f }
 
-// batch writes b and what is queued behind it.
-func (c *conn) batch(b *hub.Batch) {
+// batch writes b and what is queued behind it, and returns how many batches that were.
+func (c *conn) batch(b *hub.Batch) int {
 	c.took(b)
 	if data, ok := b.Single(); ok && len(c.client.Queue()) == 0 {
 		c.send(data)
-	} else {
-		c.gather(b)
+		return 1
 	}
+	return c.gather(b)
 }
 
 // took notes what a batch says of what the hub still holds, or of the end. The answer to
@@ -130,8 +132,10 @@ func (c *conn) replied(p []byte) {
 	}
 }
 
-// gather writes b and what else is queued as one write of a bounded size.
-func (c *conn) gather(b *hub.Batch) {
+// gather writes b and what else is queued as one write of a bounded size, and returns how
+// many batches that were.
+func (c *conn) gather(b *hub.Batch) int {
+	n := 1
 	queue := c.client.Queue()
 	joined := c.server.arena.joined.Get().(*[]byte)
 	data := b.Append((*joined)[:0])
@@ -139,6 +143,7 @@ func (c *conn) gather(b *hub.Batch) {
 		next := <-queue
 		c.took(&next)
 		data = next.Append(data)
+		n++
 	}
 	c.send(data)
 	if len(c.unwritten) > 0 {
@@ -148,6 +153,7 @@ func (c *conn) gather(b *hub.Batch) {
 		*joined = data[:0]
 	}
 	c.server.arena.joined.Put(joined)
+	return n
 }
 
 // send writes complete frames, or as much as can be written without waiting.

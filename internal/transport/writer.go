@@ -41,7 +41,7 @@ func (w *writer) run() {
 		case list := <-w.ready.Lists():
 			for _, client := range list {
 				w.queued(client.Owner().(*conn)) //nolint:forcetypeassert // set where the client is made
-				for len(w.calls) > 0 {           // a list may be long, and replies do not wait behind it
+				if len(w.calls) > 0 {            // by turns: a list may be long, and calls without end
 					w.called(<-w.calls)
 				}
 			}
