@@ -116,7 +116,7 @@ func (c *benchCmd) Validate() error {
 	}
 	for i := range consume {
 		if err := consume[i].Validate(); err != nil {
-			return fmt.Errorf("for --consume-url: %w", err)
+			return err
 		}
 	}
 	return nil
@@ -130,7 +130,7 @@ func (c *benchCmd) targets(own string) (publish connection, consume []connection
 	}
 	for _, url := range c.ConsumeURLs {
 		to := publish
-		to.URL = url
+		to.URL, to.flag = url, "consume-url"
 		consume = append(consume, to)
 	}
 	if consume == nil {

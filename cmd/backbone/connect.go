@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -24,29 +25,31 @@ type connection struct {
 	InsecureSkipVerify bool          `group:"Connection" help:"Take any certificate. Whoever stands in between can then read and change everything."`
 	ConnectTimeout     time.Duration `group:"Connection" default:"5s" help:"How long to try to connect."`
 
-	key string // that is sent to the server; empty for none
+	key  string // that is sent to the server; empty for none
+	flag string // that the URL was given by, if it is not --url
 }
 
 // Validate is called by kong.
 func (c *connection) Validate() error {
+	name := cmp.Or(c.flag, "url")
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Scheme != "ws" && u.Scheme != "wss" || u.Hostname() == "" {
-		return config.Errorf("url", "must be like ws://host:port or wss://host:port, not %q", c.URL)
+		return config.Errorf(name, "must be like ws://host:port or wss://host:port, not %q", c.URL)
 	}
 	if port, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || port == 0) {
-		return config.Errorf("url", "must have a port from 1 to 65535, not %s", u.Port())
+		return config.Errorf(name, "must have a port from 1 to 65535, not %s", u.Port())
 	}
 	if u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
-		return config.Errorf("url", "must end behind the port: leave the path out, it is %s://%s", u.Scheme, u.Host)
+		return config.Errorf(name, "must end behind the port: leave the path out, it is %s://%s", u.Scheme, u.Host)
 	}
 	if u.User != nil {
-		return config.Errorf("url", "must not hold credentials: keys go to --api-key-file or %s_API_KEY", config.EnvPrefix)
+		return config.Errorf(name, "must not hold credentials: keys go to --api-key-file or %s_API_KEY", config.EnvPrefix)
 	}
 	if c.ConnectTimeout <= 0 {
 		return config.Errorf("connect-timeout", "must be above 0, not %v", c.ConnectTimeout)
 	}
 	if u.Scheme != "wss" && (c.CAFile != "" || c.InsecureSkipVerify) {
-		return config.Errorf("url", "must begin with wss:// where --ca-file or --insecure-skip-verify is given")
+		return config.Errorf(name, "must begin with wss:// where --ca-file or --insecure-skip-verify is given")
 	}
 	return nil
 }

@@ -187,7 +187,9 @@ func (c *conn) finish() bool {
 		if err := c.socket.writeWaiting(c.unwritten); err != nil {
 			c.failed(err)
 		} else {
-			c.sent().bytes.Add(uint64(len(c.unwritten)))
+			count := c.sent()
+			count.writes.Add(1)
+			count.bytes.Add(uint64(len(c.unwritten)))
 		}
 		c.unwritten = nil
 	}

@@ -38,6 +38,10 @@ func main() {
 	rate := flag.Float64("rate", 0, "bytes a second towards the namespace; 0: no limit")
 	queue := flag.Duration("queue", 50*time.Millisecond, "how long a packet may wait for its turn")
 	flag.Parse()
+	if flag.NArg() > 0 || *delay < 0 || *rate < 0 || *queue < 0 {
+		fmt.Fprintln(os.Stderr, "distant: there are no arguments, and no flag may be below 0")
+		os.Exit(2)
+	}
 	if err := run(*delay, *rate, *queue); err != nil {
 		fmt.Fprintln(os.Stderr, "distant:", err)
 		os.Exit(1)
@@ -45,7 +49,7 @@ func main() {
 }
 
 func run(delay time.Duration, rate float64, queue time.Duration) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer stop()
 	if err := ip("netns add " + namespace); err != nil {
 		return err
