@@ -73,11 +73,8 @@ func (h *Hub) Among(c *Client, rooms []string) []string {
 }
 
 // Pull asks for more of what the hub holds for c, after a Behind signal or a batch
-// with More, once the queue is empty. It returns true.
-func (h *Hub) Pull(c *Client) bool {
-	h.tell(command{op: opPull, client: c})
-	return true
-}
+// with More, once the queue is empty.
+func (h *Hub) Pull(c *Client) { h.tell(command{op: opPull, client: c}) }
 
 // TryPull is Pull where that need not wait for the hub; it reports whether it was done.
 func (h *Hub) TryPull(c *Client) bool {

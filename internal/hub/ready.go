@@ -8,8 +8,7 @@ type Ready struct {
 	free  chan []*Client // one place: a list to be used again
 
 	// Owned by Hub.Run.
-	list   []*Client // since the last one that was sent
-	listed bool      // in Hub.ready
+	list []*Client // since the last one that was sent
 }
 
 // readyAtOnce is how many clients the hub lists before it tells: where there are many, the
@@ -45,25 +44,23 @@ func (h *Hub) enlist(c *Client) {
 		}
 	}
 	r.list = append(r.list, c)
-	if len(r.list) == readyAtOnce {
-		r.tell()
-	}
-	if !r.listed {
-		r.listed = true
+	switch len(r.list) {
+	case 1:
 		h.ready = append(h.ready, r)
+	case readyAtOnce:
+		r.tell()
 	}
 }
 
 // tellReady ends a flush or command: whoever writes is told.
 func (h *Hub) tellReady() {
 	for _, r := range h.ready {
-		r.listed = false
 		r.tell()
 	}
 	h.ready = h.ready[:0]
 }
 
-// tell sends the list, behind the one that was not taken yet.
+// tell sends the list, if there is one, behind the one that was not taken yet.
 func (r *Ready) tell() {
 	if len(r.list) == 0 {
 		return

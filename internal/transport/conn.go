@@ -88,9 +88,7 @@ func (c *conn) end(err error) {
 	} else {
 		c.socket.Close() //nolint:errcheck // the peer is gone; this ends a write under way
 	}
-	// A write under way may go on as long as the peer takes a byte now and then, but
-	// not once there is nothing more to come.
-	late := time.AfterFunc(s.opts.WriteTimeout, func() { c.socket.Close() }) //nolint:errcheck // this ends the write
+	late := c.closeLater()
 	c.ended = make(chan struct{})
 	c.hand(nil)
 	<-c.ended
@@ -103,6 +101,12 @@ func (c *conn) end(err error) {
 	s.stats.open(c.identity.Role).Add(-1)
 	s.registry.leave(c)
 	c.server.log.Debug("connection closed", "address", c.RemoteAddr(), "role", c.identity.Role, "name", c.identity.Name, "reason", err)
+}
+
+// closeLater closes the socket after the write time-out. A write under way may go on as long
+// as the peer takes a byte now and then, but not once there is nothing more to come.
+func (c *conn) closeLater() *time.Timer {
+	return time.AfterFunc(c.server.opts.WriteTimeout, func() { c.socket.Close() }) //nolint:errcheck // this ends the write
 }
 
 // linger reads on until the peer closes, for a while: closing a socket with unread

@@ -75,7 +75,7 @@ func New(opts Options) *Server {
 		stop:     make(chan struct{}),
 	}
 	for range runtime.GOMAXPROCS(0) {
-		s.writers = append(s.writers, newWriter(opts.Hub, s.stop, &s.goes))
+		s.writers = append(s.writers, newWriter(s.stop, &s.goes))
 	}
 	return s
 }

@@ -15,7 +15,7 @@ import (
 func (c *conn) WritePump() {
 	for !c.over && c.finish() {
 		switch {
-		case !c.writeReplies(), !c.writeQueued(c.server.opts.Hub.Pull):
+		case !c.writeReplies(), !c.writeQueued(true):
 		case c.writer != nil:
 			c.writer.calls <- call{c, true}
 			return
@@ -37,9 +37,10 @@ func (c *conn) WritePump() {
 }
 
 // writeQueued writes what the hub has queued by now, and asks for more where the hub has
-// more, as far as that takes no waiting. It reports false where there is something to wait
-// for, or the end. What is queued meanwhile has its own turn: others have theirs before.
-func (c *conn) writeQueued(pull func(*hub.Client) bool) bool {
+// more; patient, it waits until the hub takes that. It reports false where there is
+// something to wait for, or the end. What is queued meanwhile has its own turn: others
+// have theirs before.
+func (c *conn) writeQueued(patient bool) bool {
 	queue := c.client.Queue()
 	for left := len(queue); left > 0 && c.writes(); {
 		select {
@@ -50,7 +51,7 @@ func (c *conn) writeQueued(pull func(*hub.Client) bool) bool {
 		}
 	}
 	if c.writes() && len(queue) == 0 && !c.pulled {
-		return c.pull(pull) && !c.over
+		return c.pull(patient) && !c.over
 	}
 	return c.writes()
 }
@@ -78,10 +79,12 @@ func (c *conn) await() {
 
 // pull asks the hub for more where there is more, and reports false where it could not.
 // All is over when everything is written and the instance stops.
-func (c *conn) pull(pull func(*hub.Client) bool) bool {
+func (c *conn) pull(patient bool) bool {
 	switch {
 	case c.behind, c.draining && !c.dry:
-		if !pull(&c.client) {
+		if patient {
+			c.server.opts.Hub.Pull(&c.client)
+		} else if !c.server.opts.Hub.TryPull(&c.client) {
 			return false
 		}
 		c.behind, c.pulled = false, true
@@ -167,17 +170,17 @@ func (c *conn) send(p []byte) {
 		return
 	}
 	c.unwritten = p[n:]
-	count := c.sent()
-	count.writes.Add(1)
-	count.bytes.Add(uint64(n))
+	c.wrote(n)
 }
 
-// sent counts what is written.
-func (c *conn) sent() *sent {
+// wrote counts a write of n bytes.
+func (c *conn) wrote(n int) {
+	count := &c.server.sent
 	if c.writer != nil {
-		return &c.writer.sent
+		count = &c.writer.sent
 	}
-	return &c.server.sent
+	count.writes.Add(1)
+	count.bytes.Add(uint64(n))
 }
 
 // finish waits until the kernel has taken the rest of a write. It reports false where it
@@ -187,9 +190,7 @@ func (c *conn) finish() bool {
 		if err := c.socket.writeWaiting(c.unwritten); err != nil {
 			c.failed(err)
 		} else {
-			count := c.sent()
-			count.writes.Add(1)
-			count.bytes.Add(uint64(len(c.unwritten)))
+			c.wrote(len(c.unwritten))
 		}
 		c.unwritten = nil
 	}
@@ -205,8 +206,8 @@ func (c *conn) farewell() error {
 		return c.writeErr
 	}
 	c.socket.timeout = finalTimeout
-	trickling := time.AfterFunc(c.server.opts.WriteTimeout, func() { c.socket.Close() }) //nolint:errcheck // this ends the write
-	defer trickling.Stop()
+	late := c.closeLater()
+	defer late.Stop()
 	if !c.finish() {
 		return c.writeErr
 	}
@@ -221,15 +222,15 @@ func (c *conn) farewell() error {
 	if err := c.socket.halfClose(); err != nil {
 		return err
 	}
-	late := time.NewTimer(lingerTimeout)
-	defer late.Stop()
+	linger := time.NewTimer(lingerTimeout)
+	defer linger.Stop()
 	for {
 		select {
 		case p := <-c.replies:
 			if c.replied(p); c.readEnded {
 				return nil
 			} // else the peer has been told that nothing more comes
-		case <-late.C:
+		case <-linger.C:
 			return c.socket.Close()
 		}
 	}

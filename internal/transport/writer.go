@@ -14,7 +14,6 @@ import (
 // It waits for nobody, so that none of its connections can make the others wait.
 type writer struct {
 	// Immutable after newWriter.
-	hub   *hub.Hub
 	ready *hub.Ready      // whose queues have got something
 	calls chan call       // a reply waits, or a WritePump's goroutine ends
 	stop  <-chan struct{} // closed when nothing is left to write
@@ -31,8 +30,8 @@ type call struct {
 
 const callPlaces = 64
 
-func newWriter(h *hub.Hub, stop <-chan struct{}, goes *sync.WaitGroup) *writer {
-	return &writer{hub: h, ready: hub.NewReady(), calls: make(chan call, callPlaces), stop: stop, goes: goes}
+func newWriter(stop <-chan struct{}, goes *sync.WaitGroup) *writer {
+	return &writer{ready: hub.NewReady(), calls: make(chan call, callPlaces), stop: stop, goes: goes}
 }
 
 func (w *writer) run() {
@@ -56,7 +55,7 @@ func (w *writer) run() {
 
 // queued writes what the hub has queued for c.
 func (w *writer) queued(c *conn) {
-	if !c.pumped && !c.writeQueued(w.hub.TryPull) {
+	if !c.pumped && !c.writeQueued(false) {
 		w.pump(c)
 	}
 }
