@@ -44,7 +44,8 @@ var arrows = []row{
 		why:  "commands talk to a server like any client, or start one",
 	},
 
-	{from: "scripts/distant", why: "a tool for measuring stands beside the program"},
+	{from: "scripts/distant", why: "a tool for measuring knows nothing of the program"},
+	{from: "scripts/picture", why: "it runs the program in a terminal, as a person does"},
 
 	{from: "internal/simtest", why: "it is tests and their description"},
 	{from: "internal/chaos", why: "it is tests and their description"},

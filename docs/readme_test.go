@@ -2,7 +2,8 @@ package docs_test
 
 import (
 	"context"
-	"fmt"
+	"encoding/xml"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -13,10 +14,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/alecthomas/kong"
-
-	"backbone/internal/config"
 )
 
 const readme = "../README.md"
@@ -33,36 +30,6 @@ func pages(t *testing.T) []string {
 		found = append(found, files...)
 	}
 	return found
-}
-
-// TestReadmeListsTheFlags compares the table of flags with those of "backbone serve".
-func TestReadmeListsTheFlags(t *testing.T) {
-	var cli struct {
-		Config config.File
-		config.Serve
-	}
-	parser, err := kong.New(&cli, config.Env())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var want, got []string
-	for _, f := range parser.Model.Flags {
-		if f.Name == "help" {
-			continue
-		}
-		row := fmt.Sprintf("| `--%s` | `%s` |", f.Name, f.Envs[0])
-		if f.Default != "" {
-			row += " `" + f.Default + "`"
-		}
-		want = append(want, row+" |")
-	}
-	rows := regexp.MustCompile("(?m)^(\\| `--[a-z-]+` \\| [^|]*\\|[^|]*\\|)")
-	for _, m := range rows.FindAllStringSubmatch(read(t, readme), -1) {
-		got = append(got, m[1])
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("the table has\n%s\nthe flags are\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
 }
 
 // TestReadmeExchange plays the protocol at a glance.
@@ -105,27 +72,38 @@ func TestReadmeProgram(t *testing.T) {
 	}
 }
 
-// TestReadmeConfigFile reads the page's file as "backbone serve --config" does.
-func TestReadmeConfigFile(t *testing.T) {
-	_, text, _ := strings.Cut(read(t, readme), "```yaml\n")
-	text, _, _ = strings.Cut(text, "```")
-	file := filepath.Join(t.TempDir(), "backbone.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
+// TestPicture reads the README's picture: it shows the demo, and nothing of it has to be
+// fetched from elsewhere.
+func TestPicture(t *testing.T) {
+	if !strings.Contains(read(t, readme), "](docs/demo.svg)") {
+		t.Error("the README does not show it")
 	}
-	var cli struct {
-		Config config.File
-		Serve  config.Serve `cmd:""`
+	var text strings.Builder
+	for d := xml.NewDecoder(strings.NewReader(read(t, "demo.svg"))); ; {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			if !slices.Contains([]string{"svg", "title", "rect", "circle", "text"}, token.Name.Local) {
+				t.Errorf("it has a <%s>", token.Name.Local)
+			}
+			for _, a := range token.Attr {
+				if a.Name.Local != "xmlns" && strings.Contains(a.Value, "//") {
+					t.Errorf("it refers to %s", a.Value)
+				}
+			}
+		case xml.CharData:
+			text.Write(token)
+		}
 	}
-	parser, err := kong.New(&cli, kong.Bind(&config.Lines{}))
-	if err == nil {
-		_, err = parser.Parse([]string{"serve", "--config", file})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if cli.Serve.LastPriceTTL != time.Minute || len(cli.Serve.AllowedOrigins) != 1 {
-		t.Errorf("the file gives %+v", cli.Serve)
+	for _, want := range []string{"go run ./cmd/backbone demo", "backbone demo", "events/s", "BTC_USDT", "q quits"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("it does not show %q", want)
+		}
 	}
 }
 
