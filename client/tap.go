@@ -1,9 +1,10 @@
 package client
 
 import (
-	"encoding/binary"
 	"strings"
 	"sync/atomic"
+
+	"backbone/internal/frame"
 )
 
 // tapBuffer is the size of a tap's buffer in bytes, and so of the longest message that
@@ -91,45 +92,25 @@ func (t *tap) read(p []byte, src func([]byte) (int, error)) (int, error) {
 func (t *tap) sort() {
 	for {
 		b := t.buf[t.start:t.end]
-		header, size, ok := frameSize(b)
+		h, start, ok := frame.ParseHeader(b)
 		if !ok {
 			return
 		}
-		const wholeText = 0x81 // a text message in one frame (RFC 6455, 5.2)
+		const longest = 1 << 40 // the library refuses far shorter ones
+		size := start + int(min(h.Length, longest))
+		wholeText := h.Final && h.Reserved == 0 && h.Opcode == frame.Text && !h.Masked
 		t.offered = false
-		if b[0] != wholeText || b[1]&0x80 != 0 || size > tapBuffer {
+		if !wholeText || size > tapBuffer {
 			t.pass = size
 			return
 		}
 		if len(b) < size {
 			return
 		}
-		if !t.offer(b[header:size]) {
+		if !t.offer(b[start:size]) {
 			t.pass, t.offered = size, true
 			return
 		}
 		t.start += size
 	}
-}
-
-// frameSize is the length of a frame's header, and of the whole frame. It is not ok if
-// b ends within the header.
-func frameSize(b []byte) (header, size int, ok bool) {
-	if len(b) < 2 {
-		return 0, 0, false
-	}
-	header, length := 2, uint64(b[1]&0x7f)
-	switch {
-	case length == 126 && len(b) >= 4:
-		header, length = 4, uint64(binary.BigEndian.Uint16(b[2:]))
-	case length == 127 && len(b) >= 10:
-		header, length = 10, binary.BigEndian.Uint64(b[2:])
-	case length >= 126:
-		return 0, 0, false
-	}
-	if b[1]&0x80 != 0 { // a mask; servers send none, and the library will say so
-		header += 4
-	}
-	const longest = 1 << 40 // the library refuses far shorter ones
-	return header, header + int(min(length, longest)), true
 }

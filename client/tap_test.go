@@ -13,8 +13,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// frame is a server's frame with this first byte.
-func frame(first byte, payload string) string {
+// wire is a server's frame with this first byte.
+func wire(first byte, payload string) string {
 	b := []byte{first}
 	switch n := len(payload); {
 	case n < 126:
@@ -54,7 +54,7 @@ func TestTap(t *testing.T) {
 		{text, "take 7", true},
 		{0x88, "\x03\xe8bye", false},
 	} {
-		if frame := frame(f.first, f.payload); f.taken {
+		if frame := wire(f.first, f.payload); f.taken {
 			stream += frame
 		} else {
 			stream += frame

@@ -36,7 +36,7 @@ func TestDeliveriesAllocateNothing(t *testing.T) {
 		}()
 	}
 	feed := i.connect(protocol.PathIngest)
-	message := frame(ws.OpText, payload)
+	message := masked(ws.OpText, payload)
 	send := func(n int) {
 		for range n {
 			feed.raw(message)

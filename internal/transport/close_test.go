@@ -21,19 +21,19 @@ func TestEverythingIsUndoneAtTheEnd(t *testing.T) {
 		"gone":                    func(_ *instance, p *peer) { p.Close() },
 		"gone while written to":   func(i *instance, p *peer) { stuck(i); p.Close() },
 		"write timed out":         func(i *instance, _ *peer) { stuck(i) },
-		"closed":                  func(_ *instance, p *peer) { p.raw(frame(ws.OpClose, "")); p.closed(1000); p.Close() },
-		"closed while written to": func(i *instance, p *peer) { stuck(i); p.raw(frame(ws.OpClose, "")) },
-		"fault":                   func(_ *instance, p *peer) { p.raw(frame(ws.OpBinary, "")); p.closed(1003); p.Close() },
-		"fault, nobody listens":   func(_ *instance, p *peer) { p.raw(frame(ws.OpBinary, "")) },
+		"closed":                  func(_ *instance, p *peer) { p.raw(masked(ws.OpClose, "")); p.closed(1000); p.Close() },
+		"closed while written to": func(i *instance, p *peer) { stuck(i); p.raw(masked(ws.OpClose, "")) },
+		"fault":                   func(_ *instance, p *peer) { p.raw(masked(ws.OpBinary, "")); p.closed(1003); p.Close() },
+		"fault, nobody listens":   func(_ *instance, p *peer) { p.raw(masked(ws.OpBinary, "")) },
 		"drained":                 func(i *instance, p *peer) { i.hub.CloseAll(); p.closed(1001); p.Close() },
 		"drained, nobody listens": func(i *instance, _ *peer) { i.hub.CloseAll() },
 		"drained and gone":        func(i *instance, p *peer) { i.hub.CloseAll(); p.Close() },
 		"drained and answered": func(i *instance, p *peer) {
 			i.hub.CloseAll()
 			p.closed(1001)
-			p.raw(frame(ws.OpClose, closing(1001, "")))
+			p.raw(masked(ws.OpClose, closing(1001, "")))
 		},
-		"drained, fault at the time": func(i *instance, p *peer) { i.hub.CloseAll(); p.raw(frame(ws.OpBinary, "")) },
+		"drained, fault at the time": func(i *instance, p *peer) { i.hub.CloseAll(); p.raw(masked(ws.OpBinary, "")) },
 		"no answer to pings":         func(_ *instance, p *peer) { go io.Copy(io.Discard, p) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestClientClosesFirst(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			i := onPipes(t, settings{})
 			p, begin := i.consumer(), time.Now()
-			p.raw(frame(ws.OpClose, c.payload))
+			p.raw(masked(ws.OpClose, c.payload))
 			p.closed(c.answer)
 			p.ended() // by the server, although the client goes on to listen
 			at(t, begin, lingerTimeout)
@@ -72,7 +72,7 @@ func TestClientClosesFirst(t *testing.T) {
 func TestNothingIsHandledBehindAClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := onPipes(t, settings{}).consumer()
-		p.raw(append(frame(ws.OpClose, ""), frame(ws.OpText, `{"type":"join","room":"A"}`)...))
+		p.raw(append(masked(ws.OpClose, ""), masked(ws.OpText, `{"type":"join","room":"A"}`)...))
 		p.closed(1000)
 		p.ended()
 	})
@@ -84,7 +84,7 @@ func TestServerLingers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := onPipes(t, settings{})
 		p := i.consumer()
-		p.raw(frame(ws.OpBinary, ""))
+		p.raw(masked(ws.OpBinary, ""))
 		p.closed(protocol.CloseUnsupportedData)
 		begin := time.Now()
 		for time.Since(begin) < lingerTimeout-time.Second {
@@ -105,7 +105,7 @@ func TestLingeringClientIsNoMember(t *testing.T) {
 		i := onPipes(t, settings{})
 		p := i.consumer()
 		p.join("A")
-		p.raw(frame(ws.OpBinary, ""))
+		p.raw(masked(ws.OpBinary, ""))
 		p.closed(protocol.CloseUnsupportedData)
 		synctest.Wait()
 		if s := i.hub.Stats(); s.Clients != 0 || s.Rooms != 0 {

@@ -55,7 +55,7 @@ func TestDrainDeliversWhatWaits(t *testing.T) {
 				if got.code != protocol.CloseGoingAway {
 					t.Errorf("closed with %d", got.code)
 				}
-				p.raw(frame(ws.OpClose, closing(got.code, "")))
+				p.raw(masked(ws.OpClose, closing(got.code, "")))
 				i.waitIdle(lingerTimeout + time.Second)
 				if n := i.server.Stats().Closes["1001"]; n != 1 {
 					t.Errorf("1001 was counted %d times", n)

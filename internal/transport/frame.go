@@ -2,22 +2,23 @@ package transport
 
 import (
 	"encoding/binary"
-	"errors"
+	"math"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 
+	"backbone/internal/frame"
 	"backbone/protocol"
 )
 
 // Frame appends payload to dst as one complete text frame, as servers send them.
 func Frame(dst []byte, payload string) []byte {
-	return append(header(dst, ws.OpText, len(payload)), payload...)
+	return append(frame.AppendHeader(dst, frame.Text, len(payload)), payload...)
 }
 
 // control appends a control frame to dst; its payload has at most 125 bytes.
-func control(dst []byte, op ws.OpCode, payload []byte) []byte {
-	return append(header(dst, op, len(payload)), payload...)
+func control(dst []byte, op frame.Opcode, payload []byte) []byte {
+	return append(frame.AppendHeader(dst, op, len(payload)), payload...)
 }
 
 func closeFrame(code protocol.CloseCode, reason string) []byte {
@@ -28,58 +29,7 @@ func closeFrame(code protocol.CloseCode, reason string) []byte {
 		}
 		reason = reason[:cut]
 	}
-	return control(nil, ws.OpClose, append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...))
-}
-
-func header(dst []byte, op ws.OpCode, n int) []byte {
-	dst = append(dst, 0x80|byte(op))
-	switch {
-	case n < 126:
-		return append(dst, byte(n))
-	case n < 1<<16:
-		return binary.BigEndian.AppendUint16(append(dst, 126), uint16(n))
-	default:
-		return binary.BigEndian.AppendUint64(append(dst, 127), uint64(n))
-	}
-}
-
-// errShort says that a frame is not complete yet.
-var errShort = errors.New("incomplete frame")
-
-// parseHeader reads a frame header from the start of p and returns its length, or
-// errShort.
-func parseHeader(p []byte) (h ws.Header, size int, err error) {
-	if len(p) < 2 {
-		return h, 0, errShort
-	}
-	h.Fin, h.Rsv, h.OpCode = p[0]&0x80 != 0, p[0]&0x70>>4, ws.OpCode(p[0]&0x0f)
-	h.Masked = p[1]&0x80 != 0
-	size = 2
-	switch n := p[1] & 0x7f; n {
-	case 126:
-		if len(p) < 4 {
-			return h, 0, errShort
-		}
-		h.Length, size = int64(binary.BigEndian.Uint16(p[2:])), 4
-	case 127:
-		if len(p) < 10 {
-			return h, 0, errShort
-		}
-		long := binary.BigEndian.Uint64(p[2:])
-		if long>>63 != 0 {
-			return h, 0, ws.ErrHeaderLengthMSB
-		}
-		h.Length, size = int64(long), 10
-	default:
-		h.Length = int64(n)
-	}
-	if h.Masked {
-		if len(p) < size+4 {
-			return h, 0, errShort
-		}
-		size += copy(h.Mask[:], p[size:])
-	}
-	return h, size, nil
+	return control(nil, frame.Close, append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...))
 }
 
 // fault is why the server closes a connection.
@@ -99,36 +49,30 @@ type fragments struct {
 // frames takes the complete frames from the start of p, unmasks them in place and
 // gives each text message to text and each control frame to control. It returns how
 // many bytes it used, and a *fault for what RFC 6455 or this protocol forbids.
-func (f *fragments) frames(p []byte, text func([]byte) error, control func(ws.OpCode, []byte) error) (used int, err error) {
+func (f *fragments) frames(p []byte, text func([]byte) error, control func(frame.Opcode, []byte) error) (used int, err error) {
 	for {
-		h, size, err := parseHeader(p[used:])
-		if errors.Is(err, errShort) {
+		h, size, ok := frame.ParseHeader(p[used:])
+		if !ok {
 			return used, nil
 		}
-		state := ws.StateServerSide
-		if f.open {
-			state = state.Set(ws.StateFragmented)
-		}
-		if err == nil {
-			err = ws.CheckHeader(h, state)
-		}
+		err = f.check(h)
 		switch {
 		case err != nil:
 			return used, &fault{protocol.CloseProtocolError, err.Error()}
-		case h.OpCode == ws.OpBinary:
+		case h.Opcode == frame.Binary:
 			return used, &fault{protocol.CloseUnsupportedData, "binary messages are not understood: send text"}
-		case !h.OpCode.IsControl() && h.Length > protocol.MaxMessageBytes-int64(len(f.payload)):
+		case !h.Opcode.Control() && h.Length > protocol.MaxMessageBytes-uint64(len(f.payload)):
 			return used, &fault{protocol.CloseTooBig, "a message may have at most 65536 bytes"}
-		case int64(len(p)-used-size) < h.Length:
+		case uint64(len(p)-used-size) < h.Length:
 			return used, nil
 		}
 		payload := p[used+size:][:h.Length]
 		used += size + int(h.Length)
 		ws.Cipher(payload, h.Mask, 0)
 		switch {
-		case h.OpCode.IsControl():
-			err = control(h.OpCode, payload)
-		case !h.Fin:
+		case h.Opcode.Control():
+			err = control(h.Opcode, payload)
+		case !h.Final:
 			f.open = true
 			f.payload = append(f.payload, payload...)
 		case f.open:
@@ -142,6 +86,20 @@ func (f *fragments) frames(p []byte, text func([]byte) error, control func(ws.Op
 			return used, err
 		}
 	}
+}
+
+// check returns what RFC 6455 forbids about h at this place of the stream.
+func (f *fragments) check(h frame.Header) error {
+	if h.Length > math.MaxInt64 {
+		return ws.ErrHeaderLengthMSB
+	}
+	state := ws.StateServerSide
+	if f.open {
+		state = state.Set(ws.StateFragmented)
+	}
+	return ws.CheckHeader(ws.Header{
+		Fin: h.Final, Rsv: h.Reserved, OpCode: ws.OpCode(h.Opcode), Masked: h.Masked, Mask: h.Mask, Length: int64(h.Length),
+	}, state)
 }
 
 func checked(payload []byte, text func([]byte) error) error {

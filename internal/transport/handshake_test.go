@@ -207,16 +207,16 @@ func TestUnreadAnswerEnds(t *testing.T) {
 func TestRequestsSentWithTheHandshake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := onPipes(t, settings{})
-		join := frame(1, `{"type":"join","room":"A"}`)
+		join := masked(1, `{"type":"join","room":"A"}`)
 		p := i.connect(protocol.PathConsume, append(join, join[:9]...)...)
 		p.hears(`{"type":"joined","room":"A"}`)
 		p.raw(join[9:])
 		p.hears(`{"type":"joined","room":"A"}`)
-		p = i.connect(protocol.PathIngest, frame(1, `{"type":"join","room":"A"}`)...)
+		p = i.connect(protocol.PathIngest, masked(1, `{"type":"join","room":"A"}`)...)
 		p.hears(`{"type":"error","code":"forbidden","message":"type: join is not for the role INGESTOR"}`)
-		p = i.connect(protocol.PathConsume, frame(2, "x")...)
+		p = i.connect(protocol.PathConsume, masked(2, "x")...)
 		p.closed(protocol.CloseUnsupportedData)
-		p = i.connect(protocol.PathConsume, frame(8, "")...)
+		p = i.connect(protocol.PathConsume, masked(8, "")...)
 		p.closed(protocol.CloseNormal)
 	})
 }

@@ -40,10 +40,10 @@ func at(t *testing.T, begin time.Time, want time.Duration) {
 
 func TestAnyFrameCountsAsLife(t *testing.T) {
 	for name, bytes := range map[string][]byte{
-		"text":     frame(ws.OpText, `{"type":"ping"}`),
-		"bad text": frame(ws.OpText, `?`),
-		"ping":     frame(ws.OpPing, "x"),
-		"pong":     frame(ws.OpPong, ""),
+		"text":     masked(ws.OpText, `{"type":"ping"}`),
+		"bad text": masked(ws.OpText, `?`),
+		"ping":     masked(ws.OpPing, "x"),
+		"pong":     masked(ws.OpPong, ""),
 		"fragment": encode(false, ws.OpText, `{"type":`),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestBytesWithoutAFrameAreNoLife(t *testing.T) {
 		i := onPipes(t, settings{})
 		p, begin := i.consumer(), time.Now()
 		go func() {
-			for _, b := range frame(ws.OpText, `{"type":"ping","id":"a message that never ends"}`) {
+			for _, b := range masked(ws.OpText, `{"type":"ping","id":"a message that never ends"}`) {
 				if _, err := p.Write([]byte{b}); err != nil {
 					return
 				}
@@ -115,7 +115,7 @@ func TestWaitingForIngestIsNotTheClientsSilence(t *testing.T) {
 		begin := time.Now()
 		p.want(ws.OpPing, "")
 		at(t, begin, 25*time.Second)
-		p.raw(frame(ws.OpPong, ""))
+		p.raw(masked(ws.OpPong, ""))
 		p.silent(24 * time.Second)
 	})
 }

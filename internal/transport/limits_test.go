@@ -61,7 +61,7 @@ func TestDrainRefusesAndKeeps(t *testing.T) {
 		if answer, _ := i.ask("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); answer.StatusCode != 404 { // the test's handler knows nothing
 			t.Error(answer.Status)
 		}
-		p.raw(frame(ws.OpPing, "still there"))
+		p.raw(masked(ws.OpPing, "still there"))
 		p.want(ws.OpPong, "still there")
 	})
 }

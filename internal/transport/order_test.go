@@ -12,7 +12,7 @@ import (
 func TestOrderWithinOneRead(t *testing.T) {
 	text := func(texts ...string) (b []byte) {
 		for _, s := range texts {
-			b = append(b, frame(ws.OpText, s)...)
+			b = append(b, masked(ws.OpText, s)...)
 		}
 		return b
 	}

@@ -64,8 +64,8 @@ func (p *peer) upgrade(path string, behind ...byte) {
 
 var testMask = [4]byte{0xa1, 0xb2, 0xc3, 0xd4}
 
-// frame is what a client sends, masked as it must be.
-func frame(op ws.OpCode, payload string) []byte { return encode(true, op, payload) }
+// masked is a final frame as a client sends it.
+func masked(op ws.OpCode, payload string) []byte { return encode(true, op, payload) }
 
 func encode(fin bool, op ws.OpCode, payload string) []byte {
 	b := []byte{byte(op), 0x80}
@@ -105,7 +105,7 @@ func (p *peer) raw(b []byte) {
 func (p *peer) send(texts ...string) {
 	p.t.Helper()
 	for _, text := range texts {
-		p.raw(frame(ws.OpText, text))
+		p.raw(masked(ws.OpText, text))
 	}
 }
 

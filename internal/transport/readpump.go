@@ -5,8 +5,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/gobwas/ws"
-
+	"backbone/internal/frame"
 	"backbone/protocol"
 )
 
@@ -60,7 +59,7 @@ func (c *conn) sendPing() {
 	if c.taken, c.pingRead = f.taken, f.taken; known && f.held > 0 {
 		c.pingRead += f.held + pingBehind
 	}
-	c.reply(control(nil, ws.OpPing, nil))
+	c.reply(control(nil, frame.Ping, nil))
 }
 
 // pingWaits reports whether the peer, behind with its reading, has still to come to the
@@ -107,12 +106,12 @@ func (c *conn) flushReplies() {
 }
 
 // control handles a control frame.
-func (c *conn) control(op ws.OpCode, payload []byte) error {
+func (c *conn) control(op frame.Opcode, payload []byte) error {
 	switch op {
-	case ws.OpPing:
-		c.socket.scratch.replies = control(c.socket.scratch.replies, ws.OpPong, payload)
+	case frame.Ping:
+		c.socket.scratch.replies = control(c.socket.scratch.replies, frame.Pong, payload)
 		c.boundReplies()
-	case ws.OpClose:
+	case frame.Close:
 		code, err := checkClose(payload)
 		if err != nil {
 			return err

@@ -48,69 +48,69 @@ func rawCases() map[string]rawCase {
 	invalid := `{"type":"` + "\xff" + `"}`
 	empty := `{"type":"error","code":"invalid_json","message":"not valid JSON: the message is empty"}`
 	cases := map[string]rawCase{
-		"text":                      {frame(ws.OpText, pingText), []string{pong}, 0},
-		"empty text":                {frame(ws.OpText, ""), []string{empty}, 0},
-		"126 bytes":                 {frame(ws.OpText, padded(126)), []string{pong}, 0},
-		"exactly 64 KiB":            {frame(ws.OpText, padded(64<<10)), []string{pong}, 0},
+		"text":                      {masked(ws.OpText, pingText), []string{pong}, 0},
+		"empty text":                {masked(ws.OpText, ""), []string{empty}, 0},
+		"126 bytes":                 {masked(ws.OpText, padded(126)), []string{pong}, 0},
+		"exactly 64 KiB":            {masked(ws.OpText, padded(64<<10)), []string{pong}, 0},
 		"exactly 64 KiB, in pieces": {join(encode(false, ws.OpText, padded(40000)), encode(true, ws.OpContinuation, strings.Repeat(" ", 64<<10-40000))), []string{pong}, 0},
 		"fragmented":                {join(first, more, last), []string{pong}, 0},
 		"fragmented, empty pieces":  {join(encode(false, ws.OpText, ""), first[:0], encode(false, ws.OpContinuation, ""), encode(true, ws.OpContinuation, pingText)), []string{pong}, 0},
 		"fragmented, all empty":     {join(encode(false, ws.OpText, ""), encode(true, ws.OpContinuation, "")), []string{empty}, 0},
-		"pings between fragments":   {join(first, frame(ws.OpPing, "a"), more, frame(ws.OpPing, "b"), frame(ws.OpPong, "c"), last), []string{"pong:a", "pong:b", pong}, 0},
-		"close between fragments":   {join(first, frame(ws.OpClose, closing(1000, ""))), nil, 1000},
+		"pings between fragments":   {join(first, masked(ws.OpPing, "a"), more, masked(ws.OpPing, "b"), masked(ws.OpPong, "c"), last), []string{"pong:a", "pong:b", pong}, 0},
+		"close between fragments":   {join(first, masked(ws.OpClose, closing(1000, ""))), nil, 1000},
 		"UTF-8 split by fragments":  {join(encode(false, ws.OpText, "\"\xe2\x82"), encode(true, ws.OpContinuation, "\xac\"")), []string{`{"type":"error","code":"invalid_json","message":"must be a JSON object, got string"}`}, 0},
-		"ping":                      {frame(ws.OpPing, ""), []string{"pong:"}, 0},
-		"ping of 125 bytes":         {frame(ws.OpPing, strings.Repeat("\xff", 125)), []string{"pong:" + strings.Repeat("\xff", 125)}, 0},
-		"pong":                      {frame(ws.OpPong, "unasked"), nil, 0},
+		"ping":                      {masked(ws.OpPing, ""), []string{"pong:"}, 0},
+		"ping of 125 bytes":         {masked(ws.OpPing, strings.Repeat("\xff", 125)), []string{"pong:" + strings.Repeat("\xff", 125)}, 0},
+		"pong":                      {masked(ws.OpPong, "unasked"), nil, 0},
 
 		"not masked":                    {unmasked(ws.OpText, pingText), nil, 1002},
 		"ping not masked":               {unmasked(ws.OpPing, ""), nil, 1002},
-		"ping of 126 bytes":             {frame(ws.OpPing, strings.Repeat("x", 126)), nil, 1002},
+		"ping of 126 bytes":             {masked(ws.OpPing, strings.Repeat("x", 126)), nil, 1002},
 		"fragmented ping":               {encode(false, ws.OpPing, ""), nil, 1002},
 		"fragmented close":              {encode(false, ws.OpClose, ""), nil, 1002},
 		"continuation of nothing":       {encode(true, ws.OpContinuation, pingText), nil, 1002},
 		"continuation of nothing, open": {encode(false, ws.OpContinuation, pingText), nil, 1002},
 		"continuation after the end":    {join(first, more, last, last), []string{pong}, 1002},
-		"text inside a fragmented one":  {join(first, frame(ws.OpText, pingText)), nil, 1002},
-		"binary inside a fragmented":    {join(first, frame(ws.OpBinary, "")), nil, 1002},
+		"text inside a fragmented one":  {join(first, masked(ws.OpText, pingText)), nil, 1002},
+		"binary inside a fragmented":    {join(first, masked(ws.OpBinary, "")), nil, 1002},
 		"length of 2^63":                {head(0x81, true, 1<<63), nil, 1002},
 		"length of 2^64-1, unmasked":    {head(0x81, false, 1<<64-1), nil, 1002},
-		"close of 1 byte":               {frame(ws.OpClose, "x"), nil, 1002},
-		"close of 126 bytes":            {frame(ws.OpClose, closing(1000, strings.Repeat("x", 124))), nil, 1002},
+		"close of 1 byte":               {masked(ws.OpClose, "x"), nil, 1002},
+		"close of 126 bytes":            {masked(ws.OpClose, closing(1000, strings.Repeat("x", 124))), nil, 1002},
 
-		"binary":            {frame(ws.OpBinary, "x"), nil, 1003},
-		"empty binary":      {frame(ws.OpBinary, ""), nil, 1003},
+		"binary":            {masked(ws.OpBinary, "x"), nil, 1003},
+		"empty binary":      {masked(ws.OpBinary, ""), nil, 1003},
 		"fragmented binary": {encode(false, ws.OpBinary, "x"), nil, 1003},
 		"huge binary":       {head(0x82, true, 1<<40), nil, 1003},
 
-		"invalid UTF-8":                 {frame(ws.OpText, invalid), nil, 1007},
+		"invalid UTF-8":                 {masked(ws.OpText, invalid), nil, 1007},
 		"invalid UTF-8 over fragments":  {join(encode(false, ws.OpText, invalid[:10]), encode(true, ws.OpContinuation, invalid[10:])), nil, 1007},
-		"UTF-8 cut short":               {frame(ws.OpText, "\"\xe2\x82"), nil, 1007},
-		"a surrogate as UTF-8":          {frame(ws.OpText, "\"\xed\xa0\x80\""), nil, 1007},
-		"invalid UTF-8 as close reason": {frame(ws.OpClose, closing(1000, "\xff")), nil, 1007},
-		"the same, own code":            {frame(ws.OpClose, closing(4000, "\xff")), nil, 1007},
+		"UTF-8 cut short":               {masked(ws.OpText, "\"\xe2\x82"), nil, 1007},
+		"a surrogate as UTF-8":          {masked(ws.OpText, "\"\xed\xa0\x80\""), nil, 1007},
+		"invalid UTF-8 as close reason": {masked(ws.OpClose, closing(1000, "\xff")), nil, 1007},
+		"the same, own code":            {masked(ws.OpClose, closing(4000, "\xff")), nil, 1007},
 
-		"64 KiB and one":              {frame(ws.OpText, padded(64<<10+1)), nil, 1009},
+		"64 KiB and one":              {masked(ws.OpText, padded(64<<10+1)), nil, 1009},
 		"64 KiB and one, just a head": {head(0x81, true, 64<<10+1), nil, 1009},
 		"length of 2^63-1":            {head(0x81, true, 1<<63-1), nil, 1009},
 		"continued by 2^63-1":         {join(first, head(0x80, true, 1<<63-1)), nil, 1009},
 		"64 KiB and one, in pieces":   {join(encode(false, ws.OpText, padded(64<<10)), encode(true, ws.OpContinuation, " ")), nil, 1009},
 		"many pieces over 64 KiB":     {join(encode(false, ws.OpText, padded(30000)), encode(false, ws.OpContinuation, padded(30000)), encode(false, ws.OpContinuation, padded(30000))), nil, 1009},
 
-		"an answer before a fault": {join(frame(ws.OpText, pingText), frame(ws.OpBinary, ""), frame(ws.OpText, pingText)), []string{pong}, 1003},
+		"an answer before a fault": {join(masked(ws.OpText, pingText), masked(ws.OpBinary, ""), masked(ws.OpText, pingText)), []string{pong}, 1003},
 	}
 	for _, bit := range []byte{0x40, 0x20, 0x10} {
-		cases[fmt.Sprintf("reserved bit %#x", bit)] = rawCase{flagged(bit, frame(ws.OpText, pingText)), nil, 1002}
-		cases[fmt.Sprintf("reserved bit %#x of a ping", bit)] = rawCase{flagged(bit, frame(ws.OpPing, "")), nil, 1002}
+		cases[fmt.Sprintf("reserved bit %#x", bit)] = rawCase{flagged(bit, masked(ws.OpText, pingText)), nil, 1002}
+		cases[fmt.Sprintf("reserved bit %#x of a ping", bit)] = rawCase{flagged(bit, masked(ws.OpPing, "")), nil, 1002}
 	}
 	for _, op := range []ws.OpCode{3, 4, 5, 6, 7, 11, 12, 13, 14, 15} {
-		cases[fmt.Sprintf("reserved opcode %d", op)] = rawCase{frame(op, ""), nil, 1002}
+		cases[fmt.Sprintf("reserved opcode %d", op)] = rawCase{masked(op, ""), nil, 1002}
 	}
 	for _, code := range []protocol.CloseCode{1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999} {
-		cases[fmt.Sprintf("close with %d", code)] = rawCase{frame(ws.OpClose, closing(code, "reason €")), nil, code}
+		cases[fmt.Sprintf("close with %d", code)] = rawCase{masked(ws.OpClose, closing(code, "reason €")), nil, code}
 	}
 	for _, code := range []protocol.CloseCode{0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65535} {
-		cases[fmt.Sprintf("close with %d", code)] = rawCase{frame(ws.OpClose, closing(code, "")), nil, 1002}
+		cases[fmt.Sprintf("close with %d", code)] = rawCase{masked(ws.OpClose, closing(code, "")), nil, 1002}
 	}
 	return cases
 }
@@ -157,7 +157,7 @@ func TestRawFramesOverTCP(t *testing.T) {
 				p.answered(c)
 				if c.code == 0 {
 					<-sent // the last bytes may be without an answer
-					p.raw(frame(ws.OpPing, "alive"))
+					p.raw(masked(ws.OpPing, "alive"))
 					p.want(ws.OpPong, "alive")
 				}
 				p.Close()

@@ -148,7 +148,7 @@ func TestConnectionsGoBetweenWriterAndGoroutine(t *testing.T) {
 		p := i.slowConsumer()
 		all.Go(func() {
 			for ping := range pings {
-				if _, err := p.Write(frame(ws.OpText, `{"type":"ping","id":"`+strconv.Itoa(ping)+`"}`)); err != nil {
+				if _, err := p.Write(masked(ws.OpText, `{"type":"ping","id":"`+strconv.Itoa(ping)+`"}`)); err != nil {
 					t.Error(err)
 				}
 			}

@@ -23,10 +23,10 @@ func TestManyFramesInOneSegment(t *testing.T) {
 	var want []string
 	for n := range 3000 { // more than one read takes
 		id := strconv.Itoa(n)
-		in = append(in, frame(ws.OpText, `{"type":"leave","room":"A","id":"`+id+`"}`)...)
+		in = append(in, masked(ws.OpText, `{"type":"leave","room":"A","id":"`+id+`"}`)...)
 		want = append(want, `{"type":"error","code":"not_joined","message":"room: A is not joined","id":"`+id+`"}`)
 		if n%500 == 499 { // a good one, or the connection would be closed for too many bad ones
-			in = append(in, frame(ws.OpText, `{"type":"ping","id":"`+id+`"}`)...)
+			in = append(in, masked(ws.OpText, `{"type":"ping","id":"`+id+`"}`)...)
 			want = append(want, `{"type":"pong","id":"`+id+`","ts":T}`)
 		}
 	}
@@ -119,7 +119,7 @@ func TestDrainOverTCP(t *testing.T) {
 		t.Errorf("of %d prices %d came and %d were left out, the last %.20s; closed with %d", events, h.prices, h.skipped, h.last, h.code)
 	}
 	p.ended() // half-closed by the server
-	p.raw(frame(ws.OpClose, closing(1001, "")))
+	p.raw(masked(ws.OpClose, closing(1001, "")))
 	p.Close()
 	i.waitIdle(time.Minute)
 }
@@ -133,7 +133,7 @@ func TestRefusalIsNotReset(t *testing.T) {
 			t.Fatal(answer.Status, body)
 		}
 	}
-	long := slices.Concat(frame(ws.OpBinary, ""), frame(ws.OpText, strings.Repeat("x", 60_000)))
+	long := slices.Concat(masked(ws.OpBinary, ""), masked(ws.OpText, strings.Repeat("x", 60_000)))
 	for range 20 {
 		p := i.consumer()
 		p.inBackground(long)
@@ -146,7 +146,7 @@ func TestSlowFrameIsPutTogether(t *testing.T) {
 	i := onTCP(t, settings{})
 	p := i.consumer()
 	text := pingText + strings.Repeat(" ", 64<<10-len(pingText))
-	p.inBackground(frame(ws.OpText, text), 1000)
+	p.inBackground(masked(ws.OpText, text), 1000)
 	if _, text, err := p.next(); err != nil || pongless(text) != `{"type":"pong","id":"7","ts":T}` {
 		t.Fatal(text, err)
 	}

@@ -75,7 +75,7 @@ func TestTLS(t *testing.T) {
 	if op, text, err := p.next(); op != ws.OpText || err != nil {
 		t.Fatal(op, text, err)
 	}
-	p.raw(frame(ws.OpClose, ""))
+	p.raw(masked(ws.OpClose, ""))
 	p.closed(protocol.CloseNormal)
 	p.ended()
 	p.Close()

@@ -61,7 +61,7 @@ func TestStalledWriteEndsSoonAfterTheReadPump(t *testing.T) {
 		p := i.consumer()
 		p.join("A")
 		i.publish(hub.Message, "A", say("A", strings.Repeat("x", 1000)))
-		p.raw(frame(ws.OpClose, closing(1000, "")))
+		p.raw(masked(ws.OpClose, closing(1000, "")))
 		begin := time.Now()
 		read := make(chan struct{})
 		go func() { // takes a byte often enough to keep a write alive
@@ -110,7 +110,7 @@ func TestRepliesOfOneReadAreBounded(t *testing.T) {
 		p := i.ingestor()
 		// Each message asks for far more than it has bytes: answered a piece at a time.
 		ask := "[" + strings.Repeat("1,", 900) + "1]"
-		go p.Write(frame(ws.OpText, ask)) // it is not taken before answers are
+		go p.Write(masked(ws.OpText, ask)) // it is not taken before answers are
 		elapse(time.Second)
 		for n := range 901 {
 			op, text, err := p.next()
@@ -129,7 +129,7 @@ func TestAnswersAndFaultsComeInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := onPipes(t, settings{})
 		p := i.consumer()
-		both := append(frame(ws.OpText, `{"type":"leave","room":"A"}`), frame(ws.OpBinary, "x")...)
+		both := append(masked(ws.OpText, `{"type":"leave","room":"A"}`), masked(ws.OpBinary, "x")...)
 		p.raw(both)
 		p.hears(`{"type":"error","code":"not_joined","message":"room: A is not joined"}`)
 		p.closed(protocol.CloseUnsupportedData)
