@@ -39,9 +39,15 @@ var arrows = []row{
 		},
 		why: "the composition root, and only it, knows all parts",
 	},
+	{from: "internal/human", to: []string{"client"}, why: "it words numbers and errors of the SDK for whatever talks to people, and knows none of it"},
+	{
+		from: "internal/cli",
+		to:   []string{"client", "internal/config", "internal/human", "internal/telemetry", "protocol"},
+		why:  "the kit serves all commands: it knows none of them, and no server",
+	},
 	{
 		from: "cmd/backbone",
-		to:   []string{"client", "internal/config", "internal/server", "internal/telemetry", "protocol"},
+		to:   []string{"client", "internal/cli", "internal/config", "internal/human", "internal/server", "internal/telemetry", "protocol"},
 		why:  "commands talk to a server like any client, or start one",
 	},
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -8,7 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"backbone/internal/cli"
 	"backbone/internal/config"
+	"backbone/internal/human"
 )
 
 const (
@@ -43,12 +46,11 @@ type benchCmd struct {
 	HDR  string `group:"Output" name:"hdr" placeholder:"FILE" help:"Write the latencies as a percentile distribution in milliseconds, as HdrHistogram's plotter reads it."`
 	HTML string `group:"Output" name:"html" placeholder:"FILE" help:"Write a report with plots, in one file."`
 
-	URL                string        `group:"Connection" name:"url" placeholder:"URL" help:"Server, as ws://host:port, or wss://host:port for TLS. Without it, the run starts a server of its own."`
-	ConsumeURLs        []string      `group:"Connection" name:"consume-url" placeholder:"URL" help:"Another instance, to consume from. Given several times, the consumers are shared out."`
-	CAFile             string        `group:"Connection" name:"ca-file" placeholder:"FILE" help:"Certificates in PEM that may have signed the server's. Without it, those that this machine trusts."`
-	InsecureSkipVerify bool          `group:"Connection" help:"Take any certificate. Whoever stands in between can then read and change everything."`
-	ConnectTimeout     time.Duration `group:"Connection" default:"5s" help:"How long to try to connect."`
-	APIKeyFile         string        `group:"Connection" name:"api-key-file" placeholder:"FILE" help:"File that holds the key to publish with. The key itself can be set in BACKBONE_API_KEY."`
+	URL         string   `group:"Connection" name:"url" placeholder:"URL" help:"Server, as ws://host:port, or wss://host:port for TLS. Without it, the run starts a server of its own."`
+	ConsumeURLs []string `group:"Connection" name:"consume-url" placeholder:"URL" help:"Another instance, to consume from. Given several times, the consumers are shared out."`
+
+	cli.Reach       `embed:""`
+	cli.Credentials `embed:""`
 }
 
 // share is a part of a whole, from 0 to 1.
@@ -92,10 +94,10 @@ func (c *benchCmd) Validate() error {
 	if c.ReceiveBuffer != -1 && (c.ReceiveBuffer < minReceiveBuffer || c.ReceiveBuffer > maxReceiveBuffer) {
 		return config.Errorf("receive-buffer", "must be -1 or from %d to %d, not %d", minReceiveBuffer, maxReceiveBuffer, c.ReceiveBuffer)
 	}
-	if err := checkRateOrNone("rate", c.Rate, maxPublishRate); err != nil {
+	if err := cli.CheckRateOrNone("rate", c.Rate, cli.MaxPublishRate); err != nil {
 		return err
 	}
-	if err := checkRate("slow-rate", c.SlowRate, maxSlowRate); err != nil {
+	if err := cli.CheckRate("slow-rate", c.SlowRate, maxSlowRate); err != nil {
 		return err
 	}
 	switch {
@@ -123,29 +125,24 @@ func (c *benchCmd) Validate() error {
 }
 
 // targets are the servers to publish to and to consume from; own is that of the run.
-func (c *benchCmd) targets(own string) (publish connection, consume []connection) {
-	publish = connection{URL: own, CAFile: c.CAFile, InsecureSkipVerify: c.InsecureSkipVerify, ConnectTimeout: c.ConnectTimeout}
-	if c.URL != "" {
-		publish.URL = c.URL
-	}
+func (c *benchCmd) targets(own string) (publish cli.Connection, consume []cli.Connection) {
+	publish = c.To(cmp.Or(c.URL, own), "url")
 	for _, url := range c.ConsumeURLs {
-		to := publish
-		to.URL, to.flag = url, "consume-url"
-		consume = append(consume, to)
+		consume = append(consume, c.To(url, "consume-url"))
 	}
 	if consume == nil {
-		consume = []connection{publish}
+		consume = []cli.Connection{publish}
 	}
 	return publish, consume
 }
 
-func (c *benchCmd) Run(ctx context.Context, s streams) error {
+func (c *benchCmd) Run(ctx context.Context, s cli.Streams) error {
 	files, err := c.open()
 	if err != nil {
 		return err
 	}
 	defer files.close()
-	key, err := readAPIKey(c.APIKeyFile)
+	key, err := c.ReadKey()
 	if err != nil {
 		return err
 	}
@@ -159,12 +156,11 @@ func (c *benchCmd) Run(ctx context.Context, s streams) error {
 		own = server.url
 	}
 	publish, consume := c.targets(own)
-	publish.key = key
-	opt, err := publish.options()
+	publish.Key = key
+	opt, err := publish.Options()
 	if err != nil {
 		return err
 	}
-	opt.APIKey = key
 	run := newBenchRun(c, s)
 	run.server, run.publish, run.consume, run.opt = server, publish, consume, opt
 	result, err := run.run(ctx)
@@ -179,7 +175,7 @@ func (c *benchCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	if n := result.Wrong(); n > 0 {
-		return failf(exitRejected, "%s events or connections went wrong", group(int(n)))
+		return cli.Failf(cli.ExitRejected, "%s events or connections went wrong", human.Group(int(n)))
 	}
 	return nil
 }

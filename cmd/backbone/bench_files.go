@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 
+	"backbone/internal/cli"
 	"backbone/internal/config"
 )
 
@@ -102,13 +103,13 @@ func writeHDR(w io.Writer, _ *benchResult, rec *benchRecorder) error {
 }
 
 // print writes the result to standard output.
-func (c *benchCmd) print(s streams, r *benchResult) error {
+func (c *benchCmd) print(s cli.Streams, r *benchResult) error {
 	if !c.JSON {
-		return s.write([]byte(r.table()))
+		return s.Print([]byte(r.table()))
 	}
 	text, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	return s.write(append(text, '\n'))
+	return s.Print(append(text, '\n'))
 }

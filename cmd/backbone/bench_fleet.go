@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"backbone/client"
+	"backbone/internal/human"
 )
 
 // dialling is the number of connections that are made, or closed, at the same time.
@@ -61,7 +62,7 @@ func (f fleet) connect(life context.Context, urls []string, opt *client.Options,
 		record(a.latency, []int64{int64(took[i])})
 	}
 	if errors.Is(a.err, syscall.EMFILE) {
-		a.err = fmt.Errorf("%w: each consumer needs a file descriptor: raise the limit with ulimit -n", cause(a.err))
+		a.err = fmt.Errorf("%w: each consumer needs a file descriptor: raise the limit with ulimit -n", human.Cause(a.err))
 	}
 	return a
 }

@@ -6,6 +6,8 @@ import (
 	"html/template"
 	"io"
 	"strings"
+
+	"backbone/internal/human"
 )
 
 //go:embed bench.html.tmpl
@@ -135,9 +137,9 @@ func (r *benchResult) throughputPlot() plot {
 	}
 	p := newPlot("Throughput over time", "Events a second, added up over all consumers.", "time since the measurement began", x, y, curves, "a", "b")
 	r.tell(&p, x, func(in intervalResult) string {
-		text := fmt.Sprintf("%s events/s delivered", count(float64(in.Delivered)/r.IntervalS))
+		text := fmt.Sprintf("%s events/s delivered", human.Count(float64(in.Delivered)/r.IntervalS))
 		if in.Conflated > 0 {
-			text += fmt.Sprintf(", %s/s conflated", count(float64(in.Conflated)/r.IntervalS))
+			text += fmt.Sprintf(", %s/s conflated", human.Count(float64(in.Conflated)/r.IntervalS))
 		}
 		return text
 	})
@@ -163,7 +165,7 @@ func (r *benchResult) coursePlot() plot {
 	p := newPlot("Latency over time", "Of the events received in each interval, by consumers that read at full speed.",
 		"time since the measurement began", x, y, curves, "a", "b", "c")
 	r.tell(&p, x, func(in intervalResult) string {
-		return fmt.Sprintf("p50 %s, p99 %s, max %s", millis(in.P50), millis(in.P99), millis(in.Max))
+		return fmt.Sprintf("p50 %s, p99 %s, max %s", human.Millis(in.P50), human.Millis(in.P99), human.Millis(in.Max))
 	})
 	return p
 }
@@ -200,9 +202,9 @@ type benchPage struct {
 
 func writeHTML(w io.Writer, r *benchResult, _ *benchRecorder) error {
 	t, err := template.New("bench").Funcs(template.FuncMap{
-		"millis": millis,
-		"count":  count,
-		"group":  func(n any) string { return group(integer(n)) },
+		"millis": human.Millis,
+		"count":  human.Count,
+		"group":  func(n any) string { return human.Group(integer(n)) },
 		"mib":    func(n int) string { return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20)) },
 		"kib":    func(n *float64) string { return fmt.Sprintf("%.1f KiB", *n/1024) },
 		"trim":   strings.TrimSpace,

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/prometheus/procfs"
+
+	"backbone/internal/cli"
 )
 
 // benchMachine is where a run was made.
@@ -19,7 +21,7 @@ type benchMachine struct {
 }
 
 func thisMachine() benchMachine {
-	m := benchMachine{Cores: runtime.NumCPU(), Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Version: buildInfo().Version}
+	m := benchMachine{Cores: runtime.NumCPU(), Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH, Version: cli.BuildInfo().Version}
 	if proc, err := procfs.NewDefaultFS(); err == nil {
 		if cpus, err := proc.CPUInfo(); err == nil && len(cpus) > 0 {
 			m.CPU = strings.Join(strings.Fields(cpus[0].ModelName), " ")

@@ -8,6 +8,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
 
+	"backbone/internal/human"
 	"backbone/internal/telemetry"
 )
 
@@ -23,7 +24,7 @@ type benchProgress struct {
 
 func (b *benchRun) startProgress() *benchProgress {
 	p := &benchProgress{run: b}
-	if telemetry.IsTerminal(b.err) {
+	if telemetry.IsTerminal(b.Err) {
 		p.ticker = time.NewTicker(500 * time.Millisecond)
 	}
 	return p
@@ -51,37 +52,37 @@ func (p *benchProgress) clear() {
 }
 
 func (p *benchProgress) write(line string) {
-	if f, ok := p.run.err.(*os.File); ok {
+	if f, ok := p.run.Err.(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
 			line = ansi.Truncate(line, width-1, "…")
 		}
 	}
-	_, _ = fmt.Fprintf(p.run.err, "\r\x1b[K%s", line)
+	_, _ = fmt.Fprintf(p.run.Err, "\r\x1b[K%s", line)
 }
 
 func (p *benchProgress) line() string {
 	b := p.run
 	begin := time.Duration(b.stage.measured.Load())
 	if begin == 0 {
-		return fmt.Sprintf("connecting: %s of %s consumers", group(int(b.arrived.Load())), group(b.Consumers))
+		return fmt.Sprintf("connecting: %s of %s consumers", human.Group(int(b.arrived.Load())), human.Group(b.Consumers))
 	}
 	now, r := b.stage.clock.now(), b.recorder
 	sent, got := b.stage.sent.Load(), r.total.delivered
 	seconds := (now - p.at).Seconds()
-	perSecond := func(n float64) string { return group(int(n/seconds + 0.5)) }
+	perSecond := func(n float64) string { return human.Group(int(n/seconds + 0.5)) }
 	line := fmt.Sprintf("%s events/s   %s deliveries/s", perSecond(float64(sent-p.sent)), perSecond(float64(got-p.got)))
 	p.sent, p.got, p.at = sent, got, now
 	for i := len(r.series) - 1; i >= max(0, len(r.series)-3); i-- { // the newest may lack most of what belongs to it
 		if l := percentilesOf(r.series[i].latency); l.Count > 0 {
-			line += fmt.Sprintf("   p50 %s   p99 %s", millis(l.P50), millis(l.P99))
+			line += fmt.Sprintf("   p50 %s   p99 %s", human.Millis(l.P50), human.Millis(l.P99))
 			break
 		}
 	}
 	if r.total.conflated > 0 {
-		line += fmt.Sprintf("   %s conflated", group(r.total.conflated))
+		line += fmt.Sprintf("   %s conflated", human.Group(r.total.conflated))
 	}
 	if r.total.wrong > 0 {
-		line += fmt.Sprintf("   %s WRONG", group(r.total.wrong))
+		line += fmt.Sprintf("   %s WRONG", human.Group(r.total.wrong))
 	}
 	switch left := begin + b.For - now; {
 	case now < begin:

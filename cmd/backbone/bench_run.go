@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"backbone/client"
+	"backbone/internal/cli"
 )
 
 // benchRun is one run of bench. Its goroutine is the conductor; others publish, receive
@@ -16,10 +17,10 @@ import (
 type benchRun struct {
 	// Immutable once run is called.
 	*benchCmd
-	streams
+	cli.Streams
 	server         *ownServer // nil: servers that were there before
-	publish        connection
-	consume        []connection // at least one; the consumers are shared out
+	publish        cli.Connection
+	consume        []cli.Connection // at least one; the consumers are shared out
 	opt            *client.Options
 	rooms          *benchRooms
 	stage          *benchStage
@@ -49,10 +50,10 @@ type benchRun struct {
 	unfinished int           // consumers that did not get all in time
 }
 
-func newBenchRun(c *benchCmd, s streams) *benchRun {
+func newBenchRun(c *benchCmd, s cli.Streams) *benchRun {
 	slots := min(max(int(c.For/(100*time.Millisecond)), 1), 100)
 	b := &benchRun{
-		benchCmd: c, streams: s,
+		benchCmd: c, Streams: s,
 		rooms:         newBenchRooms(c.Rooms),
 		stage:         &benchStage{clock: benchClock{time.Now()}, interval: c.For / time.Duration(slots)},
 		recorder:      newBenchRecorder(),
@@ -79,7 +80,7 @@ func (b *benchRun) consumer(kind consumerKind, place int) *benchConsumer {
 		rooms:     b.rooms,
 		first:     place * b.Joins % b.Rooms,
 		fromStart: kind != stormConsumer,
-		pause:     gap(b.SlowRate),
+		pause:     cli.Gap(b.SlowRate),
 		stage:     b.stage,
 		hurry:     b.hurry, release: b.release,
 		batches:  b.recorder.batches,
@@ -129,7 +130,7 @@ func (b *benchRun) run(ctx context.Context) (*benchResult, error) {
 	stopRecorder()
 	if err != nil || b.end <= b.begin {
 		if ctx.Err() != nil && err == nil {
-			b.say("interrupted before anything was measured")
+			b.Say("interrupted before anything was measured")
 			return nil, nil //nolint:nilnil // no result is what there is
 		}
 		return nil, err
@@ -148,7 +149,7 @@ func (b *benchRun) connect(ctx, life context.Context, giveUp context.CancelCause
 		return nil, nil //nolint:nilnil // interrupted
 	}
 	if err != nil {
-		return nil, b.publish.connectFailure(err)
+		return nil, b.publish.Failure(err)
 	}
 	b.idle = b.used()[0]
 	b.connected = b.standing.connect(life, b.consumeURLs(), b.consumerOptions(), func() { b.arrived.Add(1) })
@@ -156,7 +157,7 @@ func (b *benchRun) connect(ctx, life context.Context, giveUp context.CancelCause
 		return nil, nil //nolint:nilnil // interrupted
 	}
 	if c := b.connected; c.err != nil {
-		return ingestor, b.consume[c.first%len(b.consume)].connectFailure(c.err)
+		return ingestor, b.consume[c.first%len(b.consume)].Failure(c.err)
 	}
 	b.full = b.used()[0]
 	return ingestor, nil

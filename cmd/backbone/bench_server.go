@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"backbone/internal/cli"
 )
 
 // ownServer is a server that a run started for itself: a process of its own, so that what
@@ -24,8 +26,8 @@ type ownServer struct {
 }
 
 // startOwnServer starts this program's serve on free ports. What it warns of goes to
-// s.err.
-func startOwnServer(ctx context.Context, s streams) (*ownServer, error) {
+// s.Err.
+func startOwnServer(ctx context.Context, s cli.Streams) (*ownServer, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -66,7 +68,7 @@ func startOwnServer(ctx context.Context, s streams) (*ownServer, error) {
 
 // relay reads the server's log. It passes on what is worse than information, and returns
 // the last line that is no log at all, which is what ended the server.
-func relay(logs io.Reader, s streams, listening chan<- string) (last string) {
+func relay(logs io.Reader, s cli.Streams, listening chan<- string) (last string) {
 	for scan := bufio.NewScanner(logs); scan.Scan(); {
 		var line struct{ Level, Msg, Listen string }
 		switch err := json.Unmarshal(scan.Bytes(), &line); {
@@ -75,7 +77,7 @@ func relay(logs io.Reader, s streams, listening chan<- string) (last string) {
 		case line.Msg == "listening" && line.Listen != "":
 			listening <- line.Listen
 		case line.Level != "INFO":
-			s.say("server: %s", scan.Text())
+			s.Say("server: %s", scan.Text())
 		}
 	}
 	return last

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"math"
+
+	"backbone/internal/human"
 )
 
 // result sums up a run that has ended.
@@ -28,7 +30,7 @@ func (b *benchRun) result(interrupted bool) *benchResult {
 	}
 	select {
 	case err := <-b.firstRejected:
-		r.Publish.Rejection = plain(err)
+		r.Publish.Rejection = human.Error(err)
 	default:
 	}
 	kind := func(k consumerKind) *percentiles {
@@ -58,7 +60,7 @@ func (a *arrival) result() connectResult {
 		r.PerSecond = float64(a.joined) / a.took.Seconds()
 	}
 	if a.err != nil {
-		r.Error = plain(a.err)
+		r.Error = human.Error(a.err)
 	}
 	return r
 }
@@ -86,7 +88,7 @@ func (b *benchRun) delivery() deliveryResult {
 				d.SlowDisconnects += c.disconnects
 			}
 			if d.Disconnects += c.disconnects; c.disconnects > 0 {
-				d.DisconnectError = plain(c.lastError)
+				d.DisconnectError = human.Error(c.lastError)
 			}
 		}
 	}
@@ -149,23 +151,23 @@ func (b *benchRun) note(r *benchResult) {
 		say("events were sent as fast as the server took them, so latency shows how full the queues were")
 	}
 	if r.Publish.Sent < r.Publish.Due {
-		say("%s events were due and could not be sent: the server does not take in this rate, or this machine does not make it", group(r.Publish.Due-r.Publish.Sent))
+		say("%s events were due and could not be sent: the server does not take in this rate, or this machine does not make it", human.Group(r.Publish.Due-r.Publish.Sent))
 	}
 	late, latency := r.Publish.LatenessMS.P99, r.Latency.Consumers.P99
 	if late != nil && latency != nil && *late > 0.5 && *late > *latency/4 {
-		say("events were sent late (p99 %s), which is part of their latency: see whether this machine or the server was busy", millis(late))
+		say("events were sent late (p99 %s), which is part of their latency: see whether this machine or the server was busy", human.Millis(late))
 	}
 	if busy := busyCores(r); busy > 0.9*float64(r.Machine.Cores) {
 		say("the server and this program kept %.1f of %d cores busy: latency is also that of waiting for a core", busy, r.Machine.Cores)
 	}
 	if n := r.Delivery.ConflatedNormal; n > 0 {
-		say("%s events were conflated for consumers that read at full speed: more came than they could take", group(int(n)))
+		say("%s events were conflated for consumers that read at full speed: more came than they could take", human.Group(int(n)))
 	}
 	if n := r.Delivery.SlowDisconnects; n > 0 {
-		say("slow consumers were disconnected %s times: the server's socket moved too little within its write timeout (serve --write-timeout); what they missed meanwhile counts as wrong, so let them read faster (--slow-rate), or see --stalled", group(n))
+		say("slow consumers were disconnected %s times: the server's socket moved too little within its write timeout (serve --write-timeout); what they missed meanwhile counts as wrong, so let them read faster (--slow-rate), or see --stalled", human.Group(n))
 	}
 	if r.Delivery.Unfinished > 0 {
-		say("%s consumers had not received the end of their rooms %v after the last event (--drain)", group(r.Delivery.Unfinished), b.Drain)
+		say("%s consumers had not received the end of their rooms %v after the last event (--drain)", human.Group(r.Delivery.Unfinished), b.Drain)
 	}
 	if r.Publish.Disconnects > 0 {
 		say("the publisher lost its connection %d times: events on their way were lost", r.Publish.Disconnects)

@@ -2,9 +2,9 @@ package main
 
 import (
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
+
+	"backbone/internal/human"
 )
 
 // table is the result for people.
@@ -27,26 +27,26 @@ func (r *benchResult) table() string {
 	}
 	b.WriteByte('\n')
 	p := r.Publish
-	line("published", "%s events in %.1f s, %s/s; sent late by p99 %s, max %s", group(p.Sent), r.MeasuredS, count(p.PerSecond), millis(p.LatenessMS.P99), millis(p.LatenessMS.Max))
+	line("published", "%s events in %.1f s, %s/s; sent late by p99 %s, max %s", human.Group(p.Sent), r.MeasuredS, human.Count(p.PerSecond), human.Millis(p.LatenessMS.P99), human.Millis(p.LatenessMS.Max))
 	if p.Rejected > 0 {
-		line("", "%s were REJECTED: %s", group(p.Rejected), p.Rejection)
+		line("", "%s were REJECTED: %s", human.Group(p.Rejected), p.Rejection)
 	}
 	d := r.Delivery
-	line("delivered", "%s/s to all consumers; %s in the whole run", count(d.PerSecond), group(int(d.Delivered)))
-	line("conflated", "%s left out for slow consumers, who were told", group(int(d.Conflated)))
+	line("delivered", "%s/s to all consumers; %s in the whole run", human.Count(d.PerSecond), human.Group(int(d.Delivered)))
+	line("conflated", "%s left out for slow consumers, who were told", human.Group(int(d.Conflated)))
 	line("wrong", "%s", d.Wrongs())
 	if d.Disconnects > 0 {
-		line("", "%s connections were lost: %s", group(d.Disconnects), d.DisconnectError)
+		line("", "%s connections were lost: %s", human.Group(d.Disconnects), d.DisconnectError)
 	}
 	if d.StalledConsumers > 0 {
-		line("stalled", "%s consumers read nothing; the server disconnected them %s times", group(d.StalledConsumers), group(d.StalledDisconnects))
+		line("stalled", "%s consumers read nothing; the server disconnected them %s times", human.Group(d.StalledConsumers), human.Group(d.StalledDisconnects))
 	}
 	b.WriteString("\n" + r.latencies())
 	if s := r.Server; s != nil {
 		b.WriteByte('\n')
 		text := s.text()
 		if s.DeliveriesPerCPUS != nil {
-			text += fmt.Sprintf("; %s deliveries per second of a core", count(*s.DeliveriesPerCPUS))
+			text += fmt.Sprintf("; %s deliveries per second of a core", human.Count(*s.DeliveriesPerCPUS))
 		}
 		if s.BytesPerConsumer != nil {
 			text += fmt.Sprintf("; connecting took %.1f KiB a consumer", *s.BytesPerConsumer/1024)
@@ -65,17 +65,17 @@ func (r *benchResult) table() string {
 // Load is what was asked for, in one line.
 func (r *benchResult) Load() string {
 	s := r.Settings
-	text := fmt.Sprintf("%s, %s", things(s.Consumers, "consumer"), things(s.Rooms, "room"))
+	text := fmt.Sprintf("%s, %s", human.Things(s.Consumers, "consumer"), human.Things(s.Rooms, "room"))
 	if s.Joins > 1 {
 		text += fmt.Sprintf(" (%d each)", s.Joins)
 	}
 	if s.Rate > 0 {
-		text += fmt.Sprintf(", %s events/s", count(s.Rate))
+		text += fmt.Sprintf(", %s events/s", human.Count(s.Rate))
 	} else {
 		text += ", as many events as the server takes"
 	}
 	if s.Burst > 1 {
-		text += fmt.Sprintf(" in bursts of %s", group(s.Burst))
+		text += fmt.Sprintf(" in bursts of %s", human.Group(s.Burst))
 	}
 	if s.Batch {
 		text += ", a message each"
@@ -87,16 +87,16 @@ func (r *benchResult) Load() string {
 		text += fmt.Sprintf(", %v stalled", share(s.Stalled))
 	}
 	if s.Storm > 0 {
-		text += fmt.Sprintf(", a storm of %s", group(s.Storm))
+		text += fmt.Sprintf(", a storm of %s", human.Group(s.Storm))
 	}
 	return text
 }
 
 func (c *connectResult) Text() string {
-	text := fmt.Sprintf("%s in %.2f s (%s/s); each took p50 %s, p99 %s, max %s", things(c.Joined, "consumer"), c.TookS, count(c.PerSecond),
-		millis(c.LatencyMS.P50), millis(c.LatencyMS.P99), millis(c.LatencyMS.Max))
+	text := fmt.Sprintf("%s in %.2f s (%s/s); each took p50 %s, p99 %s, max %s", human.Things(c.Joined, "consumer"), c.TookS, human.Count(c.PerSecond),
+		human.Millis(c.LatencyMS.P50), human.Millis(c.LatencyMS.P99), human.Millis(c.LatencyMS.Max))
 	if c.Failed > 0 {
-		text += fmt.Sprintf("; %s FAILED: %s", group(c.Failed), c.Error)
+		text += fmt.Sprintf("; %s FAILED: %s", human.Group(c.Failed), c.Error)
 	}
 	return text
 }
@@ -113,7 +113,7 @@ func (d *deliveryResult) Wrongs() string {
 		{"missed while disconnected", d.Missed, false}, {"counted as left out and were not", d.Miscounted, false}, {"malformed", d.Malformed, false},
 	} {
 		if part.n > 0 || part.usual {
-			parts = append(parts, fmt.Sprintf("%s %s", group(int(part.n)), part.what))
+			parts = append(parts, fmt.Sprintf("%s %s", human.Group(int(part.n)), part.what))
 		}
 	}
 	return strings.Join(parts, ", ")
@@ -125,7 +125,7 @@ func (r *benchResult) latencies() string {
 	fmt.Fprintf(&b, "%-25s%11s%11s%11s%11s%11s%14s\n", "publish to receive", "p50", "p90", "p99", "p99.9", "max", "events")
 	for _, l := range r.Rows() {
 		p := l.percentiles
-		fmt.Fprintf(&b, "%-25s%11s%11s%11s%11s%11s%14s\n", l.Name, millis(p.P50), millis(p.P90), millis(p.P99), millis(p.P999), millis(p.Max), group(int(p.Count)))
+		fmt.Fprintf(&b, "%-25s%11s%11s%11s%11s%11s%14s\n", l.Name, human.Millis(p.P50), human.Millis(p.P90), human.Millis(p.P99), human.Millis(p.P999), human.Millis(p.Max), human.Group(int(p.Count)))
 	}
 	return b.String()
 }
@@ -150,47 +150,4 @@ func (r *benchResult) Rows() []latencyRow {
 
 func (p *processResult) text() string {
 	return fmt.Sprintf("%.2f cores, %.0f MiB", p.Cores, float64(p.RSSBytes)/(1<<20))
-}
-
-// millis writes milliseconds in three digits and a fitting unit; what was not measured
-// is a dash.
-func millis(ms *float64) string {
-	if ms == nil {
-		return "-"
-	}
-	v, unit := *ms, "ms"
-	switch {
-	case v < 1:
-		v, unit = v*1000, "us"
-	case v >= 1000:
-		v, unit = v/1000, "s"
-	}
-	return digits(v) + " " + unit
-}
-
-// digits writes v with three significant digits, or all those before the point.
-func digits(v float64) string {
-	decimals := 2
-	if v >= 9.995 {
-		decimals = 1
-	}
-	if v >= 99.95 {
-		decimals = 0
-	}
-	return strconv.FormatFloat(v, 'f', decimals, 64)
-}
-
-// count writes a rate: a fraction only where it matters.
-func count(n float64) string {
-	if n != 0 && math.Abs(n) < 10 {
-		return digits(n)
-	}
-	return group(int(math.Round(n)))
-}
-
-func things(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return group(n) + " " + what
 }

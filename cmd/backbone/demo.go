@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"backbone/client"
+	"backbone/internal/cli"
 	"backbone/internal/config"
 	"backbone/internal/telemetry"
 )
@@ -30,7 +31,7 @@ type demoCmd struct {
 
 // Validate is called by kong.
 func (c *demoCmd) Validate() error {
-	if err := checkRate("rate", c.Rate, maxDemoRate); err != nil {
+	if err := cli.CheckRate("rate", c.Rate, maxDemoRate); err != nil {
 		return err
 	}
 	switch {
@@ -42,11 +43,11 @@ func (c *demoCmd) Validate() error {
 	return nil
 }
 
-func (c *demoCmd) Run(ctx context.Context, s streams) error {
+func (c *demoCmd) Run(ctx context.Context, s cli.Streams) error {
 	log := slog.New(slog.DiscardHandler) // it would run through the live view
-	if !s.pretty() {
+	if !s.Pretty() {
 		var err error
-		if log, err = telemetry.NewLogger(s.err, telemetry.LogOptions{Level: "warn", Terminal: telemetry.IsTerminal(s.err), NoColor: noColor()}); err != nil {
+		if log, err = telemetry.NewLogger(s.Err, telemetry.LogOptions{Level: "warn", Terminal: telemetry.IsTerminal(s.Err), NoColor: cli.NoColor()}); err != nil {
 			return err
 		}
 	}
@@ -63,7 +64,7 @@ func (c *demoCmd) Run(ctx context.Context, s streams) error {
 }
 
 // run starts the servers in the group, and then the market until it has been watched.
-func (c *demoCmd) run(ctx, serving context.Context, servers *errgroup.Group, s streams, log *slog.Logger) error {
+func (c *demoCmd) run(ctx, serving context.Context, servers *errgroup.Group, s cli.Streams, log *slog.Logger) error {
 	cfg := config.Default()
 	cfg.Listen, cfg.AdminListen = "127.0.0.1:0", "127.0.0.1:0"
 	cfg.DrainTimeout = time.Second
@@ -89,7 +90,7 @@ func (c *demoCmd) run(ctx, serving context.Context, servers *errgroup.Group, s s
 	}
 	footer := describe(published, watched)
 	for _, line := range footer {
-		s.say("%s", line)
+		s.Say("%s", line)
 	}
 
 	ingestor, err := client.DialIngestor(ctx, published.url, nil)
@@ -109,7 +110,7 @@ func (c *demoCmd) run(ctx, serving context.Context, servers *errgroup.Group, s s
 	defer market.Wait()
 	market.Go(func() { c.trade(ctx, ingestor) })
 	defer stop()
-	if s.pretty() {
+	if s.Pretty() {
 		return watchLive(ctx, s, conn, watched, footer)
 	}
 	return unlessOver(ctx, c.printLines(ctx, s, conn))
@@ -117,7 +118,7 @@ func (c *demoCmd) run(ctx, serving context.Context, servers *errgroup.Group, s s
 
 // unlessOver is err, unless the demo has ended and err is but a consequence.
 func unlessOver(ctx context.Context, err error) error {
-	if ctx.Err() != nil && !errors.As(err, new(*failure)) {
+	if ctx.Err() != nil && !errors.As(err, new(*cli.ExitError)) {
 		return nil
 	}
 	return err
@@ -158,10 +159,10 @@ func instruments() []string {
 // client's numbers, and fine enough to measure how long an event takes.
 func (c *demoCmd) trade(ctx context.Context, ingestor *client.Ingestor) {
 	market := newMarket(c.Seed, c.Rate)
-	pace := pacer{next: time.Now()}
+	pace := cli.NewPacer()
 	for {
 		t := market.next()
-		if pace.wait(ctx, t.after) != nil {
+		if pace.Wait(ctx, t.after) != nil {
 			return
 		}
 		if ingestor.Publish(ctx, client.PriceUpdate{Instrument: t.instrument, Price: t.price, TS: time.Now().UnixMicro()}) != nil {
@@ -171,8 +172,8 @@ func (c *demoCmd) trade(ctx context.Context, ingestor *client.Ingestor) {
 }
 
 // printLines prints the events as JSON lines until ctx ends.
-func (c *demoCmd) printLines(ctx context.Context, s streams, conn *client.Conn) error {
-	p := newPrinter(s, nil)
+func (c *demoCmd) printLines(ctx context.Context, s cli.Streams, conn *client.Conn) error {
+	p := cli.NewPrinter(s, nil)
 	printed := 0
 	for {
 		select {
@@ -180,22 +181,22 @@ func (c *demoCmd) printLines(ctx context.Context, s streams, conn *client.Conn) 
 			if !ok {
 				return conn.Err()
 			}
-			if jsonLine(e, time.Time{}) != nil {
+			if cli.IsData(e) {
 				printed++
 			}
-			if err := p.print(e, time.Now()); err != nil {
+			if err := p.Print(e, time.Now()); err != nil {
 				return err
 			}
 			if len(conn.Events()) == 0 {
-				if err := p.flush(); err != nil {
+				if err := p.Flush(); err != nil {
 					return err
 				}
 			}
 		case <-ctx.Done():
 			if printed == 0 && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return failf(exitNoData, "nothing came within %v", c.For)
+				return cli.Failf(cli.ExitNoData, "nothing came within %v", c.For)
 			}
-			return p.flush()
+			return p.Flush()
 		}
 	}
 }

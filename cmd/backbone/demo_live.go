@@ -13,6 +13,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"backbone/client"
+	"backbone/internal/cli"
 	"backbone/internal/telemetry"
 	"backbone/protocol"
 )
@@ -21,13 +22,13 @@ const redrawEvery = 100 * time.Millisecond
 
 // watchLive shows the market on the terminal until the user quits or ctx ends. What is
 // no terminal needs its size in the options.
-func watchLive(ctx context.Context, s streams, conn *client.Conn, watched instance, footer []string, options ...tea.ProgramOption) error {
+func watchLive(ctx context.Context, s cli.Streams, conn *client.Conn, watched instance, footer []string, options ...tea.ProgramOption) error {
 	options = append(options,
-		tea.WithOutput(s.out),
+		tea.WithOutput(s.Out),
 		tea.WithEnvironment(os.Environ()),
 		tea.WithoutSignalHandler(), // signals end ctx
 	)
-	if f, ok := s.in.(*os.File); ok && telemetry.IsTerminal(f) {
+	if f, ok := s.In.(*os.File); ok && telemetry.IsTerminal(f) {
 		options = append(options, tea.WithInput(f))
 	} else {
 		options = append(options, tea.WithInput(nil)) // Ctrl-C comes as a signal

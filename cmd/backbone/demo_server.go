@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"backbone/internal/cli"
 	"backbone/internal/config"
 	"backbone/internal/server"
 )
@@ -18,7 +19,7 @@ type instance struct {
 
 // startInstance starts a server in g and returns once it serves. It ends with ctx.
 func startInstance(ctx context.Context, g *errgroup.Group, cfg config.Serve, log *slog.Logger) (instance, error) {
-	srv, err := server.New(cfg, server.Options{Logger: log, Version: buildInfo().Version})
+	srv, err := server.New(cfg, server.Options{Logger: log, Version: cli.BuildInfo().Version})
 	if err != nil {
 		return instance{}, err
 	}

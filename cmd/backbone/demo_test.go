@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"backbone/client"
+	"backbone/internal/cli"
 	"backbone/internal/config"
 )
 
@@ -70,7 +71,7 @@ func TestTheLiveViewShowsWhatIsPublished(t *testing.T) {
 	}
 	var screen bytes.Buffer // owned by the program's renderer until watchLive returns
 	shown := make(chan struct{})
-	out := writerFunc(func(b []byte) error {
+	out := cli.WriterFunc(func(b []byte) error {
 		before := strings.Contains(screen.String(), "4242.5")
 		screen.Write(b)
 		if !before && strings.Contains(screen.String(), "4242.5") {
@@ -81,7 +82,7 @@ func TestTheLiveViewShowsWhatIsPublished(t *testing.T) {
 	watching, end := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- watchLive(watching, streams{in: strings.NewReader(""), out: out}, conn, i, []string{"a footer"}, tea.WithWindowSize(100, 30))
+		ended <- watchLive(watching, cli.Streams{In: strings.NewReader(""), Out: out}, conn, i, []string{"a footer"}, tea.WithWindowSize(100, 30))
 	}()
 	select {
 	case <-shown:

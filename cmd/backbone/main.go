@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"backbone/internal/cli"
 )
 
 func main() {
@@ -22,7 +24,7 @@ func main() {
 		stop()
 		<-signals // a second one is for who does not want to wait
 		fmt.Fprintln(os.Stderr, "backbone: a second signal: stopped at once")
-		os.Exit(exitFailed)
+		os.Exit(cli.ExitFailed)
 	}()
-	os.Exit(run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
+	os.Exit(run(ctx, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"backbone/client"
+	"backbone/internal/cli"
 )
 
 const (
@@ -21,13 +22,13 @@ const (
 // one publishes, and one waits for answers and reports.
 type publication struct {
 	*publishCmd
-	streams
+	cli.Streams
 	inputs  chan input  // reader -> publisher
 	reports chan report // publisher and SDK -> reporter, in the order of publishing
 
 	// Owned by the publisher.
 	sent  int
-	pacer pacer
+	pacer cli.Pacer
 
 	// Owned by the reporter until reports is closed and it has ended.
 	acked, rejected, lost int
@@ -51,8 +52,8 @@ type report struct {
 	err     error
 }
 
-func newPublication(c *publishCmd, s streams) *publication {
-	return &publication{publishCmd: c, streams: s, inputs: make(chan input, 256), reports: make(chan report, inFlight)}
+func newPublication(c *publishCmd, s cli.Streams) *publication {
+	return &publication{publishCmd: c, Streams: s, inputs: make(chan input, 256), reports: make(chan report, inFlight)}
 }
 
 func (p *publication) run(ctx context.Context, opt *client.Options, lines *eventReader) error {
@@ -60,7 +61,7 @@ func (p *publication) run(ctx context.Context, opt *client.Options, lines *event
 	life, give := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer give(nil)
 	defer context.AfterFunc(ctx, func() {
-		p.say("interrupted: waiting for the server's last answers")
+		p.Say("interrupted: waiting for the server's last answers")
 		time.AfterFunc(lastWords, func() { give(errInterrupted) })
 	})()
 
@@ -71,7 +72,7 @@ func (p *publication) run(ctx context.Context, opt *client.Options, lines *event
 		if ctx.Err() != nil {
 			return nil
 		}
-		return p.connectFailure(err)
+		return p.Failure(err)
 	}
 	start := time.Now()
 	reported := make(chan struct{})
@@ -137,9 +138,9 @@ func (p *publication) read(ctx context.Context, lines *eventReader) {
 func (p *publication) publish(ctx, life context.Context, ingestor *client.Ingestor) error {
 	var apart time.Duration
 	if p.Rate > 0 {
-		apart = gap(p.Rate)
+		apart = cli.Gap(p.Rate)
 	}
-	p.pacer.next = time.Now()
+	p.pacer = cli.NewPacer()
 	for {
 		var in input
 		select {
@@ -159,7 +160,7 @@ func (p *publication) publish(ctx, life context.Context, ingestor *client.Ingest
 		if in.err != nil {
 			return fmt.Errorf("line %d: reading: %w", in.line+1, in.err)
 		}
-		if p.sent > 0 && apart > 0 && p.pacer.wait(ctx, apart) != nil {
+		if p.sent > 0 && apart > 0 && p.pacer.Wait(ctx, apart) != nil {
 			return errInterrupted
 		}
 		if err := p.send(ctx, ingestor, in); err != nil {

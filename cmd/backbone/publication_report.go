@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"backbone/client"
+	"backbone/internal/cli"
+	"backbone/internal/human"
 )
 
 // report waits for the answers and says which are not good, until reports is closed. Each
@@ -24,22 +26,22 @@ func (p *publication) report() {
 		switch {
 		case local:
 			p.rejected++
-			p.say("line %d: %s: %s", line.line, line.code, line.message)
+			p.Say("line %d: %s: %s", line.line, line.code, line.message)
 		case coded && r.line > 0:
 			p.rejected++
-			p.say("line %d: %s: %s", r.line, wrong.Code, wrong.Message)
+			p.Say("line %d: %s: %s", r.line, wrong.Code, wrong.Message)
 		case coded:
 			p.rejected++
-			p.say("an event was rejected: %s: %s (--ack tells which)", wrong.Code, wrong.Message)
+			p.Say("an event was rejected: %s: %s (--ack tells which)", wrong.Code, wrong.Message)
 		case r.line > 0 && !errors.Is(err, client.ErrConnectionLost):
 			p.unsent++
-			p.say("line %d: not sent: %s", r.line, notSentFor(err))
+			p.Say("line %d: not sent: %s", r.line, notSentFor(err))
 		case r.line > 0:
 			p.lost++
-			p.say("line %d: lost: %s", r.line, plain(err))
+			p.Say("line %d: lost: %s", r.line, human.Error(err))
 		default:
 			p.lost++
-			p.say("%s: events sent before may be lost (--ack tells which)", plain(err))
+			p.Say("%s: events sent before may be lost (--ack tells which)", human.Error(err))
 		}
 	}
 }
@@ -51,32 +53,32 @@ func notSentFor(err error) error {
 			return why
 		}
 	}
-	return errors.New(plain(err))
+	return errors.New(human.Error(err))
 }
 
 // outcome says the counts and returns what the exit code is made of.
 func (p *publication) outcome(err error, took time.Duration) error {
 	sent, acked := p.sent-p.unsent, ""
 	if p.Ack {
-		acked = ", acked " + group(p.acked)
+		acked = ", acked " + human.Group(p.acked)
 	}
 	atMost := ""
 	if errors.Is(err, errNoWayBack) && !p.Ack { // some of them wait for a connection
 		atMost = "at most "
 	}
-	p.say("sent %s%s%s, rejected %s in %.3f s (%s/s)", atMost, group(sent), acked, group(p.rejected),
-		took.Seconds(), group(int(float64(sent)/max(took.Seconds(), 1e-9))))
+	p.Say("sent %s%s%s, rejected %s in %.3f s (%s/s)", atMost, human.Group(sent), acked, human.Group(p.rejected),
+		took.Seconds(), human.Group(int(float64(sent)/max(took.Seconds(), 1e-9))))
 	switch {
 	case errors.Is(err, client.ErrRefused):
-		return p.connectFailure(err)
+		return p.Failure(err)
 	case errors.Is(err, errNoWayBack):
-		return failf(exitRejected, "%w within %v: not all was published", errNoWayBack, p.ConnectTimeout)
+		return cli.Failf(cli.ExitRejected, "%w within %v: not all was published", errNoWayBack, p.ConnectTimeout)
 	case err != nil && !errors.Is(err, errInterrupted):
 		return err
 	case p.rejected > 0:
-		return failf(exitRejected, "%s of the events were rejected", group(p.rejected))
+		return cli.Failf(cli.ExitRejected, "%s of the events were rejected", human.Group(p.rejected))
 	case p.lost+p.unsent > 0:
-		return failf(exitRejected, "events were lost, or may be")
+		return cli.Failf(cli.ExitRejected, "events were lost, or may be")
 	}
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+
+	"backbone/internal/cli"
 )
 
 // What was never written is not called sent once the server is gone for good.
@@ -62,8 +64,8 @@ $`},
 		}()
 		var said bytes.Buffer // written to by the reporter, then by who waited for it
 		args := append([]string{"publish", "--url", "ws" + strings.TrimPrefix(server.URL, "http"), "--connect-timeout=1s"}, c.flags...)
-		code := run(t.Context(), args, streams{in: in, out: io.Discard, err: &said})
-		if code != exitRejected || !regexp.MustCompile(c.want).Match(said.Bytes()) {
+		code := run(t.Context(), args, cli.Streams{In: in, Out: io.Discard, Err: &said})
+		if code != cli.ExitRejected || !regexp.MustCompile(c.want).Match(said.Bytes()) {
 			t.Errorf("%v: exit code %d, said\n%swant\n%s", c.flags, code, &said, c.want)
 		}
 		server.Close()

@@ -8,20 +8,15 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"backbone/internal/cli"
 	"backbone/internal/config"
 	"backbone/internal/telemetry"
 	"backbone/protocol"
 )
-
-// apiKeyVariable is where publish looks for the key if no file is named.
-const apiKeyVariable = config.EnvPrefix + "_API_KEY"
-
-const maxPublishRate = 1e9
 
 type publishCmd struct {
 	Instrument string `group:"One event" placeholder:"NAME" help:"Instrument to publish a price of, instead of JSON lines."`
@@ -32,8 +27,8 @@ type publishCmd struct {
 	Rate float64 `placeholder:"N" help:"Events a second. 0 is as fast as the server takes them."`
 	Ack  bool    `help:"Wait for the server's answer to each event, so that all that is rejected or lost is known by its line."`
 
-	connection `embed:""`
-	APIKeyFile string `group:"Connection" name:"api-key-file" placeholder:"FILE" help:"File that holds the key to publish with. The key itself can be set in BACKBONE_API_KEY."`
+	cli.Connection  `embed:""`
+	cli.Credentials `embed:""`
 }
 
 // Validate is called by kong.
@@ -53,33 +48,33 @@ func (c *publishCmd) Validate() error {
 	case c.TS != nil && *c.TS < 0:
 		return config.Errorf("ts", "must be at least 0, not %d", *c.TS)
 	}
-	if err := checkRateOrNone("rate", c.Rate, maxPublishRate); err != nil {
+	if err := cli.CheckRateOrNone("rate", c.Rate, cli.MaxPublishRate); err != nil {
 		return err
 	}
-	return c.connection.Validate()
+	return c.Connection.Validate()
 }
 
-func (c *publishCmd) Run(ctx context.Context, s streams) error {
-	opt, err := c.options()
+func (c *publishCmd) Run(ctx context.Context, s cli.Streams) error {
+	var err error
+	if c.Key, err = c.ReadKey(); err != nil {
+		return err
+	}
+	opt, err := c.Options()
 	if err != nil {
 		return err
 	}
-	if opt.APIKey, err = readAPIKey(c.APIKeyFile); err != nil {
-		return err
-	}
-	c.key = opt.APIKey
 	input, err := c.input(s)
 	if err != nil {
 		return err
 	}
-	if f, ok := input.(*os.File); ok && f != s.in {
+	if f, ok := input.(*os.File); ok && f != s.In {
 		defer f.Close() //nolint:errcheck // only read from
 	}
 	return newPublication(c, s).run(ctx, opt, newEventReader(input))
 }
 
 // input is where the JSON lines come from. An event in flags is a line too.
-func (c *publishCmd) input(s streams) (io.Reader, error) {
+func (c *publishCmd) input(s cli.Streams) (io.Reader, error) {
 	switch {
 	case c.Instrument != "":
 		ts := time.Now().UnixMilli()
@@ -99,47 +94,10 @@ func (c *publishCmd) input(s streams) (io.Reader, error) {
 		}
 		return f, nil
 	}
-	if f, ok := s.in.(*os.File); ok && telemetry.IsTerminal(f) {
-		s.say("reading JSON lines from the terminal; Ctrl-D ends")
+	if f, ok := s.In.(*os.File); ok && telemetry.IsTerminal(f) {
+		s.Say("reading JSON lines from the terminal; Ctrl-D ends")
 	}
-	return s.in, nil
-}
-
-// readAPIKey is the key in a file, or in the environment if none is named.
-func readAPIKey(file string) (string, error) {
-	if file == "" {
-		return os.Getenv(apiKeyVariable), nil
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return "", fmt.Errorf("--api-key-file: %w", err)
-	}
-	key := strings.TrimSpace(string(text))
-	if key == "" || strings.ContainsAny(key, " \t\r\n") {
-		return "", config.Errorf("api-key-file", "%s must hold the key alone, as it stands behind the colon in the server's keys file", file)
-	}
-	return key, nil
-}
-
-// pacer spreads events over time.
-type pacer struct{ next time.Time }
-
-// wait waits until d after the time of the call before, and no longer. Who comes late
-// catches up, but not with what is more than a second late.
-func (p *pacer) wait(ctx context.Context, d time.Duration) error {
-	now := time.Now()
-	if p.next = p.next.Add(d); now.Sub(p.next) > time.Second {
-		p.next = now
-	}
-	if p.next.Sub(now) <= 0 {
-		return ctx.Err()
-	}
-	select {
-	case <-time.After(p.next.Sub(now)):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return s.In, nil
 }
 
 // errInterrupted ends a publication on the user's wish.

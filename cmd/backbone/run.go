@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"backbone/internal/cli"
 	"backbone/internal/config"
 )
 
@@ -35,7 +36,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 cannot connect, 4 refused,
 5 timed out without data, 6 something was rejected or lost.`
 
 // run runs the program and returns its exit code. It ends soon after ctx does.
-func run(ctx context.Context, args []string, s streams) int {
+func run(ctx context.Context, args []string, s cli.Streams) int {
 	var (
 		p      program
 		lines  config.Lines
@@ -44,7 +45,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	parser, err := kong.New(&p,
 		kong.Name("backbone"),
 		kong.Description(description),
-		kong.Writers(s.out, s.err),
+		kong.Writers(s.Out, s.Err),
 		kong.Exit(func(int) { helped = true }), // called once --help has been printed
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, NoAppDescFormat: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), // the description tells of the environment
@@ -57,15 +58,15 @@ func run(ctx context.Context, args []string, s streams) int {
 	}
 	k, err := parser.Parse(negativeNumbers(args))
 	if helped {
-		return exitDone
+		return cli.ExitDone
 	}
 	if err != nil {
-		return finish(s, usage(err, &lines))
+		return cli.Finish(s, usage(err, &lines))
 	}
 	if err := config.RefuseSecretFlags(k); err != nil {
-		return finish(s, usage(err, &lines))
+		return cli.Finish(s, usage(err, &lines))
 	}
-	return finish(s, k.Run())
+	return cli.Finish(s, k.Run())
 }
 
 // usage turns an error of the command line into what is reported of it.
@@ -84,22 +85,5 @@ func usage(err error, lines *config.Lines) error {
 	if wrong, ok := errors.AsType[*config.Error](err); ok { // without what kong puts in front
 		err = wrong
 	}
-	return failf(exitUsage, "%v (see %s)", lines.Locate(err), hint)
-}
-
-// finish writes an error as one line and returns the exit code for it.
-func finish(s streams, err error) int {
-	if err == nil || errors.Is(err, errReaderGone) {
-		return exitDone
-	}
-	code := exitFailed
-	if f, ok := errors.AsType[*failure](err); ok {
-		code = f.code
-	} else if errors.As(err, new(*config.Error)) {
-		code = exitUsage
-	}
-	if text := strings.ReplaceAll(err.Error(), "\n", "; "); text != "" {
-		s.say("backbone: %s", text)
-	}
-	return code
+	return cli.Failf(cli.ExitUsage, "%v (see %s)", lines.Locate(err), hint)
 }

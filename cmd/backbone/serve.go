@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"backbone/internal/cli"
 	"backbone/internal/config"
 	"backbone/internal/server"
 	"backbone/internal/telemetry"
@@ -14,17 +15,17 @@ type serveCmd struct {
 	config.Serve
 }
 
-func (c *serveCmd) Run(ctx context.Context, s streams) error {
-	log, err := telemetry.NewLogger(s.err, telemetry.LogOptions{
+func (c *serveCmd) Run(ctx context.Context, s cli.Streams) error {
+	log, err := telemetry.NewLogger(s.Err, telemetry.LogOptions{
 		Level:    c.LogLevel,
 		Format:   c.LogFormat,
-		Terminal: telemetry.IsTerminal(s.err),
-		NoColor:  noColor(),
+		Terminal: telemetry.IsTerminal(s.Err),
+		NoColor:  cli.NoColor(),
 	})
 	if err != nil {
 		return err
 	}
-	srv, err := server.New(c.Serve, server.Options{Logger: log, Version: buildInfo().Version})
+	srv, err := server.New(c.Serve, server.Options{Logger: log, Version: cli.BuildInfo().Version})
 	if err != nil {
 		return wrongUnlessUnreadable(err)
 	}
@@ -37,5 +38,5 @@ func wrongUnlessUnreadable(err error) error {
 	if errors.As(err, new(*fs.PathError)) {
 		return err
 	}
-	return failf(exitUsage, "%w", err)
+	return cli.Failf(cli.ExitUsage, "%w", err)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"backbone/client"
+	"backbone/internal/cli"
 	"backbone/internal/config"
 	"backbone/protocol"
 )
@@ -28,7 +29,7 @@ type subscribeCmd struct {
 	MarkEmpty    bool          `help:"Also print rooms that have no last price."`
 	Status       bool          `help:"Also print when a room's feed falls silent or is live again, and when the server loses the other instances."`
 
-	connection `embed:""`
+	cli.Connection `embed:""`
 }
 
 // Validate is called by kong.
@@ -46,13 +47,13 @@ func (c *subscribeCmd) Validate() error {
 	case c.SnapshotOnly && c.Count > 0:
 		return config.Errorf("snapshot-only", "and --count exclude each other: leave one out")
 	}
-	return c.connection.Validate()
+	return c.Connection.Validate()
 }
 
-func (c *subscribeCmd) Run(ctx context.Context, s streams) error {
+func (c *subscribeCmd) Run(ctx context.Context, s cli.Streams) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	opt, err := c.options()
+	opt, err := c.Options()
 	if err != nil {
 		return err
 	}
@@ -64,7 +65,7 @@ func (c *subscribeCmd) Run(ctx context.Context, s streams) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		return c.connectFailure(err)
+		return c.Failure(err)
 	}
 	defer conn.Close() //nolint:errcheck // always nil
 	c.Rooms = distinct(c.Rooms)
@@ -73,7 +74,7 @@ func (c *subscribeCmd) Run(ctx context.Context, s streams) error {
 
 	sub := newSubscription(c, s)
 	err = sub.run(ctx, conn, joined)
-	if flushed := sub.printer.flush(); err == nil {
+	if flushed := sub.printer.Flush(); err == nil {
 		err = flushed
 	}
 	return err

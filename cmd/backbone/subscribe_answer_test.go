@@ -15,6 +15,7 @@ import (
 	"github.com/coder/websocket"
 
 	"backbone/client"
+	"backbone/internal/cli"
 	"backbone/protocol"
 )
 
@@ -56,7 +57,7 @@ func subscribeTo(t *testing.T, url string, args ...string) (code int, out, err s
 	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
 	var stdout, stderr bytes.Buffer
-	code = run(ctx, append([]string{"subscribe", "--url", url}, args...), streams{in: strings.NewReader(""), out: &stdout, err: &stderr})
+	code = run(ctx, append([]string{"subscribe", "--url", url}, args...), cli.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
 	if ctx.Err() != nil {
 		t.Fatalf("%v does not end by itself:\n%s", args, &stderr)
 	}
@@ -67,8 +68,8 @@ func TestSubscribeEndsThoughTheJoinIsNotAnswered(t *testing.T) {
 	url := joinServer(t, func(protocol.ClientMessage) []protocol.ServerMessage { return nil })
 	for _, args := range [][]string{{"--for=50ms"}, {"--snapshot-only", "--for=50ms"}} {
 		code, out, err := subscribeTo(t, url, append(args, "A")...)
-		if code != exitNoData || out != "" || !strings.Contains(err, "did not answer the join within 50ms") {
-			t.Errorf("%v: exit code %d, said %q, want %d", args, code, err, exitNoData)
+		if code != cli.ExitNoData || out != "" || !strings.Contains(err, "did not answer the join within 50ms") {
+			t.Errorf("%v: exit code %d, said %q, want %d", args, code, err, cli.ExitNoData)
 		}
 	}
 }
@@ -91,8 +92,8 @@ func TestRefusedRoomsAreToldWhateverComesFirst(t *testing.T) {
 		})
 		for _, args := range [][]string{{"--snapshot-only", "--for=1h"}, {"--count=1"}} {
 			code, out, err := subscribeTo(t, url, append(args, "A", "B")...)
-			if code != exitRejected || strings.Count(out, "\n") != 1 || !strings.Contains(err, "joined A") || !strings.Contains(err, "B is refused") {
-				t.Errorf("%v: exit code %d, want %d; printed %q and said %q", args, code, exitRejected, out, err)
+			if code != cli.ExitRejected || strings.Count(out, "\n") != 1 || !strings.Contains(err, "joined A") || !strings.Contains(err, "B is refused") {
+				t.Errorf("%v: exit code %d, want %d; printed %q and said %q", args, code, cli.ExitRejected, out, err)
 			}
 		}
 	}
@@ -100,7 +101,7 @@ func TestRefusedRoomsAreToldWhateverComesFirst(t *testing.T) {
 
 // Rooms may be refused one after another, as each connection joins them anew.
 func TestSubscribeEndsWithItsLastRoom(t *testing.T) {
-	sub := newSubscription(&subscribeCmd{Rooms: []string{"A", "B", "B"}}, streams{out: io.Discard, err: io.Discard})
+	sub := newSubscription(&subscribeCmd{Rooms: []string{"A", "B", "B"}}, cli.Streams{Out: io.Discard, Err: io.Discard})
 	refuse := func(room string) error {
 		return sub.handle(client.Rejoined{Rejected: []protocol.Rejected{{Room: room, Code: protocol.CodeTooManyRooms}}})
 	}
@@ -145,9 +146,9 @@ func TestJoinedIsSaidBeforeAnythingIsPrinted(t *testing.T) {
 	} {
 		for range 20 {
 			var both bytes.Buffer // written to by one goroutine
-			code := run(t.Context(), append([]string{"subscribe", "--url", url, "A", "B", "A", "A"}, c.args...), streams{in: strings.NewReader(""), out: &both, err: &both})
+			code := run(t.Context(), append([]string{"subscribe", "--url", url, "A", "B", "A", "A"}, c.args...), cli.Streams{In: strings.NewReader(""), Out: &both, Err: &both})
 			said := strings.Replace(both.String(), "B: no last price is known\n", "", 1)
-			if code != exitDone || said != c.want {
+			if code != cli.ExitDone || said != c.want {
 				t.Fatalf("%v: exit code %d, wrote\n%swant\n%s", c.args, code, &both, c.want)
 			}
 		}
@@ -155,7 +156,7 @@ func TestJoinedIsSaidBeforeAnythingIsPrinted(t *testing.T) {
 }
 
 func TestATimeOutSaysThatTheConnectionWasLost(t *testing.T) {
-	sub := newSubscription(&subscribeCmd{Rooms: []string{"A"}, For: time.Second}, streams{out: io.Discard, err: io.Discard})
+	sub := newSubscription(&subscribeCmd{Rooms: []string{"A"}, For: time.Second}, cli.Streams{Out: io.Discard, Err: io.Discard})
 	for _, e := range []client.Event{client.Connected{}, client.Disconnected{Err: io.ErrUnexpectedEOF}} {
 		if err := sub.handle(e); err != nil {
 			t.Fatal(err)

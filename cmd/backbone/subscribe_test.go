@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"backbone/client"
+	"backbone/internal/cli"
 )
 
 func TestEachLineIsFlushedAtOnce(t *testing.T) {
@@ -20,11 +21,11 @@ func TestEachLineIsFlushedAtOnce(t *testing.T) {
 	}
 	defer ingestor.Close() //nolint:errcheck // the test ends
 	written := make(chan string, 16)
-	out := writerFunc(func(b []byte) error { written <- string(b); return nil })
+	out := cli.WriterFunc(func(b []byte) error { written <- string(b); return nil })
 	watching, end := context.WithCancel(ctx)
 	code := make(chan int, 1)
 	go func() {
-		code <- run(watching, []string{"subscribe", "A", "--url", i.url}, streams{in: strings.NewReader(""), out: out, err: io.Discard})
+		code <- run(watching, []string{"subscribe", "A", "--url", i.url}, cli.Streams{In: strings.NewReader(""), Out: out, Err: io.Discard})
 	}()
 	for _, price := range []string{"1.10", "1.20"} {
 		if err := ingestor.PublishAck(ctx, priced("A", price, 0)); err != nil {
@@ -40,7 +41,7 @@ func TestEachLineIsFlushedAtOnce(t *testing.T) {
 		}
 	}
 	end()
-	if got := <-code; got != exitDone {
+	if got := <-code; got != cli.ExitDone {
 		t.Errorf("exit code %d", got)
 	}
 }
@@ -57,9 +58,9 @@ func TestOutputThatFailsEndsTheSubscription(t *testing.T) {
 	if err := ingestor.PublishAck(ctx, priced("A", "1", 0)); err != nil {
 		t.Fatal(err)
 	}
-	for failure, want := range map[error]int{io.ErrClosedPipe: exitDone, errors.New("disk full"): exitFailed} {
-		out := writerFunc(func([]byte) error { return failure })
-		if got := run(ctx, []string{"subscribe", "A", "--url", i.url}, streams{out: out, err: io.Discard}); got != want {
+	for failure, want := range map[error]int{io.ErrClosedPipe: cli.ExitDone, errors.New("disk full"): cli.ExitFailed} {
+		out := cli.WriterFunc(func([]byte) error { return failure })
+		if got := run(ctx, []string{"subscribe", "A", "--url", i.url}, cli.Streams{Out: out, Err: io.Discard}); got != want {
 			t.Errorf("%v: exit code %d, want %d", failure, got, want)
 		}
 	}

@@ -8,14 +8,16 @@ import (
 	"time"
 
 	"backbone/client"
+	"backbone/internal/cli"
+	"backbone/internal/human"
 	"backbone/protocol"
 )
 
 // subscription is one run of subscribe.
 type subscription struct {
 	*subscribeCmd
-	streams
-	printer *printer
+	cli.Streams
+	printer *cli.Printer
 	open    map[string]bool // rooms that were not rejected
 	wanted  map[string]bool // those without an answer yet, for --snapshot-only
 	held    []client.Event  // received and not looked at: the join is not answered
@@ -24,8 +26,8 @@ type subscription struct {
 	lost    error           // why there is no connection; nil while there is one
 }
 
-func newSubscription(c *subscribeCmd, s streams) *subscription {
-	sub := &subscription{subscribeCmd: c, streams: s, printer: newPrinter(s, c.Rooms), open: map[string]bool{}, wanted: map[string]bool{}}
+func newSubscription(c *subscribeCmd, s cli.Streams) *subscription {
+	sub := &subscription{subscribeCmd: c, Streams: s, printer: cli.NewPrinter(s, c.Rooms), open: map[string]bool{}, wanted: map[string]bool{}}
 	for _, room := range c.Rooms {
 		sub.open[room], sub.wanted[room] = true, true
 	}
@@ -70,7 +72,7 @@ func (sub *subscription) run(ctx context.Context, conn *client.Conn, joined <-ch
 			return sub.result(nil)
 		}
 		if len(events) == 0 {
-			if err := sub.printer.flush(); err != nil {
+			if err := sub.printer.Flush(); err != nil {
 				return err
 			}
 		}
@@ -114,23 +116,23 @@ func (sub *subscription) handle(e client.Event) error {
 		return nil
 	case client.Disconnected:
 		sub.lost = e.Err
-		sub.say("disconnected: %s; trying again in %v", plain(e.Err), e.Wait.Round(time.Millisecond))
+		sub.Say("disconnected: %s; trying again in %v", human.Error(e.Err), e.Wait.Round(time.Millisecond))
 		return nil
 	case client.Rejoined:
 		sub.lost = nil
-		sub.say("connected again")
+		sub.Say("connected again")
 		return sub.rejected(e.Rejected)
 	case *client.RequestError:
-		sub.say("the server answers %s: %s", e.Code, e.Message)
+		sub.Say("the server answers %s: %s", e.Code, e.Message)
 		return nil
 	case client.NoSnapshot:
 		if sub.SnapshotOnly && sub.wanted[e.Room] {
-			sub.say("%s: no last price is known", e.Room)
+			sub.Say("%s: no last price is known", e.Room)
 		}
 		if !sub.MarkEmpty {
 			return sub.answered(e.Room)
 		}
-		if err := sub.printer.print(e, time.Now()); err != nil {
+		if err := sub.printer.Print(e, time.Now()); err != nil {
 			return err
 		}
 		return sub.answered(e.Room)
@@ -148,12 +150,12 @@ func (sub *subscription) handle(e client.Event) error {
 		}
 		return sub.data(e)
 	default:
-		return sub.printer.print(e, time.Now())
+		return sub.printer.Print(e, time.Now())
 	}
 }
 
 func (sub *subscription) data(e client.Event) error {
-	if err := sub.printer.print(e, time.Now()); err != nil {
+	if err := sub.printer.Print(e, time.Now()); err != nil {
 		return err
 	}
 	if sub.count++; sub.count == sub.Count {
@@ -188,9 +190,9 @@ func (sub *subscription) join(err error) error {
 	const named = 20
 	switch {
 	case len(rooms) > named:
-		sub.say("joined %d rooms", len(rooms))
+		sub.Say("joined %d rooms", len(rooms))
 	case len(rooms) > 0:
-		sub.say("joined %s", strings.Join(rooms, " "))
+		sub.Say("joined %s", strings.Join(rooms, " "))
 	}
 	return sub.rejected(rejected)
 }
@@ -198,13 +200,13 @@ func (sub *subscription) join(err error) error {
 // rejected says which rooms the server refused. It is an error once none is left.
 func (sub *subscription) rejected(rooms []protocol.Rejected) error {
 	for _, r := range rooms {
-		sub.say("%s is refused: %s: %s", r.Room, r.Code, r.Message)
+		sub.Say("%s is refused: %s: %s", r.Room, r.Code, r.Message)
 		sub.refused = true
 		delete(sub.open, r.Room)
 		delete(sub.wanted, r.Room)
 	}
 	if len(sub.open) == 0 {
-		return failf(exitRejected, "no room is left to listen to")
+		return cli.Failf(cli.ExitRejected, "no room is left to listen to")
 	}
 	return nil
 }
@@ -213,11 +215,11 @@ func (sub *subscription) rejected(rooms []protocol.Rejected) error {
 func (sub *subscription) timedOut(unjoined bool) error {
 	switch {
 	case sub.lost != nil && (unjoined || sub.count == 0):
-		return failf(exitNoData, "nothing came within %v: the connection was lost: %s", sub.limit(), plain(sub.lost))
+		return cli.Failf(cli.ExitNoData, "nothing came within %v: the connection was lost: %s", sub.limit(), human.Error(sub.lost))
 	case unjoined:
-		return failf(exitNoData, "the server did not answer the join within %v", sub.limit())
+		return cli.Failf(cli.ExitNoData, "the server did not answer the join within %v", sub.limit())
 	case sub.count == 0:
-		return failf(exitNoData, "nothing came within %v", sub.limit())
+		return cli.Failf(cli.ExitNoData, "nothing came within %v", sub.limit())
 	}
 	return sub.result(nil)
 }
@@ -228,7 +230,7 @@ func (sub *subscription) ended(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return sub.result(nil)
 	case errors.Is(err, client.ErrRefused):
-		return sub.connectFailure(err)
+		return sub.Failure(err)
 	}
 	return err
 }
@@ -239,9 +241,9 @@ func (sub *subscription) result(err error) error {
 	case err != nil && !errors.Is(err, errEnough):
 		return err
 	case sub.SnapshotOnly && errors.Is(err, errEnough) && sub.count == 0:
-		return failf(exitNoData, "no last price is known")
+		return cli.Failf(cli.ExitNoData, "no last price is known")
 	case sub.refused:
-		return failf(exitRejected, "some rooms were refused")
+		return cli.Failf(cli.ExitRejected, "some rooms were refused")
 	}
 	return nil
 }

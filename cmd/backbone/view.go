@@ -3,19 +3,12 @@ package main
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
-)
 
-var (
-	styleUp    = lipgloss.NewStyle().Foreground(lipgloss.Green)
-	styleDown  = lipgloss.NewStyle().Foreground(lipgloss.Red)
-	styleFaint = lipgloss.NewStyle().Faint(true)
-	styleTitle = lipgloss.NewStyle().Bold(true)
-	styleWarn  = lipgloss.NewStyle().Foreground(lipgloss.Yellow)
+	"backbone/internal/cli"
+	"backbone/internal/human"
 )
 
 // liveView is the demo's screen: a bubbletea model that draws the newest picture. What
@@ -60,20 +53,20 @@ func (v liveView) View() tea.View {
 func (v liveView) render() string {
 	var b strings.Builder
 	s := v.shown
-	fmt.Fprintf(&b, "%s   %s\n", styleTitle.Render("backbone demo"),
-		fmt.Sprintf("%d events/s   %d events   publish to receive: p50 %s, p99 %s", s.events, s.total, brief(s.p50), brief(s.p99)))
+	fmt.Fprintf(&b, "%s   %s\n", cli.StyleTitle.Render("backbone demo"),
+		fmt.Sprintf("%d events/s   %d events   publish to receive: p50 %s, p99 %s", s.events, s.total, human.Brief(s.p50), human.Brief(s.p99)))
 	if s.missed > 0 {
-		b.WriteString(styleWarn.Render(fmt.Sprintf("%d events left out: this terminal is slower than the market", s.missed)))
+		b.WriteString(cli.StyleWarn.Render(fmt.Sprintf("%d events left out: this terminal is slower than the market", s.missed)))
 	}
-	b.WriteString(styleWarn.Render(v.notice) + "\n")
-	b.WriteString(styleFaint.Render(fmt.Sprintf("%-10s %13s %9s %8s %9s  %s", "INSTRUMENT", "LAST", "CHANGE", "TICKS/S", "LATENCY", "HISTORY")) + "\n")
+	b.WriteString(cli.StyleWarn.Render(v.notice) + "\n")
+	b.WriteString(cli.StyleFaint.Render(fmt.Sprintf("%-10s %13s %9s %8s %9s  %s", "INSTRUMENT", "LAST", "CHANGE", "TICKS/S", "LATENCY", "HISTORY")) + "\n")
 	for i := range s.rows {
 		b.WriteString(renderRow(&s.rows[i]) + "\n")
 	}
 	for _, line := range append([]string{""}, v.footer...) {
-		b.WriteString(styleFaint.Render(line) + "\n")
+		b.WriteString(cli.StyleFaint.Render(line) + "\n")
 	}
-	b.WriteString(styleFaint.Render("q quits"))
+	b.WriteString(cli.StyleFaint.Render("q quits"))
 	if v.width == 0 {
 		return b.String()
 	}
@@ -97,51 +90,8 @@ func renderRow(r *row) string {
 	if r.price == "" {
 		return fmt.Sprintf("%-10s %13s", r.instrument, "waiting")
 	}
-	price := styleOf(r.direction).Render(fmt.Sprintf("%s %11s", arrow(r.direction), r.price))
+	price := cli.StyleOf(r.direction).Render(fmt.Sprintf("%s %11s", cli.Arrow(r.direction), r.price))
 	change := r.change()
-	changed := styleOf(sign(change)).Render(fmt.Sprintf("%+8.2f%%", change))
-	return fmt.Sprintf("%-10s %s %s %8d %9s  %s", r.instrument, price, changed, r.perSecond, brief(r.latency), sparkline(r.history, historySize))
-}
-
-func styleOf(direction int) lipgloss.Style {
-	switch {
-	case direction > 0:
-		return styleUp
-	case direction < 0:
-		return styleDown
-	}
-	return lipgloss.NewStyle()
-}
-
-func arrow(direction int) string {
-	switch {
-	case direction > 0:
-		return "▲"
-	case direction < 0:
-		return "▼"
-	}
-	return " "
-}
-
-func sign(x float64) int {
-	switch {
-	case x > 0:
-		return 1
-	case x < 0:
-		return -1
-	}
-	return 0
-}
-
-// brief is a duration in at most 7 characters.
-func brief(d time.Duration) string {
-	switch {
-	case d == 0:
-		return "-"
-	case d < time.Millisecond:
-		return fmt.Sprintf("%d us", d.Microseconds())
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
-	}
-	return d.Round(time.Second).String()
+	changed := cli.StyleOf(cli.Sign(change)).Render(fmt.Sprintf("%+8.2f%%", change))
+	return fmt.Sprintf("%-10s %s %s %8d %9s  %s", r.instrument, price, changed, r.perSecond, human.Brief(r.latency), sparkline(r.history, historySize))
 }

@@ -7,8 +7,6 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
-
-	"backbone/client"
 )
 
 // after is the view once it has received the messages.
@@ -96,11 +94,6 @@ func TestAChangeThatRoundsToNothingHasNoSign(t *testing.T) {
 	if text := ansi.Strip(renderRow(b.rows["A"])); !strings.Contains(text, "   +0.00%") {
 		t.Errorf("row %q", text)
 	}
-	p := newPretty(nil, false)
-	p.line(client.PriceUpdate{Instrument: "A", Price: "10000000"}, noon)
-	if line := string(p.line(client.PriceUpdate{Instrument: "A", Price: "9999999"}, noon)); !strings.Contains(line, "  +0.0000%") {
-		t.Errorf("line %q", line)
-	}
 }
 
 func TestKeysQuit(t *testing.T) {
@@ -114,15 +107,5 @@ func TestKeysQuit(t *testing.T) {
 	}
 	if _, cmd := (liveView{}).Update(tea.KeyPressMsg{Code: 'x', Text: "x"}); cmd != nil {
 		t.Error("x does something")
-	}
-}
-
-func TestDurationsAreBrief(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		0: "-", 999 * time.Microsecond: "999 us", 1500 * time.Microsecond: "1.5 ms", 9999 * time.Millisecond: "9999.0 ms", 61 * time.Second: "1m1s",
-	} {
-		if got := brief(d); got != want {
-			t.Errorf("%v: %q, want %q", d, got, want)
-		}
 	}
 }

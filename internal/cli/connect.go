@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"cmp"
@@ -16,21 +16,57 @@ import (
 
 	"backbone/client"
 	"backbone/internal/config"
+	"backbone/internal/human"
 )
 
-// connection is the flags by which subcommands reach a server.
-type connection struct {
-	URL                string        `group:"Connection" name:"url" default:"ws://127.0.0.1:8080" help:"Server, as ws://host:port, or wss://host:port for TLS."`
+// apiKeyVariable holds the key to publish with if no file is named.
+const apiKeyVariable = config.EnvPrefix + "_API_KEY"
+
+// Connection is the flags by which a command reaches one server.
+type Connection struct {
+	URL   string `group:"Connection" name:"url" default:"ws://127.0.0.1:8080" help:"Server, as ws://host:port, or wss://host:port for TLS."`
+	Reach `embed:""`
+
+	Key  string `kong:"-"` // that is sent to the server; empty for none
+	flag string // that the URL was given by; empty for --url
+}
+
+// Reach is the flags that say how a server is reached, whatever its URL. A command with
+// several URLs embeds it in place of Connection.
+type Reach struct {
 	CAFile             string        `group:"Connection" name:"ca-file" placeholder:"FILE" help:"Certificates in PEM that may have signed the server's. Without it, those that this machine trusts."`
 	InsecureSkipVerify bool          `group:"Connection" help:"Take any certificate. Whoever stands in between can then read and change everything."`
 	ConnectTimeout     time.Duration `group:"Connection" default:"5s" help:"How long to try to connect."`
-
-	key  string // that is sent to the server; empty for none
-	flag string // that the URL was given by, if it is not --url
 }
 
-// Validate is called by kong.
-func (c *connection) Validate() error {
+// To is a connection to the URL that was given by a flag.
+func (r Reach) To(url, flag string) Connection {
+	return Connection{URL: url, Reach: r, flag: flag}
+}
+
+// Credentials is the flag that names the key to publish with.
+type Credentials struct {
+	APIKeyFile string `group:"Connection" name:"api-key-file" placeholder:"FILE" help:"File that holds the key to publish with. The key itself can be set in BACKBONE_API_KEY."`
+}
+
+// ReadKey returns the key in the file, or in the environment if no file is named.
+func (c *Credentials) ReadKey() (string, error) {
+	if c.APIKeyFile == "" {
+		return os.Getenv(apiKeyVariable), nil
+	}
+	text, err := os.ReadFile(c.APIKeyFile)
+	if err != nil {
+		return "", fmt.Errorf("--api-key-file: %w", err)
+	}
+	key := strings.TrimSpace(string(text))
+	if key == "" || strings.ContainsAny(key, " \t\r\n") {
+		return "", config.Errorf("api-key-file", "%s must hold the key alone, as it stands behind the colon in the server's keys file", c.APIKeyFile)
+	}
+	return key, nil
+}
+
+// Validate refuses a URL and flags that no connection can be made with.
+func (c *Connection) Validate() error {
 	name := cmp.Or(c.flag, "url")
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Scheme != "ws" && u.Scheme != "wss" || u.Hostname() == "" {
@@ -43,7 +79,7 @@ func (c *connection) Validate() error {
 		return config.Errorf(name, "must end behind the port: leave the path out, it is %s://%s", u.Scheme, u.Host)
 	}
 	if u.User != nil {
-		return config.Errorf(name, "must not hold credentials: keys go to --api-key-file or %s_API_KEY", config.EnvPrefix)
+		return config.Errorf(name, "must not hold credentials: keys go to --api-key-file or %s", apiKeyVariable)
 	}
 	if c.ConnectTimeout <= 0 {
 		return config.Errorf("connect-timeout", "must be above 0, not %v", c.ConnectTimeout)
@@ -54,9 +90,9 @@ func (c *connection) Validate() error {
 	return nil
 }
 
-// options are those of the SDK for these flags.
-func (c *connection) options() (*client.Options, error) {
-	o := &client.Options{DialTimeout: c.ConnectTimeout}
+// Options are those of the SDK for these flags.
+func (c *Connection) Options() (*client.Options, error) {
+	o := &client.Options{DialTimeout: c.ConnectTimeout, APIKey: c.Key}
 	if c.CAFile == "" && !c.InsecureSkipVerify {
 		return o, nil
 	}
@@ -74,23 +110,23 @@ func (c *connection) options() (*client.Options, error) {
 	return o, nil
 }
 
-// connectFailure gives an error of connecting its exit code, and says what to do.
-func (c *connection) connectFailure(err error) error {
+// Failure gives an error of connecting its exit code, and says what to do.
+func (c *Connection) Failure(err error) error {
 	refused, ok := errors.AsType[*client.ConnectError](err)
 	switch {
-	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401 && strings.Contains(c.key, ":"):
-		return failf(exitRefused, "%s refuses the key: a line name:key is for the server, and what stands behind the colon for --api-key-file or %s", c.URL, apiKeyVariable)
+	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401 && strings.Contains(c.Key, ":"):
+		return Failf(ExitRefused, "%s refuses the key: a line name:key is for the server, and what stands behind the colon for --api-key-file or %s", c.URL, apiKeyVariable)
 	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401:
-		return failf(exitRefused, "%s refuses without a key that it knows: set --api-key-file or %s", c.URL, apiKeyVariable)
+		return Failf(ExitRefused, "%s refuses without a key that it knows: set --api-key-file or %s", c.URL, apiKeyVariable)
 	case errors.Is(err, client.ErrRefused):
-		return failf(exitRefused, "%s refuses: %s", c.URL, plain(err))
+		return Failf(ExitRefused, "%s refuses: %s", c.URL, human.Error(err))
 	default:
-		return failf(exitConnect, "cannot connect to %s: %s: %s", c.URL, plain(err), c.advice(err))
+		return Failf(ExitConnect, "cannot connect to %s: %s: %s", c.URL, human.Error(err), c.advice(err))
 	}
 }
 
 // advice is what to do about an error of connecting.
-func (c *connection) advice(err error) string {
+func (c *Connection) advice(err error) string {
 	secure := strings.HasPrefix(c.URL, "wss:")
 	switch {
 	case errors.As(err, new(x509.UnknownAuthorityError)):
@@ -103,17 +139,4 @@ func (c *connection) advice(err error) string {
 		return "is it wss://, with TLS? (--url)"
 	}
 	return "does \"backbone serve\" run there? (--url)"
-}
-
-// plain is what an error of the SDK says, without the SDK's name in front.
-func plain(err error) string {
-	return strings.TrimPrefix(cause(err).Error(), "client: ")
-}
-
-// cause is what stands behind the SDK's own words, which would say the URL twice.
-func cause(err error) error {
-	if failed, ok := errors.AsType[*client.ConnectError](err); ok && failed.Err != nil {
-		return failed.Err
-	}
-	return err
 }

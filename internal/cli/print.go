@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"bufio"
@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"charm.land/lipgloss/v2"
 
@@ -15,39 +14,35 @@ import (
 	"backbone/protocol"
 )
 
-// printer writes events to standard output, each as one line.
-type printer struct {
-	buffer *bufio.Writer // flushed by whoever calls, once nothing more waits
+// Printer writes events to standard output, each as one line. One goroutine uses it.
+type Printer struct {
+	buffer *bufio.Writer // flushed by the caller once no further event waits
 	format func(client.Event, time.Time) []byte
 }
 
-// newPrinter prints JSON lines, or for a terminal lines in aligned columns.
-func newPrinter(s streams, rooms []string) *printer {
-	p := &printer{buffer: bufio.NewWriterSize(writerFunc(s.write), 64<<10), format: jsonLine}
-	if s.pretty() {
-		p.format = newPretty(rooms, !noColor()).line
+// NewPrinter prints JSON lines, or for a terminal lines in aligned columns.
+func NewPrinter(s Streams, rooms []string) *Printer {
+	p := &Printer{buffer: bufio.NewWriterSize(WriterFunc(s.Print), 64<<10), format: jsonLine}
+	if s.Pretty() {
+		p.format = newPretty(rooms, !NoColor()).line
 	}
 	return p
 }
 
-func (p *printer) print(e client.Event, now time.Time) error {
+// Print writes an event that came at now. An event that is no data writes nothing.
+func (p *Printer) Print(e client.Event, now time.Time) error {
 	_, err := p.buffer.Write(p.format(e, now))
 	return err
 }
 
-func (p *printer) flush() error { return p.buffer.Flush() }
+// Flush hands on to standard output what was printed.
+func (p *Printer) Flush() error { return p.buffer.Flush() }
 
-// writerFunc is a function as an io.Writer that writes all or fails.
-type writerFunc func([]byte) error
+// IsData reports whether a printer has a line for the event.
+func IsData(e client.Event) bool { return jsonLine(e, time.Time{}) != nil }
 
-func (f writerFunc) Write(b []byte) (int, error) {
-	if err := f(b); err != nil {
-		return 0, err
-	}
-	return len(b), nil
-}
-
-// jsonLine is the event as the server's message, with the end of a line.
+// jsonLine is the event as the server's message, with the end of a line. It is nil for an
+// event that is no message of a room or of its status.
 func jsonLine(e client.Event, _ time.Time) []byte {
 	var m protocol.ServerMessage
 	switch e := e.(type) {
@@ -108,21 +103,21 @@ func (p *pretty) line(e client.Event, now time.Time) []byte {
 	case client.PriceUpdate:
 		room, text = e.Instrument, p.price(e)
 	case client.ChatMessage:
-		room, text = e.Room, printable(e.Text)
+		room, text = e.Room, Printable(e.Text)
 	case client.Conflated:
-		room, text = e.Room, p.paint(styleWarn, fmt.Sprintf("  … %d left out: this reader is slower than the room", e.Skipped))
+		room, text = e.Room, p.paint(StyleWarn, fmt.Sprintf("  … %d left out: this reader is slower than the room", e.Skipped))
 	case client.NoSnapshot:
-		room, text = e.Room, p.paint(styleFaint, "  no last price is known")
+		room, text = e.Room, p.paint(StyleFaint, "  no last price is known")
 	case client.FeedStatus:
-		room, text = e.Room, p.paint(styleWarn, "  feed "+feedWord(e.Silent)+" since "+e.Since.Format("15:04:05.000"))
+		room, text = e.Room, p.paint(StyleWarn, "  feed "+feedWord(e.Silent)+" since "+e.Since.Format("15:04:05.000"))
 	case client.LinkStatus:
-		text = p.paint(styleWarn, "  link to other instances "+linkWord(e.OK)+" since "+e.Since.Format("15:04:05.000"))
+		text = p.paint(StyleWarn, "  link to other instances "+linkWord(e.OK)+" since "+e.Since.Format("15:04:05.000"))
 	case client.Unknown:
-		text = p.paint(styleFaint, printable(string(e.Raw)))
+		text = p.paint(StyleFaint, Printable(string(e.Raw)))
 	default:
 		return nil
 	}
-	return fmt.Appendf(nil, "%s  %-*s  %s\n", p.paint(styleFaint, now.Format("15:04:05.000")), p.roomWidth, room, text)
+	return fmt.Appendf(nil, "%s  %-*s  %s\n", p.paint(StyleFaint, now.Format("15:04:05.000")), p.roomWidth, room, text)
 }
 
 // price shows an arrow and the change since the price before; an unchanged price keeps
@@ -132,17 +127,17 @@ func (p *pretty) price(u client.PriceUpdate) string {
 	before, known := p.prices[u.Instrument]
 	p.prices[u.Instrument] = value
 	if known && value != before {
-		p.directions[u.Instrument] = sign(value - before)
+		p.directions[u.Instrument] = Sign(value - before)
 	}
 	direction := p.directions[u.Instrument]
 	p.priceWidth = max(p.priceWidth, len(u.Price))
-	text := p.paint(styleOf(direction), fmt.Sprintf("%s %*s", arrow(direction), p.priceWidth, u.Price))
+	text := p.paint(StyleOf(direction), fmt.Sprintf("%s %*s", Arrow(direction), p.priceWidth, u.Price))
 	switch {
 	case u.Snapshot:
-		text += p.paint(styleFaint, "  last known: up to --last-price-ttl of the server old")
+		text += p.paint(StyleFaint, "  last known: up to --last-price-ttl of the server old")
 	case known && before != 0:
 		change := math.Round((value/before-1)*1e6) / 1e4
-		text += p.paint(styleFaint, fmt.Sprintf("  %+.4f%%", change+0)) // + 0 makes 0 of -0
+		text += p.paint(StyleFaint, fmt.Sprintf("  %+.4f%%", change+0)) // + 0 makes 0 of -0
 	}
 	return text
 }
@@ -152,18 +147,4 @@ func (p *pretty) paint(style lipgloss.Style, text string) string {
 		return text
 	}
 	return style.Render(text)
-}
-
-// printable shows text from the network in one line and without the characters that
-// could do things to a terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return ' '
-		case !unicode.IsGraphic(r):
-			return unicode.ReplacementChar
-		}
-		return r
-	}, text)
 }

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"strings"
@@ -67,5 +67,13 @@ func TestColourIsForDirections(t *testing.T) {
 	down := string(p.line(client.PriceUpdate{Instrument: "A", Price: "1"}, noon))
 	if !strings.Contains(up, "\x1b[32m▲") || !strings.Contains(down, "\x1b[31m▼") {
 		t.Errorf("up %q, down %q", up, down)
+	}
+}
+
+func TestAChangeThatRoundsToNothingHasNoSign(t *testing.T) {
+	p := newPretty(nil, false)
+	p.line(client.PriceUpdate{Instrument: "A", Price: "10000000"}, noon)
+	if line := string(p.line(client.PriceUpdate{Instrument: "A", Price: "9999999"}, noon)); !strings.Contains(line, "  +0.0000%") {
+		t.Errorf("line %q", line)
 	}
 }

@@ -1,0 +1,107 @@
+// Package cli is the kit of the commands: streams and exit codes, the flags by which they
+// reach a server, rates, printed events, colours and the version. The commands in the
+// folders below it and cmd/backbone import it; it imports none of them.
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+
+	"backbone/internal/config"
+	"backbone/internal/telemetry"
+)
+
+// The exit codes of all commands.
+const (
+	ExitDone     = 0
+	ExitFailed   = 1 // the machine or the network refused something
+	ExitUsage    = 2 // wrong flags or values
+	ExitConnect  = 3 // no connection to the server
+	ExitRefused  = 4 // the server refused: credentials or role
+	ExitNoData   = 5 // the time ran out and nothing had come
+	ExitRejected = 6 // something was rejected or lost
+)
+
+// ExitError is an error with an exit code of its own. One without text has been
+// reported already.
+type ExitError struct {
+	Code int
+	Err  error
+}
+
+func (e *ExitError) Error() string {
+	if e.Err == nil {
+		return ""
+	}
+	return e.Err.Error()
+}
+
+// Unwrap returns the error behind the exit code.
+func (e *ExitError) Unwrap() error { return e.Err }
+
+// Failf returns an error that ends the program with the exit code.
+func Failf(code int, format string, args ...any) error {
+	return &ExitError{code, fmt.Errorf(format, args...)}
+}
+
+// Streams are the standard streams of the program. Only data goes to Out.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Say writes a line for people to standard error.
+func (s Streams) Say(format string, args ...any) {
+	_, _ = fmt.Fprintf(s.Err, format+"\n", args...) // whom to tell, if that fails?
+}
+
+// Pretty reports whether data is for a person at a terminal.
+func (s Streams) Pretty() bool { return telemetry.IsTerminal(s.Out) }
+
+// NoColor reports whether the user wants no colours (https://no-color.org).
+func NoColor() bool { return os.Getenv("NO_COLOR") != "" }
+
+// ErrReaderGone is a write to standard output whose reader has gone. The program ends
+// with exit code 0 then: a reader such as head may leave early.
+var ErrReaderGone = errors.New("nobody reads standard output any more")
+
+// Print writes data to standard output.
+func (s Streams) Print(data []byte) error {
+	_, err := s.Out.Write(data)
+	if errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) {
+		return ErrReaderGone
+	}
+	return err
+}
+
+// Finish writes an error as one line and returns the exit code for it.
+func Finish(s Streams, err error) int {
+	if err == nil || errors.Is(err, ErrReaderGone) {
+		return ExitDone
+	}
+	code := ExitFailed
+	if e, ok := errors.AsType[*ExitError](err); ok {
+		code = e.Code
+	} else if errors.As(err, new(*config.Error)) {
+		code = ExitUsage
+	}
+	if text := strings.ReplaceAll(err.Error(), "\n", "; "); text != "" {
+		s.Say("backbone: %s", text)
+	}
+	return code
+}
+
+// WriterFunc is a function as an io.Writer. The function takes all of the data or fails.
+type WriterFunc func([]byte) error
+
+// Write calls the function.
+func (f WriterFunc) Write(b []byte) (int, error) {
+	if err := f(b); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}

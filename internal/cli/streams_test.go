@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"syscall"
+	"testing"
+
+	"backbone/internal/config"
+)
+
+func TestExitCodes(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		code int
+		text string
+	}{
+		{nil, 0, ""},
+		{ErrReaderGone, 0, ""},
+		{fmt.Errorf("printing: %w", ErrReaderGone), 0, ""},
+		{errors.New("broken\nin two"), 1, "backbone: broken; in two\n"},
+		{&fs.PathError{Op: "open", Path: "x", Err: fs.ErrNotExist}, 1, "backbone: open x: file does not exist\n"},
+		{config.Errorf("redis-url", "is wrong"), 2, "backbone: --redis-url is wrong\n"},
+		{Failf(ExitRejected, "3 events were rejected"), 6, "backbone: 3 events were rejected\n"},
+		{syscall.EPIPE, 1, "backbone: broken pipe\n"}, // of a socket: not that of standard output
+	} {
+		var out, stderr bytes.Buffer
+		if code := Finish(Streams{Out: &out, Err: &stderr}, c.err); code != c.code || stderr.String() != c.text || out.Len() > 0 {
+			t.Errorf("%v: exit code %d and %q, want %d and %q", c.err, code, &stderr, c.code, c.text)
+		}
+	}
+}
+
+func TestAClosedPipeIsRecognised(t *testing.T) {
+	for _, broken := range []error{syscall.EPIPE, io.ErrClosedPipe, &fs.PathError{Op: "write", Path: "|1", Err: syscall.EPIPE}} {
+		s := Streams{Out: WriterFunc(func([]byte) error { return broken })}
+		if err := s.Print([]byte("x")); !errors.Is(err, ErrReaderGone) {
+			t.Errorf("%v: error %v", broken, err)
+		}
+	}
+	s := Streams{Out: WriterFunc(func([]byte) error { return syscall.ENOSPC })}
+	if err := s.Print([]byte("x")); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("error %v, want the disk's", err)
+	}
+}
