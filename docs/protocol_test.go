@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -74,6 +75,36 @@ func TestProtocolNamesAllCodes(t *testing.T) {
 	}
 	if n < 20 {
 		t.Errorf("found only %d codes", n)
+	}
+}
+
+// TestProtocolListsAllMessages compares the page's two tables of messages with the types and
+// keys of package protocol.
+func TestProtocolListsAllMessages(t *testing.T) {
+	both := ""
+	for heading, message := range map[string]any{
+		"from a client":   protocol.ClientMessage{},
+		"from the server": protocol.ServerMessage{},
+	} {
+		_, table, _ := strings.Cut(read(t, "protocol.md"), "\n### Messages "+heading+"\n")
+		table, _, _ = strings.Cut(table, "\n#")
+		both += table
+		for i, typ := 0, reflect.TypeOf(message); i < typ.NumField(); i++ {
+			key, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+			if !strings.Contains(table, "`"+key+"`") {
+				t.Errorf("the table of messages %s does not have the key %s", heading, key)
+			}
+		}
+	}
+	source := read(t, filepath.Join("..", "protocol", "protocol.go"))
+	types := regexp.MustCompile(`(?m)^\tType\w+ += "(\w+)"`).FindAllStringSubmatch(source, -1)
+	for _, m := range types {
+		if !strings.Contains(both, "\n| `"+m[1]+"` |") && !strings.Contains(both, "\n| [`"+m[1]+"`](#"+m[1]+") |") {
+			t.Errorf("no table has a row for %s", m[1])
+		}
+	}
+	if len(types) < 12 {
+		t.Errorf("found only %d types", len(types))
 	}
 }
 
