@@ -45,9 +45,9 @@ func FeedStatus(room string, silent bool, since int64) string {
 	return `{"type":"status","room":"` + room + `","feed":"` + feed + `","since":` + strconv.FormatInt(since, 10) + `}`
 }
 
-// LinkStatus tells that an instance's link to the others works, or does not, since a
+// BridgeStatus tells that an instance's link to the others works, or does not, since a
 // time in Unix milliseconds.
-func LinkStatus(ok bool, since int64) string {
+func BridgeStatus(ok bool, since int64) string {
 	bridge := BridgeDegraded
 	if ok {
 		bridge = BridgeOK

@@ -167,7 +167,7 @@ func decodeEvent(d *jsontext.Decoder, origin string, now int64) (e hub.Broadcast
 	case "resync":
 		e.Kind = hub.Resync
 	case "message":
-		e.Kind, e.Version.Origin = hub.Message, origin
+		e.Kind, e.Version.Instance = hub.Message, origin
 	default:
 		ok = false
 	}
@@ -192,7 +192,7 @@ func parseVersion(s string) (hub.Version, bool) {
 		return hub.Version{}, false
 	}
 	clock, ok := parseClock(s[:16])
-	return hub.Version{Clock: clock, Origin: s[17:]}, ok
+	return hub.Version{Clock: clock, Instance: s[17:]}, ok
 }
 
 // parseClock reads 16 hex digits, lower case only: texts are compared.

@@ -214,7 +214,7 @@ func (b *logBook) Write(p []byte) (int, error) {
 func tick(origin, room string, clock uint64, price int) hub.BroadcastEvent {
 	return hub.BroadcastEvent{
 		Room: room, Kind: hub.State, Payload: fmt.Sprintf(`{"price":%d}`, price),
-		Version: hub.Version{Clock: clock, Origin: origin}, Born: time.Now().UnixNano(), Seq: clock,
+		Version: hub.Version{Clock: clock, Instance: origin}, Born: time.Now().UnixNano(), Seq: clock,
 	}
 }
 

@@ -114,7 +114,7 @@ func (b *MemoryBridge) publish(s *memoryState, batch []hub.BroadcastEvent) {
 	for i := range batch {
 		e := batch[i]
 		if e.Kind == hub.Message {
-			e.Version = hub.Version{Origin: b.opts.Origin}
+			e.Version = hub.Version{Instance: b.opts.Origin}
 		} else if b.opts.TTL > 0 && e.Kind.Value() && !b.store(s, &e, now) {
 			continue
 		}

@@ -33,7 +33,7 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 		e.Born -= int64(10 * time.Second)
 		a.publish(e, chat("ROOM", "hello"))
 		b.hearsNothingBut(e)
-		if got := b.hears(); got.Kind != hub.Message || got.Version != (hub.Version{Origin: "A"}) {
+		if got := b.hears(); got.Kind != hub.Message || got.Version != (hub.Version{Instance: "A"}) {
 			t.Errorf("the message: %+v", got)
 		}
 
@@ -50,7 +50,7 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 		if got := receive(t, a.states, "the state of the link"); !got {
 			t.Error("told that the link does not work")
 		}
-		question := hub.BroadcastEvent{Room: "ROOM", Kind: hub.Resync, Payload: "{}", Version: hub.Version{Clock: 1, Origin: "B"}}
+		question := hub.BroadcastEvent{Room: "ROOM", Kind: hub.Resync, Payload: "{}", Version: hub.Version{Clock: 1, Instance: "B"}}
 		b.publish(question)
 		if got := a.hears(); got.Kind != hub.Resync || got.Version != question.Version {
 			t.Errorf("A heard %+v, want the question", got)

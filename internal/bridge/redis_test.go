@@ -34,14 +34,14 @@ func TestPublishReachesTheOthersOnceInOrder(t *testing.T) {
 		if e.Payload != fmt.Sprintf(`{"price":%d}`, i) || e.Kind != hub.State || e.Seq != uint64(i+1) {
 			t.Fatalf("event %d: %+v", i, e)
 		}
-		if e.Version != (hub.Version{Clock: uint64(i + 1), Origin: "A"}) {
+		if e.Version != (hub.Version{Clock: uint64(i + 1), Instance: "A"}) {
 			t.Fatalf("event %d: version %v", i, e.Version)
 		}
 		if age := time.Since(time.Unix(0, e.Born)); age < 0 || age > patience {
 			t.Fatalf("event %d: age %v", i, age)
 		}
 	}
-	if e := b.hears(); e.Kind != hub.Message || e.Version != (hub.Version{Origin: "A"}) {
+	if e := b.hears(); e.Kind != hub.Message || e.Version != (hub.Version{Instance: "A"}) {
 		t.Fatalf("the message: %+v", e)
 	}
 	// Whatever B sends comes behind anything that Redis still had for A.
@@ -183,7 +183,7 @@ func TestAQuestionIsHeardAndNeitherStoredNorCompared(t *testing.T) {
 	e := tick("A", "BTC_USDT", 2, 2)
 	a.publish(e)
 	b.hearsNothingBut(e)
-	q := hub.BroadcastEvent{Room: "BTC_USDT", Kind: hub.Resync, Payload: "{}", Version: hub.Version{Clock: 1, Origin: "B"}, Born: time.Now().UnixNano()}
+	q := hub.BroadcastEvent{Room: "BTC_USDT", Kind: hub.Resync, Payload: "{}", Version: hub.Version{Clock: 1, Instance: "B"}, Born: time.Now().UnixNano()}
 	b.publish(q)
 	if got := a.hears(); got.Kind != hub.Resync || got.Version != q.Version {
 		t.Errorf("A heard %+v, want the question", got)

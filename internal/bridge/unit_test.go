@@ -41,7 +41,7 @@ func genEvent() *rapid.Generator[hub.BroadcastEvent] {
 			Born:    someTime - rapid.Int64Range(-int64(time.Second), int64(time.Minute)).Draw(t, "age"),
 		}
 		if e.Kind != hub.Message {
-			e.Version = hub.Version{Clock: rapid.Uint64Range(0, maxClock).Draw(t, "clock"), Origin: rapid.StringMatching(`[A-Za-z0-9_.-]{1,64}`).Draw(t, "origin")}
+			e.Version = hub.Version{Clock: rapid.Uint64Range(0, maxClock).Draw(t, "clock"), Instance: rapid.StringMatching(`[A-Za-z0-9_.-]{1,64}`).Draw(t, "origin")}
 		}
 		return e
 	})
@@ -111,7 +111,7 @@ func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 				t.Fatalf("born %d ns later than ingested", younger)
 			}
 			if want.Kind == hub.Message {
-				want.Version.Origin = "me"
+				want.Version.Instance = "me"
 			}
 			want.Born = got.Born
 			if got != want {

@@ -57,16 +57,16 @@ type BroadcastEvent struct {
 // (Kulkarni et al., "Logical Physical Clocks", 2014) and, to break ties, the
 // instance that set it.
 type Version struct {
-	Clock  uint64 // wall clock in milliseconds << 16, plus a counter
-	Origin string // the instance's id
+	Clock    uint64 // wall clock in milliseconds << 16, plus a counter
+	Instance string // the instance's id
 }
 
 // Compare is negative if v is older than w, positive if newer. It orders as the
 // texts of [Version.String] do.
 func (v Version) Compare(w Version) int {
-	return cmp.Or(cmp.Compare(v.Clock, w.Clock), cmp.Compare(v.Origin, w.Origin))
+	return cmp.Or(cmp.Compare(v.Clock, w.Clock), cmp.Compare(v.Instance, w.Instance))
 }
 
 // String is the version as it is stored and sent: 16 hex digits, then the origin.
 // Texts of versions order as the versions do.
-func (v Version) String() string { return fmt.Sprintf("%016x-%s", v.Clock, v.Origin) }
+func (v Version) String() string { return fmt.Sprintf("%016x-%s", v.Clock, v.Instance) }

@@ -88,8 +88,8 @@ func TestVersionOrdersAsItsText(t *testing.T) {
 	sign := func(n int) int { return min(1, max(-1, n)) }
 	version := rapid.Custom(func(t *rapid.T) hub.Version {
 		return hub.Version{
-			Clock:  rapid.OneOf(rapid.Uint64(), rapid.Uint64Range(0, 3), rapid.Just(wall(epoch))).Draw(t, "clock"),
-			Origin: rapid.StringMatching(`[A-Za-z0-9_.-]{1,4}`).Draw(t, "origin"),
+			Clock:    rapid.OneOf(rapid.Uint64(), rapid.Uint64Range(0, 3), rapid.Just(wall(epoch))).Draw(t, "clock"),
+			Instance: rapid.StringMatching(`[A-Za-z0-9_.-]{1,4}`).Draw(t, "origin"),
 		}
 	})
 	rapid.Check(t, func(t *rapid.T) {
@@ -102,7 +102,7 @@ func TestVersionOrdersAsItsText(t *testing.T) {
 
 func TestClockFollowsOtherInstances(t *testing.T) {
 	at := wall(epoch.Add(time.Hour))
-	seen := hub.Version{Clock: at, Origin: "other"}
+	seen := hub.Version{Clock: at, Instance: "other"}
 	for name, see := range map[string]func(*box){
 		"heartbeat": func(b *box) { b.observe(at, b.now) },
 		"event": func(b *box) {
@@ -136,7 +136,7 @@ func TestClockFollowsOtherInstances(t *testing.T) {
 func TestClockFollowsNoNonsense(t *testing.T) {
 	b := newBox(t, true)
 	b.observe(maxForeign+1, b.now)
-	b.take(from("a", "Y", 0, 1, "p"), hub.BroadcastEvent{Room: "X", Payload: "p", Version: hub.Version{Clock: 1<<63 - 1, Origin: "a"}})
+	b.take(from("a", "Y", 0, 1, "p"), hub.BroadcastEvent{Room: "X", Payload: "p", Version: hub.Version{Clock: 1<<63 - 1, Instance: "a"}})
 	if got, limit := b.local("Z", "q").Version.Clock, wall(b.now.Add(time.Second)); got > limit {
 		t.Errorf("the next local version has clock %x, want it near the time, %x", got, limit)
 	}

@@ -63,7 +63,7 @@ func (c *core) publish(events []hub.BroadcastEvent, now time.Time) (pass []hub.B
 		e.Born = born
 		var v *value
 		if e.Kind == hub.State {
-			e.Version = hub.Version{Clock: c.clock.next(now), Origin: c.opts.Origin}
+			e.Version = hub.Version{Clock: c.clock.next(now), Instance: c.opts.Instance}
 			if c.table != nil {
 				if v = c.remember(e); v == nil {
 					rejected = append(rejected, i)

@@ -16,17 +16,17 @@ var ErrStopped = errors.New("the instance is stopping")
 
 // Options are what ingest is built from.
 type Options struct {
-	Origin         string        // this instance's id, part of every version
+	Instance       string        // this instance's id, part of every version
 	TTL            time.Duration // lifetime of a last price from ingestion; 0: no warm starts, no table
 	MaxInstruments int           // rooms with a known value, at most
 	OutboxBytes    int           // bound of the batch that waits for the bridge; 0: 16 MiB
 
-	Snapshot   func(payload string) string                          // marks an event as the current value, not a tick
-	NoSnapshot func(room string) string                             // says that a room has no last value
-	FeedStatus func(room string, silent bool, sinceMS int64) string // tells of a room's feed, since a time in Unix milliseconds
-	LinkStatus func(ok bool, sinceMS int64) string                  // tells of the link to other instances
-	Partition  func(room string) int                                // 0..63, the same on every instance
-	Delay      func(limit time.Duration) time.Duration              // a random time up to limit; nil: uniform
+	Snapshot     func(payload string) string                          // marks an event as the current value, not a tick
+	NoSnapshot   func(room string) string                             // says that a room has no last value
+	FeedStatus   func(room string, silent bool, sinceMS int64) string // tells of a room's feed, since a time in Unix milliseconds
+	BridgeStatus func(ok bool, sinceMS int64) string                  // tells of the link to other instances
+	Partition    func(room string) int                                // 0..63, the same on every instance
+	Delay        func(limit time.Duration) time.Duration              // a random time up to limit; nil: uniform
 
 	Hub    chan<- []hub.BroadcastEvent // where all events go
 	Outbox chan<- []hub.BroadcastEvent // offered what other instances are to hear; nil: there are none
@@ -193,7 +193,7 @@ func step(c *core, i input) (pass []hub.BroadcastEvent) {
 	case foreignClock:
 		c.observe(i.number, now)
 	case linkState:
-		pass = []hub.BroadcastEvent{{Kind: hub.Status, Payload: c.opts.LinkStatus(!i.failed, int64(i.number))}}
+		pass = []hub.BroadcastEvent{{Kind: hub.Status, Payload: c.opts.BridgeStatus(!i.failed, int64(i.number))}}
 	case flush:
 		c.flushes = append(c.flushes, i.flush)
 	case stats:

@@ -127,7 +127,7 @@ func TestPublishWaitsForTheHubAlone(t *testing.T) {
 func TestNobodyTakesOutboxAndReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := start(t, 1000, func(o *Options) { o.OutboxBytes = 10 * priceSize })
-		link := i.Link()
+		link := i.FromBridge()
 		link.Generation(t.Context(), everyone)
 		for k := range 500 {
 			room := fmt.Sprint("R", k%50)
@@ -151,7 +151,7 @@ func TestNobodyTakesOutboxAndReads(t *testing.T) {
 func TestJoinersAreWarmed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := start(t, 100)
-		link := i.Link()
+		link := i.FromBridge()
 		link.Generation(t.Context(), everyone)
 		synctest.Wait()
 		i.Watch([]string{"X"}, hub.Wants{Absent: true})
@@ -165,7 +165,7 @@ func TestJoinersAreWarmed(t *testing.T) {
 		}
 		at := time.Now()
 		link.LastPrices(t.Context(), rooms, []hub.BroadcastEvent{{
-			Room: "X", Payload: "p", Kind: hub.Recovered, Born: at.UnixNano(), Version: hub.Version{Clock: wall(at), Origin: "a"},
+			Room: "X", Payload: "p", Kind: hub.Recovered, Born: at.UnixNano(), Version: hub.Version{Clock: wall(at), Instance: "a"},
 		}}, nil)
 		want(t, "the hub", describe(<-i.hub), "recovered X p!")
 		i.Watch([]string{"X"}, hub.Wants{Absent: true})
@@ -178,7 +178,7 @@ func TestJoinersAreWarmed(t *testing.T) {
 func TestAFailedReadIsRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := start(t, 100)
-		link := i.Link()
+		link := i.FromBridge()
 		link.Generation(t.Context(), everyone)
 		synctest.Wait()
 		i.Watch([]string{"X"}, hub.Wants{Absent: true})
@@ -220,7 +220,7 @@ func TestLocalEventsOvertakeCatchingUp(t *testing.T) {
 		}
 		<-i.outbox
 		i.publish(t, "X", "holds ingest up")
-		i.Link().Generation(t.Context(), everyone)
+		i.FromBridge().Generation(t.Context(), everyone)
 		go i.publish(t, "X", "live")
 		synctest.Wait() // all are in the queue
 		<-i.hub

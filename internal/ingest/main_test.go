@@ -35,13 +35,13 @@ func partitionOf(room string) int {
 // testOptions are those of an instance that has others if linked.
 func testOptions(origin string, linked bool) Options {
 	o := Options{
-		Origin: origin, TTL: testTTL, MaxInstruments: 1000, OutboxBytes: 1 << 20,
+		Instance: origin, TTL: testTTL, MaxInstruments: 1000, OutboxBytes: 1 << 20,
 		Snapshot:   func(payload string) string { return payload + "!" },
 		NoSnapshot: func(room string) string { return "no " + room },
 		FeedStatus: func(room string, silent bool, sinceMS int64) string {
 			return fmt.Sprintf("%s silent=%t since=%d", room, silent, sinceMS-epoch.UnixMilli())
 		},
-		LinkStatus: func(ok bool, sinceMS int64) string {
+		BridgeStatus: func(ok bool, sinceMS int64) string {
 			return fmt.Sprintf("link ok=%t since=%d", ok, sinceMS-epoch.UnixMilli())
 		},
 		Partition: partitionOf,
@@ -92,7 +92,7 @@ func from(origin, room string, ms int64, seq uint64, payload string) hub.Broadca
 	at := epoch.Add(time.Duration(ms) * time.Millisecond)
 	return hub.BroadcastEvent{
 		Room: room, Payload: payload, Seq: seq, Born: at.UnixNano(),
-		Version: hub.Version{Clock: wall(at), Origin: origin},
+		Version: hub.Version{Clock: wall(at), Instance: origin},
 	}
 }
 

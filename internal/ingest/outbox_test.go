@@ -13,7 +13,7 @@ import (
 
 // priceOf is a value with the given version, of priceSize bytes in all.
 func priceOf(room string, version uint64, kind hub.Kind) *hub.BroadcastEvent {
-	return &hub.BroadcastEvent{Room: room, Payload: fmt.Sprintf("%072d", version), Kind: kind, Version: hub.Version{Clock: version, Origin: "me"}}
+	return &hub.BroadcastEvent{Room: room, Payload: fmt.Sprintf("%072d", version), Kind: kind, Version: hub.Version{Clock: version, Instance: "me"}}
 }
 
 const priceSize = 72 + eventOverhead

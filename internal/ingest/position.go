@@ -27,13 +27,13 @@ func (v *value) advance(e *hub.BroadcastEvent) (lost uint64, fresh bool) {
 	if e.Seq == 0 {
 		return 0, live
 	}
-	i := slices.IndexFunc(v.origins, func(p position) bool { return p.origin == e.Version.Origin })
+	i := slices.IndexFunc(v.origins, func(p position) bool { return p.origin == e.Version.Instance })
 	if i < 0 {
 		if live {
 			if len(v.origins) == maxOrigins {
 				v.origins = slices.Delete(v.origins, 0, 1)
 			}
-			v.origins = append(v.origins, position{e.Version.Origin, e.Seq, e.Version.Clock})
+			v.origins = append(v.origins, position{e.Version.Instance, e.Seq, e.Version.Clock})
 		}
 		return 0, live
 	}

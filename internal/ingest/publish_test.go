@@ -35,7 +35,7 @@ func TestPublishStamps(t *testing.T) {
 	}
 	first := wall(epoch.Add(time.Millisecond))
 	for i, clock := range map[int]uint64{0: first, 2: first + 1, 3: first + 2} {
-		if got := (hub.Version{Clock: clock, Origin: "me"}); pass[i].Version != got {
+		if got := (hub.Version{Clock: clock, Instance: "me"}); pass[i].Version != got {
 			t.Errorf("event %d has the version %v, want %v", i, pass[i].Version, got)
 		}
 	}

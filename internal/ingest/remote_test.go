@@ -190,7 +190,7 @@ func TestMissedAccount(t *testing.T) {
 				account(b.remote([]hub.BroadcastEvent{e}, b.now))
 			},
 			"own offered again": func(*rapid.T) {
-				if v := b.table.find("X"); v.version.Origin == "me" {
+				if v := b.table.find("X"); v.version.Instance == "me" {
 					account(b.remote([]hub.BroadcastEvent{{
 						Room: "X", Payload: v.payload, Kind: hub.Recovered, Version: v.version, Born: v.born, Seq: v.number,
 					}}, b.now))
@@ -227,7 +227,7 @@ func TestMissedAccount(t *testing.T) {
 // wallOf is the newest clock that origin has sent.
 func wallOf(sent []hub.BroadcastEvent, origin string) (newest uint64) {
 	for _, e := range sent {
-		if e.Version.Origin == origin {
+		if e.Version.Instance == origin {
 			newest = max(newest, e.Version.Clock)
 		}
 	}

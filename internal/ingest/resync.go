@@ -60,7 +60,7 @@ func (c *core) ask(v *value, now time.Time) {
 	v.wanting = false
 	version := v.version
 	if !v.known() {
-		version.Origin = c.opts.Origin // a version has one
+		version.Instance = c.opts.Instance // a version has one
 	}
 	c.out.add(&hub.BroadcastEvent{Room: v.room, Payload: "{}", Kind: hub.Resync, Version: version, Born: now.UnixNano()})
 }

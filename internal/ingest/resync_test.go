@@ -40,7 +40,7 @@ func TestLinkedAnewReadsAndOffers(t *testing.T) {
 	if got := offers["resync X"].Version; got != from("a", "X", -1000, 7, "x").Version {
 		t.Errorf("asks for newer than %v, want the version that is known", got)
 	}
-	if got := offers["resync U"]; got.Version.Clock != 0 || got.Version.Origin == "" || got.Payload == "" {
+	if got := offers["resync U"]; got.Version.Clock != 0 || got.Version.Instance == "" || got.Payload == "" {
 		t.Errorf("asks %+v, want anything newer than nothing, in a form that can be sent", got)
 	}
 	b.out.taken()

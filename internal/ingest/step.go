@@ -30,20 +30,20 @@ func (s Steps) Watch(rooms []string, wants hub.Wants, now time.Time) []hub.Broad
 // Unwatch is [Ingest.Unwatch].
 func (s Steps) Unwatch(rooms []string) { s.core.unwatch(rooms) }
 
-// Remote is [Link.Remote].
+// Remote is [FromBridge.Remote].
 func (s Steps) Remote(events []hub.BroadcastEvent, now time.Time) []hub.BroadcastEvent {
 	return s.core.remote(events, now)
 }
 
-// LastPrices is [Link.LastPrices].
+// LastPrices is [FromBridge.LastPrices].
 func (s Steps) LastPrices(rooms []string, found []hub.BroadcastEvent, failed bool, now time.Time) []hub.BroadcastEvent {
 	return s.core.lastPrices(rooms, found, failed, now)
 }
 
-// Generation is [Link.Generation].
+// Generation is [FromBridge.Generation].
 func (s Steps) Generation(mask uint64, _ time.Time) { s.core.linkedAnew(mask) }
 
-// ForeignClock is [Link.Clock].
+// ForeignClock is [FromBridge.Clock].
 func (s Steps) ForeignClock(clock uint64, now time.Time) { s.core.observe(clock, now) }
 
 // Clock is [Ingest.Clock].

@@ -12,7 +12,7 @@ import (
 
 func TestLinkReports(t *testing.T) {
 	i := start(t, 100)
-	link := i.Link()
+	link := i.FromBridge()
 	far := wall(time.Now().Add(time.Hour))
 	link.Clock(t.Context(), far)
 	link.State(t.Context(), false, epoch.Add(time.Second))
@@ -27,7 +27,7 @@ func TestLinkReports(t *testing.T) {
 	}
 	i.Watch([]string{"X"}, hub.Wants{Absent: true})
 	<-i.hub
-	link.Remote(t.Context(), []hub.BroadcastEvent{{Room: "X", Payload: "2", Version: hub.Version{Clock: far + 5, Origin: "a"}}})
+	link.Remote(t.Context(), []hub.BroadcastEvent{{Room: "X", Payload: "2", Version: hub.Version{Clock: far + 5, Instance: "a"}}})
 	want(t, "the hub", describe(<-i.hub), "live X 2")
 	s := i.Stats()
 	if s.Instruments != 1 || s.Published != 1 || s.Remote != 1 || s.ClockSkew != 2 || s.OutboxEvents != 1 || s.OutboxBytes != 1+eventOverhead {
@@ -39,7 +39,7 @@ func TestLinkHonoursItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := start(t, 0)
 		i.publish(t, "X", "1") // ingest waits for the hub from here on
-		link := i.Link()
+		link := i.FromBridge()
 		for range inputPlaces {
 			link.Clock(t.Context(), 1)
 		}

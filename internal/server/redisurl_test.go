@@ -55,7 +55,7 @@ func TestFlagAndBridgeTakeTheSameRedisURLs(t *testing.T) {
 		}
 		_, err = bridge.New(bridge.Options{
 			URL: text, Origin: "o", Outbox: make(chan []hub.BroadcastEvent), Reads: make(chan []string),
-			Clock: func() uint64 { return 0 }, Sink: ingest.Link{},
+			Clock: func() uint64 { return 0 }, Sink: ingest.FromBridge{},
 		})
 		if (err == nil) != want {
 			t.Errorf("%s: the bridge says %v", text, err)

@@ -71,7 +71,7 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 		return nil, err
 	}
 	s.hub = hub.New(hub.Options{QueueBytes: cfg.ClientQueueBytes, Frame: transport.Frame, Conflated: protocol.Conflated})
-	if err := s.link(); err != nil {
+	if err := s.buildRouting(); err != nil {
 		return nil, err
 	}
 	s.transport = transport.New(transport.Options{
@@ -101,18 +101,18 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 	return s, nil
 }
 
-// link builds ingest and, where there is a Redis, the bridge, with what they offer
+// buildRouting builds ingest and, where there is a Redis, the bridge, with what they offer
 // each other between them.
-func (s *Server) link() error {
-	origin := newOrigin()
+func (s *Server) buildRouting() error {
+	instance := newInstanceID()
 	options := ingest.Options{
-		Origin:         origin,
+		Instance:       instance,
 		TTL:            s.cfg.LastPriceTTL,
 		MaxInstruments: s.cfg.MaxInstruments,
 		Snapshot:       protocol.MarkSnapshot,
 		NoSnapshot:     protocol.NoSnapshot,
 		FeedStatus:     protocol.FeedStatus,
-		LinkStatus:     protocol.LinkStatus,
+		BridgeStatus:   protocol.BridgeStatus,
 		Partition:      bridge.Partition,
 		Hub:            s.hub.Events(),
 		Logger:         s.log,
@@ -131,12 +131,12 @@ func (s *Server) link() error {
 	s.bridge, err = bridge.New(bridge.Options{
 		URL:       url,
 		Prefix:    s.cfg.RedisPrefix,
-		Origin:    origin,
+		Origin:    instance,
 		TTL:       s.cfg.LastPriceTTL,
 		Outbox:    outbox,
 		Reads:     reads,
 		Clock:     s.ingest.Clock,
-		Sink:      s.ingest.Link(),
+		Sink:      s.ingest.FromBridge(),
 		Logger:    s.log,
 		ValidRoom: protocol.ValidRoom[string],
 	})
@@ -146,8 +146,8 @@ func (s *Server) link() error {
 	return nil
 }
 
-// newOrigin is an id for this instance, new at each start.
-func newOrigin() string {
+// newInstanceID is an id for this instance, new at each start.
+func newInstanceID() string {
 	var b [8]byte
 	rand.Read(b[:]) // it never fails: crypto/rand ends the program first
 	return hex.EncodeToString(b[:])

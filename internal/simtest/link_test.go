@@ -193,7 +193,7 @@ func (l *link) arrive(d delivery) {
 		e := &events[i]
 		age := max(0, d.sent-e.Born)
 		if e.Kind == hub.Message {
-			e.Version = hub.Version{Origin: "x"}
+			e.Version = hub.Version{Instance: "x"}
 		}
 		e.Born = now.UnixNano() - age
 		if e.Kind.Value() {

@@ -107,15 +107,15 @@ func (w *world) newInstance(id int) *instance {
 	}
 	in.hub = hub.NewSteps(hub.Options{QueueBytes: queueBytes, Frame: frame, Conflated: func(room string, n uint64) string { return fmt.Sprintf("conflated %s %d", room, n) }})
 	in.ingest = ingest.NewSteps(ingest.Options{
-		Origin: in.origin, TTL: w.ttl, MaxInstruments: 1000, OutboxBytes: w.outbox,
-		Snapshot:   func(p string) string { return p + " snapshot" },
-		NoSnapshot: func(room string) string { return "empty " + room },
-		FeedStatus: func(room string, silent bool, _ int64) string { return fmt.Sprintf("feed %s %v", room, silent) },
-		LinkStatus: func(ok bool, _ int64) string { return fmt.Sprintf("link %v", ok) },
-		Partition:  func(room string) int { return int(room[len(room)-1]) % 64 },
-		Delay:      func(limit time.Duration) time.Duration { return time.Duration(w.rng.Int64N(int64(limit))) },
-		Outbox:     make(chan []hub.BroadcastEvent),
-		Logger:     slog.New(slog.DiscardHandler),
+		Instance: in.origin, TTL: w.ttl, MaxInstruments: 1000, OutboxBytes: w.outbox,
+		Snapshot:     func(p string) string { return p + " snapshot" },
+		NoSnapshot:   func(room string) string { return "empty " + room },
+		FeedStatus:   func(room string, silent bool, _ int64) string { return fmt.Sprintf("feed %s %v", room, silent) },
+		BridgeStatus: func(ok bool, _ int64) string { return fmt.Sprintf("link %v", ok) },
+		Partition:    func(room string) int { return int(room[len(room)-1]) % 64 },
+		Delay:        func(limit time.Duration) time.Duration { return time.Duration(w.rng.Int64N(int64(limit))) },
+		Outbox:       make(chan []hub.BroadcastEvent),
+		Logger:       slog.New(slog.DiscardHandler),
 	}, in.time())
 	in.link = link{in: in}
 	return in

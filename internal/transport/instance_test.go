@@ -52,13 +52,13 @@ func start(t *testing.T, l net.Listener, s settings) *instance {
 	}
 	logger := slog.New(slog.DiscardHandler)
 	in := ingest.New(ingest.Options{
-		Origin:         "test",
+		Instance:       "test",
 		TTL:            30 * time.Second,
 		MaxInstruments: cmp.Or(s.instruments, 1000),
 		Snapshot:       protocol.MarkSnapshot,
 		NoSnapshot:     protocol.NoSnapshot,
 		FeedStatus:     protocol.FeedStatus,
-		LinkStatus:     protocol.LinkStatus,
+		BridgeStatus:   protocol.BridgeStatus,
 		Partition:      func(string) int { return 0 },
 		Hub:            events,
 		Logger:         logger,

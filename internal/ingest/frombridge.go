@@ -1,0 +1,48 @@
+package ingest
+
+import (
+	"context"
+	"time"
+
+	"backbone/internal/hub"
+)
+
+// FromBridge is ingest as the bridge sees it. Each method blocks until ingest has taken the
+// report, or ctx ends.
+type FromBridge struct{ in *Ingest }
+
+// FromBridge returns ingest as the bridge sees it.
+func (in *Ingest) FromBridge() FromBridge { return FromBridge{in} }
+
+// Remote hands over events of other instances, in the order of arrival.
+func (b FromBridge) Remote(ctx context.Context, events []hub.BroadcastEvent) {
+	b.send(ctx, input{kind: remote, events: events})
+}
+
+// LastPrices answers one slice taken from Options.Reads.
+func (b FromBridge) LastPrices(ctx context.Context, rooms []string, found []hub.BroadcastEvent, err error) {
+	b.send(ctx, input{kind: lastPrices, rooms: rooms, events: found, failed: err != nil})
+}
+
+// Generation says that the partitions in mask were linked anew.
+func (b FromBridge) Generation(ctx context.Context, mask uint64) {
+	b.send(ctx, input{kind: linkedAnew, number: mask})
+}
+
+// Clock says that clock was seen elsewhere.
+func (b FromBridge) Clock(ctx context.Context, clock uint64) {
+	b.send(ctx, input{kind: foreignClock, number: clock})
+}
+
+// State says that the link to other instances works, or does not, since then.
+func (b FromBridge) State(ctx context.Context, ok bool, since time.Time) {
+	b.send(ctx, input{kind: linkState, failed: !ok, number: uint64(max(0, since.UnixMilli()))})
+}
+
+func (b FromBridge) send(ctx context.Context, i input) {
+	select {
+	case b.in.inputs <- i:
+	case <-ctx.Done():
+	case <-b.in.done:
+	}
+}
