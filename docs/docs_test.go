@@ -3,8 +3,6 @@
 package docs_test
 
 import (
-	"context"
-	"log/slog"
 	"os"
 	"strings"
 	"testing"
@@ -14,6 +12,7 @@ import (
 
 	"backbone/internal/config"
 	"backbone/internal/server"
+	"backbone/internal/server/servertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -85,7 +84,7 @@ func sections(t *testing.T, file string) []section {
 }
 
 // startServer runs a server on a free port, with the flags of "backbone serve".
-func startServer(t *testing.T, flags ...string) *server.Server {
+func startServer(t *testing.T, flags ...string) *server.Running {
 	t.Helper()
 	var cfg config.Serve
 	parser, err := kong.New(&cfg)
@@ -95,24 +94,5 @@ func startServer(t *testing.T, flags ...string) *server.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := server.New(cfg, server.Options{Logger: slog.New(slog.DiscardHandler), Version: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Errorf("the server ended with: %v", err)
-		}
-	})
-	select {
-	case <-s.Ready():
-	case err := <-ended:
-		ended <- nil
-		t.Fatal(err)
-	}
-	return s
+	return servertest.Start(t, func(c *config.Serve) { *c = cfg })
 }

@@ -1,4 +1,4 @@
-package server
+package server_test
 
 import (
 	"flag"
@@ -156,7 +156,7 @@ func TestAProducerThatLeavesAClockAnHourAheadIsHeardAtOnce(t *testing.T) {
 	ahead := uint64(time.Now().Add(time.Hour).UnixMilli()) << 16
 	follows := func(in *instance) {
 		t.Helper()
-		in.eventually("its clock follows", func() bool { return in.ingest.Clock() >= ahead })
+		in.eventually("its clock follows", func() bool { return in.Ingest().Clock() >= ahead })
 	}
 	redis.CLI("PUBLISH", "backbone:heartbeat", fmt.Sprintf(`{"v":1,"origin":"ahead","session":1,"clock":"%016x"}`, ahead))
 	follows(a)

@@ -1,11 +1,9 @@
-package server
+package server_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
@@ -17,6 +15,8 @@ import (
 	"backbone/client"
 	"backbone/internal/config"
 	"backbone/internal/redistest"
+	"backbone/internal/server"
+	"backbone/internal/server/servertest"
 	"backbone/protocol"
 )
 
@@ -27,55 +27,14 @@ const patience = 10 * time.Second
 
 // instance is a server that a test runs on free ports.
 type instance struct {
-	*Server
-	t    testing.TB
-	stop func() error // ends it gracefully; may be called again
+	*server.Running
+	t testing.TB
 }
 
 func start(t testing.TB, change ...func(*config.Serve)) *instance {
 	t.Helper()
-	cfg := config.Default()
-	cfg.Listen, cfg.AdminListen = "127.0.0.1:0", "127.0.0.1:0"
-	for _, c := range change {
-		c(&cfg)
-	}
-	s, err := New(cfg, Options{Logger: slog.New(slog.DiscardHandler), Version: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return (&instance{Server: s, t: t}).launch()
+	return &instance{servertest.Start(t, change...), t}
 }
-
-// launch runs the server until the test ends.
-func (in *instance) launch() *instance {
-	in.t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- in.Run(ctx) }()
-	stopped := false
-	in.stop = func() error {
-		if stopped {
-			return nil
-		}
-		stopped = true
-		cancel()
-		return <-ended
-	}
-	in.t.Cleanup(func() {
-		if err := in.stop(); err != nil {
-			in.t.Errorf("the instance ended with: %v", err)
-		}
-	})
-	select {
-	case <-in.Ready():
-	case err := <-ended:
-		stopped = true
-		in.t.Fatalf("the instance did not start: %v", err)
-	}
-	return in
-}
-
-func (in *instance) url() string { return "ws://" + in.Addr().String() }
 
 func (in *instance) get(path string) (status int, body string) {
 	in.t.Helper()
@@ -96,7 +55,7 @@ func (in *instance) get(path string) (status int, body string) {
 func (in *instance) bridgeState(want string) {
 	in.t.Helper()
 	in.eventually("the bridge is "+want, func() bool {
-		var r readiness
+		var r struct{ Bridge string }
 		_, body := in.get(protocol.PathReady)
 		if err := json.Unmarshal([]byte(body), &r); err != nil {
 			in.t.Fatal(err)
@@ -123,7 +82,7 @@ func (in *instance) eventually(what string, ok func() bool) {
 // consume joins rooms with a client that has place for many events.
 func (in *instance) consume(rooms ...string) *client.Conn {
 	in.t.Helper()
-	c, err := client.Dial(in.t.Context(), in.url(), &client.Options{Buffer: 1 << 17})
+	c, err := client.Dial(in.t.Context(), in.URL(), &client.Options{Buffer: 1 << 17})
 	if err != nil {
 		in.t.Fatal(err)
 	}
@@ -136,7 +95,7 @@ func (in *instance) consume(rooms ...string) *client.Conn {
 
 func (in *instance) ingestor() *client.Ingestor {
 	in.t.Helper()
-	p, err := client.DialIngestor(in.t.Context(), in.url(), nil)
+	p, err := client.DialIngestor(in.t.Context(), in.URL(), nil)
 	if err != nil {
 		in.t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package server
+package server_test
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ func TestManyJoinersCostRedisAHandfulOfReads(t *testing.T) {
 	a := start(t, withRedis(redis.URL()))
 	a.bridgeState("ok")
 	publish(t, a.ingestor(), "BTC_USDT", 1, 7)
-	if err := a.stop(); err != nil { // a stop sends what waits
+	if err := a.Stop(); err != nil { // a stop sends what waits
 		t.Fatal(err)
 	}
 	b := start(t, withRedis(redis.URL()))
@@ -30,7 +30,7 @@ func TestManyJoinersCostRedisAHandfulOfReads(t *testing.T) {
 		conns[i] = b.rawConsumer("OTHER")
 		until(t, conns[i], `"joined","room":"OTHER"`)
 	}
-	before := b.bridge.Stats().Reads
+	before := b.Bridge().Stats().Reads
 	join := maskedText(`{"type":"join","room":"BTC_USDT"}`)
 	begun := time.Now()
 	for _, c := range conns {
@@ -41,7 +41,7 @@ func TestManyJoinersCostRedisAHandfulOfReads(t *testing.T) {
 	for _, c := range conns {
 		until(t, c, `"price":7,"ts":7,"snapshot":true}`)
 	}
-	reads := b.bridge.Stats().Reads - before
+	reads := b.Bridge().Stats().Reads - before
 	t.Logf("%d joined within %v, at the cost of %d reads", len(conns), time.Since(begun), reads)
 	if reads < 1 || reads > 5 {
 		t.Errorf("%d joiners cost %d reads, want one", len(conns), reads)

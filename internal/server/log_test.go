@@ -1,4 +1,4 @@
-package server
+package server_test
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"backbone/internal/config"
+	"backbone/internal/server/servertest"
 )
 
 // logBook passes log lines on.
@@ -51,15 +52,6 @@ func (b *logBook) all() (text string) {
 // startLogged starts an instance whose log the test reads.
 func startLogged(t *testing.T, change ...func(*config.Serve)) (*instance, *logBook) {
 	t.Helper()
-	cfg := config.Default()
-	cfg.Listen, cfg.AdminListen = "127.0.0.1:0", "127.0.0.1:0"
-	for _, c := range change {
-		c(&cfg)
-	}
 	log := &logBook{t, make(chan string, 1000)}
-	s, err := New(cfg, Options{Logger: slog.New(slog.NewTextHandler(log, nil)), Version: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return (&instance{Server: s, t: t}).launch(), log
+	return &instance{servertest.StartLogged(t, slog.New(slog.NewTextHandler(log, nil)), change...), t}, log
 }

@@ -1,4 +1,4 @@
-package server
+package server_test
 
 import (
 	"testing"
@@ -72,7 +72,7 @@ func TestAnInstanceStartsWarmFromRedis(t *testing.T) {
 	a := start(t, withRedis(redis.URL()))
 	a.bridgeState("ok")
 	publish(t, a.ingestor(), "BTC_USDT", 1, 7)
-	if err := a.stop(); err != nil { // a stop sends what waits
+	if err := a.Stop(); err != nil { // a stop sends what waits
 		t.Fatal(err)
 	}
 	b := start(t, withRedis(redis.URL()))

@@ -1,4 +1,4 @@
-package server
+package server_test
 
 import (
 	"errors"
@@ -84,7 +84,7 @@ func TestAStopFlushesAndClosesWith1001(t *testing.T) {
 	in := start(t)
 	c := in.consume("BTC_USDT")
 	publish(t, in.ingestor(), "BTC_USDT", 1, 1000)
-	if err := in.stop(); err != nil {
+	if err := in.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	var got tally
@@ -143,13 +143,13 @@ func TestIngestorsNeedAKeyWhereKeysAreConfigured(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := start(t, func(c *config.Serve) { c.IngestKeysFile = file })
-	if _, err := client.DialIngestor(t.Context(), in.url(), nil); !errors.Is(err, client.ErrRefused) {
+	if _, err := client.DialIngestor(t.Context(), in.URL(), nil); !errors.Is(err, client.ErrRefused) {
 		t.Errorf("without a key: %v", err)
 	}
-	if _, err := client.DialIngestor(t.Context(), in.url(), &client.Options{APIKey: "wrong"}); !errors.Is(err, client.ErrRefused) {
+	if _, err := client.DialIngestor(t.Context(), in.URL(), &client.Options{APIKey: "wrong"}); !errors.Is(err, client.ErrRefused) {
 		t.Errorf("with a wrong key: %v", err)
 	}
-	p, err := client.DialIngestor(t.Context(), in.url(), &client.Options{APIKey: "0123456789abcdef0123"})
+	p, err := client.DialIngestor(t.Context(), in.URL(), &client.Options{APIKey: "0123456789abcdef0123"})
 	if err != nil {
 		t.Fatal(err)
 	}

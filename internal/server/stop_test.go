@@ -1,4 +1,4 @@
-package server
+package server_test
 
 import (
 	"strings"
@@ -7,6 +7,7 @@ import (
 
 	"backbone/internal/config"
 	"backbone/internal/redistest"
+	"backbone/internal/server"
 )
 
 func TestAStopWithoutRedisWaitsForNothing(t *testing.T) {
@@ -15,10 +16,10 @@ func TestAStopWithoutRedisWaitsForNothing(t *testing.T) {
 	in, log := startLogged(t, withRedis(redis.URL()))
 	in.bridgeState("connecting")
 	begun := time.Now()
-	if err := in.stop(); err != nil {
+	if err := in.Stop(); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(begun); took >= flushTimeout {
+	if took := time.Since(begun); took >= server.FlushTimeout {
 		t.Errorf("the stop took %v although nothing was to be sent", took)
 	}
 	if text := log.all(); strings.Contains(text, "did not reach Redis") {
@@ -32,16 +33,16 @@ func TestAStopTellsHowManyEventsDidNotReachRedis(t *testing.T) {
 	in, log := startLogged(t, withRedis(redis.URL()))
 	publish(t, in.ingestor(), "BTC_USDT", 1, 3)
 	begun := time.Now()
-	if err := in.stop(); err != nil {
+	if err := in.Stop(); err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(begun); took > flushTimeout+2*time.Second {
+	if took := time.Since(begun); took > server.FlushTimeout+2*time.Second {
 		t.Errorf("the stop took %v", took)
 	}
 	if line := log.has("did not reach Redis"); !strings.Contains(line, "waiting=3") {
 		t.Errorf("logged %s, want that 3 events were waiting", line)
 	}
-	if got := in.ingest.Stats().OutboxDropped; got != 3 {
+	if got := in.Ingest().Stats().OutboxDropped; got != 3 {
 		t.Errorf("%d counted as dropped at the end, want 3", got)
 	}
 }
@@ -56,7 +57,7 @@ func TestAStopWithAStuckClientStillSendsToRedis(t *testing.T) {
 	in.bridgeState("ok")
 	in.rawConsumer("BTC_USDT")
 	publish(t, in.ingestor(), "BTC_USDT", 1, 20_000)
-	if err := in.stop(); err != nil {
+	if err := in.Stop(); err != nil {
 		t.Error(err)
 	}
 	text := log.all()

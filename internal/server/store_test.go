@@ -1,4 +1,4 @@
-package server
+package server_test
 
 import (
 	"testing"
@@ -25,7 +25,7 @@ func TestWhatRedisCouldNotStoreArrivesOnceItCan(t *testing.T) {
 	redis.CLI("CONFIG", "SET", "maxmemory", "1")
 	publish(t, p, "BTC_USDT", 2, 2)
 	listen(t, heard, func(g tally) bool { return g.last == 2 })
-	if err := a.stop(); err != nil {
+	if err := a.Stop(); err != nil {
 		t.Fatal(err)
 	}
 
