@@ -46,10 +46,27 @@ var arrows = []row{
 		why:  "the kit serves all commands: it knows none of them, and no server",
 	},
 	{
-		from: "cmd/backbone",
-		to:   []string{"client", "internal/cli", "internal/config", "internal/human", "internal/server", "internal/telemetry", "protocol"},
-		why:  "commands talk to a server like any client, or start one",
+		from: "internal/cli/serve", to: []string{"internal/cli", "internal/config", "internal/server", "internal/telemetry"},
+		why: "it runs a server in this process; only demo does so too",
 	},
+	{
+		from: "internal/cli/publish", to: []string{"client", "internal/cli", "internal/config", "internal/human", "internal/telemetry", "protocol"},
+		why: "it talks to a server like any client",
+	},
+	{
+		from: "internal/cli/subscribe", to: []string{"client", "internal/cli", "internal/config", "internal/human", "protocol"},
+		why: "it talks to a server like any client",
+	},
+	{from: "internal/cli/version", to: []string{"internal/cli"}, why: "it prints what the kit knows"},
+	{
+		from: "cmd/backbone",
+		to: []string{
+			"client", "internal/cli", "internal/cli/publish", "internal/cli/serve", "internal/cli/subscribe", "internal/cli/version",
+			"internal/config", "internal/human", "internal/server", "internal/telemetry", "protocol",
+		},
+		why: "commands talk to a server like any client, or start one",
+	},
+	{from: "internal/cli/clitest", to: []string{"internal/cli", "internal/config"}, why: "it runs a command for the tests of that command, so it may know none"},
 
 	{from: "scripts/distant", why: "a tool for measuring knows nothing of the program"},
 	{from: "scripts/picture", why: "it runs the program in a terminal, as a person does"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -140,7 +141,7 @@ func (b *benchRun) run(ctx context.Context) (*benchResult, error) {
 
 // connect connects the publisher and the consumers.
 func (b *benchRun) connect(ctx, life context.Context, giveUp context.CancelCauseFunc) (*client.Ingestor, error) {
-	connected := context.AfterFunc(ctx, func() { giveUp(errInterrupted) })
+	connected := context.AfterFunc(ctx, func() { giveUp(errors.New("interrupted")) })
 	defer connected()
 	o := *b.opt
 	o.OnEvent = b.hear

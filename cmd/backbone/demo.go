@@ -98,7 +98,7 @@ func (c *demoCmd) run(ctx, serving context.Context, servers *errgroup.Group, s c
 		return unlessOver(ctx, err)
 	}
 	defer ingestor.Close() //nolint:errcheck // invented prices may get lost
-	conn, err := client.Dial(ctx, watched.url, &client.Options{Buffer: subscribeBuffer})
+	conn, err := client.Dial(ctx, watched.url, &client.Options{Buffer: cli.EventBuffer})
 	if err != nil {
 		return unlessOver(ctx, err)
 	}

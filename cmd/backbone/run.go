@@ -10,6 +10,10 @@ import (
 	"github.com/alecthomas/kong"
 
 	"backbone/internal/cli"
+	"backbone/internal/cli/publish"
+	"backbone/internal/cli/serve"
+	"backbone/internal/cli/subscribe"
+	"backbone/internal/cli/version"
 	"backbone/internal/config"
 )
 
@@ -17,12 +21,12 @@ import (
 type program struct {
 	Config config.File `placeholder:"FILE" help:"YAML or JSON file whose keys are names of flags. The environment and flags go before it."`
 
-	Serve     serveCmd     `cmd:"" help:"Run an instance of the backbone."`
-	Publish   publishCmd   `cmd:"" help:"Publish prices: one from flags, or JSON lines from a file or standard input."`
-	Subscribe subscribeCmd `cmd:"" help:"Join rooms and print what they receive."`
-	Demo      demoCmd      `cmd:"" help:"Watch a simulated market on a server of its own. Needs nothing else."`
-	Bench     benchCmd     `cmd:"" help:"Put a server under load and measure latency and throughput. Starts one if no URL is given."`
-	Version   versionCmd   `cmd:"" help:"Print the version."`
+	Serve     serve.Cmd     `cmd:"" help:"Run an instance of the backbone."`
+	Publish   publish.Cmd   `cmd:"" help:"Publish prices: one from flags, or JSON lines from a file or standard input."`
+	Subscribe subscribe.Cmd `cmd:"" help:"Join rooms and print what they receive."`
+	Demo      demoCmd       `cmd:"" help:"Watch a simulated market on a server of its own. Needs nothing else."`
+	Bench     benchCmd      `cmd:"" help:"Put a server under load and measure latency and throughput. Starts one if no URL is given."`
+	Version   version.Cmd   `cmd:"" help:"Print the version."`
 }
 
 const description = `A backbone for real-time events over WebSocket.

@@ -14,6 +14,10 @@ import (
 	"backbone/protocol"
 )
 
+// EventBuffer is the number of events that may wait for a printer or a screen. Bursts are
+// taken off the socket immediately, so that the server has no reason to conflate.
+const EventBuffer = 65536
+
 // Printer writes events to standard output, each as one line. One goroutine uses it.
 type Printer struct {
 	buffer *bufio.Writer // flushed by the caller once no further event waits

@@ -1,4 +1,4 @@
-package main
+package subscribe
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 
 	"backbone/client"
 	"backbone/internal/cli"
+	"backbone/internal/cli/clitest"
 	"backbone/protocol"
 )
 
@@ -57,7 +58,7 @@ func subscribeTo(t *testing.T, url string, args ...string) (code int, out, err s
 	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
 	var stdout, stderr bytes.Buffer
-	code = run(ctx, append([]string{"subscribe", "--url", url}, args...), cli.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr})
+	code = clitest.Run(ctx, t, &Cmd{}, cli.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr}, append(args, "--url", url)...)
 	if ctx.Err() != nil {
 		t.Fatalf("%v does not end by itself:\n%s", args, &stderr)
 	}
@@ -101,7 +102,7 @@ func TestRefusedRoomsAreToldWhateverComesFirst(t *testing.T) {
 
 // Rooms may be refused one after another, as each connection joins them anew.
 func TestSubscribeEndsWithItsLastRoom(t *testing.T) {
-	sub := newSubscription(&subscribeCmd{Rooms: []string{"A", "B", "B"}}, cli.Streams{Out: io.Discard, Err: io.Discard})
+	sub := newSubscription(&Cmd{Rooms: []string{"A", "B", "B"}}, cli.Streams{Out: io.Discard, Err: io.Discard})
 	refuse := func(room string) error {
 		return sub.handle(client.Rejoined{Rejected: []protocol.Rejected{{Room: room, Code: protocol.CodeTooManyRooms}}})
 	}
@@ -146,7 +147,7 @@ func TestJoinedIsSaidBeforeAnythingIsPrinted(t *testing.T) {
 	} {
 		for range 20 {
 			var both bytes.Buffer // written to by one goroutine
-			code := run(t.Context(), append([]string{"subscribe", "--url", url, "A", "B", "A", "A"}, c.args...), cli.Streams{In: strings.NewReader(""), Out: &both, Err: &both})
+			code := clitest.Run(t.Context(), t, &Cmd{}, cli.Streams{In: strings.NewReader(""), Out: &both, Err: &both}, append([]string{"--url", url, "A", "B", "A", "A"}, c.args...)...)
 			said := strings.Replace(both.String(), "B: no last price is known\n", "", 1)
 			if code != cli.ExitDone || said != c.want {
 				t.Fatalf("%v: exit code %d, wrote\n%swant\n%s", c.args, code, &both, c.want)
@@ -156,7 +157,7 @@ func TestJoinedIsSaidBeforeAnythingIsPrinted(t *testing.T) {
 }
 
 func TestATimeOutSaysThatTheConnectionWasLost(t *testing.T) {
-	sub := newSubscription(&subscribeCmd{Rooms: []string{"A"}, For: time.Second}, cli.Streams{Out: io.Discard, Err: io.Discard})
+	sub := newSubscription(&Cmd{Rooms: []string{"A"}, For: time.Second}, cli.Streams{Out: io.Discard, Err: io.Discard})
 	for _, e := range []client.Event{client.Connected{}, client.Disconnected{Err: io.ErrUnexpectedEOF}} {
 		if err := sub.handle(e); err != nil {
 			t.Fatal(err)

@@ -1,4 +1,5 @@
-package main
+// Package subscribe is the command that joins rooms and prints what they receive.
+package subscribe
 
 import (
 	"context"
@@ -11,16 +12,12 @@ import (
 	"backbone/protocol"
 )
 
-const (
-	// subscribeBuffer is the number of events that wait for the printer: bursts are
-	// taken off the socket at once, so that the server has no reason to conflate.
-	subscribeBuffer = 65536
-	// snapshotWait bounds --snapshot-only where --for does not: a server answers within
-	// about a second, even if it has to ask Redis.
-	snapshotWait = 5 * time.Second
-)
+// snapshotWait bounds --snapshot-only where --for does not: a server answers within about
+// a second, even if it has to ask Redis.
+const snapshotWait = 5 * time.Second
 
-type subscribeCmd struct {
+// Cmd is the command and its flags.
+type Cmd struct {
 	Rooms []string `arg:"" name:"room" help:"Rooms to join. A room is an instrument, or any name to chat in."`
 
 	Count        int           `placeholder:"N" help:"Stop after N prices and messages. 0 is no limit."`
@@ -33,7 +30,7 @@ type subscribeCmd struct {
 }
 
 // Validate is called by kong.
-func (c *subscribeCmd) Validate() error {
+func (c *Cmd) Validate() error {
 	for _, room := range c.Rooms {
 		if !protocol.ValidRoom(room) {
 			return config.Errorf("", "room %q: expected [A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}", room)
@@ -50,14 +47,14 @@ func (c *subscribeCmd) Validate() error {
 	return c.Connection.Validate()
 }
 
-func (c *subscribeCmd) Run(ctx context.Context, s cli.Streams) error {
+func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	opt, err := c.Options()
 	if err != nil {
 		return err
 	}
-	opt.Buffer = subscribeBuffer
+	opt.Buffer = cli.EventBuffer
 	opt.MarkEmpty = c.MarkEmpty || c.SnapshotOnly
 	opt.Status = c.Status
 	conn, err := client.Dial(ctx, c.URL, opt)

@@ -1,4 +1,6 @@
-package main
+// Package publish is the command that publishes prices: one from flags, or JSON lines from
+// a file or standard input.
+package publish
 
 import (
 	"bytes"
@@ -18,7 +20,8 @@ import (
 	"backbone/protocol"
 )
 
-type publishCmd struct {
+// Cmd is the command and its flags.
+type Cmd struct {
 	Instrument string `group:"One event" placeholder:"NAME" help:"Instrument to publish a price of, instead of JSON lines."`
 	Price      string `group:"One event" placeholder:"NUMBER" help:"The price. Consumers receive it exactly as written here."`
 	TS         *int64 `group:"One event" name:"ts" placeholder:"N" help:"Its time, in a unit of your choice. Now in milliseconds, if left out."`
@@ -32,7 +35,7 @@ type publishCmd struct {
 }
 
 // Validate is called by kong.
-func (c *publishCmd) Validate() error {
+func (c *Cmd) Validate() error {
 	one := c.Instrument != "" || c.Price != "" || c.TS != nil
 	switch {
 	case one && c.File != "":
@@ -54,7 +57,7 @@ func (c *publishCmd) Validate() error {
 	return c.Connection.Validate()
 }
 
-func (c *publishCmd) Run(ctx context.Context, s cli.Streams) error {
+func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	var err error
 	if c.Key, err = c.ReadKey(); err != nil {
 		return err
@@ -74,7 +77,7 @@ func (c *publishCmd) Run(ctx context.Context, s cli.Streams) error {
 }
 
 // input is where the JSON lines come from. An event in flags is a line too.
-func (c *publishCmd) input(s cli.Streams) (io.Reader, error) {
+func (c *Cmd) input(s cli.Streams) (io.Reader, error) {
 	switch {
 	case c.Instrument != "":
 		ts := time.Now().UnixMilli()

@@ -1,4 +1,5 @@
-package main
+// Package version is the command that prints what this program was built from.
+package version
 
 import (
 	"encoding/json"
@@ -7,11 +8,12 @@ import (
 	"backbone/internal/cli"
 )
 
-type versionCmd struct {
+// Cmd is the command and its flags.
+type Cmd struct {
 	JSON bool `name:"json" help:"Print one JSON object."`
 }
 
-func (c *versionCmd) Run(s cli.Streams) error {
+func (c *Cmd) Run(s cli.Streams) error {
 	b := cli.BuildInfo()
 	if c.JSON {
 		line, err := json.Marshal(b)

@@ -1,9 +1,10 @@
-package main
+package publish
 
 import (
 	"bytes"
 	"context"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -12,9 +13,21 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+	"go.uber.org/goleak"
 
 	"backbone/internal/cli"
+	"backbone/internal/cli/clitest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestARateThatNothingCanKeepIsRefused(t *testing.T) {
+	for _, rate := range []float64{math.NaN(), math.Inf(1), -1, 1e-9, 1e10} {
+		if err := (&Cmd{Rate: rate}).Validate(); err == nil || !strings.HasPrefix(err.Error(), "--rate ") {
+			t.Errorf("%v: %v, want an error that names the flag", rate, err)
+		}
+	}
+}
 
 // What was never written is not called sent once the server is gone for good.
 func TestPublishTellsWhatItCouldNotSend(t *testing.T) {
@@ -63,8 +76,8 @@ $`},
 			_ = typed.Close()
 		}()
 		var said bytes.Buffer // written to by the reporter, then by who waited for it
-		args := append([]string{"publish", "--url", "ws" + strings.TrimPrefix(server.URL, "http"), "--connect-timeout=1s"}, c.flags...)
-		code := run(t.Context(), args, cli.Streams{In: in, Out: io.Discard, Err: &said})
+		args := append([]string{"--url", "ws" + strings.TrimPrefix(server.URL, "http"), "--connect-timeout=1s"}, c.flags...)
+		code := clitest.Run(t.Context(), t, &Cmd{}, cli.Streams{In: in, Out: io.Discard, Err: &said}, args...)
 		if code != cli.ExitRejected || !regexp.MustCompile(c.want).Match(said.Bytes()) {
 			t.Errorf("%v: exit code %d, said\n%swant\n%s", c.flags, code, &said, c.want)
 		}

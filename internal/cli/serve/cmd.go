@@ -1,4 +1,5 @@
-package main
+// Package serve is the command that runs an instance.
+package serve
 
 import (
 	"context"
@@ -11,11 +12,12 @@ import (
 	"backbone/internal/telemetry"
 )
 
-type serveCmd struct {
+// Cmd is the command and its flags.
+type Cmd struct {
 	config.Serve
 }
 
-func (c *serveCmd) Run(ctx context.Context, s cli.Streams) error {
+func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	log, err := telemetry.NewLogger(s.Err, telemetry.LogOptions{
 		Level:    c.LogLevel,
 		Format:   c.LogFormat,

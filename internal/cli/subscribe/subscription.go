@@ -1,4 +1,4 @@
-package main
+package subscribe
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 
 // subscription is one run of subscribe.
 type subscription struct {
-	*subscribeCmd
+	*Cmd
 	cli.Streams
 	printer *cli.Printer
 	open    map[string]bool // rooms that were not rejected
@@ -26,8 +26,8 @@ type subscription struct {
 	lost    error           // why there is no connection; nil while there is one
 }
 
-func newSubscription(c *subscribeCmd, s cli.Streams) *subscription {
-	sub := &subscription{subscribeCmd: c, Streams: s, printer: cli.NewPrinter(s, c.Rooms), open: map[string]bool{}, wanted: map[string]bool{}}
+func newSubscription(c *Cmd, s cli.Streams) *subscription {
+	sub := &subscription{Cmd: c, Streams: s, printer: cli.NewPrinter(s, c.Rooms), open: map[string]bool{}, wanted: map[string]bool{}}
 	for _, room := range c.Rooms {
 		sub.open[room], sub.wanted[room] = true, true
 	}
@@ -50,7 +50,7 @@ func (sub *subscription) run(ctx context.Context, conn *client.Conn, joined <-ch
 				return sub.ended(ctx, conn.Err())
 			}
 			if joined != nil && ofRoom(e) { // "joined" comes first
-				if sub.held = append(sub.held, e); len(sub.held) == subscribeBuffer {
+				if sub.held = append(sub.held, e); len(sub.held) == cli.EventBuffer {
 					events = nil // further ones wait where they are
 				}
 				continue

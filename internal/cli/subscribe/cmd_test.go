@@ -1,21 +1,32 @@
-package main
+package subscribe
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"strings"
 	"testing"
+	"time"
+
+	"go.uber.org/goleak"
 
 	"backbone/client"
 	"backbone/internal/cli"
+	"backbone/internal/cli/clitest"
+	"backbone/internal/server/servertest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience bounds every wait of a test; only a failing one uses it up.
+const patience = 30 * time.Second
 
 func TestEachLineIsFlushedAtOnce(t *testing.T) {
 	ctx, stop := context.WithTimeout(context.Background(), patience)
 	defer stop()
-	i := demoServer(t)
-	ingestor, err := client.DialIngestor(ctx, i.url, nil)
+	url := servertest.Start(t).URL()
+	ingestor, err := client.DialIngestor(ctx, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,10 +36,10 @@ func TestEachLineIsFlushedAtOnce(t *testing.T) {
 	watching, end := context.WithCancel(ctx)
 	code := make(chan int, 1)
 	go func() {
-		code <- run(watching, []string{"subscribe", "A", "--url", i.url}, cli.Streams{In: strings.NewReader(""), Out: out, Err: io.Discard})
+		code <- clitest.Run(watching, t, &Cmd{}, cli.Streams{In: strings.NewReader(""), Out: out, Err: io.Discard}, "A", "--url", url)
 	}()
 	for _, price := range []string{"1.10", "1.20"} {
-		if err := ingestor.PublishAck(ctx, priced("A", price, 0)); err != nil {
+		if err := ingestor.PublishAck(ctx, client.PriceUpdate{Instrument: "A", Price: json.Number(price)}); err != nil {
 			t.Fatal(err)
 		}
 		select {
@@ -49,18 +60,18 @@ func TestEachLineIsFlushedAtOnce(t *testing.T) {
 func TestOutputThatFailsEndsTheSubscription(t *testing.T) {
 	ctx, stop := context.WithTimeout(context.Background(), patience)
 	defer stop()
-	i := demoServer(t)
-	ingestor, err := client.DialIngestor(ctx, i.url, nil)
+	url := servertest.Start(t).URL()
+	ingestor, err := client.DialIngestor(ctx, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ingestor.Close() //nolint:errcheck // the test ends
-	if err := ingestor.PublishAck(ctx, priced("A", "1", 0)); err != nil {
+	if err := ingestor.PublishAck(ctx, client.PriceUpdate{Instrument: "A", Price: "1"}); err != nil {
 		t.Fatal(err)
 	}
 	for failure, want := range map[error]int{io.ErrClosedPipe: cli.ExitDone, errors.New("disk full"): cli.ExitFailed} {
 		out := cli.WriterFunc(func([]byte) error { return failure })
-		if got := run(ctx, []string{"subscribe", "A", "--url", i.url}, cli.Streams{Out: out, Err: io.Discard}); got != want {
+		if got := clitest.Run(ctx, t, &Cmd{}, cli.Streams{Out: out, Err: io.Discard}, "A", "--url", url); got != want {
 			t.Errorf("%v: exit code %d, want %d", failure, got, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package publish
 
 import (
 	"context"
@@ -21,7 +21,7 @@ const (
 // publication is one run of publish. Three goroutines work on it: one reads the input,
 // one publishes, and one waits for answers and reports.
 type publication struct {
-	*publishCmd
+	*Cmd
 	cli.Streams
 	inputs  chan input  // reader -> publisher
 	reports chan report // publisher and SDK -> reporter, in the order of publishing
@@ -52,8 +52,8 @@ type report struct {
 	err     error
 }
 
-func newPublication(c *publishCmd, s cli.Streams) *publication {
-	return &publication{publishCmd: c, Streams: s, inputs: make(chan input, 256), reports: make(chan report, inFlight)}
+func newPublication(c *Cmd, s cli.Streams) *publication {
+	return &publication{Cmd: c, Streams: s, inputs: make(chan input, 256), reports: make(chan report, inFlight)}
 }
 
 func (p *publication) run(ctx context.Context, opt *client.Options, lines *eventReader) error {
