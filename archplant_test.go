@@ -91,12 +91,12 @@ func TestArchFindsWhatIsPlanted(t *testing.T) {
 func TestArchFindsStaleRows(t *testing.T) {
 	t.Parallel()
 	tree := sound()
-	tree["internal/bridge/doc.go"] = &fstest.MapFile{Data: []byte("package bridge")}
+	tree["internal/auth/doc.go"] = &fstest.MapFile{Data: []byte("package auth")}
 	// A test file keeps no row alive.
-	tree["internal/bridge/x_test.go"] = &fstest.MapFile{Data: []byte("package bridge; import _ \"backbone/internal/hub\"")}
+	tree["internal/auth/x_test.go"] = &fstest.MapFile{Data: []byte("package auth; import _ \"backbone/protocol\"")}
 	delete(tree, "internal/telemetry/doc.go")
 	found, err := check(tree)
-	want := []string{"stale row: internal/bridge does not import internal/hub", "stale row: there is no package internal/telemetry"}
+	want := []string{"stale row: internal/auth does not import protocol", "stale row: there is no package internal/telemetry"}
 	if err != nil || !slices.Equal(found, want) {
 		t.Errorf("%q, %v", found, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/redis/rueidis"
@@ -121,22 +120,4 @@ func (t *target) to(opt rueidis.ClientOption, address string) rueidis.ClientOpti
 		}
 	}
 	return opt
-}
-
-// slotOf is the slot of a partition in a cluster: that of its hash tag.
-func slotOf(partition int) int { return int(crc16(strconv.Itoa(partition)) % 16384) }
-
-// crc16 is the checksum by which a cluster divides keys: CRC-16/XMODEM.
-func crc16(s string) (crc uint16) {
-	for i := range len(s) {
-		crc ^= uint16(s[i]) << 8
-		for range 8 {
-			if carry := crc&0x8000 != 0; carry {
-				crc = crc<<1 ^ 0x1021
-			} else {
-				crc <<= 1
-			}
-		}
-	}
-	return crc
 }

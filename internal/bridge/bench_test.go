@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 	"backbone/internal/redistest"
 )
 
@@ -21,7 +22,7 @@ type counting struct {
 func (c counting) Remote(ctx context.Context, events []hub.BroadcastEvent) {
 	put(ctx, c.heard, len(events))
 }
-func (c counting) Generation(ctx context.Context, _ uint64) { put(ctx, c.linked, struct{}{}) }
+func (c counting) Generation(ctx context.Context, _ partition.Set) { put(ctx, c.linked, struct{}{}) }
 func (counting) LastPrices(context.Context, []string, []hub.BroadcastEvent, error) {
 }
 func (counting) Clock(context.Context, uint64)          {}

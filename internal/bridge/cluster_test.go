@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 	"backbone/internal/redistest"
 )
 
 // whole waits until the generations cover all partitions, and no link is down.
 func (i *instance) whole() {
 	i.t.Helper()
-	for held := uint64(0); held != allPartitions || i.bridge.Status().State != OK; {
+	for held := partition.Set(0); held != partition.All || i.bridge.Status().State != OK; {
 		held |= receive(i.t, i.generations, i.origin+": a generation: "+fmt.Sprint(i.bridge.Status()))
 	}
 }
@@ -61,7 +62,7 @@ func TestClusterPublishesReadsAndLosesAMaster(t *testing.T) {
 		if got := c.MasterOf(key).CLI("GET", key); !strings.Contains(got, `"price":19`) {
 			t.Errorf("%s at its master: %q", key, got)
 		}
-		if got, want := c.Nodes[0].CLI("CLUSTER", "KEYSLOT", key), fmt.Sprint(slotOf(Partition(room))); got != want {
+		if got, want := c.Nodes[0].CLI("CLUSTER", "KEYSLOT", key), fmt.Sprint(partition.Slot(partition.Of(room))); got != want {
 			t.Errorf("slot of %s: %s, want %s", key, want, got)
 		}
 	}
@@ -139,16 +140,16 @@ func TestClusterSlotMoves(t *testing.T) {
 
 	// While a slot is on its way, what has no place yet is refused. The link lives on,
 	// and what was refused is asked for again.
-	partition := uint64(1) << Partition(room)
+	own := partition.Only(partition.Of(room))
 	sibling := "ROOM_0"
-	for n := 1; Partition(sibling) != Partition(room); n++ {
+	for n := 1; partition.Of(sibling) != partition.Of(room); n++ {
 		sibling = fmt.Sprintf("ROOM_%d", n)
 	}
 	c.Begin(key)
 	refused := tick("A", sibling, 5, 5)
 	a.publish(refused, tick("A", room, 5, 5))
-	if got := receive(t, a.generations, "a generation of what was refused"); got != partition {
-		t.Errorf("generation of %x, want %x", got, partition)
+	if got := receive(t, a.generations, "a generation of what was refused"); got != own {
+		t.Errorf("generation of %x, want %x", got, own)
 	}
 	if st := a.stats(); st.Drops[DropNotSent] == 0 || st.Drops[DropInDoubt] != 0 || st.Reconnects != 0 {
 		t.Errorf("A's stats: %+v", st)
@@ -157,7 +158,7 @@ func TestClusterSlotMoves(t *testing.T) {
 	to := c.Migrate(key)
 	begun := time.Now()
 	for _, i := range []*instance{a, b} {
-		for receive(t, i.generations, i.origin+": a generation")&partition == 0 {
+		for receive(t, i.generations, i.origin+": a generation")&own == 0 {
 		}
 		i.works()
 	}
@@ -256,7 +257,7 @@ func TestReadsGoOnBesideASlotThatMoves(t *testing.T) {
 	var other string
 	for n := 0; other == ""; n++ {
 		room := fmt.Sprintf("ROOM_%d", n)
-		if Partition(room) != Partition(moving) && c.MasterOf(names{DefaultPrefix}.lastPrice(room)) == c.MasterOf(key) {
+		if partition.Of(room) != partition.Of(moving) && c.MasterOf(names{DefaultPrefix}.lastPrice(room)) == c.MasterOf(key) {
 			other = room
 		}
 	}

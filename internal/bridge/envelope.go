@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // The envelope is what one Redis message holds: events of one origin in one partition.
@@ -71,9 +72,9 @@ func ageMS(born, now int64) int64 {
 
 var errEnvelope = errors.New("not an envelope")
 
-// decodeEnvelope reads a Redis message of a partition. bad counts events in it that are
+// decodeEnvelope reads a Redis message of partition p. bad counts events in it that are
 // not valid; with an error nothing of it is used.
-func decodeEnvelope(message string, partition int, now int64, validRoom func(string) bool) (events []hub.BroadcastEvent, bad int, err error) {
+func decodeEnvelope(message string, p int, now int64, validRoom func(string) bool) (events []hub.BroadcastEvent, bad int, err error) {
 	if len(message) > maxEnvelope {
 		return nil, 0, fmt.Errorf("%w: %d bytes", errEnvelope, len(message))
 	}
@@ -89,7 +90,7 @@ func decodeEnvelope(message string, partition int, now int64, validRoom func(str
 		case key == "origin":
 			origin, err = text(d)
 		case key == "events" && version == "1" && validOrigin(origin):
-			events, bad, err = decodeEvents(d, origin, partition, now, validRoom)
+			events, bad, err = decodeEvents(d, origin, p, now, validRoom)
 		case key == "events":
 			err = fmt.Errorf("%w: events before v and origin", errEnvelope)
 		default:
@@ -111,7 +112,7 @@ func decodeEnvelope(message string, partition int, now int64, validRoom func(str
 	return events, bad, nil
 }
 
-func decodeEvents(d *jsontext.Decoder, origin string, partition int, now int64, validRoom func(string) bool) (events []hub.BroadcastEvent, bad int, err error) {
+func decodeEvents(d *jsontext.Decoder, origin string, p int, now int64, validRoom func(string) bool) (events []hub.BroadcastEvent, bad int, err error) {
 	if tok, err := d.ReadToken(); err != nil || tok.Kind() != '[' {
 		return nil, 0, fmt.Errorf("%w: events is no array", errEnvelope)
 	}
@@ -120,7 +121,7 @@ func decodeEvents(d *jsontext.Decoder, origin string, partition int, now int64, 
 		if err != nil {
 			return nil, 0, err
 		}
-		if ok && Partition(e.Room) == partition && validRoom(e.Room) {
+		if ok && partition.Of(e.Room) == p && validRoom(e.Room) {
 			events = append(events, e)
 		} else {
 			bad++

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 func FuzzEnvelope(f *testing.F) {
@@ -19,7 +20,7 @@ func FuzzEnvelope(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, message string) {
 		now := time.Now().UnixNano()
-		events, bad, err := decodeEnvelope(message, Partition("A"), now, plainRoom)
+		events, bad, err := decodeEnvelope(message, partition.Of("A"), now, plainRoom)
 		if err != nil && len(events)+bad > 0 {
 			t.Fatalf("%d events with an error", len(events))
 		}

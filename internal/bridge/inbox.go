@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // inboxOverhead is what an event costs beside its payload, bytes.
@@ -21,7 +22,7 @@ type inboxQueue struct {
 	events []hub.BroadcastEvent
 	bytes  int
 	at     map[inboxPlace]int // in events; nil: not conflating
-	lost   uint64             // partitions of which values or questions were dropped, by bit
+	lost   partition.Set      // of which values or questions were dropped
 }
 
 // inboxPlace is what holds one event of a conflated inbox.
@@ -49,7 +50,7 @@ func (q *inboxQueue) add(e *hub.BroadcastEvent) (conflated, dropped bool) {
 		return true, false
 	}
 	if q.bytes > inboxFull*q.limit {
-		q.lost |= 1 << Partition(e.Room)
+		q.lost |= partition.Only(partition.Of(e.Room))
 		return false, true
 	}
 	q.at[key] = len(q.events)
@@ -120,7 +121,7 @@ const inboxPlaces = 16
 // inboxBatch is what the Sink gets at once; then the marks are passed, and closed.
 type inboxBatch struct {
 	events []hub.BroadcastEvent
-	lost   uint64 // partitions that had no place in it
+	lost   partition.Set // that had no place in it
 	marks  []chan struct{}
 }
 

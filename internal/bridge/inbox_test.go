@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // bundles are the Redis messages in which another instance publishes events.
@@ -44,9 +45,9 @@ func TestWhatTheInboxDroppedBeginsAGeneration(t *testing.T) {
 		for len(sink.remote) > 0 {
 			delete(missing, (<-sink.remote).Room)
 		}
-		lost := uint64(0)
+		lost := partition.Set(0)
 		for room := range missing {
-			lost |= 1 << Partition(room)
+			lost |= partition.Only(partition.Of(room))
 		}
 		if got := count.drops[DropInboxFull].Load(); got == 0 || got != uint64(len(missing)) {
 			t.Errorf("%d counted as dropped, %d are missing", got, len(missing))

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 	"backbone/internal/redistest"
 )
 
@@ -31,7 +32,7 @@ type instance struct {
 
 	remote      chan hub.BroadcastEvent
 	answers     chan answer
-	generations chan uint64
+	generations chan partition.Set
 	clocks      chan uint64
 	states      chan bool
 
@@ -53,7 +54,9 @@ func (i *instance) Remote(ctx context.Context, events []hub.BroadcastEvent) {
 func (i *instance) LastPrices(ctx context.Context, rooms []string, found []hub.BroadcastEvent, err error) {
 	put(ctx, i.answers, answer{rooms, found, err})
 }
-func (i *instance) Generation(ctx context.Context, mask uint64)     { put(ctx, i.generations, mask) }
+func (i *instance) Generation(ctx context.Context, partitions partition.Set) {
+	put(ctx, i.generations, partitions)
+}
 func (i *instance) Clock(ctx context.Context, clock uint64)         { put(ctx, i.clocks, clock) }
 func (i *instance) State(ctx context.Context, ok bool, _ time.Time) { put(ctx, i.states, ok) }
 
@@ -76,7 +79,7 @@ func newInstance(t *testing.T, origin string) (*instance, Options) {
 		t: t, origin: origin, log: &logBook{lines: make(chan string, 1000)},
 		outbox: make(chan []hub.BroadcastEvent), reads: make(chan []string),
 		remote: make(chan hub.BroadcastEvent, 1<<16), answers: make(chan answer, 100),
-		generations: make(chan uint64, 100), clocks: make(chan uint64, 1000), states: make(chan bool, 1000),
+		generations: make(chan partition.Set, 100), clocks: make(chan uint64, 1000), states: make(chan bool, 1000),
 	}
 	return i, Options{
 		Origin: origin, TTL: 30 * time.Second, Outbox: i.outbox, Reads: i.reads, Sink: i,
@@ -138,9 +141,9 @@ func receive[T any](t *testing.T, from <-chan T, what string) T {
 func (i *instance) linked() {
 	i.t.Helper()
 	select {
-	case mask := <-i.generations:
-		if mask != allPartitions {
-			i.t.Errorf("%s: generation of partitions %x, want all", i.origin, mask)
+	case got := <-i.generations:
+		if got != partition.All {
+			i.t.Errorf("%s: generation of partitions %x, want all", i.origin, got)
 		}
 	case <-time.After(patience):
 		i.t.Fatalf("%s: no generation after %v: %s", i.origin, patience, i.why())

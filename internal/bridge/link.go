@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 
 	"github.com/redis/rueidis"
+
+	"backbone/internal/partition"
 )
 
 // linkConnections is what a link consists of: one connection each to publish, to
@@ -176,8 +178,8 @@ func orLost(err error) error {
 }
 
 // prepare loads the script, learns whom it talks to, and tries whether it may publish
-// to partitions.
-func (l *link) prepare(ctx context.Context, n names, partitions uint64) (err error) {
+// to the partitions that the master holds.
+func (l *link) prepare(ctx context.Context, n names, held partition.Set) (err error) {
 	if err := l.reader.Do(ctx, l.reader.B().Ping().Build()).Error(); err != nil {
 		return fmt.Errorf("ping: %w", err)
 	}
@@ -193,7 +195,7 @@ func (l *link) prepare(ctx context.Context, n names, partitions uint64) (err err
 	if l.identity.role != "" && l.identity.role != "master" {
 		return fmt.Errorf("the server is a %s: expected a master", l.identity.role)
 	}
-	return l.rehearse(ctx, n, partitions)
+	return l.rehearse(ctx, n, held)
 }
 
 // whoami asks the server who it is.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"backbone/internal/partition"
 )
 
 // write runs the write script for each call, in one round trip, and again after loading
@@ -49,14 +51,12 @@ func (l *link) evals(calls []call) []rueidis.Completed {
 // rehearse runs the write script for all partitions, without events: at once where a call
 // may be for several, and else one by one. A user who may not run it, or a server that
 // has not all slots, is found out here and not again and again by what is to be published.
-func (l *link) rehearse(ctx context.Context, n names, partitions uint64) error {
+func (l *link) rehearse(ctx context.Context, n names, held partition.Set) error {
 	var apart []call
 	var all call
-	for p := range Partitions {
-		if partitions&(1<<p) != 0 {
-			of := parcel{partition: p, channel: n.events(p), keys: []string{n.noPrice(p)}}
-			apart, all = append(apart, call{of}), append(all, of)
-		}
+	for p := range held.Each() {
+		of := parcel{partition: p, channel: n.events(p), keys: []string{n.noPrice(p)}}
+		apart, all = append(apart, call{of}), append(all, of)
 	}
 	if !l.sharded {
 		answers, _, err := l.write(ctx, []call{all})

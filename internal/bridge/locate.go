@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"github.com/redis/rueidis"
+
+	"backbone/internal/partition"
 )
 
 // maxAsked bounds the nodes of a cluster that are asked for its masters.
@@ -18,9 +20,9 @@ const maxAsked = 16
 
 // view is what one node says of the masters.
 type view struct {
-	epoch   uint64            // the higher, the newer
-	masters map[string]uint64 // partitions of each, by address
-	nodes   []string          // others that can be asked
+	epoch   uint64                   // the higher, the newer
+	masters map[string]partition.Set // by address
+	nodes   []string                 // others that can be asked
 }
 
 // locator finds the masters by asking sentinels or nodes of a cluster, all at once: one
@@ -157,13 +159,13 @@ func sentinelView(said map[string]string) (v view, err error) {
 	if said["ip"] == "" || said["port"] == "" {
 		return v, errors.New("the sentinel knows no address of the master")
 	}
-	v.masters = map[string]uint64{net.JoinHostPort(said["ip"], said["port"]): allPartitions}
+	v.masters = map[string]partition.Set{net.JoinHostPort(said["ip"], said["port"]): partition.All}
 	return v, nil
 }
 
 // clusterView reads CLUSTER INFO and CLUSTER SLOTS of the node at host.
 func clusterView(info string, ranges []rueidis.RedisMessage, host string) (v view, err error) {
-	v.masters = map[string]uint64{}
+	v.masters = map[string]partition.Set{}
 	for line := range strings.Lines(info) {
 		if text, ok := strings.CutPrefix(strings.TrimSpace(line), "cluster_current_epoch:"); ok {
 			if v.epoch, err = strconv.ParseUint(text, 10, 64); err != nil {
@@ -228,11 +230,11 @@ func slotNode(m *rueidis.RedisMessage, host string) (string, error) {
 }
 
 // partitionsIn are the partitions whose slot is one of first to last.
-func partitionsIn(first, last int) (mask uint64) {
-	for p := range Partitions {
-		if slot := slotOf(p); first <= slot && slot <= last {
-			mask |= 1 << p
+func partitionsIn(first, last int) (in partition.Set) {
+	for p := range partition.Count {
+		if slot := partition.Slot(p); first <= slot && slot <= last {
+			in |= partition.Only(p)
 		}
 	}
-	return mask
+	return in
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // Memory is what Redis is to bridges, within one process: it compares versions, keeps
@@ -91,7 +92,7 @@ func (b *MemoryBridge) Run(ctx context.Context) error {
 	running.Go(func() { b.clocks.run(ctx, b.opts.Sink) })
 	running.Go(func() { b.pulse(ctx) })
 	running.Go(func() { b.opts.Sink.State(ctx, true, time.Now()) })
-	running.Go(func() { b.opts.Sink.Generation(ctx, allPartitions) })
+	running.Go(func() { b.opts.Sink.Generation(ctx, partition.All) })
 	running.Wait()
 	return nil
 }

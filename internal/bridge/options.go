@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // Options are what a Bridge is built from.
@@ -57,10 +58,10 @@ type Sink interface {
 	// LastPrices answers one item of Options.Reads, or some rooms of it: found is what
 	// Redis has of them, of Kind Recovered. With an error, found is empty.
 	LastPrices(ctx context.Context, rooms []string, found []hub.BroadcastEvent, err error)
-	// Generation says that the partitions whose bits are set were subscribed anew, or
+	// Generation says that partitions were subscribed anew, or
 	// that Redis may have forgotten them: read the last prices that matter, and offer
 	// the newest known values again.
-	Generation(ctx context.Context, partitions uint64)
+	Generation(ctx context.Context, partitions partition.Set)
 	// Clock tells of a clock that is ahead of all that were told before.
 	Clock(ctx context.Context, clock uint64)
 	// State tells whether the links to all of Redis work, now and whenever that changes.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 	"backbone/internal/redistest"
 )
 
@@ -57,11 +58,11 @@ type gate struct {
 	held           chan struct{} // of Remotes that wait for that
 }
 
-func (g *gate) Generation(ctx context.Context, mask uint64) {
+func (g *gate) Generation(ctx context.Context, partitions partition.Set) {
 	put(ctx, g.begun, struct{}{})
 	select {
 	case <-g.through:
-		g.instance.Generation(ctx, mask)
+		g.instance.Generation(ctx, partitions)
 	case <-ctx.Done():
 	}
 }
@@ -126,7 +127,7 @@ func TestAGenerationBeginsWhenAllIsSubscribed(t *testing.T) {
 	p := redistest.NewProxy(t, s)
 	p.Delay(slowWay / 3)
 	numsub := []string{"PUBSUB", "NUMSUB"}
-	for n := range Partitions {
+	for n := range partition.Count {
 		numsub = append(numsub, names{DefaultPrefix}.events(n))
 	}
 	g := &gate{begun: make(chan struct{}), through: make(chan struct{})}
@@ -142,8 +143,8 @@ func TestAGenerationBeginsWhenAllIsSubscribed(t *testing.T) {
 				subscribed++
 			}
 		}
-		if subscribed != Partitions {
-			t.Errorf("generation %d begins with %d partitions subscribed, want all %d", round+1, subscribed, Partitions)
+		if subscribed != partition.Count {
+			t.Errorf("generation %d begins with %d partitions subscribed, want all %d", round+1, subscribed, partition.Count)
 		}
 		g.through <- struct{}{}
 		a.linked()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // Bounds of what is sent at once.
@@ -43,9 +44,9 @@ func (c call) bytes() (n int) {
 }
 
 // partitions is the set of those that the call is for.
-func (c call) partitions() (set uint64) {
+func (c call) partitions() (set partition.Set) {
 	for i := range c {
-		set |= 1 << c[i].partition
+		set |= partition.Only(c[i].partition)
 	}
 	return set
 }
@@ -71,10 +72,10 @@ type caller struct {
 // parcels divides a batch by partition, keeping the order in each.
 func (c caller) parcels(batch []hub.BroadcastEvent, now int64) []parcel {
 	var done []parcel
-	var open [Partitions]*builder
+	var open [partition.Count]*builder
 	for i := range batch {
 		e := &batch[i]
-		p := Partition(e.Room)
+		p := partition.Of(e.Room)
 		if b := open[p]; b != nil && (b.bytes+len(e.Payload) > maxCallBytes || b.events == maxCallEvents) {
 			done, open[p] = append(done, b.parcel), nil
 		}
@@ -133,14 +134,13 @@ func (b *builder) key(n names, room string) int {
 // partitions as it may; else each is for one.
 func trips(parcels []parcel, together bool) (out [][]call) {
 	var trip []call
-	bytes, seen := 0, uint64(0)
+	bytes, seen := 0, partition.Set(0)
 	for i := range parcels {
 		p := &parcels[i]
-		bit := uint64(1) << p.partition
-		if len(trip) > 0 && (seen&bit != 0 || bytes+p.bytes > maxTripBytes) {
+		if len(trip) > 0 && (seen.Has(p.partition) || bytes+p.bytes > maxTripBytes) {
 			out, trip, bytes, seen = append(out, trip), nil, 0, 0
 		}
-		seen |= bit
+		seen |= partition.Only(p.partition)
 		bytes += p.bytes
 		if last := len(trip) - 1; together && last >= 0 && trip[last].takes(p) {
 			trip[last] = append(trip[last], *p)

@@ -2,15 +2,16 @@ package bridge
 
 import (
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // outlet is a session that publishes.
 type outlet struct {
-	partitions uint64
+	partitions partition.Set
 	batches    chan []hub.BroadcastEvent // one place, filled only for a session that is idle
 }
 
-func newOutlet(partitions uint64) *outlet {
+func newOutlet(partitions partition.Set) *outlet {
 	return &outlet{partitions, make(chan []hub.BroadcastEvent, 1)}
 }
 
@@ -84,7 +85,7 @@ func (o *outlets) divide(batch []hub.BroadcastEvent) {
 			continue
 		}
 		mine := batch
-		if out.partitions != allPartitions {
+		if out.partitions != partition.All {
 			mine, batch = split(batch, out.partitions)
 		} else {
 			batch = nil
@@ -98,9 +99,9 @@ func (o *outlets) divide(batch []hub.BroadcastEvent) {
 }
 
 // split returns the events of partitions, and the others.
-func split(batch []hub.BroadcastEvent, partitions uint64) (mine, others []hub.BroadcastEvent) {
+func split(batch []hub.BroadcastEvent, partitions partition.Set) (mine, others []hub.BroadcastEvent) {
 	for i := range batch {
-		if partitions&(1<<Partition(batch[i].Room)) != 0 {
+		if partitions.Has(partition.Of(batch[i].Room)) {
 			mine = append(mine, batch[i])
 		} else {
 			others = append(others, batch[i])

@@ -6,12 +6,13 @@ import (
 	"testing/synctest"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // roomIn is a room of a partition below 32, or of one above.
 func roomIn(upper bool) string {
 	for n := 0; ; n++ {
-		if room := fmt.Sprintf("R%d", n); (Partition(room) >= 32) == upper {
+		if room := fmt.Sprintf("R%d", n); (partition.Of(room) >= 32) == upper {
 			return room
 		}
 	}
@@ -52,7 +53,7 @@ func TestTheOutboxIsDividedAndWaitsForNoMasterThatIsAway(t *testing.T) {
 		}
 		low, high := roomIn(false), roomIn(true)
 		event := func(room string, n int) hub.BroadcastEvent { return tick("A", room, uint64(n), n) }
-		lower, upper := newOutlet(1<<32-1), newOutlet(^uint64(1<<32-1))
+		lower, upper := newOutlet(1<<32-1), newOutlet(partition.All&^(1<<32-1))
 
 		if taken(event(low, 1)) {
 			t.Error("a batch was taken while no master is up")

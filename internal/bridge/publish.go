@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/bits"
 	"time"
 
 	"github.com/redis/rueidis"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // publish sends what it is given of the outbox, one batch at a time. It ends the session
@@ -18,7 +18,7 @@ func (x *session) publish(ctx context.Context) error {
 	to := caller{names: x.names, origin: x.opts.Origin, ttl: x.opts.TTL}
 	ticker := time.NewTicker(x.opts.Heartbeat)
 	defer ticker.Stop()
-	var refused uint64
+	var refused partition.Set
 	x.outlets.idle <- x.out
 	for {
 		select {
@@ -45,7 +45,7 @@ func (x *session) publish(ctx context.Context) error {
 }
 
 // sendBatch returns the partitions of which Redis has refused something.
-func (x *session) sendBatch(ctx context.Context, to caller, batch []hub.BroadcastEvent) (refused uint64, err error) {
+func (x *session) sendBatch(ctx context.Context, to caller, batch []hub.BroadcastEvent) (refused partition.Set, err error) {
 	left := trips(to.parcels(batch, time.Now().UnixNano()), x.link.together)
 	for len(left) > 0 {
 		missed, err := x.send(ctx, left[0])
@@ -64,7 +64,7 @@ func (x *session) sendBatch(ctx context.Context, to caller, batch []hub.Broadcas
 
 // send makes one round trip. Whatever is not answered by the script is in doubt, unless
 // the server says that it did not run it.
-func (x *session) send(ctx context.Context, calls []call) (refused uint64, err error) {
+func (x *session) send(ctx context.Context, calls []call) (refused partition.Set, err error) {
 	timed, cancel := context.WithTimeout(ctx, x.opts.CallTimeout)
 	defer cancel()
 	answers, reloaded, err := x.link.write(timed, calls)
@@ -138,13 +138,13 @@ func (x *session) failsToStore(reason string) {
 // probe asks whether Redis stores values, and returns the partitions to begin anew when
 // it does again: what was published meanwhile is missing there. Every instance asks,
 // for the one that published it may be gone by then.
-func (x *session) probe(ctx context.Context) (again uint64, err error) {
+func (x *session) probe(ctx context.Context) (again partition.Set, err error) {
 	if x.opts.TTL == 0 {
 		return 0, nil
 	}
 	timed, cancel := context.WithTimeout(ctx, x.opts.CallTimeout)
 	defer cancel()
-	err = x.link.stores(timed, x.names.noPrice(bits.TrailingZeros64(x.partitions)))
+	err = x.link.stores(timed, x.names.noPrice(x.partitions.First()))
 	refusal, answered := rueidis.IsRedisErr(err)
 	switch {
 	case err == nil && x.storeFailing:

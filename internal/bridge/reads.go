@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // ErrDown answers a read while there is no link.
@@ -23,7 +24,7 @@ const (
 
 // readLink is a link to read from, or one that is lost.
 type readLink struct {
-	partitions uint64
+	partitions partition.Set
 	*link
 	up bool
 }
@@ -40,19 +41,17 @@ type reads struct {
 func (r *reads) run(ctx context.Context, ended <-chan struct{}) {
 	var running sync.WaitGroup
 	defer running.Wait()
-	var links [Partitions]*link // nil: there is none
+	var links [partition.Count]*link // nil: there is none
 	places := make(chan struct{}, maxReads)
 	for {
 		select {
 		case <-ended:
 			return
 		case l := <-r.links:
-			for p := range links {
-				if l.partitions&(1<<p) != 0 {
-					links[p] = nil
-					if l.up {
-						links[p] = l.link
-					}
+			for p := range l.partitions.Each() {
+				links[p] = nil
+				if l.up {
+					links[p] = l.link
 				}
 			}
 		case rooms := <-r.opts.Reads:
@@ -85,9 +84,9 @@ type readPart struct {
 }
 
 // byLink divides rooms by the link that reads them.
-func byLink(rooms []string, links *[Partitions]*link) (parts []readPart) {
+func byLink(rooms []string, links *[partition.Count]*link) (parts []readPart) {
 	for _, room := range rooms {
-		l := links[Partition(room)]
+		l := links[partition.Of(room)]
 		i := slices.IndexFunc(parts, func(p readPart) bool { return p.link == l })
 		if i < 0 {
 			i, parts = len(parts), append(parts, readPart{link: l})
@@ -151,9 +150,9 @@ func (r *reads) values(rooms []string, found map[string]price, now int64) []hub.
 
 // byPartition groups rooms for the calls of the read script.
 func byPartition(rooms []string) (groups [][]string) {
-	var open [Partitions][]string
+	var open [partition.Count][]string
 	for _, room := range rooms {
-		p := Partition(room)
+		p := partition.Of(room)
 		open[p] = append(open[p], room)
 		if len(open[p]) == maxReadKeys {
 			groups, open[p] = append(groups, open[p]), nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 	"backbone/internal/redistest"
 )
 
@@ -70,7 +71,7 @@ func TestLastPriceIsReadableAndLivesAsLongAsItMay(t *testing.T) {
 	e.Born -= int64(10 * time.Second)
 	a.publish(e)
 	b.hearsNothingBut(e)
-	key := fmt.Sprintf("backbone:last_price:{%d}:BTC_USDT", Partition("BTC_USDT"))
+	key := "backbone:last_price:{17aitp}:BTC_USDT"
 	if got, want := s.CLI("GET", key), `{"version":"0000000000000007-A","event":{"price":1}}`; got != want {
 		t.Errorf("GET: %s, want %s", got, want)
 	}
@@ -246,7 +247,7 @@ func TestGarbageIsCountedAndHarmless(t *testing.T) {
 	a.linked()
 	b.linked()
 	room := "BTC_USDT"
-	channel := names{DefaultPrefix}.events(Partition(room))
+	channel := names{DefaultPrefix}.events(partition.Of(room))
 	for _, junk := range []string{
 		"", "x", `{"v":2,"origin":"X","events":[]}`, `{"v":1,"origin":"X","events":[`,
 		`{"v":1,"origin":"X","events":[{"room":"BTC_USDT","kind":"message","age":0,"data":[]}]}`,

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"backbone/internal/partition"
 )
 
 // A session is the life of one link: connected, subscribed, confirmed, proved by an own
@@ -101,7 +103,7 @@ func (x *session) live(ctx context.Context) (up time.Time, err error) {
 
 // generation tells the Sink of one. What came before and still waits in the inbox goes
 // first: taken behind it, a newer value would not be offered again with the others.
-func (x *session) generation(ctx context.Context, partitions uint64) {
+func (x *session) generation(ctx context.Context, partitions partition.Set) {
 	x.inbox.settle(ctx)
 	x.opts.Sink.Generation(ctx, partitions)
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"backbone/internal/partition"
 )
 
 // newWatched is a session as far as its watch needs one, without Redis.
@@ -143,7 +145,7 @@ func TestSessionsOfAllShardsAreCountedTogether(t *testing.T) {
 	o = o.withDefaults()
 	all := common{opts: &o, names: names{o.Prefix}, log: o.Logger, sessions: new(atomic.Uint64)}
 	for range 3 {
-		s := &shard{common: all, redis: (&target{}).at("127.0.0.1:1"), partitions: allPartitions}
+		s := &shard{common: all, redis: (&target{}).at("127.0.0.1:1"), partitions: partition.All}
 		if _, err := s.session(t.Context()); err == nil {
 			t.Error("a session with nobody")
 		}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"backbone/internal/partition"
 )
 
 // common is what all shards of a bridge share. It is immutable after New.
@@ -34,7 +36,7 @@ type shard struct {
 	common
 	name, address string
 	redis         rueidis.ClientOption
-	partitions    uint64 // those that it holds, by bit
+	partitions    partition.Set // those that it holds
 
 	status atomic.Pointer[ShardStatus] // written by run, read by anyone
 	peers  atomic.Int64                // written by the watch, read by anyone

@@ -5,10 +5,11 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"math/bits"
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"backbone/internal/partition"
 )
 
 // topology keeps one shard running for each master that there is. A shard whose master
@@ -25,7 +26,7 @@ type topology struct {
 
 	// Owned by run.
 	running map[string]runningShard // by address
-	last    [Partitions]*shard      // that held the partition, whether it still runs or not
+	last    [partition.Count]*shard // that held the partition, whether it still runs or not
 }
 
 type runningShard struct {
@@ -54,7 +55,7 @@ func (y *topology) name() string {
 func (y *topology) run(ctx context.Context) {
 	defer y.apply(ctx, nil) // ends all
 	if y.target.kind == single {
-		y.apply(ctx, map[string]uint64{y.target.seeds[0]: allPartitions})
+		y.apply(ctx, map[string]partition.Set{y.target.seeds[0]: partition.All})
 		<-ctx.Done()
 		return
 	}
@@ -83,7 +84,7 @@ func (y *topology) run(ctx context.Context) {
 
 // apply ends the shards that are not as in masters, waits for their end, so that no
 // partition is held twice, and begins those that are new.
-func (y *topology) apply(ctx context.Context, masters map[string]uint64) {
+func (y *topology) apply(ctx context.Context, masters map[string]partition.Set) {
 	var ended []*shard
 	for address, r := range y.running {
 		if masters[address] != r.partitions {
@@ -98,7 +99,7 @@ func (y *topology) apply(ctx context.Context, masters map[string]uint64) {
 			s.givenUp()
 		}
 	}
-	held := uint64(0)
+	held := partition.Set(0)
 	for _, address := range slices.Sorted(maps.Keys(masters)) {
 		held |= masters[address]
 		if _, known := y.running[address]; !known && masters[address] != 0 {
@@ -114,17 +115,17 @@ func (y *topology) apply(ctx context.Context, masters map[string]uint64) {
 	}
 	slices.SortFunc(shards, func(a, b *shard) int { return cmp.Compare(a.name, b.name) })
 	y.shards.Store(&shards)
-	if held == allPartitions {
+	if held == partition.All {
 		y.missing.Store(nil)
 	} else {
-		y.lacks(fmt.Errorf("%d of %d partitions have no master", Partitions-bits.OnesCount64(held), Partitions))
+		y.lacks(fmt.Errorf("%d of %d partitions have no master", partition.Count-held.Len(), partition.Count))
 	}
 	y.common.tell()
 }
 
 // begin starts a shard. It takes over the state of the one that it follows upon, be it
 // long ago.
-func (y *topology) begin(ctx context.Context, address string, partitions uint64) {
+func (y *topology) begin(ctx context.Context, address string, partitions partition.Set) {
 	s := &shard{common: y.common, name: address, address: address, redis: y.target.at(address), partitions: partitions}
 	if y.target.kind == sentinel {
 		s.name = y.target.master
@@ -134,10 +135,8 @@ func (y *topology) begin(ctx context.Context, address string, partitions uint64)
 		status.Since = first.Since
 	}
 	var before *shard
-	for p := range y.last {
-		if partitions&(1<<p) != 0 {
-			before, y.last[p] = cmp.Or(before, y.last[p]), s
-		}
+	for p := range partitions.Each() {
+		before, y.last[p] = cmp.Or(before, y.last[p]), s
 	}
 	if before != nil {
 		status = *before.status.Load()

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"backbone/internal/partition"
 )
 
 // A master that the others see go before its link breaks, and that comes back later, is
@@ -24,12 +26,12 @@ func TestAMasterThatVanishesAndReturnsWasLost(t *testing.T) {
 		cancel()
 		y.apply(ctx, nil)
 	}()
-	view := func(partitions uint64) *shard {
+	view := func(partitions partition.Set) *shard {
 		if partitions == 0 {
-			y.apply(ctx, map[string]uint64{})
+			y.apply(ctx, map[string]partition.Set{})
 			return nil
 		}
-		y.apply(ctx, map[string]uint64{nobody: partitions})
+		y.apply(ctx, map[string]partition.Set{nobody: partitions})
 		s := (*y.shards.Load())[0]
 		for { // its one attempt could fail at any later time
 			if why := s.status.Load().Reason; why != "" && why != othersNow {
@@ -39,14 +41,14 @@ func TestAMasterThatVanishesAndReturnsWasLost(t *testing.T) {
 		}
 		return s
 	}
-	s := view(allPartitions)
+	s := view(partition.All)
 	if st := s.status.Load(); st.State != Connecting {
 		t.Fatalf("at first: %+v", st)
 	}
 	s.nowUp()
 	i.logged("linked to redis")
 
-	s = view(allPartitions >> 1) // a slot moved
+	s = view(partition.All >> 1) // a slot moved
 	if st := s.status.Load(); st.State != Degraded || y.common.count.reconnects.Load() != 1 {
 		t.Errorf("once the masters are others: %+v, %d links lost", st, y.common.count.reconnects.Load())
 	}
@@ -59,7 +61,7 @@ func TestAMasterThatVanishesAndReturnsWasLost(t *testing.T) {
 		t.Errorf("%d links lost, want 2", got)
 	}
 	gone := time.Now()
-	s = view(allPartitions)
+	s = view(partition.All)
 	if st := s.status.Load(); st.State != Degraded || st.Since.Before(lost) || st.Since.After(gone) {
 		t.Errorf("once it returns: %+v, want it lost since it vanished", st)
 	}

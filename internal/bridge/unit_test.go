@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"fmt"
-	"hash/fnv"
 	"slices"
 	"strings"
 	"testing"
@@ -11,23 +10,8 @@ import (
 	"pgregory.net/rapid"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
-
-func TestPartitionNeverChanges(t *testing.T) {
-	for room, want := range map[string]int{"BTC_USDT": 17, "ETH_USDT": 21, "lobby": 19} {
-		if got := Partition(room); got != want {
-			t.Errorf("Partition(%s) = %d, want %d", room, got, want)
-		}
-	}
-	rapid.Check(t, func(t *rapid.T) {
-		room := rapid.String().Draw(t, "room")
-		h := fnv.New32a()
-		h.Write([]byte(room))
-		if got, want := Partition(room), int(h.Sum32()%64); got != want {
-			t.Errorf("Partition(%q) = %d, want %d", room, got, want)
-		}
-	})
-}
 
 const someTime = 1_700_000_000_000_000_000 // a Unix time in nanoseconds
 
@@ -63,7 +47,7 @@ func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 		to := caller{names: names{"p:"}, origin: "me", ttl: 30 * time.Second}
 		together := rapid.Bool().Draw(t, "together")
 		all := trips(to.parcels(slices.Clone(batch), now), together)
-		var heard [Partitions][]hub.BroadcastEvent
+		var heard [partition.Count][]hub.BroadcastEvent
 		for _, trip := range all {
 			seen, bytes := map[int]bool{}, 0
 			for _, p := range slices.Concat(trip...) {
@@ -101,7 +85,7 @@ func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 			t.Fatalf("%d events sent of %d", countEvents(all...), len(batch))
 		}
 		for _, want := range batch {
-			p := Partition(want.Room)
+			p := partition.Of(want.Room)
 			if len(heard[p]) == 0 {
 				t.Fatalf("%+v was not heard", want)
 			}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"backbone/internal/bridge"
+	"backbone/internal/partition"
 	"backbone/internal/redistest"
 )
 
@@ -35,7 +36,7 @@ const (
 
 // lastPrice is where Redis keeps the last price of an instrument.
 func lastPrice(instrument string) string {
-	return fmt.Sprintf("%slast_price:{%d}:%s", bridge.DefaultPrefix, bridge.Partition(instrument), instrument)
+	return fmt.Sprintf("%slast_price:{%s}:%s", bridge.DefaultPrefix, partition.Tag(partition.Of(instrument)), instrument)
 }
 
 // single is one server, with a proxy before it for each instance.

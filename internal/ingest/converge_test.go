@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // A world of a few cores and a store that can fail in any way. It is to the cores what
@@ -215,7 +216,7 @@ func (w *world) converged() {
 		}
 	}
 	for _, n := range w.nodes {
-		for p := range partitions {
+		for p := range partition.Count {
 			for _, v := range n.table.sorted(p) {
 				newer(v.room, v.version)
 			}

@@ -5,11 +5,8 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
-
-// partitions is the number of partitions that rooms are divided into between
-// instances.
-const partitions = 64
 
 // ErrTooManyInstruments is why Publish refuses an event.
 var ErrTooManyInstruments = errors.New("this instance keeps no further instruments")
@@ -35,15 +32,15 @@ type core struct {
 	// one it took last was sent.
 	flushes []chan struct{}
 
-	generation [partitions]uint64 // of each partition's link to Redis; 0 never linked
-	due        uint64             // partitions whose rooms are to be read and offered again, by bit
+	generation [partition.Count]uint64 // of each partition's link to Redis; 0 never linked
+	due        partition.Set           // whose rooms are to be read and offered again
 	stats      Stats
 }
 
 func newCore(opts Options, now time.Time) *core {
-	c := &core{opts: opts, out: outbox{limit: opts.OutboxBytes, partition: opts.Partition}, asked: map[string]*question{}}
+	c := &core{opts: opts, out: outbox{limit: opts.OutboxBytes}, asked: map[string]*question{}}
 	if opts.TTL > 0 {
-		c.table = newTable(opts.Partition, now)
+		c.table = newTable(now)
 	}
 	return c
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // FromBridge is ingest as the bridge sees it. Each method blocks until ingest has taken the
@@ -24,9 +25,9 @@ func (b FromBridge) LastPrices(ctx context.Context, rooms []string, found []hub.
 	b.send(ctx, input{kind: lastPrices, rooms: rooms, events: found, failed: err != nil})
 }
 
-// Generation says that the partitions in mask were linked anew.
-func (b FromBridge) Generation(ctx context.Context, mask uint64) {
-	b.send(ctx, input{kind: linkedAnew, number: mask})
+// Generation says that partitions were linked anew.
+func (b FromBridge) Generation(ctx context.Context, partitions partition.Set) {
+	b.send(ctx, input{kind: linkedAnew, number: uint64(partitions)})
 }
 
 // Clock says that clock was seen elsewhere.

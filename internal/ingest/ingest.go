@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // ErrStopped is returned once ingest takes nothing in any more.
@@ -25,7 +26,6 @@ type Options struct {
 	NoSnapshot   func(room string) string                             // says that a room has no last value
 	FeedStatus   func(room string, silent bool, sinceMS int64) string // tells of a room's feed, since a time in Unix milliseconds
 	BridgeStatus func(ok bool, sinceMS int64) string                  // tells of the link to other instances
-	Partition    func(room string) int                                // 0..63, the same on every instance
 	Delay        func(limit time.Duration) time.Duration              // a random time up to limit; nil: uniform
 
 	Hub    chan<- []hub.BroadcastEvent // where all events go
@@ -84,7 +84,7 @@ type input struct {
 	kind   kind
 	events []hub.BroadcastEvent
 	rooms  []string
-	number uint64 // mask of partitions, a clock, or a time in Unix milliseconds
+	number uint64 // a partition.Set, a clock, or a time in Unix milliseconds
 	failed bool
 	wants  hub.Wants
 	answer chan []int
@@ -189,7 +189,7 @@ func step(c *core, i input) (pass []hub.BroadcastEvent) {
 	case lastPrices:
 		pass = c.lastPrices(i.rooms, i.events, i.failed, now)
 	case linkedAnew:
-		c.linkedAnew(i.number)
+		c.linkedAnew(partition.Set(i.number))
 	case foreignClock:
 		c.observe(i.number, now)
 	case linkState:

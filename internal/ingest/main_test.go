@@ -11,26 +11,18 @@ import (
 	"go.uber.org/goleak"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	testTTL  = 30 * time.Second
-	everyone = ^uint64(0) // all partitions
+	everyone = partition.All
 )
 
 // epoch is when the tests' time begins. It is a whole number of milliseconds.
 var epoch = time.UnixMilli(1_700_000_000_000)
-
-// partitionOf is FNV-1a modulo 64.
-func partitionOf(room string) int {
-	h := uint32(2166136261)
-	for i := range len(room) {
-		h = (h ^ uint32(room[i])) * 16777619
-	}
-	return int(h % partitions)
-}
 
 // testOptions are those of an instance that has others if linked.
 func testOptions(origin string, linked bool) Options {
@@ -44,9 +36,8 @@ func testOptions(origin string, linked bool) Options {
 		BridgeStatus: func(ok bool, sinceMS int64) string {
 			return fmt.Sprintf("link ok=%t since=%d", ok, sinceMS-epoch.UnixMilli())
 		},
-		Partition: partitionOf,
-		Delay:     func(limit time.Duration) time.Duration { return limit / 2 },
-		Logger:    slog.New(slog.DiscardHandler),
+		Delay:  func(limit time.Duration) time.Duration { return limit / 2 },
+		Logger: slog.New(slog.DiscardHandler),
 	}
 	if linked {
 		o.Outbox, o.Reads = make(chan []hub.BroadcastEvent), make(chan []string)
@@ -143,8 +134,8 @@ func (b *box) settle() (pass string) {
 }
 
 // link begins a generation and does what it asks for.
-func (b *box) link(mask uint64) {
-	b.linkedAnew(mask)
+func (b *box) link(partitions partition.Set) {
+	b.linkedAnew(partitions)
 	b.settle()
 }
 

@@ -1,17 +1,19 @@
 package ingest
 
-import "backbone/internal/hub"
+import (
+	"backbone/internal/hub"
+	"backbone/internal/partition"
+)
 
 // outbox is the batch that waits for the bridge to take it. Past its bound it is
 // conflated until it is taken: of each room's values the newest stays, messages are
 // dropped.
 type outbox struct {
-	limit     int // bytes
-	partition func(room string) int
-	pending   []hub.BroadcastEvent
-	bytes     int
-	at        map[place]int // in pending; nil: not conflated
-	lost      uint64        // partitions of which values or questions were dropped from the batch, by bit
+	limit   int // bytes
+	pending []hub.BroadcastEvent
+	bytes   int
+	at      map[place]int // in pending; nil: not conflated
+	lost    partition.Set // of which values or questions were dropped from the batch
 
 	conflated uint64 // live values left out
 	dropped   uint64 // messages dropped, and values of further rooms when rooms alone fill it
@@ -74,7 +76,7 @@ func (o *outbox) put(e *hub.BroadcastEvent) {
 		// A value that is offered again while it still waits to be offered first.
 	case o.bytes > outboxFull*o.limit:
 		o.dropped++
-		o.lost |= 1 << o.partition(e.Room)
+		o.lost |= partition.Only(partition.Of(e.Room))
 	default:
 		o.at[key] = len(o.pending)
 		o.push(e)

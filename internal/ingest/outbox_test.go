@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // priceOf is a value with the given version, of priceSize bytes in all.
@@ -73,12 +74,12 @@ func TestOutboxKeepsTheNewestPastItsBound(t *testing.T) {
 }
 
 func TestOutboxDropsWhatRoomsAloneFill(t *testing.T) {
-	o := outbox{limit: 10 * priceSize, partition: partitionOf}
-	lost := uint64(0)
+	o := outbox{limit: 10 * priceSize}
+	lost := partition.Set(0)
 	for i := range uint64(100) {
 		room, before := fmt.Sprint("R", i), o.dropped
 		if o.add(priceOf(room, i+1, hub.State)); o.dropped > before {
-			lost |= 1 << partitionOf(room)
+			lost |= partition.Only(partition.Of(room))
 		}
 	}
 	if lost == 0 || o.lost != lost {

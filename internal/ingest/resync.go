@@ -1,10 +1,10 @@
 package ingest
 
 import (
-	"math/bits"
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // Redis holds a value for its TTL; what was missed during a longer outage only other
@@ -16,14 +16,14 @@ import (
 // maxAnswerDelay bounds that time. It is part of the time to heal.
 const maxAnswerDelay = 500 * time.Millisecond
 
-// linkedAnew begins a generation of the partitions in mask: what was published while
+// linkedAnew begins a generation of the partitions: what was published while
 // there was no link has to be read, and what is known here may be missing there.
-func (c *core) linkedAnew(mask uint64) {
-	for m := mask; m != 0; m &= m - 1 {
-		c.generation[bits.TrailingZeros64(m)]++
+func (c *core) linkedAnew(partitions partition.Set) {
+	for p := range partitions.Each() {
+		c.generation[p]++
 	}
 	if c.table != nil && c.linked() {
-		c.due |= mask
+		c.due |= partitions
 	}
 }
 
@@ -33,8 +33,8 @@ func (c *core) full() bool { return c.out.bytes >= c.out.limit/4 }
 
 // catchUp does what a generation asks for in the next partition.
 func (c *core) catchUp(now time.Time) {
-	p := bits.TrailingZeros64(c.due)
-	c.due &^= 1 << p
+	p := c.due.First()
+	c.due &^= partition.Only(p)
 	for _, v := range c.table.sorted(p) {
 		if v.members > 0 {
 			v.wanting = true

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 func TestLinkedAnewReadsAndOffers(t *testing.T) {
@@ -60,7 +61,7 @@ func known(b *box, room string) *hub.BroadcastEvent {
 
 func TestLinkedAnewConcernsItsPartitions(t *testing.T) {
 	one, two := "A", "B"
-	if partitionOf(one) == partitionOf(two) {
+	if partition.Of(one) == partition.Of(two) {
 		t.Fatal("the rooms are of one partition; choose others")
 	}
 	b := newBox(t, true)
@@ -68,7 +69,7 @@ func TestLinkedAnewConcernsItsPartitions(t *testing.T) {
 	b.local(two, "2")
 	b.join(one, two)
 	b.out.taken()
-	b.link(1 << partitionOf(two))
+	b.link(partition.Only(partition.Of(two)))
 	if !slices.Equal(b.reads, []string{two}) {
 		t.Errorf("reads %v, want %s", b.reads, two)
 	}
@@ -274,13 +275,13 @@ func TestWorkIsDoneOnePartitionAtATime(t *testing.T) {
 		b.tasks(b.now)
 		seen := map[int]bool{}
 		for _, e := range b.out.pending[before:] {
-			seen[partitionOf(e.Room)] = true
+			seen[partition.Of(e.Room)] = true
 		}
 		if len(seen) > 1 {
 			t.Fatalf("a step offered rooms of %d partitions", len(seen))
 		}
 	}
-	if steps != partitions || len(b.out.pending) != 500 {
-		t.Errorf("%d steps offered %d rooms, want %d and 500", steps, len(b.out.pending), partitions)
+	if steps != partition.Count || len(b.out.pending) != 500 {
+		t.Errorf("%d steps offered %d rooms, want %d and 500", steps, len(b.out.pending), partition.Count)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // Steps is ingest without its goroutine and clock: each method does at once, at the time
@@ -41,7 +42,7 @@ func (s Steps) LastPrices(rooms []string, found []hub.BroadcastEvent, failed boo
 }
 
 // Generation is [FromBridge.Generation].
-func (s Steps) Generation(mask uint64, _ time.Time) { s.core.linkedAnew(mask) }
+func (s Steps) Generation(partitions partition.Set) { s.core.linkedAnew(partitions) }
 
 // ForeignClock is [FromBridge.Clock].
 func (s Steps) ForeignClock(clock uint64, now time.Time) { s.core.observe(clock, now) }

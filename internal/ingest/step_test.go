@@ -22,7 +22,7 @@ func TestSteps(t *testing.T) {
 	if !s.NextTask().IsZero() {
 		t.Errorf("has work at %v, want none", s.NextTask())
 	}
-	s.Generation(everyone, epoch)
+	s.Generation(everyone)
 	want(t, "joined", describe(s.Watch([]string{"X", "Y"}, hub.Wants{Absent: true}, epoch)), "")
 	if rooms := s.TakeReads(); !slices.Equal(rooms, []string{"X", "Y"}) {
 		t.Errorf("reads %v, want X and Y", rooms)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // value is what is known of one room.
@@ -46,10 +47,9 @@ func (v *value) alive(now time.Time, ttl time.Duration) bool {
 // forgotten by rotation: what was not touched for one whole period goes, at once and
 // unswept.
 type table struct {
-	partition func(room string) int
-	parts     [partitions]part
-	rotated   time.Time
-	known     int // rooms with a known value
+	parts   [partition.Count]part
+	rotated time.Time
+	known   int // rooms with a known value
 }
 
 type part struct {
@@ -58,8 +58,8 @@ type part struct {
 	old     map[string]*value // touched in the period before; known
 }
 
-func newTable(partition func(string) int, now time.Time) *table {
-	t := &table{partition: partition, rotated: now}
+func newTable(now time.Time) *table {
+	t := &table{rotated: now}
 	for i := range t.parts {
 		t.parts[i] = part{map[string]*value{}, map[string]*value{}, map[string]*value{}}
 	}
@@ -68,7 +68,7 @@ func newTable(partition func(string) int, now time.Time) *table {
 
 // find returns the room's entry, or nil, and keeps it from rotating out.
 func (t *table) find(room string) *value {
-	p := &t.parts[t.partition(room)]
+	p := &t.parts[partition.Of(room)]
 	if v := p.watched[room]; v != nil {
 		return v
 	}
@@ -84,11 +84,11 @@ func (t *table) find(room string) *value {
 }
 
 // watched returns the entry of a room with members, or nil.
-func (t *table) watched(room string) *value { return t.parts[t.partition(room)].watched[room] }
+func (t *table) watched(room string) *value { return t.parts[partition.Of(room)].watched[room] }
 
 // add makes an entry for a room that has none, and is given a value or a member next.
 func (t *table) add(room string) *value {
-	v := &value{room: strings.Clone(room), partition: t.partition(room)} // room may be part of a payload that need not live on
+	v := &value{room: strings.Clone(room), partition: partition.Of(room)} // room may be part of a payload that need not live on
 	t.parts[v.partition].recent[v.room] = v
 	return v
 }
@@ -149,8 +149,8 @@ func (t *table) rotate(now time.Time, period time.Duration) {
 
 // sorted returns every entry of a partition, in the order of their rooms' names: what
 // follows from it must not depend on the order of a map.
-func (t *table) sorted(partition int) []*value {
-	p := &t.parts[partition]
+func (t *table) sorted(number int) []*value {
+	p := &t.parts[number]
 	all := make([]*value, 0, len(p.watched)+len(p.recent)+len(p.old))
 	for _, m := range [...]map[string]*value{p.watched, p.recent, p.old} {
 		for _, v := range m {

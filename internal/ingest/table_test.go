@@ -8,11 +8,12 @@ import (
 	"pgregory.net/rapid"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // has reports where the table keeps a room, without touching it.
 func (t *table) has(room string) string {
-	p := &t.parts[t.partition(room)]
+	p := &t.parts[partition.Of(room)]
 	for where, m := range map[string]map[string]*value{"watched": p.watched, "recent": p.recent, "old": p.old} {
 		if m[room] != nil {
 			return where
@@ -128,7 +129,7 @@ func TestTableModel(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		now, clock := epoch, uint64(0)
-		table := newTable(partitionOf, now)
+		table := newTable(now)
 		model := map[string]*known{}
 		at := func(room string) *known {
 			if model[room] == nil {
@@ -207,7 +208,7 @@ func TestTableModel(t *testing.T) {
 						delete(model, r)
 						continue
 					}
-					if v := table.parts[partitionOf(r)]; v.watched[r] != nil && v.watched[r].version.Clock != k.clock {
+					if v := table.parts[partition.Of(r)]; v.watched[r] != nil && v.watched[r].version.Clock != k.clock {
 						t.Fatalf("%s has the version %d, want %d", r, v.watched[r].version.Clock, k.clock)
 					}
 				}

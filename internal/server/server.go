@@ -113,7 +113,6 @@ func (s *Server) buildRouting() error {
 		NoSnapshot:     protocol.NoSnapshot,
 		FeedStatus:     protocol.FeedStatus,
 		BridgeStatus:   protocol.BridgeStatus,
-		Partition:      bridge.Partition,
 		Hub:            s.hub.Events(),
 		Logger:         s.log,
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // link imitates internal/bridge: a session that is subscribed before it is told of,
@@ -94,17 +95,17 @@ func (l *link) connect() {
 	}
 	l.up, l.subscribed, l.lastEcho = true, true, w.now.Add(2*l.slow)
 	w.trace("", "i%d is linked", l.in.id)
-	l.begin(^uint64(0))
+	l.begin(partition.All)
 }
 
 // begin is a new generation of some partitions, behind what came before.
-func (l *link) begin(partitions uint64) {
+func (l *link) begin(partitions partition.Set) {
 	for len(l.wire) > 0 && !l.wire[0].due.After(l.in.w.now) {
 		d := l.wire[0]
 		l.wire = l.wire[1:]
 		l.arrive(d)
 	}
-	l.in.ingest.Generation(partitions, l.in.time())
+	l.in.ingest.Generation(partitions)
 }
 
 // echo ends a session whose heartbeats do not come back.

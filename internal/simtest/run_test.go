@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // run lives through faults, heals, and checks the promises.
@@ -52,7 +53,7 @@ func (w *world) act() {
 		in.link.receive(true)
 	case k < 67: // what a script that was forgotten brings about, or a slot that moves
 		if in.link.up && in.link.reachable() {
-			in.link.begin(w.rng.Uint64())
+			in.link.begin(partition.Set(w.rng.Uint64()))
 		}
 	case k < 73:
 		if w.quiet == nil {

@@ -112,7 +112,6 @@ func (w *world) newInstance(id int) *instance {
 		NoSnapshot:   func(room string) string { return "empty " + room },
 		FeedStatus:   func(room string, silent bool, _ int64) string { return fmt.Sprintf("feed %s %v", room, silent) },
 		BridgeStatus: func(ok bool, _ int64) string { return fmt.Sprintf("link %v", ok) },
-		Partition:    func(room string) int { return int(room[len(room)-1]) % 64 },
 		Delay:        func(limit time.Duration) time.Duration { return time.Duration(w.rng.Int64N(int64(limit))) },
 		Outbox:       make(chan []hub.BroadcastEvent),
 		Logger:       slog.New(slog.DiscardHandler),

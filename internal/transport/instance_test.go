@@ -59,7 +59,6 @@ func start(t *testing.T, l net.Listener, s settings) *instance {
 		NoSnapshot:     protocol.NoSnapshot,
 		FeedStatus:     protocol.FeedStatus,
 		BridgeStatus:   protocol.BridgeStatus,
-		Partition:      func(string) int { return 0 },
 		Hub:            events,
 		Logger:         logger,
 	})
