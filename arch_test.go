@@ -59,13 +59,25 @@ var arrows = []row{
 		why: "it talks to a server like any client",
 	},
 	{from: "internal/cli/version", to: []string{"internal/cli"}, why: "it prints what the kit knows"},
+	{from: "internal/market", why: "it invents prices, whoever publishes them"},
+	{
+		from: "internal/screen", to: []string{"client", "internal/cli", "internal/human", "internal/telemetry"},
+		why: "it shows rooms for any command, and so knows none",
+	},
+	{
+		from: "internal/cli/demo",
+		to: []string{
+			"client", "internal/cli", "internal/config", "internal/market", "internal/screen", "internal/server", "internal/telemetry", "protocol",
+		},
+		why: "it needs nothing but this program, so it runs its servers in this process",
+	},
 	{
 		from: "cmd/backbone",
 		to: []string{
-			"client", "internal/cli", "internal/cli/publish", "internal/cli/serve", "internal/cli/subscribe", "internal/cli/version",
-			"internal/config", "internal/human", "internal/server", "internal/telemetry", "protocol",
+			"client", "internal/cli", "internal/cli/demo", "internal/cli/publish", "internal/cli/serve", "internal/cli/subscribe", "internal/cli/version",
+			"internal/config", "internal/human", "internal/telemetry", "protocol",
 		},
-		why: "commands talk to a server like any client, or start one",
+		why: "commands talk to a server like any client",
 	},
 	{from: "internal/cli/clitest", to: []string{"internal/cli", "internal/config"}, why: "it runs a command for the tests of that command, so it may know none"},
 

@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"backbone/internal/cli"
+	"backbone/internal/cli/demo"
 	"backbone/internal/cli/publish"
 	"backbone/internal/cli/serve"
 	"backbone/internal/cli/subscribe"
@@ -24,7 +25,7 @@ type program struct {
 	Serve     serve.Cmd     `cmd:"" help:"Run an instance of the backbone."`
 	Publish   publish.Cmd   `cmd:"" help:"Publish prices: one from flags, or JSON lines from a file or standard input."`
 	Subscribe subscribe.Cmd `cmd:"" help:"Join rooms and print what they receive."`
-	Demo      demoCmd       `cmd:"" help:"Watch a simulated market on a server of its own. Needs nothing else."`
+	Demo      demo.Cmd      `cmd:"" help:"Watch a simulated market on a server of its own. Needs nothing else."`
 	Bench     benchCmd      `cmd:"" help:"Put a server under load and measure latency and throughput. Starts one if no URL is given."`
 	Version   version.Cmd   `cmd:"" help:"Print the version."`
 }

@@ -21,7 +21,6 @@ func TestRunWritesHelpToItsOwnStreams(t *testing.T) {
 func TestRatesThatNothingCanKeepAreRefused(t *testing.T) {
 	for _, rate := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), -1, math.SmallestNonzeroFloat64, 1e-9, 1e10} {
 		for name, err := range map[string]error{
-			"demo":            (&demoCmd{Rate: rate}).Validate(),
 			"bench":           (&benchCmd{Consumers: 1, Rooms: 1, Joins: 1, Burst: 1, Rate: rate, SlowRate: 1}).Validate(),
 			"bench slow rate": (&benchCmd{Consumers: 1, Rooms: 1, Joins: 1, Burst: 1, Rate: 1, SlowRate: rate}).Validate(),
 		} {

@@ -1,4 +1,4 @@
-package main
+package screen
 
 import (
 	"strings"
@@ -10,17 +10,17 @@ import (
 )
 
 // after is the view once it has received the messages.
-func after(t *testing.T, v liveView, messages ...tea.Msg) liveView {
+func after(t *testing.T, v view, messages ...tea.Msg) view {
 	t.Helper()
 	for _, m := range messages {
 		next, _ := v.Update(m)
-		v = next.(liveView)
+		v = next.(view)
 	}
 	return v
 }
 
 func sampleBoard() *board {
-	b := newBoard([]string{"BTC_USDT", "ETH_USDT", "SOL_USDT"})
+	b := newBoard([]string{"BTC_USDT", "ETH_USDT", "SOL_USDT"}, time.Microsecond)
 	for _, price := range []string{"100.0", "101.5"} {
 		b.update(priced("BTC_USDT", price, 0), start0.Add(250*time.Microsecond))
 	}
@@ -32,14 +32,17 @@ func sampleBoard() *board {
 }
 
 func TestTheViewShowsThePicture(t *testing.T) {
-	v := after(t, liveView{footer: []string{"server  ws://127.0.0.1:1"}}, sampleBoard().picture(), tea.WindowSizeMsg{Width: 120, Height: 40})
+	v := after(t, view{title: "a title", footer: []string{"server  ws://127.0.0.1:1"}}, sampleBoard().picture(), tea.WindowSizeMsg{Width: 120, Height: 40})
 	screen := v.View()
 	if !screen.AltScreen {
 		t.Error("the view does not take the alternate screen")
 	}
 	text := ansi.Strip(screen.Content)
+	if screen.WindowTitle != "a title" {
+		t.Errorf("the window is called %q", screen.WindowTitle)
+	}
 	for _, want := range []string{
-		"4 events/s   4 events   publish to receive: p50 3.0 ms, p99 3.0 ms",
+		"a title   4 events/s   4 events   publish to receive: p50 3.0 ms, p99 3.0 ms",
 		"BTC_USDT   ▲       101.5    +1.50%        2    250 us  ",
 		"ETH_USDT   ▼     2970.00    -1.00%        2    3.0 ms  ",
 		"SOL_USDT         waiting",
@@ -62,7 +65,7 @@ func TestTheViewShowsThePicture(t *testing.T) {
 func TestTheViewTellsWhatIsWrong(t *testing.T) {
 	b := sampleBoard()
 	b.missed = 12
-	v := after(t, liveView{}, b.picture(), noticeMsg("Redis is degraded"))
+	v := after(t, view{}, b.picture(), noticeMsg("Redis is degraded"))
 	text := ansi.Strip(v.render())
 	if !strings.Contains(text, "12 events left out") || !strings.Contains(text, "Redis is degraded") {
 		t.Errorf("view:\n%s", text)
@@ -73,7 +76,7 @@ func TestTheViewTellsWhatIsWrong(t *testing.T) {
 }
 
 func TestTheViewFitsTheTerminal(t *testing.T) {
-	v := after(t, liveView{footer: []string{strings.Repeat("x", 200)}}, sampleBoard().picture(), tea.WindowSizeMsg{Width: 40, Height: 10})
+	v := after(t, view{footer: []string{strings.Repeat("x", 200)}}, sampleBoard().picture(), tea.WindowSizeMsg{Width: 40, Height: 10})
 	for line := range strings.SplitSeq(v.render(), "\n") {
 		if w := ansi.StringWidth(line); w > 40 {
 			t.Errorf("a line is %d wide: %q", w, line)
@@ -88,7 +91,7 @@ func TestTheViewFitsTheTerminal(t *testing.T) {
 }
 
 func TestAChangeThatRoundsToNothingHasNoSign(t *testing.T) {
-	b := newBoard([]string{"A"})
+	b := newBoard([]string{"A"}, time.Microsecond)
 	b.update(priced("A", "100000", 0), start0)
 	b.update(priced("A", "99999", 0), start0)
 	if text := ansi.Strip(renderRow(b.rows["A"])); !strings.Contains(text, "   +0.00%") {
@@ -98,14 +101,14 @@ func TestAChangeThatRoundsToNothingHasNoSign(t *testing.T) {
 
 func TestKeysQuit(t *testing.T) {
 	for _, key := range []tea.KeyPressMsg{{Code: 'q', Text: "q"}, {Code: 'c', Mod: tea.ModCtrl}, {Code: tea.KeyEscape}} {
-		_, cmd := liveView{}.Update(key)
+		_, cmd := view{}.Update(key)
 		if cmd == nil {
 			t.Errorf("%s does not quit", key)
 		} else if _, quits := cmd().(tea.QuitMsg); !quits {
 			t.Errorf("%s does something else", key)
 		}
 	}
-	if _, cmd := (liveView{}).Update(tea.KeyPressMsg{Code: 'x', Text: "x"}); cmd != nil {
+	if _, cmd := (view{}).Update(tea.KeyPressMsg{Code: 'x', Text: "x"}); cmd != nil {
 		t.Error("x does something")
 	}
 }

@@ -1,4 +1,5 @@
-package main
+// Package demo is the command that shows a simulated market on a server of its own.
+package demo
 
 import (
 	"context"
@@ -17,12 +18,16 @@ import (
 	"backbone/client"
 	"backbone/internal/cli"
 	"backbone/internal/config"
+	"backbone/internal/market"
+	"backbone/internal/screen"
+	"backbone/internal/server"
 	"backbone/internal/telemetry"
 )
 
-const maxDemoRate = 100000
+const maxRate = 100000
 
-type demoCmd struct {
+// Cmd is the command and its flags.
+type Cmd struct {
 	Rate     float64       `default:"150" help:"Prices a second of the whole market, on average."`
 	For      time.Duration `placeholder:"DURATION" help:"Stop after this time. 0 is no limit."`
 	Seed     uint64        `default:"1" help:"Prices of the same seed move the same way."`
@@ -30,8 +35,8 @@ type demoCmd struct {
 }
 
 // Validate is called by kong.
-func (c *demoCmd) Validate() error {
-	if err := cli.CheckRate("rate", c.Rate, maxDemoRate); err != nil {
+func (c *Cmd) Validate() error {
+	if err := cli.CheckRate("rate", c.Rate, maxRate); err != nil {
 		return err
 	}
 	switch {
@@ -43,7 +48,7 @@ func (c *demoCmd) Validate() error {
 	return nil
 }
 
-func (c *demoCmd) Run(ctx context.Context, s cli.Streams) error {
+func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	log := slog.New(slog.DiscardHandler) // it would run through the live view
 	if !s.Pretty() {
 		var err error
@@ -64,13 +69,19 @@ func (c *demoCmd) Run(ctx context.Context, s cli.Streams) error {
 }
 
 // run starts the servers in the group, and then the market until it has been watched.
-func (c *demoCmd) run(ctx, serving context.Context, servers *errgroup.Group, s cli.Streams, log *slog.Logger) error {
+func (c *Cmd) run(ctx, serving context.Context, servers *errgroup.Group, s cli.Streams, log *slog.Logger) error {
 	cfg := config.Default()
 	cfg.Listen, cfg.AdminListen = "127.0.0.1:0", "127.0.0.1:0"
 	cfg.DrainTimeout = time.Second
 	cfg.RedisURL = c.RedisURL
 	cfg.RedisPrefix = fmt.Sprintf("backbone-demo-%08x:", rand.Uint32()) // apart from real prices, and from other demos
-	start := func() (instance, error) { return startInstance(serving, servers, cfg, log) }
+	start := func() (*server.Running, error) {
+		r, err := server.Start(serving, cfg, server.Options{Logger: log, Version: cli.BuildInfo().Version})
+		if err == nil {
+			servers.Go(r.Err)
+		}
+		return r, err
+	}
 	published, err := start()
 	if err != nil {
 		return err
@@ -93,25 +104,28 @@ func (c *demoCmd) run(ctx, serving context.Context, servers *errgroup.Group, s c
 		s.Say("%s", line)
 	}
 
-	ingestor, err := client.DialIngestor(ctx, published.url, nil)
+	ingestor, err := client.DialIngestor(ctx, published.URL(), nil)
 	if err != nil {
 		return unlessOver(ctx, err)
 	}
 	defer ingestor.Close() //nolint:errcheck // invented prices may get lost
-	conn, err := client.Dial(ctx, watched.url, &client.Options{Buffer: cli.EventBuffer})
+	conn, err := client.Dial(ctx, watched.URL(), &client.Options{Buffer: cli.EventBuffer})
 	if err != nil {
 		return unlessOver(ctx, err)
 	}
 	defer conn.Close() //nolint:errcheck // always nil
-	if err := conn.Join(ctx, instruments()...); err != nil {
+	if err := conn.Join(ctx, market.Instruments()...); err != nil {
 		return unlessOver(ctx, err)
 	}
-	var market sync.WaitGroup
-	defer market.Wait()
-	market.Go(func() { c.trade(ctx, ingestor) })
+	var trading sync.WaitGroup
+	defer trading.Wait()
+	trading.Go(func() { c.trade(ctx, ingestor) })
 	defer stop()
 	if s.Pretty() {
-		return watchLive(ctx, s, conn, watched, footer)
+		return screen.Run(ctx, s, screen.Options{
+			Title: "backbone demo", Rooms: market.Instruments(), Footer: footer, Events: conn.Events(), TSUnit: time.Microsecond,
+			Notice: func(ctx context.Context) string { return bridgeNotice(ctx, watched.URL()) },
+		})
 	}
 	return unlessOver(ctx, c.printLines(ctx, s, conn))
 }
@@ -125,18 +139,20 @@ func unlessOver(ctx context.Context, err error) error {
 }
 
 // describe says where the servers are and what to do with them.
-func describe(published, watched instance) []string {
-	try := "try     " + invocation(os.Args[0]) + " subscribe --url " + watched.url + " " + listings[0].name
+func describe(published, watched *server.Running) []string {
+	try := "try     " + invocation(os.Args[0]) + " subscribe --url " + watched.URL() + " " + market.Instruments()[0]
 	if published == watched {
-		return []string{"server  " + published.url + "  " + published.metrics, try}
+		return []string{"server  " + published.URL() + "  " + metrics(published), try}
 	}
 	return []string{
-		"publish to instance 1   " + published.url + "  " + published.metrics,
-		"watch on   instance 2   " + watched.url + "  " + watched.metrics,
+		"publish to instance 1   " + published.URL() + "  " + metrics(published),
+		"watch on   instance 2   " + watched.URL() + "  " + metrics(watched),
 		"every price seen here has come through Redis",
 		try,
 	}
 }
+
+func metrics(r *server.Running) string { return fmt.Sprintf("http://%s/metrics", r.AdminAddr()) }
 
 // invocation is how the program that was started as arg0 can be started again. What
 // "go run" has built is gone with it.
@@ -147,32 +163,24 @@ func invocation(arg0 string) string {
 	return arg0
 }
 
-func instruments() []string {
-	var names []string
-	for _, l := range listings {
-		names = append(names, l.name)
-	}
-	return names
-}
-
 // trade publishes the market until ctx ends. Times are in microseconds: exact in any
 // client's numbers, and fine enough to measure how long an event takes.
-func (c *demoCmd) trade(ctx context.Context, ingestor *client.Ingestor) {
-	market := newMarket(c.Seed, c.Rate)
+func (c *Cmd) trade(ctx context.Context, ingestor *client.Ingestor) {
+	prices := market.New(c.Seed, c.Rate)
 	pace := cli.NewPacer()
 	for {
-		t := market.next()
-		if pace.Wait(ctx, t.after) != nil {
+		t := prices.Next()
+		if pace.Wait(ctx, t.After) != nil {
 			return
 		}
-		if ingestor.Publish(ctx, client.PriceUpdate{Instrument: t.instrument, Price: t.price, TS: time.Now().UnixMicro()}) != nil {
+		if ingestor.Publish(ctx, client.PriceUpdate{Instrument: t.Instrument, Price: t.Price, TS: time.Now().UnixMicro()}) != nil {
 			return // ctx or the server has ended, and whoever watches sees that
 		}
 	}
 }
 
 // printLines prints the events as JSON lines until ctx ends.
-func (c *demoCmd) printLines(ctx context.Context, s cli.Streams, conn *client.Conn) error {
+func (c *Cmd) printLines(ctx context.Context, s cli.Streams, conn *client.Conn) error {
 	p := cli.NewPrinter(s, nil)
 	printed := 0
 	for {

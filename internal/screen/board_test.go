@@ -1,4 +1,4 @@
-package main
+package screen
 
 import (
 	"encoding/json"
@@ -16,7 +16,7 @@ func priced(instrument, price string, after time.Duration) client.PriceUpdate {
 }
 
 func TestTheBoardFollowsPrices(t *testing.T) {
-	b := newBoard([]string{"A", "B"})
+	b := newBoard([]string{"A", "B"}, time.Microsecond)
 	b.update(client.PriceUpdate{Instrument: "A", Price: "90", Snapshot: true}, start0)
 	b.update(priced("A", "100", 0), start0.Add(2*time.Millisecond))
 	b.update(priced("A", "80", 0), start0.Add(1*time.Millisecond))
@@ -51,7 +51,7 @@ func TestTheBoardFollowsPrices(t *testing.T) {
 }
 
 func TestAPictureDoesNotChange(t *testing.T) {
-	b := newBoard([]string{"A"})
+	b := newBoard([]string{"A"}, time.Microsecond)
 	b.update(priced("A", "1", 0), start0)
 	b.sample()
 	p := b.picture()
@@ -77,6 +77,22 @@ func TestSparkline(t *testing.T) {
 	} {
 		if got := sparkline(c.values, 4); got != c.want {
 			t.Errorf("%v: %q, want %q", c.values, got, c.want)
+		}
+	}
+}
+
+func TestTheUnitOfTimesIsTheCallers(t *testing.T) {
+	for unit, want := range map[time.Duration]time.Duration{time.Millisecond: 2 * time.Second, time.Nanosecond: 2 * time.Microsecond, 0: 0} {
+		b := newBoard([]string{"A"}, unit)
+		sent := time.Unix(1000, 0)
+		ts := int64(1)
+		if unit > 0 {
+			ts = sent.UnixNano() / int64(unit)
+		}
+		b.update(client.PriceUpdate{Instrument: "A", Price: "1", TS: ts}, sent.Add(2000*unit))
+		b.sample()
+		if p := b.picture(); p.events != 1 || p.rows[0].latency != want || p.p99 != want {
+			t.Errorf("unit %v: latency %v, p99 %v, want %v", unit, p.rows[0].latency, p.p99, want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package screen
 
 import (
 	"encoding/json"
@@ -15,8 +15,9 @@ const (
 	historySize = 24          // points
 )
 
-// board is the live view's knowledge of the market. Time is what the caller says.
+// board is what the screen knows of its rooms. Time is what the caller says.
 type board struct {
+	unit   time.Duration // of an event's ts; 0: unknown
 	order  []string
 	rows   map[string]*row
 	total  uint64 // live events received
@@ -31,31 +32,31 @@ type board struct {
 // row is one instrument.
 type row struct {
 	instrument string
-	price      json.Number // empty before the first
-	direction  int         // of the last change: -1, 0 or 1
-	first      float64     // the first price
-	value      float64     // the newest
-	ticks      int         // in this second
-	perSecond  int         // in the one before
-	latency    time.Duration
-	history    []float64 // oldest first
+	price      json.Number   // empty before the first
+	direction  int           // of the last change: -1, 0 or 1
+	first      float64       // the first price
+	value      float64       // the newest
+	ticks      int           // in this second
+	perSecond  int           // in the one before
+	latency    time.Duration // of the newest event; 0 if unknown
+	history    []float64     // oldest first
 }
 
 // rates are what the view shows of the second that passed.
 type rates struct {
 	events   int
-	p50, p99 time.Duration // from publishing to receiving
+	p50, p99 time.Duration // from publishing to receiving; 0 if unknown
 }
 
-func newBoard(instruments []string) *board {
-	b := &board{order: instruments, rows: map[string]*row{}}
+func newBoard(instruments []string, unit time.Duration) *board {
+	b := &board{unit: unit, order: instruments, rows: map[string]*row{}}
 	for _, name := range instruments {
 		b.rows[name] = &row{instrument: name}
 	}
 	return b
 }
 
-// update takes in an event whose ts is in microseconds.
+// update takes in an event.
 func (b *board) update(u client.PriceUpdate, now time.Time) {
 	r := b.rows[u.Instrument]
 	if r == nil {
@@ -80,8 +81,10 @@ func (b *board) update(u client.PriceUpdate, now time.Time) {
 	b.total++
 	b.second.events++
 	r.ticks++
-	r.latency = max(now.Sub(time.UnixMicro(u.TS)), 0)
-	b.second.latencies = append(b.second.latencies, r.latency)
+	if b.unit > 0 {
+		r.latency = max(now.Sub(time.Unix(0, u.TS*int64(b.unit))), 0)
+		b.second.latencies = append(b.second.latencies, r.latency)
+	}
 }
 
 // sample ends a second.

@@ -1,4 +1,4 @@
-package main
+package screen
 
 import (
 	"fmt"
@@ -11,9 +11,10 @@ import (
 	"backbone/internal/human"
 )
 
-// liveView is the demo's screen: a bubbletea model that draws the newest picture. What
-// changes the picture is sent to the program as messages.
-type liveView struct {
+// view is the bubbletea model that draws the newest picture. What changes the picture is
+// sent to the program as messages.
+type view struct {
+	title  string
 	footer []string // lines below the table
 	width  int      // of the terminal; 0 is not known yet
 	height int
@@ -24,9 +25,9 @@ type liveView struct {
 // noticeMsg replaces the view's notice.
 type noticeMsg string
 
-func (v liveView) Init() tea.Cmd { return nil }
+func (v view) Init() tea.Cmd { return nil }
 
-func (v liveView) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+func (v view) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case picture:
 		v.shown = msg
@@ -43,20 +44,20 @@ func (v liveView) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return v, nil
 }
 
-func (v liveView) View() tea.View {
+func (v view) View() tea.View {
 	screen := tea.NewView(v.render())
 	screen.AltScreen = true
-	screen.WindowTitle = "backbone demo"
+	screen.WindowTitle = v.title
 	return screen
 }
 
-func (v liveView) render() string {
+func (v view) render() string {
 	var b strings.Builder
 	s := v.shown
-	fmt.Fprintf(&b, "%s   %s\n", cli.StyleTitle.Render("backbone demo"),
+	fmt.Fprintf(&b, "%s   %s\n", cli.StyleTitle.Render(v.title),
 		fmt.Sprintf("%d events/s   %d events   publish to receive: p50 %s, p99 %s", s.events, s.total, human.Brief(s.p50), human.Brief(s.p99)))
 	if s.missed > 0 {
-		b.WriteString(cli.StyleWarn.Render(fmt.Sprintf("%d events left out: this terminal is slower than the market", s.missed)))
+		b.WriteString(cli.StyleWarn.Render(fmt.Sprintf("%d events left out: this terminal is slower than the rooms", s.missed)))
 	}
 	b.WriteString(cli.StyleWarn.Render(v.notice) + "\n")
 	b.WriteString(cli.StyleFaint.Render(fmt.Sprintf("%-10s %13s %9s %8s %9s  %s", "INSTRUMENT", "LAST", "CHANGE", "TICKS/S", "LATENCY", "HISTORY")) + "\n")

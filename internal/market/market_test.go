@@ -1,4 +1,4 @@
-package main
+package market
 
 import (
 	"math"
@@ -11,11 +11,11 @@ import (
 	"backbone/protocol"
 )
 
-func ticks(seed uint64, rate float64, n int) []tick {
-	m := newMarket(seed, rate)
-	var all []tick
+func ticks(seed uint64, rate float64, n int) []Tick {
+	m := New(seed, rate)
+	var all []Tick
 	for range n {
-		all = append(all, m.next())
+		all = append(all, m.Next())
 	}
 	return all
 }
@@ -32,7 +32,7 @@ func TestTheSameSeedGivesTheSameMarket(t *testing.T) {
 func TestTheMarketOpensWithAPriceOfEach(t *testing.T) {
 	for i, k := range ticks(7, 100, len(listings)) {
 		want := strconv.FormatFloat(listings[i].price, 'f', listings[i].decimals, 64)
-		if k.instrument != listings[i].name || string(k.price) != want || k.after != 0 {
+		if k.Instrument != listings[i].name || string(k.Price) != want || k.After != 0 {
 			t.Errorf("tick %d is %+v, want %s at %s", i, k, listings[i].name, want)
 		}
 	}
@@ -45,23 +45,23 @@ func TestTheMarketIsPlausible(t *testing.T) {
 	last := map[string]float64{}
 	var total time.Duration
 	for _, k := range ticks(1, rate, n) {
-		seen[k.instrument]++
-		total += k.after
-		if k.after < 0 {
+		seen[k.Instrument]++
+		total += k.After
+		if k.After < 0 {
 			t.Fatalf("%+v comes before the one before it", k)
 		}
-		price, err := strconv.ParseFloat(string(k.price), 64)
+		price, err := strconv.ParseFloat(string(k.Price), 64)
 		if err != nil || price <= 0 || math.IsInf(price, 0) {
-			t.Fatalf("price %q: %v", k.price, err)
+			t.Fatalf("price %q: %v", k.Price, err)
 		}
-		if before, ok := last[k.instrument]; ok && math.Abs(price/before-1) > 0.05 {
-			t.Fatalf("%s jumps from %v to %v", k.instrument, before, price)
+		if before, ok := last[k.Instrument]; ok && math.Abs(price/before-1) > 0.05 {
+			t.Fatalf("%s jumps from %v to %v", k.Instrument, before, price)
 		}
-		last[k.instrument] = price
-		if distinct[k.instrument] == nil {
-			distinct[k.instrument] = map[string]bool{}
+		last[k.Instrument] = price
+		if distinct[k.Instrument] == nil {
+			distinct[k.Instrument] = map[string]bool{}
 		}
-		distinct[k.instrument][string(k.price)] = true
+		distinct[k.Instrument][string(k.Price)] = true
 	}
 	for _, l := range listings {
 		if !protocol.ValidRoom(l.name) {
@@ -88,9 +88,9 @@ func TestPricesKeepTheirDecimals(t *testing.T) {
 		decimals[l.name] = l.decimals
 	}
 	for _, k := range ticks(3, 50, 2000) {
-		_, fraction, _ := strings.Cut(string(k.price), ".")
-		if len(fraction) != decimals[k.instrument] {
-			t.Fatalf("%s at %s, want %d decimals", k.instrument, k.price, decimals[k.instrument])
+		_, fraction, _ := strings.Cut(string(k.Price), ".")
+		if len(fraction) != decimals[k.Instrument] {
+			t.Fatalf("%s at %s, want %d decimals", k.Instrument, k.Price, decimals[k.Instrument])
 		}
 	}
 }
@@ -99,8 +99,8 @@ func TestBurstsAndQuietTimesHappen(t *testing.T) {
 	perSecond := map[int]int{}
 	var now time.Duration
 	for _, k := range ticks(5, 100, 60000) {
-		now += k.after
-		if k.instrument == "BTC_USDT" {
+		now += k.After
+		if k.Instrument == "BTC_USDT" {
 			perSecond[int(now.Seconds())]++
 		}
 	}
@@ -114,7 +114,7 @@ func TestBurstsAndQuietTimesHappen(t *testing.T) {
 }
 
 func TestAPriceNeverFallsToNothing(t *testing.T) {
-	m := newMarket(1, 1)
+	m := New(1, 1)
 	s := &state{listing: listing{"X", 0.02, 2, 500, 1}, logPrice: math.Log(0.02), intensity: burstFactor}
 	for range 10000 {
 		s.idle = time.Hour

@@ -1,4 +1,6 @@
-package main
+// Package market invents a market of a dozen instruments: prices that walk at random, at
+// times that look like trading. It publishes nothing; demo does.
+package market
 
 import (
 	"encoding/json"
@@ -42,18 +44,27 @@ const (
 	burstSteps  = 2.5
 )
 
-// tick is one price of the simulated market.
-type tick struct {
-	instrument string
-	price      json.Number
-	after      time.Duration // since the tick before
+// Tick is one price of the simulated market.
+type Tick struct {
+	Instrument string
+	Price      json.Number
+	After      time.Duration // since the previous tick of the market
 }
 
-// market is a random walk per instrument: the logarithm of the price takes normal
+// Instruments are the names of all instruments.
+func Instruments() []string {
+	var names []string
+	for _, l := range listings {
+		names = append(names, l.name)
+	}
+	return names
+}
+
+// Market is a random walk per instrument: the logarithm of the price takes normal
 // steps (geometric Brownian motion), ticks come as a Poisson process, and each
 // instrument moves between calm, quiet and bursting times of random length. The same
-// seed and rate give the same ticks.
-type market struct {
+// seed and rate give the same ticks. One goroutine uses it.
+type Market struct {
 	random *rand.Rand
 	rate   float64 // ticks per second of the whole market when all is calm
 	states []state
@@ -68,8 +79,9 @@ type state struct {
 	idle      time.Duration // since its tick before
 }
 
-func newMarket(seed uint64, rate float64) *market {
-	m := &market{random: rand.New(rand.NewPCG(seed, 0)), rate: rate}
+// New returns a market with that many ticks a second, on average.
+func New(seed uint64, rate float64) *Market {
+	m := &Market{random: rand.New(rand.NewPCG(seed, 0)), rate: rate}
 	for _, l := range listings {
 		s := state{listing: l, logPrice: math.Log(l.price)}
 		m.change(&s)
@@ -78,12 +90,12 @@ func newMarket(seed uint64, rate float64) *market {
 	return m
 }
 
-// next returns the tick that follows. The first ones are the opening prices.
-func (m *market) next() tick {
+// Next returns the tick that follows. The first ones are the opening prices.
+func (m *Market) Next() Tick {
 	if m.opened < len(m.states) {
 		s := &m.states[m.opened]
 		m.opened++
-		return tick{s.name, s.text(), 0}
+		return Tick{s.name, s.text(), 0}
 	}
 	var calm, total float64
 	for i := range m.states {
@@ -104,11 +116,11 @@ func (m *market) next() tick {
 		}
 	}
 	s := &m.states[chosen]
-	return tick{s.name, m.step(s), after}
+	return Tick{s.name, m.step(s), after}
 }
 
 // step moves the price by what the time since the tick before makes likely.
-func (m *market) step(s *state) json.Number {
+func (m *Market) step(s *state) json.Number {
 	deviation := s.volatility * math.Sqrt(timeLapse*s.idle.Seconds()/year.Seconds())
 	if s.intensity > 1 {
 		deviation *= burstSteps
@@ -125,7 +137,7 @@ func (s *state) text() json.Number {
 }
 
 // change begins another time of an instrument: mostly calm, at times a burst or quiet.
-func (m *market) change(s *state) {
+func (m *Market) change(s *state) {
 	mean := 8 * time.Second
 	switch x := m.random.Float64(); {
 	case x < 0.10:

@@ -1,0 +1,112 @@
+// Package screen shows the prices of rooms on a terminal while they change: a row for each
+// room, with its last price, change, rate, latency and history. Commands that watch rooms
+// use it; it knows neither where events come from nor what a command is called.
+package screen
+
+import (
+	"context"
+	"os"
+	"sync"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"backbone/client"
+	"backbone/internal/cli"
+	"backbone/internal/telemetry"
+)
+
+const (
+	redrawEvery = 100 * time.Millisecond
+	noticeEvery = time.Second
+)
+
+// Options are what a screen shows.
+type Options struct {
+	Title  string
+	Rooms  []string            // a row each, in this order; events of other rooms are left out
+	Footer []string            // lines below the table
+	Events <-chan client.Event // closing it ends the screen
+
+	// TSUnit is the unit of an event's ts, such as time.Microsecond, where producers stamp
+	// events with Unix time. With 0 it is unknown, and no latency is shown.
+	TSUnit time.Duration
+
+	// Notice is called each second from a goroutine of the screen, and returns what is wrong
+	// at the moment, or "". It may be nil.
+	Notice func(context.Context) string
+}
+
+// Run shows the screen until the user quits, the events end or ctx ends. An output that is
+// not a terminal needs its size in the options.
+func Run(ctx context.Context, s cli.Streams, o Options, options ...tea.ProgramOption) error {
+	options = append(options,
+		tea.WithOutput(s.Out),
+		tea.WithEnvironment(os.Environ()),
+		tea.WithoutSignalHandler(), // signals end ctx
+	)
+	if f, ok := s.In.(*os.File); ok && telemetry.IsTerminal(f) {
+		options = append(options, tea.WithInput(f))
+	} else {
+		options = append(options, tea.WithInput(nil)) // Ctrl-C comes as a signal
+	}
+	program := tea.NewProgram(view{title: o.Title, footer: o.Footer}, options...)
+
+	ctx, stop := context.WithCancel(ctx)
+	var feeding sync.WaitGroup
+	defer feeding.Wait()
+	defer stop()
+	feeding.Go(func() {
+		o.feed(ctx, func(p picture) { program.Send(p) })
+		program.Quit()
+	})
+	if o.Notice != nil {
+		feeding.Go(func() {
+			o.watch(ctx, func(n noticeMsg) { program.Send(n) })
+		})
+	}
+	_, err := program.Run()
+	return err
+}
+
+// feed shows pictures of what is received until ctx or the events end.
+func (o *Options) feed(ctx context.Context, show func(picture)) {
+	b := newBoard(o.Rooms, o.TSUnit)
+	redraw, sample := time.NewTicker(redrawEvery), time.NewTicker(sampleEvery)
+	defer redraw.Stop()
+	defer sample.Stop()
+	for {
+		select {
+		case e, ok := <-o.Events:
+			switch e := e.(type) {
+			case client.PriceUpdate:
+				b.update(e, time.Now())
+			case client.Conflated:
+				b.missed += e.Skipped
+			}
+			if !ok {
+				return
+			}
+		case <-sample.C:
+			b.sample()
+		case <-redraw.C:
+			show(b.picture())
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// watch shows what Notice says until ctx ends.
+func (o *Options) watch(ctx context.Context, show func(noticeMsg)) {
+	tick := time.NewTicker(noticeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			show(noticeMsg(o.Notice(ctx)))
+		case <-ctx.Done():
+			return
+		}
+	}
+}
