@@ -21,20 +21,13 @@ type Serve struct {
 	RedisPasswordFile string `group:"Redis" placeholder:"FILE" help:"File that holds the password for --redis-url."`
 	RedisPrefix       string `group:"Redis" default:"backbone:" help:"What the names of all Redis keys and channels begin with. Instances of one backbone share it."`
 
-	LastPriceTTL   time.Duration `group:"Last prices" name:"last-price-ttl" default:"30s" help:"How long after its ingestion a price greets new consumers. 0 keeps no prices: no warm starts."`
-	MaxInstruments int           `group:"Last prices" default:"100000" help:"Instruments whose newest price is kept. A price of one more is refused."`
+	LastPriceTTL   time.Duration `group:"Last prices" name:"last-price-ttl" default:"30s" min:"1ms" orzero:"" help:"How long after its ingestion a price greets new consumers. 0 keeps no prices: no warm starts."`
+	MaxInstruments int           `group:"Last prices" default:"100000" min:"1" help:"Instruments whose newest price is kept. A price of one more is refused."`
 
-	ClientQueueBytes         int           `group:"Limits" default:"262144" help:"Unsent bytes at which a consumer counts as slow and its prices are conflated. At least 65536."`
-	MaxRooms                 int           `group:"Limits" default:"10000" help:"Rooms that one consumer may be in."`
-	MaxBadMessages           int           `group:"Limits" default:"1000" help:"Bad messages in a row after which a connection is closed. A good one starts the count again."`
-	MaxMessageRate           int           `group:"Limits" default:"0" help:"Messages a second that one connection may send; more are refused. 0: no limit."`
-	MaxConnections           int           `group:"Limits" default:"0" help:"Connections at the same time. 0: no limit."`
-	MaxConnectionsPerAddress int           `group:"Limits" default:"0" help:"Connections at the same time from one IP address. 0: no limit."`
-	PingInterval             time.Duration `group:"Limits" default:"25s" help:"A client that has sent nothing for so long is pinged."`
-	PongTimeout              time.Duration `group:"Limits" default:"10s" help:"A client that leaves a ping unanswered for so long is closed."`
-	WriteTimeout             time.Duration `group:"Limits" default:"10s" help:"A client that takes no byte for so long is closed."`
-	DrainTimeout             time.Duration `group:"Limits" default:"5s" help:"How long a stopping instance waits for what its clients have yet to take."`
-	SocketSendBuffer         int           `group:"Limits" default:"0" help:"Kernel send buffer of each connection (SO_SNDBUF). It caps the throughput to distant consumers. 0 lets the kernel tune it."`
+	// A message of the largest size always fits into ClientQueueBytes.
+	ClientQueueBytes int `group:"Limits" default:"262144" min:"65536" help:"Unsent bytes at which a consumer counts as slow and its prices are conflated. At least 65536."`
+	Limits
+	DrainTimeout time.Duration `group:"Limits" default:"5s" min:"1ms" orzero:"" help:"How long a stopping instance waits for what its clients have yet to take."`
 
 	LogLevel  string `group:"Log" default:"info" enum:"debug,info,warn,error" help:"Least important line to log: ${enum}."`
 	LogFormat string `group:"Log" default:"auto" enum:"auto,text,json" help:"How the log is written, to standard error: ${enum}. auto is text on a terminal and one JSON object a line elsewhere."`

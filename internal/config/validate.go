@@ -4,14 +4,13 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
-	"time"
 )
 
 const (
-	minClientQueueBytes = 64 << 10 // a message of the largest size always fits
-	maxClientQueueBytes = 1 << 30  // the hub counts a client's bytes in 31 bits
+	maxClientQueueBytes = 1 << 30 // the hub counts a client's bytes in 31 bits
 	maxRedisPrefix      = 128
 )
 
@@ -88,38 +87,8 @@ func validRedisPrefix(prefix string) bool {
 }
 
 func (s *Serve) limits() error {
-	for _, d := range []struct {
-		flag     string
-		value    time.Duration
-		zeroToo  bool
-		expected string
-	}{
-		{"last-price-ttl", s.LastPriceTTL, true, "0 or at least 1ms"},
-		{"ping-interval", s.PingInterval, false, "at least 1ms"},
-		{"pong-timeout", s.PongTimeout, false, "at least 1ms"},
-		{"write-timeout", s.WriteTimeout, false, "at least 1ms"},
-		{"drain-timeout", s.DrainTimeout, true, "0 or at least 1ms"},
-	} {
-		if d.value < time.Millisecond && (d.value != 0 || !d.zeroToo) {
-			return Errorf(d.flag, "must be %s, not %v", d.expected, d.value)
-		}
-	}
-	for _, n := range []struct {
-		flag       string
-		value, min int
-	}{
-		{"max-instruments", s.MaxInstruments, 1},
-		{"client-queue-bytes", s.ClientQueueBytes, minClientQueueBytes},
-		{"max-rooms", s.MaxRooms, 1},
-		{"max-bad-messages", s.MaxBadMessages, 1},
-		{"max-message-rate", s.MaxMessageRate, 0},
-		{"max-connections", s.MaxConnections, 0},
-		{"max-connections-per-address", s.MaxConnectionsPerAddress, 0},
-		{"socket-send-buffer", s.SocketSendBuffer, 0},
-	} {
-		if n.value < n.min {
-			return Errorf(n.flag, "must be at least %d, not %d", n.min, n.value)
-		}
+	if err := checkMinima(reflect.ValueOf(*s)); err != nil {
+		return err
 	}
 	if s.ClientQueueBytes > maxClientQueueBytes {
 		return Errorf("client-queue-bytes", "must be at most %d, not %d", maxClientQueueBytes, s.ClientQueueBytes)

@@ -1,16 +1,12 @@
 package server
 
 import (
-	"maps"
-	"slices"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"backbone/internal/bridge"
 	"backbone/internal/hub"
 	"backbone/internal/ingest"
 	"backbone/internal/telemetry"
-	"backbone/internal/transport"
 )
 
 // metrics exposes the counters of every part. Each part is asked once a scrape.
@@ -33,34 +29,19 @@ func gauge[S any](name, help string, value func(S) int) telemetry.Family[S] {
 		Value: func(s S, _ string) float64 { return float64(value(s)) }}
 }
 
-func labelled[S any](name, help, label string, zero S, values func(S) map[string]uint64) telemetry.Family[S] {
-	return telemetry.Family[S]{Name: name, Help: help, Kind: telemetry.Counter, Label: label,
-		Values: slices.Sorted(maps.Keys(values(zero))),
-		Value:  func(s S, v string) float64 { return float64(values(s)[v]) }}
-}
-
+// transportMetrics exposes what transport counts: names and help are in its list.
 func (s *Server) transportMetrics(reg *prometheus.Registry) error {
-	type S = transport.Stats
-	zero := s.transport.Stats()
-	return telemetry.Register(reg, s.transport.Stats,
-		telemetry.Family[S]{Name: "connections", Help: "Open WebSockets.", Kind: telemetry.Gauge, Label: "role",
-			Values: []string{"CONSUMER", "INGESTOR"},
-			Value: func(s S, role string) float64 {
-				if role == "CONSUMER" {
-					return float64(s.Consumers)
-				}
-				return float64(s.Ingestors)
-			}},
-		counter("connections_accepted_total", "WebSockets opened.", func(s S) uint64 { return s.Accepted }),
-		labelled("handshakes_refused_total", "WebSockets refused, by HTTP status.", "status", zero, func(s S) map[string]uint64 { return s.Refusals }),
-		labelled("closes_total", "Close frames sent, by code; other is a code that the peer chose.", "code", zero, func(s S) map[string]uint64 { return s.Closes }),
-		labelled("requests_refused_total", "Requests answered with an error, by code.", "code", zero, func(s S) map[string]uint64 { return s.Errors }),
-		counter("messages_received_total", "Messages from clients.", func(s S) uint64 { return s.Messages }),
-		counter("received_bytes_total", "Bytes of messages from clients.", func(s S) uint64 { return s.BytesIn }),
-		counter("write_timeouts_total", "Connections closed since their client took no byte for the write time-out.", func(s S) uint64 { return s.Stalled }),
-		counter("writes_total", "Writes to clients; one may hold many messages.", func(s S) uint64 { return s.Writes }),
-		counter("sent_bytes_total", "Bytes written to clients.", func(s S) uint64 { return s.BytesOut }),
-	)
+	type none struct{}
+	var families []telemetry.Family[none]
+	for _, m := range s.transport.Metrics() {
+		f := telemetry.Family[none]{Name: m.Name, Help: m.Help, Kind: telemetry.Counter, Label: m.Label, Values: m.Values,
+			Value: func(_ none, label string) float64 { return m.Value(label) }}
+		if m.Gauge {
+			f.Kind = telemetry.Gauge
+		}
+		families = append(families, f)
+	}
+	return telemetry.Register(reg, func() none { return none{} }, families...)
 }
 
 func (s *Server) hubMetrics(reg *prometheus.Registry) error {

@@ -75,23 +75,15 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 		return nil, err
 	}
 	s.transport = transport.New(transport.Options{
-		Hub:                      s.hub,
-		Ingest:                   s.ingest,
-		Domains:                  domains(),
-		Web:                      s.health(),
-		Keys:                     s.keys,
-		Origins:                  auth.NewOrigins(cfg.AllowedOrigins),
-		TLS:                      certificates,
-		PingInterval:             cfg.PingInterval,
-		PongTimeout:              cfg.PongTimeout,
-		WriteTimeout:             cfg.WriteTimeout,
-		MaxRooms:                 cfg.MaxRooms,
-		MaxBadMessages:           cfg.MaxBadMessages,
-		MaxMessageRate:           cfg.MaxMessageRate,
-		MaxConnections:           cfg.MaxConnections,
-		MaxConnectionsPerAddress: cfg.MaxConnectionsPerAddress,
-		SocketSendBuffer:         cfg.SocketSendBuffer,
-		Logger:                   s.log,
+		Hub:     s.hub,
+		Ingest:  s.ingest,
+		Domains: domains(),
+		Web:     s.health(),
+		Keys:    s.keys,
+		Origins: auth.NewOrigins(cfg.AllowedOrigins),
+		TLS:     certificates,
+		Limits:  transport.Limits(cfg.Limits),
+		Logger:  s.log,
 	})
 	registry := telemetry.NewRegistry(opts.Version)
 	if err := s.metrics(registry); err != nil {

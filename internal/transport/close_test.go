@@ -62,7 +62,7 @@ func TestClientClosesFirst(t *testing.T) {
 			at(t, begin, lingerTimeout)
 			i.waitIdle(time.Second)
 			label := map[protocol.CloseCode]string{1000: "1000", 1001: "1001", 4999: other}[c.answer]
-			if n := i.server.Stats().Closes[label]; n != 1 {
+			if n := i.counts()["closes_total "+label]; n != 1 {
 				t.Errorf("the close was counted %d times", n)
 			}
 		})
@@ -111,7 +111,7 @@ func TestLingeringClientIsNoMember(t *testing.T) {
 		if s := i.hub.Stats(); s.Clients != 0 || s.Rooms != 0 {
 			t.Errorf("the hub still has %d clients and %d rooms", s.Clients, s.Rooms)
 		}
-		if n := i.server.Stats().Consumers; n != 1 {
+		if n := i.counts()["connections CONSUMER"]; n != 1 {
 			t.Errorf("%d connections are open, want the one that lingers", n)
 		}
 	})

@@ -67,7 +67,7 @@ type conn struct {
 // start makes the connection known to the hub, starts its WritePump and handles early,
 // which is what the client sent right behind its handshake.
 func (c *conn) start(early []byte) {
-	c.server.stats.open(c.identity.Role).Add(1)
+	c.server.stats.open.count(string(c.identity.Role))
 	c.server.opts.Hub.Register(&c.client)
 	if c.writer == nil {
 		go c.WritePump()
@@ -98,7 +98,7 @@ func (c *conn) end(err error) {
 		c.linger()
 		c.socket.Close() //nolint:errcheck // everything was sent and answered, or will never be
 	}
-	s.stats.open(c.identity.Role).Add(-1)
+	s.stats.open.cell(string(c.identity.Role)).Add(-1)
 	s.registry.leave(c)
 	c.server.log.Debug("connection closed", "address", c.RemoteAddr(), "role", c.identity.Role, "name", c.identity.Name, "reason", err)
 }
@@ -106,7 +106,7 @@ func (c *conn) end(err error) {
 // closeLater closes the socket after the write time-out. A write under way may go on as long
 // as the peer takes a byte now and then, but not once there is nothing more to come.
 func (c *conn) closeLater() *time.Timer {
-	return time.AfterFunc(c.server.opts.WriteTimeout, func() { c.socket.Close() }) //nolint:errcheck // this ends the write
+	return time.AfterFunc(c.server.opts.Limits.WriteTimeout, func() { c.socket.Close() }) //nolint:errcheck // this ends the write
 }
 
 // linger reads on until the peer closes, for a while: closing a socket with unread

@@ -57,7 +57,7 @@ func TestDrainDeliversWhatWaits(t *testing.T) {
 				}
 				p.raw(masked(ws.OpClose, closing(got.code, "")))
 				i.waitIdle(lingerTimeout + time.Second)
-				if n := i.server.Stats().Closes["1001"]; n != 1 {
+				if n := i.counts()["closes_total 1001"]; n != 1 {
 					t.Errorf("1001 was counted %d times", n)
 				}
 			})

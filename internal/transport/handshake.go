@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -51,7 +52,7 @@ func (s *Server) accept(ctx context.Context, nc net.Conn) {
 		head, rest, err = readHead(nc, buf[:0])
 	}
 	if err != nil {
-		s.stats.handshakeFailed(0)
+		s.stats.refused.count(other)
 		nc.Close() //nolint:errcheck // it failed already
 		return
 	}
@@ -72,7 +73,7 @@ func (s *Server) accept(ctx context.Context, nc net.Conn) {
 			s.log.Debug("the kernel's send buffer could not be bounded", "address", c.RemoteAddr(), "error", err)
 		}
 	}
-	s.stats.accepted.Add(1)
+	s.stats.accepted.add(1)
 	s.log.Debug("connection opened", "address", c.RemoteAddr(), "role", role, "name", c.identity.Name)
 	c.start(rest)
 	s.goes.Go(c.ReadPump) // on a stack that the handshake has not grown
@@ -151,11 +152,11 @@ func (s *Server) upgrade(c *conn, head []byte) error {
 	if entered {
 		s.registry.leave(c)
 	}
-	status := 0
+	status := other
 	if r, ok := err.(interface{ StatusCode() int }); ok {
-		status = r.StatusCode()
+		status = strconv.Itoa(r.StatusCode())
 	}
-	s.stats.handshakeFailed(status)
+	s.stats.refused.count(status)
 	return err
 }
 

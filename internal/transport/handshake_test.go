@@ -135,7 +135,7 @@ func TestHandshakes(t *testing.T) {
 					t.Error("refused without a word")
 				}
 				synctest.Wait()
-				if n := i.server.Stats().Accepted; n != 0 {
+				if n := i.counts()["connections_accepted_total"]; n != 0 {
 					t.Error("refused and accepted")
 				}
 			})
@@ -158,9 +158,9 @@ func TestRefusalsAreCounted(t *testing.T) {
 		i.consumer()
 		i.ask("GET /other HTTP/1.1\r\nHost: x\r\n\r\n")
 		synctest.Wait()
-		s := i.server.Stats()
-		if s.Refusals["426"] != 1 || s.Refusals["400"] != 1 || s.Refusals[other] != 1 || s.Accepted != 1 {
-			t.Errorf("accepted %d, refused %v", s.Accepted, s.Refusals)
+		s := i.counts()
+		if s["handshakes_refused_total 426"] != 1 || s["handshakes_refused_total 400"] != 1 || s["handshakes_refused_total other"] != 1 || s["connections_accepted_total"] != 1 {
+			t.Errorf("%v", s)
 		}
 	})
 }
@@ -181,7 +181,7 @@ func TestSlowHandshakesEnd(t *testing.T) {
 			if d := time.Since(begin); d != handshakeTimeout {
 				t.Errorf("%s: closed after %v", name, d)
 			}
-			if n := i.server.Stats().Refusals[other]; n != 1 {
+			if n := i.counts()["handshakes_refused_total other"]; n != 1 {
 				t.Errorf("%s: counted %d times", name, n)
 			}
 		})
@@ -191,13 +191,13 @@ func TestSlowHandshakesEnd(t *testing.T) {
 // A peer that does not read the answer to its handshake is not waited for either.
 func TestUnreadAnswerEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		i := onPipes(t, settings{change: func(o *Options) { o.MaxConnections = 1 }})
+		i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxConnections = 1 }})
 		c := i.dial()
 		if _, err := io.WriteString(c, upgradeTo("/ws")+"\r\n"); err != nil {
 			t.Fatal(err)
 		}
 		elapse(handshakeTimeout + lingerTimeout)
-		if s := i.server.Stats(); s.Accepted != 0 || s.Refusals[other] != 1 {
+		if s := i.counts(); s["connections_accepted_total"] != 0 || s["handshakes_refused_total other"] != 1 {
 			t.Errorf("%+v", s)
 		}
 		i.consumer() // its place is free again

@@ -64,14 +64,16 @@ func start(t *testing.T, l net.Listener, s settings) *instance {
 	})
 	o := Options{
 		Hub: h, Ingest: in,
-		Domains:        common.NewDomains(trading.PriceUpdate{}, chat.Message{}),
-		Web:            http.NotFoundHandler(),
-		PingInterval:   25 * time.Second,
-		PongTimeout:    10 * time.Second,
-		WriteTimeout:   10 * time.Second,
-		MaxRooms:       10_000,
-		MaxBadMessages: 1000,
-		Logger:         logger,
+		Domains: common.NewDomains(trading.PriceUpdate{}, chat.Message{}),
+		Web:     http.NotFoundHandler(),
+		Limits: Limits{
+			PingInterval:   25 * time.Second,
+			PongTimeout:    10 * time.Second,
+			WriteTimeout:   10 * time.Second,
+			MaxRooms:       10_000,
+			MaxBadMessages: 1000,
+		},
+		Logger: logger,
 	}
 	if s.change != nil {
 		s.change(&o)
@@ -151,6 +153,20 @@ func (i *instance) settle() {
 	}
 }
 
+// counts are the metrics as they are now, by "name", or "name value" where there is a label.
+func (i *instance) counts() map[string]int {
+	all := map[string]int{}
+	for _, m := range i.server.Metrics() {
+		if m.Label == "" {
+			all[m.Name] = int(m.Value(""))
+		}
+		for _, value := range m.Values {
+			all[m.Name+" "+value] = int(m.Value(value))
+		}
+	}
+	return all
+}
+
 // waitIdle fails unless all connections end within d.
 func (i *instance) waitIdle(d time.Duration) {
 	i.t.Helper()
@@ -162,8 +178,8 @@ func (i *instance) waitIdle(d time.Duration) {
 	if s := i.hub.Stats(); s.Clients != 0 || s.Rooms != 0 || s.Lagging != 0 {
 		i.t.Errorf("the hub still has %d clients, %d rooms, %d lagging", s.Clients, s.Rooms, s.Lagging)
 	}
-	if s := i.server.Stats(); s.Consumers != 0 || s.Ingestors != 0 {
-		i.t.Errorf("the server still counts %d consumers and %d ingestors", s.Consumers, s.Ingestors)
+	if s := i.counts(); s["connections CONSUMER"] != 0 || s["connections INGESTOR"] != 0 {
+		i.t.Errorf("the server still counts %d consumers and %d ingestors", s["connections CONSUMER"], s["connections INGESTOR"])
 	}
 }
 

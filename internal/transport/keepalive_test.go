@@ -23,7 +23,7 @@ func TestSilentClientIsPingedThenClosed(t *testing.T) {
 			p.ended()
 			at(t, begin, 35*time.Second+lingerTimeout)
 			i.waitIdle(time.Second)
-			if n := i.server.Stats().Closes["4408"]; n != 1 {
+			if n := i.counts()["closes_total 4408"]; n != 1 {
 				t.Errorf("4408 was counted %d times", n)
 			}
 		})
@@ -122,7 +122,7 @@ func TestWaitingForIngestIsNotTheClientsSilence(t *testing.T) {
 
 func TestWaitingForTheWritePumpIsNotTheClientsSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		i := onPipes(t, settings{change: func(o *Options) { o.WriteTimeout = time.Hour }})
+		i := onPipes(t, settings{change: func(o *Options) { o.Limits.WriteTimeout = time.Hour }})
 		p := i.consumer()
 		const requests = 1 + replyPlaces + 1 // one is written, one waits in the ReadPump
 		for range requests {

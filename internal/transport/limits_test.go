@@ -13,7 +13,7 @@ import (
 
 func TestConnectionLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		i := onPipes(t, settings{change: func(o *Options) { o.MaxConnections, o.MaxConnectionsPerAddress = 4, 2 }})
+		i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxConnections, o.Limits.MaxConnectionsPerAddress = 4, 2 }})
 		l := i.listener.(*pipes)
 		refused := func(status int) {
 			t.Helper()
@@ -39,8 +39,8 @@ func TestConnectionLimits(t *testing.T) {
 		i.consumer()
 		refused(http.StatusServiceUnavailable)
 		synctest.Wait()
-		s := i.server.Stats()
-		if s.Refusals["429"] != 2 || s.Refusals["503"] != 2 || s.Accepted != 5 || s.Consumers != 3 || s.Ingestors != 1 {
+		s := i.counts()
+		if s["handshakes_refused_total 429"] != 2 || s["handshakes_refused_total 503"] != 2 || s["connections_accepted_total"] != 5 || s["connections CONSUMER"] != 3 || s["connections INGESTOR"] != 1 {
 			t.Errorf("%+v", s)
 		}
 	})

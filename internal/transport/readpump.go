@@ -45,7 +45,7 @@ func (c *conn) read() error {
 		case !c.pingWaits():
 			return &fault{protocol.CloseSlowConsumer, "a ping was not answered in time"}
 		}
-		c.patience = time.Now().Add(c.server.opts.PongTimeout)
+		c.patience = time.Now().Add(c.server.opts.Limits.PongTimeout)
 	}
 }
 
@@ -74,7 +74,7 @@ func (c *conn) pingWaits() bool {
 // heard starts the wait for the next frame. Bytes of a frame that never ends do not:
 // whoever sends them one by one is not worth the memory that they take.
 func (c *conn) heard() {
-	c.pinged, c.patience = false, time.Now().Add(c.server.opts.PingInterval)
+	c.pinged, c.patience = false, time.Now().Add(c.server.opts.Limits.PingInterval)
 }
 
 // process handles what was read, and sets failure where the connection is to end.

@@ -21,8 +21,8 @@ const maxPublish = 1024
 
 // message handles one text message.
 func (c *conn) message(p []byte) error {
-	c.server.stats.messages.Add(1)
-	c.server.stats.bytesIn.Add(uint64(len(p)))
+	c.server.stats.messages.add(1)
+	c.server.stats.bytesIn.add(len(p))
 	if c.identity.Role == protocol.Ingestor {
 		var fatal error
 		err := c.socket.scratch.decoder.Batch(p, func(index int, o *common.Object, err error) {
@@ -56,9 +56,9 @@ func (c *conn) refuse(err error, id string, index int) error {
 	if !ok {
 		panic(fmt.Sprintf("transport: a message was refused without a code: %v", err))
 	}
-	c.server.stats.refused(e.Code)
+	c.server.stats.errors.count(string(e.Code))
 	c.answer(errorMessage(e, id, index))
-	if c.bad++; int(c.bad) >= c.server.opts.MaxBadMessages {
+	if c.bad++; int(c.bad) >= c.server.opts.Limits.MaxBadMessages {
 		return &fault{protocol.CloseTooMany, "too many bad messages in a row"}
 	}
 	return nil
@@ -81,7 +81,7 @@ func (c *conn) answer(m protocol.ServerMessage) {
 // handle carries out one request, or returns the *common.Error why not.
 func (c *conn) handle(o *common.Object, index int, err error) error {
 	if c.limiter != nil && !c.limiter.Allow() {
-		return common.Errorf(protocol.CodeRateLimited, "more than %d messages a second", c.server.opts.MaxMessageRate)
+		return common.Errorf(protocol.CodeRateLimited, "more than %d messages a second", c.server.opts.Limits.MaxMessageRate)
 	}
 	if err != nil {
 		return err
@@ -141,11 +141,11 @@ func (c *conn) publish() {
 	for i, r := range d.asked {
 		switch {
 		case err != nil:
-			c.server.stats.refused(protocol.CodeUnavailable)
+			c.server.stats.errors.count(string(protocol.CodeUnavailable))
 			c.answer(errorMessage(&common.Error{Code: protocol.CodeUnavailable, Message: err.Error()}, r.id, r.index))
 		case len(rejected) > 0 && rejected[0] == i:
 			rejected = rejected[1:]
-			c.server.stats.refused(protocol.CodeTooManyInstruments)
+			c.server.stats.errors.count(string(protocol.CodeTooManyInstruments))
 			c.answer(errorMessage(&common.Error{Code: protocol.CodeTooManyInstruments, Message: "instrument: " + ingest.ErrTooManyInstruments.Error()}, r.id, r.index))
 		case r.id != "":
 			c.answer(protocol.ServerMessage{Type: protocol.TypeAck, ID: r.id})

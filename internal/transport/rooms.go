@@ -48,7 +48,7 @@ func (c *conn) joinOne(o *common.Object, wants hub.Wants) error {
 		return err
 	}
 	room := string(name)
-	if int(c.rooms) >= c.server.opts.MaxRooms && len(c.server.opts.Hub.Among(&c.client, []string{room})) == 0 {
+	if int(c.rooms) >= c.server.opts.Limits.MaxRooms && len(c.server.opts.Hub.Among(&c.client, []string{room})) == 0 {
 		return c.tooMany(room)
 	}
 	id, _ := o.ID()
@@ -65,7 +65,7 @@ func (c *conn) joinMany(o *common.Object, list []string, wants hub.Wants) error 
 		answer.Rejected = append(answer.Rejected, protocol.Rejected{Room: room, Code: e.Code, Message: e.Message})
 	}
 	var in map[string]bool // rooms that count for nothing, where the limit is near
-	if int(c.rooms)+len(list) > c.server.opts.MaxRooms {
+	if int(c.rooms)+len(list) > c.server.opts.Limits.MaxRooms {
 		in = map[string]bool{}
 		for _, room := range c.server.opts.Hub.Among(&c.client, append([]string(nil), list...)) {
 			in[room] = true
@@ -82,7 +82,7 @@ func (c *conn) joinMany(o *common.Object, list []string, wants hub.Wants) error 
 			continue
 		}
 		if !in[name] {
-			if room >= c.server.opts.MaxRooms {
+			if room >= c.server.opts.Limits.MaxRooms {
 				reject(name, c.tooMany(name))
 				continue
 			}
@@ -95,14 +95,14 @@ func (c *conn) joinMany(o *common.Object, list []string, wants hub.Wants) error 
 		return common.Errorf(protocol.CodeInvalidEvent, "rooms: %d of them are refused, too many to say so in one answer: join fewer at a time", len(answer.Rejected))
 	}
 	for _, r := range answer.Rejected {
-		c.server.stats.refused(r.Code)
+		c.server.stats.errors.count(string(r.Code))
 	}
 	c.enter(append([]string(nil), answer.Rooms...), wants, frame)
 	return nil
 }
 
 func (c *conn) tooMany(room string) error {
-	return common.Errorf(protocol.CodeTooManyRooms, "room: %s would be one more than the %d rooms that a consumer may join", room, c.server.opts.MaxRooms)
+	return common.Errorf(protocol.CodeTooManyRooms, "room: %s would be one more than the %d rooms that a consumer may join", room, c.server.opts.Limits.MaxRooms)
 }
 
 // enter has the hub take the client into rooms, and then ingest warm it.

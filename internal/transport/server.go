@@ -32,16 +32,7 @@ type Options struct {
 	Origins auth.Origins
 	TLS     *tls.Config // nil: plain
 
-	PingInterval time.Duration // without a frame from the client before it is pinged
-	PongTimeout  time.Duration // until an unanswered ping closes
-	WriteTimeout time.Duration // without a byte taken before the client is closed
-
-	MaxRooms                 int // of one consumer
-	MaxBadMessages           int // in a row
-	MaxMessageRate           int // messages per second of one connection; 0: no limit
-	MaxConnections           int // 0: no limit
-	MaxConnectionsPerAddress int // 0: no limit
-	SocketSendBuffer         int // SO_SNDBUF, bytes; 0: the kernel tunes it
+	Limits Limits
 
 	Logger *slog.Logger
 }
@@ -56,8 +47,8 @@ type Server struct {
 	registry *registry
 	writers  []*writer
 	stop     chan struct{} // closed when nothing is left to write
-	stats    counters      // safe at once
-	sent     sent          // by WritePumps without a writer; safe at once
+	stats    *counters     // safe for concurrent use
+	sent     sent          // by WritePumps without a writer
 
 	next     atomic.Uint32  // counts connections, to share them out to the writers
 	draining atomic.Bool    // set once
@@ -71,12 +62,16 @@ func New(opts Options) *Server {
 		opts:     opts,
 		log:      opts.Logger,
 		arena:    newArena(),
-		registry: newRegistry(opts.MaxConnections, opts.MaxConnectionsPerAddress),
+		registry: newRegistry(opts.Limits.MaxConnections, opts.Limits.MaxConnectionsPerAddress),
 		stop:     make(chan struct{}),
 	}
+	writes := []*sent{&s.sent}
 	for range runtime.GOMAXPROCS(0) {
-		s.writers = append(s.writers, newWriter(s.stop, &s.goes))
+		w := newWriter(s.stop, &s.goes)
+		s.writers = append(s.writers, w)
+		writes = append(writes, &w.sent)
 	}
+	s.stats = newCounters(writes)
 	return s
 }
 
@@ -132,13 +127,13 @@ func (s *Server) acceptAll(ctx context.Context, l net.Listener) error {
 }
 
 func (s *Server) secure(c net.Conn) net.Conn {
-	if tcp, ok := c.(*net.TCPConn); ok && s.opts.SocketSendBuffer > 0 {
-		if err := tcp.SetWriteBuffer(s.opts.SocketSendBuffer); err != nil {
+	if tcp, ok := c.(*net.TCPConn); ok && s.opts.Limits.SocketSendBuffer > 0 {
+		if err := tcp.SetWriteBuffer(s.opts.Limits.SocketSendBuffer); err != nil {
 			s.log.Warn("the send buffer of a connection could not be set", "error", err)
 		}
 	}
 	if s.opts.TLS != nil {
-		return tls.Server(underTLS{c, s.opts.WriteTimeout}, s.opts.TLS)
+		return tls.Server(underTLS{c, s.opts.Limits.WriteTimeout}, s.opts.TLS)
 	}
 	return c
 }
@@ -146,7 +141,7 @@ func (s *Server) secure(c net.Conn) net.Conn {
 func (s *Server) newConn(nc net.Conn) *conn {
 	c := &conn{
 		server:  s,
-		socket:  socket{Conn: nc, arena: s.arena, timeout: s.opts.WriteTimeout},
+		socket:  socket{Conn: nc, arena: s.arena, timeout: s.opts.Limits.WriteTimeout},
 		replies: make(chan []byte, replyPlaces),
 	}
 	if c.socket.plain = c.socket.raw.open(nc); c.socket.plain {
@@ -155,8 +150,8 @@ func (s *Server) newConn(nc net.Conn) *conn {
 	} else {
 		c.client.Init(nil, c)
 	}
-	if s.opts.MaxMessageRate > 0 {
-		c.limiter = rate.NewLimiter(rate.Limit(s.opts.MaxMessageRate), s.opts.MaxMessageRate)
+	if s.opts.Limits.MaxMessageRate > 0 {
+		c.limiter = rate.NewLimiter(rate.Limit(s.opts.Limits.MaxMessageRate), s.opts.Limits.MaxMessageRate)
 	}
 	return c
 }
@@ -183,12 +178,5 @@ func (s *Server) Wait(ctx context.Context) error {
 	}
 }
 
-// Stats returns the counters as they are now.
-func (s *Server) Stats() Stats {
-	out := s.stats.snapshot()
-	out.add(&s.sent)
-	for _, w := range s.writers {
-		out.add(&w.sent)
-	}
-	return out
-}
+// Metrics returns all that the server counts.
+func (s *Server) Metrics() []*Metric { return s.stats.all }

@@ -84,29 +84,33 @@ func (i *instance) floodOn() (end func()) {
 // takes longer than the time-out for that, but does read, is not cut off.
 func TestAReaderThatIsSlowerThanTheKernelAsksIsNotClosed(t *testing.T) {
 	const timeout = 500 * time.Millisecond
-	i := onTCP(t, settings{change: func(o *Options) { o.WriteTimeout = timeout }})
+	i := onTCP(t, settings{change: func(o *Options) { o.Limits.WriteTimeout = timeout }})
 	p := i.slowConsumer()
 	defer i.floodOn()()
 	p.readSlowly(t, 6*timeout)
-	if s := i.server.Stats(); s.Stalled != 0 || s.Consumers != 1 {
-		t.Errorf("the server counts %d stalled, %d open", s.Stalled, s.Consumers)
+	if s := i.counts(); s["write_timeouts_total"] != 0 || s["connections CONSUMER"] != 1 {
+		t.Errorf("the server counts %d stalled, %d open", s["write_timeouts_total"], s["connections CONSUMER"])
 	}
 }
 
 // The same with pings: it comes to them late, behind what it has not read yet.
 func TestASlowReaderHasTimeToComeToThePing(t *testing.T) {
 	const interval = 400 * time.Millisecond
-	i := onTCP(t, settings{change: func(o *Options) { o.PingInterval, o.PongTimeout, o.WriteTimeout = interval, interval, interval }})
+	i := onTCP(t, settings{change: func(o *Options) {
+		o.Limits.PingInterval, o.Limits.PongTimeout, o.Limits.WriteTimeout = interval, interval, interval
+	}})
 	p := i.slowConsumer()
 	defer i.floodOn()()
 	p.readSlowly(t, 10*interval)
-	if s := i.server.Stats(); s.Consumers != 1 {
-		t.Errorf("the server counts %d open", s.Consumers)
+	if s := i.counts(); s["connections CONSUMER"] != 1 {
+		t.Errorf("the server counts %d open", s["connections CONSUMER"])
 	}
 }
 
 func TestAReaderThatAnswersNoPingIsClosed(t *testing.T) {
-	i := onTCP(t, settings{change: func(o *Options) { o.PingInterval, o.PongTimeout = 200*time.Millisecond, 200*time.Millisecond }})
+	i := onTCP(t, settings{change: func(o *Options) {
+		o.Limits.PingInterval, o.Limits.PongTimeout = 200*time.Millisecond, 200*time.Millisecond
+	}})
 	p := i.slowConsumer()
 	defer i.floodOn()()
 	pings := 0
@@ -128,12 +132,12 @@ func TestAReaderThatAnswersNoPingIsClosed(t *testing.T) {
 }
 
 func TestAReaderThatStopsIsClosed(t *testing.T) {
-	i := onTCP(t, settings{change: func(o *Options) { o.WriteTimeout = 200 * time.Millisecond }})
+	i := onTCP(t, settings{change: func(o *Options) { o.Limits.WriteTimeout = 200 * time.Millisecond }})
 	i.slowConsumer()
 	i.flood(2000)
 	i.waitIdle(time.Minute)
-	if s := i.server.Stats(); s.Stalled != 1 {
-		t.Errorf("the server counts %d stalled", s.Stalled)
+	if s := i.counts(); s["write_timeouts_total"] != 1 {
+		t.Errorf("the server counts %d stalled", s["write_timeouts_total"])
 	}
 }
 
@@ -142,7 +146,7 @@ func TestAReaderThatStopsIsClosed(t *testing.T) {
 // pongs in order.
 func TestConnectionsGoBetweenWriterAndGoroutine(t *testing.T) {
 	const consumers, events, pings = 20, 10_000, 300
-	i := onTCP(t, settings{queueBytes: 64 << 10, change: func(o *Options) { o.SocketSendBuffer = 8 << 10 }})
+	i := onTCP(t, settings{queueBytes: 64 << 10, change: func(o *Options) { o.Limits.SocketSendBuffer = 8 << 10 }})
 	var all sync.WaitGroup
 	for n := range consumers {
 		p := i.slowConsumer()
@@ -177,8 +181,8 @@ func TestConnectionsGoBetweenWriterAndGoroutine(t *testing.T) {
 	}
 	i.flood(events)
 	all.Wait()
-	if s := i.server.Stats(); s.Consumers != consumers || s.Stalled != 0 {
-		t.Errorf("the server counts %d open, %d stalled", s.Consumers, s.Stalled)
+	if s := i.counts(); s["connections CONSUMER"] != consumers || s["write_timeouts_total"] != 0 {
+		t.Errorf("the server counts %d open, %d stalled", s["connections CONSUMER"], s["write_timeouts_total"])
 	}
 	if s := i.hub.Stats(); s.Lags == 0 {
 		t.Error("nobody lagged: the test does not test what it should")

@@ -1,118 +1,129 @@
 package transport
 
 import (
+	"slices"
 	"strconv"
 	"sync/atomic"
 
 	"backbone/protocol"
 )
 
-// errorCodes are the codes that a refused request can get.
-var errorCodes = [...]protocol.Code{
-	protocol.CodeInvalidJSON, protocol.CodeInvalidEvent, protocol.CodeUnknownType, protocol.CodeUnknownField,
-	protocol.CodeInvalidRoom, protocol.CodeNotJoined, protocol.CodeForbidden, protocol.CodeTooManyRooms,
-	protocol.CodeTooManyInstruments, protocol.CodeRateLimited, protocol.CodeUnavailable,
+// Metric is one counter or gauge, or one for each value of a label. It is safe for concurrent
+// use by multiple goroutines.
+type Metric struct {
+	Name   string
+	Help   string
+	Gauge  bool     // the value can fall
+	Label  string   // "": there is none
+	Values []string // of the label, all that can occur
+
+	cells []atomic.Int64 // one for each of Values, or one
+	sum   func() int64   // the value, where it is not in cells; nil: it is
 }
 
-// closeCodes are the codes of the close frames that the server sends by itself.
-var closeCodes = [...]protocol.CloseCode{
-	protocol.CloseNormal, protocol.CloseGoingAway, protocol.CloseProtocolError, protocol.CloseUnsupportedData,
-	protocol.CloseInvalidData, protocol.CloseTooBig, protocol.CloseSlowConsumer, protocol.CloseTooMany,
+// Value returns the value now; label is one of Values, or "" where there are none.
+func (m *Metric) Value(label string) float64 {
+	if m.sum != nil {
+		return float64(m.sum())
+	}
+	return float64(m.cell(label).Load())
 }
 
-// refusals are the HTTP statuses with which a handshake is refused.
-var refusals = [...]int{400, 401, 403, 405, 426, 429, 503, 505}
+// add adds n to a metric without a label.
+func (m *Metric) add(n int) { m.cells[0].Add(int64(n)) }
 
-// other is the label of what is in none of the lists above.
+// count adds 1 for this value of the label, or for other where it is not listed.
+func (m *Metric) count(label string) { m.cell(label).Add(1) }
+
+func (m *Metric) cell(label string) *atomic.Int64 {
+	if m.Label == "" {
+		return &m.cells[0]
+	}
+	i := slices.Index(m.Values, label)
+	if i < 0 {
+		i = slices.Index(m.Values, other)
+	}
+	if i < 0 {
+		panic("transport: " + m.Name + " does not count " + label)
+	}
+	return &m.cells[i]
+}
+
+// other is the value of a label for everything that its list does not name.
 const other = "other"
 
-// Stats count since start, but for the gauges.
-type Stats struct {
-	Consumers int64 // gauge: open connections
-	Ingestors int64 // gauge: open connections
-
-	Accepted uint64 // connections upgraded
-	Messages uint64 // text messages received
-	BytesIn  uint64 // their bytes
-	Writes   uint64 // writes to sockets
-	BytesOut uint64 // their bytes
-	Stalled  uint64 // connections closed since the peer took no byte for the write time-out
-
-	// Each holds all keys that can occur.
-	Errors   map[string]uint64 // refused requests by code
-	Closes   map[string]uint64 // close frames sent by code; other: codes that a peer closed with
-	Refusals map[string]uint64 // failed handshakes by HTTP status; other: without an answer
-}
-
-// counters are written by all connections.
+// counters are all metrics of a server, written by all its connections. A new one is a field
+// and a line in newCounters.
 type counters struct {
-	consumers, ingestors                 atomic.Int64
-	accepted, messages, bytesIn, stalled atomic.Uint64
+	// Immutable after newCounters.
+	all  []*Metric
+	sent []*sent // of the writers, and one for WritePumps without a writer
 
-	errors   [len(errorCodes)]atomic.Uint64
-	closes   [len(closeCodes) + 1]atomic.Uint64
-	refusals [len(refusals) + 1]atomic.Uint64
+	open     *Metric // by role
+	accepted *Metric
+	refused  *Metric // by HTTP status; other: without an answer
+	closes   *Metric // by code; other: a code that the peer chose
+	errors   *Metric // by code
+	messages *Metric
+	bytesIn  *Metric
+	stalled  *Metric
 }
 
-// sent is what was written.
-type sent struct{ writes, bytes atomic.Uint64 }
+// sent counts what was written. Each writer has its own, so that writers on different cores
+// do not share a cache line.
+type sent struct{ writes, bytes atomic.Int64 }
 
-// open is the number of open connections of a role.
-func (s *counters) open(r protocol.Role) *atomic.Int64 {
-	if r == protocol.Consumer {
-		return &s.consumers
-	}
-	return &s.ingestors
+func newCounters(writes []*sent) *counters {
+	c := &counters{sent: writes}
+	c.open = c.add(Metric{Name: "connections", Help: "Open WebSockets.", Gauge: true,
+		Label: "role", Values: []string{string(protocol.Consumer), string(protocol.Ingestor)}})
+	c.accepted = c.add(Metric{Name: "connections_accepted_total", Help: "WebSockets opened."})
+	c.refused = c.add(Metric{Name: "handshakes_refused_total", Help: "WebSockets refused, by HTTP status.",
+		Label: "status", Values: []string{"400", "401", "403", "405", "426", "429", "503", "505", other}})
+	c.closes = c.add(Metric{Name: "closes_total", Help: "Close frames sent, by code; other is a code that the peer chose.",
+		Label: "code", Values: closeCodes(
+			protocol.CloseNormal, protocol.CloseGoingAway, protocol.CloseProtocolError, protocol.CloseUnsupportedData,
+			protocol.CloseInvalidData, protocol.CloseTooBig, protocol.CloseSlowConsumer, protocol.CloseTooMany,
+		)})
+	c.errors = c.add(Metric{Name: "requests_refused_total", Help: "Requests answered with an error, by code.",
+		Label: "code", Values: []string{
+			string(protocol.CodeInvalidJSON), string(protocol.CodeInvalidEvent), string(protocol.CodeUnknownType),
+			string(protocol.CodeUnknownField), string(protocol.CodeInvalidRoom), string(protocol.CodeNotJoined),
+			string(protocol.CodeForbidden), string(protocol.CodeTooManyRooms), string(protocol.CodeTooManyInstruments),
+			string(protocol.CodeRateLimited), string(protocol.CodeUnavailable),
+		}})
+	c.messages = c.add(Metric{Name: "messages_received_total", Help: "Messages from clients."})
+	c.bytesIn = c.add(Metric{Name: "received_bytes_total", Help: "Bytes of messages from clients."})
+	c.stalled = c.add(Metric{Name: "write_timeouts_total",
+		Help: "Connections closed because their client took no byte for the write time-out."})
+	c.add(Metric{Name: "writes_total", Help: "Writes to clients; one may hold many messages.",
+		sum: c.sum(func(s *sent) int64 { return s.writes.Load() })})
+	c.add(Metric{Name: "sent_bytes_total", Help: "Bytes written to clients.",
+		sum: c.sum(func(s *sent) int64 { return s.bytes.Load() })})
+	return c
 }
 
-func (s *counters) refused(code protocol.Code) { s.errors[mustIndex(errorCodes[:], code)].Add(1) }
+// add makes m one of the metrics.
+func (c *counters) add(m Metric) *Metric {
+	m.cells = make([]atomic.Int64, max(1, len(m.Values)))
+	c.all = append(c.all, &m)
+	return &m
+}
 
-func (s *counters) closed(code protocol.CloseCode) { s.closes[index(closeCodes[:], code)].Add(1) }
-
-func (s *counters) handshakeFailed(status int) { s.refusals[index(refusals[:], status)].Add(1) }
-
-// index is the position of v in list, or one past its end.
-func index[T comparable](list []T, v T) int {
-	for i := range list {
-		if list[i] == v {
-			return i
+func (c *counters) sum(of func(*sent) int64) func() int64 {
+	return func() (n int64) {
+		for _, s := range c.sent {
+			n += of(s)
 		}
+		return n
 	}
-	return len(list)
 }
 
-func mustIndex(list []protocol.Code, code protocol.Code) int {
-	i := index(list, code)
-	if i == len(list) {
-		panic("transport: an error code that is not counted: " + string(code))
+func closeCodes(codes ...protocol.CloseCode) (labels []string) {
+	for _, code := range codes {
+		labels = append(labels, closeLabel(code))
 	}
-	return i
+	return append(labels, other)
 }
 
-func (s *Stats) add(n *sent) {
-	s.Writes += n.writes.Load()
-	s.BytesOut += n.bytes.Load()
-}
-
-func (s *counters) snapshot() Stats {
-	out := Stats{
-		Consumers: s.consumers.Load(), Ingestors: s.ingestors.Load(),
-		Accepted: s.accepted.Load(), Messages: s.messages.Load(), BytesIn: s.bytesIn.Load(),
-		Stalled:  s.stalled.Load(),
-		Errors:   make(map[string]uint64, len(s.errors)),
-		Closes:   make(map[string]uint64, len(s.closes)),
-		Refusals: make(map[string]uint64, len(s.refusals)),
-	}
-	for i, code := range errorCodes {
-		out.Errors[string(code)] = s.errors[i].Load()
-	}
-	for i, code := range closeCodes {
-		out.Closes[strconv.Itoa(int(code))] = s.closes[i].Load()
-	}
-	out.Closes[other] = s.closes[len(closeCodes)].Load()
-	for i, status := range refusals {
-		out.Refusals[strconv.Itoa(status)] = s.refusals[i].Load()
-	}
-	out.Refusals[other] = s.refusals[len(refusals)].Load()
-	return out
-}
+func closeLabel(code protocol.CloseCode) string { return strconv.Itoa(int(code)) }

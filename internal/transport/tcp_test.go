@@ -64,7 +64,7 @@ func TestResetByPeer(t *testing.T) {
 // A client that reads nothing for a while gets the newest value, and the count of what
 // was left out; a chat message in between is not lost.
 func TestLaggardCatchesUpOverTCP(t *testing.T) {
-	i := onTCP(t, settings{queueBytes: 64 << 10, change: func(o *Options) { o.SocketSendBuffer = 16 << 10 }})
+	i := onTCP(t, settings{queueBytes: 64 << 10, change: func(o *Options) { o.Limits.SocketSendBuffer = 16 << 10 }})
 	p := i.consumer()
 	p.join("A")
 	p.join("B")
@@ -106,7 +106,7 @@ func TestLaggardCatchesUpOverTCP(t *testing.T) {
 }
 
 func TestDrainOverTCP(t *testing.T) {
-	i := onTCP(t, settings{queueBytes: 64 << 10, change: func(o *Options) { o.SocketSendBuffer = 16 << 10 }})
+	i := onTCP(t, settings{queueBytes: 64 << 10, change: func(o *Options) { o.Limits.SocketSendBuffer = 16 << 10 }})
 	p := i.consumer()
 	p.join("A")
 	const events = 3000

@@ -106,7 +106,7 @@ func TestKeepAliveOverTLS(t *testing.T) {
 func TestWriteOverTLSIsRenewedByProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i, connect := overTLS(t, onPipes, settings{})
-		i.server.opts.PingInterval = 24 * time.Hour // nobody has connected yet
+		i.server.opts.Limits.PingInterval = 24 * time.Hour // nobody has connected yet
 		p := connect()
 		p.join("A")
 		want := say("A", strings.Repeat("x", 1000))

@@ -23,7 +23,7 @@ func TestClientThatTakesNothingIsClosed(t *testing.T) {
 		i.waitIdle(time.Minute)
 		at(t, begin, 10*time.Second)
 		p.ended()
-		if n := i.server.Stats().Stalled; n != 1 {
+		if n := i.counts()["write_timeouts_total"]; n != 1 {
 			t.Errorf("%d stalled clients were counted", n)
 		}
 	})
@@ -31,7 +31,7 @@ func TestClientThatTakesNothingIsClosed(t *testing.T) {
 
 func TestWriteIsRenewedByProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		i := onPipes(t, settings{change: func(o *Options) { o.PingInterval = 24 * time.Hour }})
+		i := onPipes(t, settings{change: func(o *Options) { o.Limits.PingInterval = 24 * time.Hour }})
 		p := i.consumer()
 		p.join("A")
 		long := say("A", strings.Repeat("x", 1000))
@@ -91,14 +91,14 @@ func TestWaitingBatchesAreOneWrite(t *testing.T) {
 		}
 		i.publish(hub.State, "A", want...)
 		elapse(time.Second)
-		before := i.server.Stats()
+		before := i.counts()
 		p.hears(want...)
 		synctest.Wait()
-		after := i.server.Stats()
-		if n := after.Writes - before.Writes; n != 2 { // the first, and what came while it was written
+		after := i.counts()
+		if n := after["writes_total"] - before["writes_total"]; n != 2 { // the first, and what came while it was written
 			t.Errorf("%d writes", n)
 		}
-		if n := after.BytesOut - before.BytesOut; n != uint64(6*(len(want[0])+2)) {
+		if n := after["sent_bytes_total"] - before["sent_bytes_total"]; n != 6*(len(want[0])+2) {
 			t.Errorf("%d bytes", n)
 		}
 	})
@@ -106,7 +106,7 @@ func TestWaitingBatchesAreOneWrite(t *testing.T) {
 
 func TestRepliesOfOneReadAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		i := onPipes(t, settings{change: func(o *Options) { o.WriteTimeout = time.Hour }})
+		i := onPipes(t, settings{change: func(o *Options) { o.Limits.WriteTimeout = time.Hour }})
 		p := i.ingestor()
 		// Each message asks for far more than it has bytes: answered a piece at a time.
 		ask := "[" + strings.Repeat("1,", 900) + "1]"
@@ -119,7 +119,7 @@ func TestRepliesOfOneReadAreBounded(t *testing.T) {
 			}
 		}
 		p.silent(time.Second)
-		if w := i.server.Stats().Writes; w < 5 {
+		if w := i.counts()["writes_total"]; w < 5 {
 			t.Errorf("all answers came in %d writes", w)
 		}
 	})

@@ -25,7 +25,7 @@ func (c *conn) WritePump() {
 	}
 	if err := c.farewell(); err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			c.server.stats.stalled.Add(1)
+			c.server.stats.stalled.add(1)
 		}
 		c.server.log.Debug("write failed", "address", c.RemoteAddr(), "error", err)
 		c.socket.Close() //nolint:errcheck // this ends the ReadPump
@@ -180,7 +180,7 @@ func (c *conn) wrote(n int) {
 		count = &c.writer.sent
 	}
 	count.writes.Add(1)
-	count.bytes.Add(uint64(n))
+	count.bytes.Add(int64(n))
 }
 
 // finish waits until the kernel has taken the rest of a write. It reports false where it
@@ -215,7 +215,7 @@ func (c *conn) farewell() error {
 	if !c.finish() {
 		return c.writeErr
 	}
-	c.server.stats.closed(c.parting.code)
+	c.server.stats.closes.count(closeLabel(c.parting.code))
 	if c.readEnded {
 		return nil
 	}

@@ -17,7 +17,7 @@ func TestTheWriterWaitsForNobody(t *testing.T) {
 	h := hub.New(hub.Options{QueueBytes: 64 << 10, Frame: Frame, Conflated: protocol.Conflated})
 	for h.TryPull(hub.NewClient()) {
 	}
-	s := New(Options{Hub: h, Logger: slog.New(slog.DiscardHandler), WriteTimeout: time.Minute})
+	s := New(Options{Hub: h, Logger: slog.New(slog.DiscardHandler), Limits: Limits{WriteTimeout: time.Minute}})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

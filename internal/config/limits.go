@@ -1,0 +1,86 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"time"
+	"unicode"
+)
+
+// Limits bound what connections can do and how long they can take. The fields are those of
+// transport.Limits, so that one converts to the other; their tags are flags of "backbone serve".
+//
+// A tag min is the least value that a field can have. orzero allows 0 too, where min is higher.
+type Limits struct {
+	MaxRooms                 int           `group:"Limits" default:"10000" min:"1" help:"Rooms that one consumer may be in."`
+	MaxBadMessages           int           `group:"Limits" default:"1000" min:"1" help:"Bad messages in a row after which a connection is closed. A good one starts the count again."`
+	MaxMessageRate           int           `group:"Limits" default:"0" min:"0" help:"Messages a second that one connection may send; more are refused. 0: no limit."`
+	MaxConnections           int           `group:"Limits" default:"0" min:"0" help:"Connections at the same time. 0: no limit."`
+	MaxConnectionsPerAddress int           `group:"Limits" default:"0" min:"0" help:"Connections at the same time from one IP address. 0: no limit."`
+	PingInterval             time.Duration `group:"Limits" default:"25s" min:"1ms" help:"A client that has sent nothing for so long is pinged."`
+	PongTimeout              time.Duration `group:"Limits" default:"10s" min:"1ms" help:"A client that leaves a ping unanswered for so long is closed."`
+	WriteTimeout             time.Duration `group:"Limits" default:"10s" min:"1ms" help:"A client that takes no byte for so long is closed."`
+	SocketSendBuffer         int           `group:"Limits" default:"0" min:"0" help:"Kernel send buffer of each connection (SO_SNDBUF). It caps the throughput to distant consumers. 0 lets the kernel tune it."`
+}
+
+// checkMinima checks the fields of a struct that have a tag min.
+func checkMinima(s reflect.Value) error {
+	for i := range s.NumField() {
+		field, value := s.Type().Field(i), s.Field(i)
+		if field.Anonymous {
+			if err := checkMinima(value); err != nil {
+				return err
+			}
+		} else if least, ok := field.Tag.Lookup("min"); ok {
+			if err := checkMinimum(field, value, least); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func checkMinimum(field reflect.StructField, value reflect.Value, least string) error {
+	low := false
+	if d, ok := value.Interface().(time.Duration); ok {
+		bound, err := time.ParseDuration(least)
+		low = d < bound
+		mustParse(field, err)
+	} else {
+		bound, err := strconv.ParseInt(least, 10, 64)
+		low = value.Int() < bound
+		mustParse(field, err)
+	}
+	_, orZero := field.Tag.Lookup("orzero")
+	switch {
+	case !low, orZero && value.IsZero():
+		return nil
+	case orZero:
+		least = "0 or at least " + least
+	default:
+		least = "at least " + least
+	}
+	return Errorf(flagName(field), "must be %s, not %v", least, value)
+}
+
+func mustParse(field reflect.StructField, err error) {
+	if err != nil {
+		panic(fmt.Sprintf("config: the tag min of %s: %v", field.Name, err))
+	}
+}
+
+// flagName is the name that kong gives the flag of a field.
+func flagName(field reflect.StructField) string {
+	if name, ok := field.Tag.Lookup("name"); ok {
+		return name
+	}
+	var name []rune
+	for i, r := range field.Name {
+		if unicode.IsUpper(r) && i > 0 {
+			name = append(name, '-')
+		}
+		name = append(name, unicode.ToLower(r))
+	}
+	return string(name)
+}
