@@ -19,8 +19,9 @@ var arrows = []row{
 
 	{from: "internal/hub", why: "the hub routes bytes to rooms and knows nothing else"},
 	{from: "internal/partition", why: "a leaf: ingest and the bridge divide rooms alike, and neither knows the other"},
-	{from: "internal/ingest", to: []string{"internal/hub", "internal/partition"}, why: "ingest orders events; the bridge comes to it through small interfaces of its own"},
-	{from: "internal/bridge", to: []string{"internal/hub", "internal/partition"}, why: "the bridge carries events and knows neither clients nor domains"},
+	{from: "internal/backlog", to: []string{"internal/hub", "internal/partition"}, why: "it holds events by room for ingest and for the bridge, and knows neither"},
+	{from: "internal/ingest", to: []string{"internal/backlog", "internal/hub", "internal/partition"}, why: "ingest orders events; the bridge comes to it through small interfaces of its own"},
+	{from: "internal/bridge", to: []string{"internal/backlog", "internal/hub", "internal/partition"}, why: "the bridge carries events and knows neither clients nor domains"},
 	{from: "internal/auth", to: []string{"protocol"}, why: "credentials become a role, whatever is done with it"},
 
 	{from: "internal/domain/common", to: []string{"protocol"}, why: "what the domains share knows none of them"},

@@ -14,6 +14,4 @@
 // A batch of unknown fate is counted and never repeated. What is lost while a
 // connection is down is healed for values by the generation that begins with the next
 // connection ([Sink].Generation), and is counted for messages.
-//
-// [Memory] is the same without Redis, for tests.
 package bridge

@@ -4,109 +4,29 @@ import (
 	"context"
 	"time"
 
+	"backbone/internal/backlog"
 	"backbone/internal/hub"
 	"backbone/internal/partition"
 )
 
-// inboxOverhead is what an event costs beside its payload, bytes.
-const inboxOverhead = 160
+// inboxMaximum is how many times its bound a backlog of the bridge holds at most: more
+// rooms than that are more than instances agree on.
+const inboxMaximum = 16
 
-// inboxFull is how many times its bound the inbox may hold once conflated: so many
-// rooms are beyond what instances agree on.
-const inboxFull = 16
-
-// inboxQueue holds events of other instances until the Sink takes them. Past its bound
-// it keeps the newest value and the furthest question of each room, and drops messages.
-type inboxQueue struct {
-	limit  int // bytes
-	events []hub.BroadcastEvent
-	bytes  int
-	at     map[inboxPlace]int // in events; nil: not conflating
-	lost   partition.Set      // of which values or questions were dropped
+func newBacklog(o *Options) backlog.Queue {
+	return backlog.New(o.InboxBytes, inboxMaximum*o.InboxBytes)
 }
 
-// inboxPlace is what holds one event of a conflated inbox.
-type inboxPlace struct {
-	room   string
-	resync bool
-}
-
-// add takes an event. It reports whether one was left out for a newer one, or dropped.
-func (q *inboxQueue) add(e *hub.BroadcastEvent) (conflated, dropped bool) {
-	if q.at == nil {
-		q.push(e)
-		return false, false
-	}
-	if e.Kind == hub.Message {
-		return false, true
-	}
-	key := inboxPlace{e.Room, e.Kind == hub.Resync}
-	if i, ok := q.at[key]; ok {
-		order := e.Version.Compare(q.events[i].Version)
-		if key.resync && order < 0 || !key.resync && order > 0 { // who asks for more is answered for both
-			q.bytes += len(e.Payload) - len(q.events[i].Payload)
-			q.events[i] = *e
-		}
-		return true, false
-	}
-	if q.bytes > inboxFull*q.limit {
-		q.lost |= partition.Only(partition.Of(e.Room))
-		return false, true
-	}
-	q.at[key] = len(q.events)
-	q.push(e)
-	return false, false
-}
-
-func (q *inboxQueue) push(e *hub.BroadcastEvent) {
-	q.events = append(q.events, *e)
-	q.bytes += len(e.Payload) + inboxOverhead
-}
-
-// conflate leaves one value of each room, in the place of its first, if the bound was
-// passed. It returns how many were left out for newer ones, and how many dropped.
-// Messages that are held already are kept.
-func (q *inboxQueue) conflate() (conflated, dropped int) {
-	if q.at != nil || q.bytes <= q.limit {
-		return 0, 0
-	}
-	all := q.events
-	*q = inboxQueue{limit: q.limit, at: make(map[inboxPlace]int), events: all[:0]}
-	for i := range all {
-		e := all[i]
-		if e.Kind == hub.Message {
-			q.push(&e)
-			continue
-		}
-		switch left, lost := q.add(&e); {
-		case left:
-			conflated++
-		case lost:
-			dropped++
-		}
-	}
-	clear(all[len(q.events):])
-	return conflated, dropped
-}
-
-// addAll takes events, keeps within the bound, and counts what that costs.
-func (q *inboxQueue) addAll(events []hub.BroadcastEvent, count *counters, reason DropReason) {
+// fill adds events to a backlog and counts the events that it leaves out.
+func (c *counters) fill(q *backlog.Queue, events []hub.BroadcastEvent, dropped DropReason) {
+	before := q.LeftOut()
 	for i := range events {
-		conflated, dropped := q.add(&events[i])
-		if conflated {
-			count.conflated.Add(1)
-		}
-		if dropped {
-			count.drop(reason, 1)
-		}
+		q.Add(&events[i])
 	}
-	conflated, dropped := q.conflate()
-	count.conflated.Add(uint64(conflated))
-	count.drop(reason, dropped)
+	after := q.LeftOut()
+	c.conflated.Add(after.Conflated - before.Conflated + after.Repeated - before.Repeated)
+	c.drop(dropped, int(after.Dropped-before.Dropped))
 }
-
-// taken starts the queue anew: the Sink owns what it held.
-func (q *inboxQueue) taken() { *q = inboxQueue{limit: q.limit} }
 
 // bundle is a Redis message of another instance, or a mark behind all that came before.
 type bundle struct {
@@ -130,7 +50,7 @@ type inbox struct {
 	in        chan bundle
 	out       chan inboxBatch
 	closed    chan struct{} // run takes nothing any more
-	limit     int
+	waiting   backlog.Queue // owned by run
 	validRoom func(string) bool
 	count     *counters
 }
@@ -138,7 +58,7 @@ type inbox struct {
 func newInbox(o Options, count *counters) *inbox {
 	return &inbox{
 		in: make(chan bundle, inboxPlaces), out: make(chan inboxBatch),
-		closed: make(chan struct{}), limit: o.InboxBytes, validRoom: o.ValidRoom, count: count,
+		closed: make(chan struct{}), waiting: newBacklog(&o), validRoom: o.ValidRoom, count: count,
 	}
 }
 
@@ -159,28 +79,28 @@ func (b *inbox) take(m bundle) {
 // run takes what the readers have at any time, parses it and keeps it for deliver, until
 // ended is closed.
 func (b *inbox) run(ended <-chan struct{}) {
-	q := inboxQueue{limit: b.limit}
+	q := &b.waiting
 	var marks []chan struct{}
 	for {
 		var out chan<- inboxBatch
-		if len(q.events) > 0 || len(marks) > 0 {
+		if q.Len() > 0 || len(marks) > 0 {
 			out = b.out
 		}
 		select {
 		case <-ended:
 			close(b.closed)
 			b.drain()
-			b.count.drop(DropClosing, len(q.events))
+			b.count.drop(DropClosing, q.Len())
 			return
-		case out <- inboxBatch{q.events, q.lost, marks}:
-			q.taken()
+		case out <- inboxBatch{q.Events(), q.Lost(), marks}:
+			q.Taken()
 			marks = nil
 		case m := <-b.in:
 			if m.mark != nil {
 				marks = append(marks, m.mark)
 				continue
 			}
-			q.addAll(b.parse(m), b.count, DropInboxFull)
+			b.count.fill(q, b.parse(m), DropInboxFull)
 		}
 	}
 }

@@ -28,7 +28,7 @@ type instance struct {
 	reads  chan []string
 	log    *logBook
 	stats  func() Stats
-	bridge *Bridge // nil with a Memory
+	bridge *Bridge
 
 	remote      chan hub.BroadcastEvent
 	answers     chan answer
@@ -152,9 +152,6 @@ func (i *instance) linked() {
 
 // why is the reason why the link does not work.
 func (i *instance) why() string {
-	if i.bridge == nil {
-		return "in memory"
-	}
 	return i.bridge.Status().Shards[0].Reason
 }
 

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"backbone/internal/redistest"
@@ -41,25 +40,6 @@ func TestALifetimeThatGrewInAFreezeIsTakenBack(t *testing.T) {
 	if got := s.CLI("EXISTS", key); got != "0" {
 		t.Error("a value past its life is still there after it was offered again")
 	}
-}
-
-func TestMemoryTakesBackALifetimeThatGrew(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := startMemory(t, NewMemory(), "A")
-		e := tick("A", "ROOM", 5, 1)
-		late := e
-		late.Born += int64(10 * time.Second) // as one that was stored late
-		time.Sleep(10 * time.Second)         // fake time
-		a.publish(late, recovered(e))
-		synctest.Wait()
-		if got := a.read("ROOM"); len(got.found) != 1 {
-			t.Errorf("read: %+v", got)
-		}
-		time.Sleep(20 * time.Second)
-		if got := a.read("ROOM"); len(got.found) != 0 {
-			t.Errorf("read past its life: %+v", got)
-		}
-	})
 }
 
 func TestTheTimeThatAReadTakesIsPartOfAnAge(t *testing.T) {

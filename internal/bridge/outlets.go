@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"backbone/internal/backlog"
 	"backbone/internal/hub"
 	"backbone/internal/partition"
 )
@@ -27,13 +28,13 @@ type outlets struct {
 
 	// Owned by run.
 	up      map[*outlet]bool // whether it is idle
-	pending inboxQueue       // for partitions without a session
+	pending backlog.Queue    // for partitions without a session
 }
 
 func newOutlets(o Options, count *counters) *outlets {
 	return &outlets{
 		outbox: o.Outbox, idle: make(chan *outlet), gone: make(chan *outlet), count: count,
-		up: map[*outlet]bool{}, pending: inboxQueue{limit: o.InboxBytes},
+		up: map[*outlet]bool{}, pending: newBacklog(&o),
 	}
 }
 
@@ -42,14 +43,14 @@ func (o *outlets) run(ended <-chan struct{}) {
 	for {
 		select {
 		case <-ended:
-			o.count.drop(DropClosing, len(o.pending.events))
+			o.count.drop(DropClosing, o.pending.Len())
 			return
 		case out := <-o.idle:
 			_, known := o.up[out]
 			o.up[out] = true
-			if !known && len(o.pending.events) > 0 {
-				waited := o.pending.events
-				o.pending.taken()
+			if !known && o.pending.Len() > 0 {
+				waited := o.pending.Events()
+				o.pending.Taken()
 				o.divide(waited)
 			}
 		case out := <-o.gone:
@@ -111,5 +112,5 @@ func split(batch []hub.BroadcastEvent, partitions partition.Set) (mine, others [
 }
 
 func (o *outlets) keep(events []hub.BroadcastEvent) {
-	o.pending.addAll(events, o.count, DropNotSent) // the master's next session begins with a generation
+	o.count.fill(&o.pending, events, DropNotSent) // the master's next session begins with a generation
 }

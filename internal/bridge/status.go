@@ -148,7 +148,6 @@ type counters struct {
 	received, conflated, ownEchoes, garbage                    atomic.Uint64
 	reads, readErrors                                          atomic.Uint64
 	reconnects, reloads, heartbeats                            atomic.Uint64
-	peers                                                      atomic.Int64 // of Memory; a shard counts its own
 	drops                                                      [dropReasons]atomic.Uint64
 }
 

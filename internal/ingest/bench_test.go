@@ -37,8 +37,8 @@ func BenchmarkPublish(b *testing.B) {
 						at++
 					}
 					c.publish(events, epoch)
-					if outbox == "taken" && len(c.out.pending) >= 500 {
-						c.out.taken()
+					if outbox == "taken" && c.out.Len() >= 500 {
+						c.out.Taken()
 					}
 				}
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(at), "ns/event")
@@ -92,7 +92,7 @@ func BenchmarkLinkedAnew(b *testing.B) {
 		c.publish([]hub.BroadcastEvent{{Room: room, Payload: payload}}, epoch)
 	}
 	c.watch(rooms[:10_000], hub.Wants{}, epoch)
-	c.out.taken()
+	c.out.Taken()
 	var steps []time.Duration
 	for b.Loop() {
 		c.linkedAnew(everyone)
@@ -101,7 +101,7 @@ func BenchmarkLinkedAnew(b *testing.B) {
 			c.tasks(epoch)
 			steps = append(steps, time.Since(start))
 			if c.full() {
-				c.out.taken()
+				c.out.Taken()
 			}
 		}
 		c.reads, c.asked = nil, map[string]*question{}

@@ -106,8 +106,8 @@ func (w *world) leave(n *node, room string) {
 
 // send is the bridge of n taking the batch: to be published, or lost with the link.
 func (w *world) send(n *node, lost bool) {
-	batch := n.out.pending
-	n.out.taken()
+	batch := n.out.Events()
+	n.out.Taken()
 	if lost {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"backbone/internal/backlog"
 	"backbone/internal/hub"
 	"backbone/internal/partition"
 )
@@ -15,14 +16,18 @@ var ErrTooManyInstruments = errors.New("this instance keeps no further instrumen
 // event, so that an older one can not slip in behind.
 const versionLife = 10
 
+// outboxMaximum is how many times its bound the outbox holds at most, however many rooms
+// have a value in it.
+const outboxMaximum = 4
+
 // core is ingest without goroutine, clock or channel: each method takes one input and
 // the time, and returns the events to hand to the hub. What it does never depends on
 // the order of a map.
 type core struct {
 	opts   Options
 	clock  clock
-	table  *table // nil: no warm starts
-	out    outbox
+	table  *table        // nil: no warm starts
+	out    backlog.Queue // what other instances are to hear, until the bridge takes it
 	agenda agenda
 
 	reads []string             // rooms for the bridge to read
@@ -35,10 +40,11 @@ type core struct {
 	generation [partition.Count]uint64 // of each partition's link to Redis; 0 never linked
 	due        partition.Set           // whose rooms are to be read and offered again
 	stats      Stats
+	abandoned  uint64 // live events in the outbox when ingest ended
 }
 
 func newCore(opts Options, now time.Time) *core {
-	c := &core{opts: opts, out: outbox{limit: opts.OutboxBytes}, asked: map[string]*question{}}
+	c := &core{opts: opts, out: backlog.New(opts.OutboxBytes, outboxMaximum*opts.OutboxBytes), asked: map[string]*question{}}
 	if opts.TTL > 0 {
 		c.table = newTable(now)
 	}
@@ -69,7 +75,7 @@ func (c *core) publish(events []hub.BroadcastEvent, now time.Time) (pass []hub.B
 			}
 		}
 		if c.linked() {
-			c.out.add(e)
+			c.out.Add(e)
 		}
 		if v != nil && v.members > 0 {
 			e.Missed, v.missed = v.missed, 0
@@ -198,9 +204,19 @@ func (c *core) observe(seen uint64, now time.Time) {
 // again, with all of its partition.
 func (c *core) outboxTaken() {
 	if c.table != nil {
-		c.due |= c.out.lost
+		c.due |= c.out.Lost()
 	}
-	c.out.taken()
+	c.out.Taken()
+}
+
+// abandon counts the live events that the bridge did not take before the end.
+func (c *core) abandon() {
+	for i := range c.out.Events() {
+		if c.out.Events()[i].Kind.Live() {
+			c.abandoned++
+		}
+	}
+	c.out.Taken()
 }
 
 // flushed says that the bridge took an empty batch.
@@ -217,7 +233,8 @@ func (c *core) count() Stats {
 	if c.table != nil {
 		s.Instruments = c.table.known
 	}
-	s.OutboxEvents, s.OutboxBytes = len(c.out.pending), c.out.bytes
-	s.OutboxConflated, s.OutboxDropped = c.out.conflated, c.out.dropped
+	s.OutboxEvents, s.OutboxBytes = c.out.Len(), c.out.Bytes()
+	left := c.out.LeftOut()
+	s.OutboxConflated, s.OutboxDropped = left.Conflated, left.Dropped+c.abandoned
 	return s
 }

@@ -110,7 +110,7 @@ func New(opts Options) *Ingest {
 func (in *Ingest) Run(ctx context.Context) {
 	c := newCore(in.opts, time.Now())
 	defer func() {
-		c.out.abandon()
+		c.abandon()
 		in.final = c.count()
 		close(in.done)
 	}()
@@ -127,7 +127,7 @@ func (in *Ingest) Run(ctx context.Context) {
 			}
 		}
 		var outbox chan<- []hub.BroadcastEvent
-		if len(c.out.pending) > 0 || len(c.flushes) > 0 {
+		if c.out.Len() > 0 || len(c.flushes) > 0 {
 			outbox = in.opts.Outbox
 		}
 		var reads chan<- []string
@@ -137,8 +137,8 @@ func (in *Ingest) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case outbox <- c.out.pending:
-			if len(c.out.pending) == 0 {
+		case outbox <- c.out.Events():
+			if c.out.Len() == 0 {
 				c.flushed()
 			}
 			c.outboxTaken()

@@ -139,7 +139,7 @@ func TestNobodyTakesOutboxAndReads(t *testing.T) {
 		time.Sleep(time.Minute) // of the bubble: tasks come due
 		i.Settle()
 		s := i.Stats()
-		if s.Published != 500 || s.OutboxBytes > outboxFull*10*priceSize+priceSize {
+		if s.Published != 500 || s.OutboxBytes > outboxMaximum*10*priceSize+priceSize {
 			t.Errorf("counted %+v, want all 500 published and the outbox bounded", s)
 		}
 		if s.OutboxConflated+s.OutboxDropped+uint64(s.OutboxEvents) < 500 {

@@ -122,7 +122,7 @@ func (b *box) answerAs(failed bool, found ...hub.BroadcastEvent) string {
 // offered takes the batch for the bridge and describes it.
 func (b *box) offered() string {
 	defer b.outboxTaken()
-	return describe(b.out.pending)
+	return describe(b.out.Events())
 }
 
 // settle does all work that is due.

@@ -29,7 +29,7 @@ func (c *core) linkedAnew(partitions partition.Set) {
 
 // full reports whether the outbox has better to do than to offer again: it must not
 // drop messages for that.
-func (c *core) full() bool { return c.out.bytes >= c.out.limit/4 }
+func (c *core) full() bool { return c.out.Bytes() >= c.opts.OutboxBytes/4 }
 
 // catchUp does what a generation asks for in the next partition.
 func (c *core) catchUp(now time.Time) {
@@ -62,7 +62,7 @@ func (c *core) ask(v *value, now time.Time) {
 	if !v.known() {
 		version.Instance = c.opts.Instance // a version has one
 	}
-	c.out.add(&hub.BroadcastEvent{Room: v.room, Payload: "{}", Kind: hub.Resync, Version: version, Born: now.UnixNano()})
+	c.out.Add(&hub.BroadcastEvent{Room: v.room, Payload: "{}", Kind: hub.Resync, Version: version, Born: now.UnixNano()})
 }
 
 // answerLater has v's value offered to other instances, unless another is first.
@@ -87,7 +87,7 @@ func (c *core) question(e *hub.BroadcastEvent, now time.Time) {
 
 // offer has the bridge publish v's value as it is, for those who have an older one.
 func (c *core) offer(v *value) {
-	c.out.add(&hub.BroadcastEvent{Room: v.room, Payload: v.payload, Kind: hub.Recovered, Version: v.version, Born: v.born, Seq: v.number})
+	c.out.Add(&hub.BroadcastEvent{Room: v.room, Payload: v.payload, Kind: hub.Recovered, Version: v.version, Born: v.born, Seq: v.number})
 	c.stats.Reoffered++
 }
 

@@ -17,7 +17,7 @@ func TestLinkedAnewReadsAndOffers(t *testing.T) {
 	b.local("Y", "y")
 	b.local("Z", "z")
 	b.join("X", "U")
-	b.out.taken()
+	b.out.Taken()
 	b.wait(time.Second)
 	b.linkedAnew(everyone)
 	b.settle()
@@ -27,11 +27,11 @@ func TestLinkedAnewReadsAndOffers(t *testing.T) {
 	}
 	b.answer()
 	offers := map[string]hub.BroadcastEvent{}
-	for _, e := range b.out.pending {
+	for _, e := range b.out.Events() {
 		offers[kinds[e.Kind]+" "+e.Room] = e
 	}
 	if len(offers) != 5 {
-		t.Errorf("offers %s; want X, Y, Z, and two questions", describe(b.out.pending))
+		t.Errorf("offers %s; want X, Y, Z, and two questions", describe(b.out.Events()))
 	}
 	for room, w := range map[string]hub.BroadcastEvent{"X": from("a", "X", -1000, 7, "x"), "Y": *known(b, "Y"), "Z": *known(b, "Z")} {
 		if got := offers["recovered "+room]; got != again(w) {
@@ -44,7 +44,7 @@ func TestLinkedAnewReadsAndOffers(t *testing.T) {
 	if got := offers["resync U"]; got.Version.Clock != 0 || got.Version.Instance == "" || got.Payload == "" {
 		t.Errorf("asks %+v, want anything newer than nothing, in a form that can be sent", got)
 	}
-	b.out.taken()
+	b.out.Taken()
 	b.wait(maxAnswerDelay)
 	b.settle()
 	want(t, "later", b.offered(), "recovered OLD old")
@@ -68,7 +68,7 @@ func TestLinkedAnewConcernsItsPartitions(t *testing.T) {
 	b.local(one, "1")
 	b.local(two, "2")
 	b.join(one, two)
-	b.out.taken()
+	b.out.Taken()
 	b.link(partition.Only(partition.Of(two)))
 	if !slices.Equal(b.reads, []string{two}) {
 		t.Errorf("reads %v, want %s", b.reads, two)
@@ -92,10 +92,10 @@ func TestAsksOthersBehindTheRead(t *testing.T) {
 		b.link(everyone)
 		want(t, "before the answer", b.offered(), "")
 		b.answer(again(from("a", "X", 5, 0, "stored")))
-		if got := b.out.pending; describe(got) != "resync X {}" || got[0].Version != from("a", "X", 5, 0, "").Version {
+		if got := b.out.Events(); describe(got) != "resync X {}" || got[0].Version != from("a", "X", 5, 0, "").Version {
 			t.Errorf("asks %+v, want what is newer than the value read", got)
 		}
-		b.out.taken()
+		b.out.Taken()
 		b.join("X")
 		b.settle()
 		want(t, "later", b.offered(), "")
@@ -147,7 +147,7 @@ func TestOffersEveryGeneration(t *testing.T) {
 	b := newBox(t, true)
 	b.local("X", "p")
 	b.take(from("a", "Y", 5, 1, "q"))
-	b.out.taken()
+	b.out.Taken()
 	for range 3 {
 		b.link(everyone)
 		if got := b.offered(); !strings.Contains(got, "recovered X p") || !strings.Contains(got, "recovered Y q") {
@@ -163,9 +163,9 @@ func TestOffersCarryTheNumberOfTheirValue(t *testing.T) {
 	b.take(from("a", "X", 1, 50, "50"))
 	b.link(everyone)
 	b.answer(again(from("a", "X", 90, 0, "90")))
-	b.out.taken()
+	b.out.Taken()
 	b.link(everyone)
-	for _, e := range b.out.pending {
+	for _, e := range b.out.Events() {
 		if e.Kind == hub.Recovered && e.Seq != 0 {
 			t.Errorf("offers %+v, want it without a number", e)
 		}
@@ -267,21 +267,21 @@ func TestWorkIsDoneOnePartitionAtATime(t *testing.T) {
 	for _, room := range rooms500 {
 		b.local(room, "p")
 	}
-	b.out.taken()
+	b.out.Taken()
 	b.linkedAnew(everyone)
 	steps := 0
 	for ; b.due != 0; steps++ {
-		before := len(b.out.pending)
+		before := b.out.Len()
 		b.tasks(b.now)
 		seen := map[int]bool{}
-		for _, e := range b.out.pending[before:] {
+		for _, e := range b.out.Events()[before:] {
 			seen[partition.Of(e.Room)] = true
 		}
 		if len(seen) > 1 {
 			t.Fatalf("a step offered rooms of %d partitions", len(seen))
 		}
 	}
-	if steps != partition.Count || len(b.out.pending) != 500 {
-		t.Errorf("%d steps offered %d rooms, want %d and 500", steps, len(b.out.pending), partition.Count)
+	if steps != partition.Count || b.out.Len() != 500 {
+		t.Errorf("%d steps offered %d rooms, want %d and 500", steps, b.out.Len(), partition.Count)
 	}
 }

@@ -51,11 +51,11 @@ func (s Steps) ForeignClock(clock uint64, now time.Time) { s.core.observe(clock,
 func (s Steps) Clock() uint64 { return s.core.clock.last }
 
 // Outbox is the batch that is offered to the bridge; TakeOutbox takes it.
-func (s Steps) Outbox() []hub.BroadcastEvent { return s.core.out.pending }
+func (s Steps) Outbox() []hub.BroadcastEvent { return s.core.out.Events() }
 
 // TakeOutbox is the bridge taking the batch.
 func (s Steps) TakeOutbox() []hub.BroadcastEvent {
-	batch := s.core.out.pending
+	batch := s.core.out.Events()
 	s.core.outboxTaken()
 	return batch
 }

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"backbone/internal/backlog"
 	"backbone/internal/hub"
 )
 
@@ -30,7 +31,7 @@ func TestLinkReports(t *testing.T) {
 	link.Remote(t.Context(), []hub.BroadcastEvent{{Room: "X", Payload: "2", Version: hub.Version{Clock: far + 5, Instance: "a"}}})
 	want(t, "the hub", describe(<-i.hub), "live X 2")
 	s := i.Stats()
-	if s.Instruments != 1 || s.Published != 1 || s.Remote != 1 || s.ClockSkew != 2 || s.OutboxEvents != 1 || s.OutboxBytes != 1+eventOverhead {
+	if s.Instruments != 1 || s.Published != 1 || s.Remote != 1 || s.ClockSkew != 2 || s.OutboxEvents != 1 || s.OutboxBytes != 1+backlog.Overhead {
 		t.Errorf("counted %+v, want Instruments 1, Published 1, Remote 1, ClockSkew 2, OutboxEvents 1", s)
 	}
 }

@@ -1,0 +1,142 @@
+// Package backlog holds events that wait for a receiver: ingest's outbox, what the bridge
+// has for a Redis master that is away, and what it has for ingest.
+package backlog
+
+import (
+	"backbone/internal/hub"
+	"backbone/internal/partition"
+)
+
+// Overhead is what an event costs in addition to its payload, bytes.
+const Overhead = 128
+
+// Queue holds events in order. Once it holds more than its limit it conflates until it is
+// taken: of each room it keeps the newest value and the furthest resync request, which asks
+// for the most, and it drops further messages. Once it holds more than its maximum it drops
+// values and resync requests of further rooms too.
+//
+// A Queue has one owner.
+type Queue struct {
+	limit, maximum int // bytes
+
+	events []hub.BroadcastEvent
+	bytes  int
+	at     map[place]int // index of the event that holds a place; nil: the queue does not conflate
+	lost   partition.Set
+	left   Counts
+}
+
+// place is what one event of a conflated queue holds.
+type place struct {
+	room   string
+	resync bool
+}
+
+// Counts says how many events a queue has left out, and why.
+type Counts struct {
+	Conflated uint64 // live values, because a newer value of the room is held
+	Repeated  uint64 // offers and resync requests, because an event is held that says as much
+	Dropped   uint64 // messages past the limit, values and resync requests past the maximum
+}
+
+// New returns an empty queue that conflates past limit and drops values past maximum, both
+// in bytes of payloads and Overhead.
+func New(limit, maximum int) Queue { return Queue{limit: limit, maximum: maximum} }
+
+// Events returns what the queue holds. The caller may keep the slice once it calls Taken.
+func (q *Queue) Events() []hub.BroadcastEvent { return q.events }
+
+// Len returns how many events the queue holds.
+func (q *Queue) Len() int { return len(q.events) }
+
+// Bytes returns the size of the events that the queue holds, Overhead included.
+func (q *Queue) Bytes() int { return q.bytes }
+
+// Lost returns the partitions of which a value or a resync request was dropped since the
+// queue was last taken.
+func (q *Queue) Lost() partition.Set { return q.lost }
+
+// LeftOut returns how many events were left out since New.
+func (q *Queue) LeftOut() Counts { return q.left }
+
+// Add puts an event into the queue, or leaves it out and counts it.
+func (q *Queue) Add(e *hub.BroadcastEvent) {
+	switch {
+	case q.at == nil:
+		q.push(e)
+		if q.bytes > q.limit {
+			q.conflate()
+		}
+	case e.Kind == hub.Message:
+		q.left.Dropped++
+	default:
+		q.settle(e)
+	}
+}
+
+func (q *Queue) push(e *hub.BroadcastEvent) {
+	q.events = append(q.events, *e)
+	q.bytes += len(e.Payload) + Overhead
+}
+
+// conflate goes over the queue once; from then on each event finds its place. Messages that
+// are held stay.
+func (q *Queue) conflate() {
+	all := q.events
+	q.events, q.bytes, q.at = all[:0], 0, make(map[place]int, 1024)
+	for i := range all {
+		e := all[i] // q.events grows over all
+		if e.Kind == hub.Message {
+			q.push(&e)
+		} else {
+			q.settle(&e)
+		}
+	}
+	clear(all[len(q.events):])
+}
+
+// settle gives e its place in a queue that conflates.
+func (q *Queue) settle(e *hub.BroadcastEvent) {
+	key := place{e.Room, e.Kind == hub.Resync}
+	i, taken := q.at[key]
+	switch {
+	case taken && supersedes(e, &q.events[i]):
+		held := &q.events[i]
+		q.leaveOut(held)
+		q.bytes += len(e.Payload) - len(held.Payload)
+		*held = *e
+	case taken:
+		q.leaveOut(e)
+	case q.bytes > q.maximum:
+		q.left.Dropped++
+		q.lost |= partition.Only(partition.Of(e.Room))
+	default:
+		q.at[key] = len(q.events)
+		q.push(e)
+	}
+}
+
+// supersedes reports whether e says all that held says. The resync request with the older
+// version asks for more.
+func supersedes(e, held *hub.BroadcastEvent) bool {
+	order := e.Version.Compare(held.Version)
+	if e.Kind == hub.Resync {
+		return order < 0
+	}
+	return order > 0
+}
+
+func (q *Queue) leaveOut(e *hub.BroadcastEvent) {
+	if e.Kind == hub.State {
+		q.left.Conflated++
+	} else {
+		q.left.Repeated++
+	}
+}
+
+// Taken empties the queue after the receiver took Events. The queue will likely hold as
+// much again, so it makes room for that.
+func (q *Queue) Taken() {
+	q.events = make([]hub.BroadcastEvent, 0, min(len(q.events), 512))
+	q.bytes, q.at, q.lost = 0, nil, 0
+}
