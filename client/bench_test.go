@@ -99,7 +99,7 @@ func BenchmarkOnMessage(b *testing.B) {
 	const batch = 1000
 	got, taken := make(chan struct{}), 0
 	done := make(chan struct{})
-	c, err := Dial(b.Context(), url, &Options{OnMessage: func([]byte) bool {
+	c, err := Dial(b.Context(), url, &ConnOptions{OnMessage: func([]byte) bool {
 		if taken++; taken%batch == 0 {
 			select {
 			case got <- struct{}{}:

@@ -17,20 +17,22 @@ type request struct {
 // call is a request that waits for its answer. It holds one of the session's slots
 // until it is settled or withdrawn.
 type call struct {
-	id uint64 // immutable
+	// Immutable once the request is queued.
+	id   uint64
+	join JoinOptions // of a join
 
-	// Whoever sets it first decides: the writer, that the request is sent, or the caller
-	// who waits no longer, that it never will be.
-	taken atomic.Bool
+	// Set by the first of two: the writer, and then the request is sent, or the caller that
+	// waits no longer, and then it never will be.
+	claimed atomic.Bool
 
-	// Written by whoever settles the call, once; to be read after done is closed.
+	// Written once, by the goroutine that settles the call; read after done is closed.
 	done   chan struct{}
-	answer *protocol.ServerMessage // nil for an ack
+	answer *protocol.ServerMessage // nil for an ack and for a call that was lost
 	err    error
 }
 
 // begin queues a request. It blocks while too many are queued or unanswered.
-func (s *session) begin(ctx context.Context, build func(id uint64) []byte) (*call, error) {
+func (s *session) begin(ctx context.Context, build func(*call) []byte) (*call, error) {
 	if err := s.usable(ctx); err != nil {
 		return nil, err
 	}
@@ -46,7 +48,7 @@ func (s *session) begin(ctx context.Context, build func(id uint64) []byte) (*cal
 	default: // one signal is enough
 	}
 	c := &call{id: s.lastID.Add(1), done: make(chan struct{})}
-	if err := s.enqueue(ctx, request{data: build(c.id), call: c}); err != nil {
+	if err := s.enqueue(ctx, request{data: build(c), call: c}); err != nil {
 		<-s.slots
 		return nil, err
 	}
@@ -108,13 +110,13 @@ func (s *session) await(ctx context.Context, c *call) (*protocol.ServerMessage, 
 
 // do sends a request and waits for its answer. A request that still waits to be
 // written when ctx ends is never sent.
-func (s *session) do(ctx context.Context, build func(id uint64) []byte) (*protocol.ServerMessage, error) {
+func (s *session) do(ctx context.Context, build func(*call) []byte) (*protocol.ServerMessage, error) {
 	c, err := s.begin(ctx, build)
 	if err != nil {
 		return nil, err
 	}
 	m, err := s.await(ctx, c)
-	if ctx.Err() != nil && c.taken.CompareAndSwap(false, true) {
+	if ctx.Err() != nil && c.claimed.CompareAndSwap(false, true) {
 		<-s.slots
 		return nil, notSent(ctx)
 	}

@@ -33,7 +33,7 @@ func TestCallWhileTheReaderWaits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c, p := newPipeServer(t).consumer(Options{Buffer: 4})
+				c, p := newPipeServer(t).consumer(ConnOptions{Buffer: 4})
 				async(t, func() {
 					p.prices(0, 20)
 					switch m := p.read(); m.Type {
@@ -57,7 +57,7 @@ func TestCallWhileTheReaderWaits(t *testing.T) {
 
 func TestCallWhileKeptEventsAreUntaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, p := newPipeServer(t).consumer(Options{Buffer: 2})
+		c, p := newPipeServer(t).consumer(ConnOptions{Buffer: 2})
 		async(t, func() {
 			m := p.expect(protocol.TypePing)
 			p.prices(0, 10)
@@ -78,7 +78,7 @@ func TestCallWhileKeptEventsAreUntaken(t *testing.T) {
 func TestCallAfterTheConnectionBroke(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newPipeServer(t)
-		c, p := s.consumer(Options{Buffer: 2})
+		c, p := s.consumer(ConnOptions{Buffer: 2})
 		p.prices(0, 2)
 		p.kill()
 		synctest.Wait() // there is no place for Disconnected
@@ -95,7 +95,7 @@ func TestCallAfterTheConnectionBroke(t *testing.T) {
 func TestConnectionBreaksUnderACall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newPipeServer(t)
-		c, p := s.consumer(Options{Buffer: 2})
+		c, p := s.consumer(ConnOptions{Buffer: 2})
 		async(t, func() {
 			p.expect(protocol.TypeJoin)
 			p.prices(0, 20)
@@ -113,7 +113,7 @@ func TestConnectionBreaksUnderACall(t *testing.T) {
 
 func TestRefusalEndsBehindKeptEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, p := newPipeServer(t).consumer(Options{Buffer: 2})
+		c, p := newPipeServer(t).consumer(ConnOptions{Buffer: 2})
 		async(t, func() {
 			m := p.expect(protocol.TypePing)
 			p.prices(0, 20)
@@ -134,7 +134,7 @@ func TestRefusalEndsBehindKeptEvents(t *testing.T) {
 // A call that waits for the next connection hears of the refusal, whoever takes events.
 func TestRefusalUnderACall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, p := newPipeServer(t).consumer(Options{Buffer: 2})
+		c, p := newPipeServer(t).consumer(ConnOptions{Buffer: 2})
 		async(t, func() {
 			p.expect(protocol.TypeJoin)
 			p.prices(0, 20)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +18,7 @@ import (
 )
 
 func TestCloseSaysGoodbye(t *testing.T) {
-	c, p := newServer(t).consumer(Options{})
+	c, p := newServer(t).consumer(ConnOptions{})
 	p.write(price("A", "1", 1))
 	ended := make(chan error, 1)
 	async(t, func() { ended <- p.untilGone() })
@@ -41,7 +43,7 @@ func TestCloseSaysGoodbye(t *testing.T) {
 
 func TestCloseDoesNotWaitForADeadServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, _ := newPipeServer(t).consumer(Options{})
+		c, _ := newPipeServer(t).consumer(ConnOptions{})
 		start := time.Now()
 		c.Close()
 		if took := time.Since(start); took > 2*time.Second {
@@ -52,7 +54,7 @@ func TestCloseDoesNotWaitForADeadServer(t *testing.T) {
 
 func TestCloseReleasesAReaderNobodyReadsFrom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, p := newPipeServer(t).consumer(Options{Buffer: 1})
+		c, p := newPipeServer(t).consumer(ConnOptions{Buffer: 1})
 		async(t, func() {
 			for p.ws.Write(t.Context(), websocket.MessageText, []byte(price("A", "1", 1))) == nil {
 			}
@@ -62,29 +64,55 @@ func TestCloseReleasesAReaderNobodyReadsFrom(t *testing.T) {
 	})
 }
 
-func TestContextOfDialEndsTheConn(t *testing.T) {
+func TestContextOfDialBoundsTheDialOnly(t *testing.T) {
 	s := newServer(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	c, err := Dial(ctx, s.url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer c.Close()
 	p := s.accept()
-	async(t, func() { p.untilGone() })
 	cancel()
-	for range c.Events() {
+	async(t, func() {
+		p.join()
+		p.kill() // even a connection that is made after the end of ctx
+		p := s.accept()
+		p.join()
+		p.pong()
+	})
+	if err := c.Join(patient(t), "A"); err != nil {
+		t.Fatal(err)
 	}
-	if err := c.Err(); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "context of Dial") {
-		t.Errorf("Err: %v", err)
+	for want := range slices.Values([]Event{Connected{}, Disconnected{}, Connected{}, Rejoined{}}) {
+		if got := nextEvent(t, c); !sameType(got, want) {
+			t.Errorf("event %#v, want %T", got, want)
+		}
 	}
-	c.Close()
-	if err := c.Err(); !errors.Is(err, context.Canceled) {
-		t.Errorf("Err after Close: %v", err)
+	if _, err := c.Ping(patient(t)); err != nil || c.Err() != nil {
+		t.Errorf("Ping: %v, Err: %v", err, c.Err())
 	}
 }
 
+func TestContextOfDialEndsTheDial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reason := errors.New("no longer wanted")
+		for name, opt := range map[string]Options{"one attempt": {}, "keep trying": {KeepTrying: true}} {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			opt.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+				cancel(reason)
+				<-ctx.Done()
+				return nil, context.Cause(ctx)
+			}
+			if _, err := Dial(ctx, "ws://pipe", &ConnOptions{Options: opt}); !errors.Is(err, reason) {
+				t.Errorf("%s: got %v", name, err)
+			}
+		}
+	}) // which also finds goroutines that are left
+}
+
 func TestContextOfACall(t *testing.T) {
-	c, p := newServer(t).consumer(Options{})
+	c, p := newServer(t).consumer(ConnOptions{})
 	ctx, cancel := context.WithCancelCause(t.Context())
 	reason := errors.New("no longer wanted")
 	async(t, func() {
@@ -104,7 +132,7 @@ func TestContextOfACall(t *testing.T) {
 }
 
 func TestIngestorCloseFlushes(t *testing.T) {
-	in, p := newServer(t).ingestor(Options{})
+	in, p := newServer(t).ingestor(IngestorOptions{})
 	handled := 0
 	async(t, func() {
 		for ; handled < 500; handled++ {
@@ -124,27 +152,22 @@ func TestIngestorCloseFlushes(t *testing.T) {
 	}
 }
 
-func TestContextOfDialSendsWhatIsQueued(t *testing.T) {
-	s := newServer(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	in, err := DialIngestor(ctx, s.url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := s.accept()
+func TestIngestorCloseNowSendsWhatIsQueued(t *testing.T) {
+	in, p := newServer(t).ingestor(IngestorOptions{})
 	for i := range 200 {
-		if err := in.Publish(ctx, update(i)); err != nil {
+		if err := in.Publish(t.Context(), update(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	cancel()
+	closed := make(chan error, 1)
+	async(t, func() { closed <- in.CloseNow() }) // it waits for no reply
 	for i := range 200 {
 		if m := p.expect(protocol.TypePriceUpdate); *m.TS != int64(i) {
 			t.Fatalf("got ts %d, want %d", *m.TS, i)
 		}
 	}
 	p.untilGone()
-	if err := in.Close(); err != nil {
+	if err := <-closed; err != nil {
 		t.Error(err)
 	}
 }
@@ -152,7 +175,7 @@ func TestContextOfDialSendsWhatIsQueued(t *testing.T) {
 func TestIngestorCloseTellsOfWhatWasNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newPipeServer(t)
-		in, p := s.ingestor(Options{})
+		in, p := s.ingestor(IngestorOptions{})
 		s.refuse <- status(503, "Retry-After", "60")
 		p.kill()
 		synctest.Wait()
@@ -196,11 +219,11 @@ func TestCloseDuringEverything(t *testing.T) {
 	fake := newFakeServer()
 	defer fake.close()
 	for round := range 20 {
-		c, err := Dial(t.Context(), fake.url, &Options{Buffer: 4})
+		c, err := Dial(t.Context(), fake.url, &ConnOptions{Buffer: 4})
 		if err != nil {
 			t.Fatal(err)
 		}
-		in, err := DialIngestor(t.Context(), fake.url, &Options{SendQueue: 4, MaxInFlight: 4})
+		in, err := DialIngestor(t.Context(), fake.url, &IngestorOptions{Options: Options{SendQueue: 4, MaxInFlight: 4}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,7 +23,7 @@ func price(room, price string, ts int64) string {
 }
 
 func TestJoinSendsOneMessageAndReturnsItsAnswer(t *testing.T) {
-	c, p := newServer(t).consumer(Options{MarkEmpty: true})
+	c, p := newServer(t).consumer(ConnOptions{})
 	async(t, func() {
 		if got, want := p.readText(), `{"type":"join","rooms":["BTC_USDT","ETH_USDT"],"mark_empty":true,"id":"1"}`; got != want {
 			t.Errorf("server got %s\nwant %s", got, want)
@@ -38,7 +38,7 @@ func TestJoinSendsOneMessageAndReturnsItsAnswer(t *testing.T) {
 			`{"type":"message","room":"lobby","data":"<hi> \"you\" ☃"}`,
 		)
 	})
-	if err := c.Join(patient(t), "BTC_USDT", "ETH_USDT"); err != nil {
+	if err := c.JoinWith(patient(t), JoinOptions{MarkEmpty: true}, "BTC_USDT", "ETH_USDT"); err != nil {
 		t.Fatal(err)
 	}
 	expectEvent(t, c, PriceUpdate{Instrument: "BTC_USDT", Price: "1.10", TS: 5, Snapshot: true})
@@ -50,7 +50,7 @@ func TestJoinSendsOneMessageAndReturnsItsAnswer(t *testing.T) {
 }
 
 func TestJoinListsRejectedRooms(t *testing.T) {
-	c, p := newServer(t).consumer(Options{})
+	c, p := newServer(t).consumer(ConnOptions{})
 	async(t, func() {
 		m := p.expect(protocol.TypeJoin)
 		if !slices.Equal(m.Rooms, []string{"A", "B"}) {
@@ -75,7 +75,7 @@ func TestJoinListsRejectedRooms(t *testing.T) {
 }
 
 func TestLeave(t *testing.T) {
-	c, p := newServer(t).consumer(Options{})
+	c, p := newServer(t).consumer(ConnOptions{})
 	async(t, func() {
 		for range 3 {
 			m := p.expect(protocol.TypeLeave)
@@ -93,7 +93,7 @@ func TestLeave(t *testing.T) {
 }
 
 func TestLeaveOfARoomNamedTwice(t *testing.T) {
-	c, p := newServer(t).consumer(Options{})
+	c, p := newServer(t).consumer(ConnOptions{})
 	async(t, func() {
 		m := p.expect(protocol.TypeLeave)
 		p.answer(protocol.ServerMessage{Type: protocol.TypeLeft, Room: m.Room, ID: m.ID})
@@ -108,7 +108,7 @@ func TestLeaveOfARoomNamedTwice(t *testing.T) {
 }
 
 func TestSendAndPing(t *testing.T) {
-	c, p := newServer(t).consumer(Options{})
+	c, p := newServer(t).consumer(ConnOptions{})
 	async(t, func() {
 		m := p.expect(protocol.TypeMessage)
 		if m.Room != "lobby" || *m.Data != "hello" {
@@ -139,7 +139,7 @@ func TestSendAndPing(t *testing.T) {
 // The longest texts: what JSON does not ask to be escaped is not, and what becomes too long
 // for a message is refused here, as the server would close the connection.
 func TestSendOfTextsThatGrow(t *testing.T) {
-	c, p := newServer(t).consumer(Options{})
+	c, p := newServer(t).consumer(ConnOptions{})
 	p.ws.SetReadLimit(protocol.MaxMessageBytes)
 	most := protocol.MaxMessageBytes - len(`{"type":"message","room":"lobby","data":"","id":"18446744073709551615"}`)
 	controls := func(size int) string { // once escaped
@@ -175,7 +175,7 @@ func TestSendOfTextsThatGrow(t *testing.T) {
 }
 
 func TestUnknownMessagesAreDelivered(t *testing.T) {
-	c, p := newServer(t).consumer(Options{})
+	c, p := newServer(t).consumer(ConnOptions{})
 	for _, text := range []string{
 		`{"type":"order_book","bids":[]}`,
 		`{"type":"price_update","instrument":"A","price":1}`,
@@ -194,7 +194,7 @@ func TestUnknownMessagesAreDelivered(t *testing.T) {
 }
 
 func TestFragmentedMessageAndPingBetween(t *testing.T) {
-	c, p := newServer(t).consumer(Options{})
+	c, p := newServer(t).consumer(ConnOptions{})
 	async(t, func() { p.untilGone() }) // for the pong
 	w, err := p.ws.Writer(patient(t), websocket.MessageText)
 	if err != nil {
@@ -221,7 +221,7 @@ func TestSlowConsumerPushesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newPipeServer(t)
 		const buffer = 10
-		c, p := s.consumer(Options{Buffer: buffer})
+		c, p := s.consumer(ConnOptions{Buffer: buffer})
 		written := 0
 		async(t, func() {
 			for i := range 100 {
@@ -243,7 +243,7 @@ func TestSlowConsumerPushesBack(t *testing.T) {
 
 // The goroutine that empties the buffer may call Join: the answer gets past a full buffer.
 func TestJoinFromTheEventLoop(t *testing.T) {
-	c, p := newServer(t).consumer(Options{Buffer: 4})
+	c, p := newServer(t).consumer(ConnOptions{Buffer: 4})
 	const before = 50
 	async(t, func() {
 		m := p.expect(protocol.TypeJoin)
@@ -264,7 +264,7 @@ func TestJoinFromTheEventLoop(t *testing.T) {
 
 func TestEventsBehindAnAbandonedCallAreDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, p := newPipeServer(t).consumer(Options{Buffer: 2})
+		c, p := newPipeServer(t).consumer(ConnOptions{Buffer: 2})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		async(t, func() {

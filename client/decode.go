@@ -195,7 +195,7 @@ func toStatus(m *protocol.ServerMessage) Event {
 	case m.Room != "" && (m.Feed == protocol.FeedSilent || m.Feed == protocol.FeedLive):
 		return FeedStatus{Room: m.Room, Silent: m.Feed == protocol.FeedSilent, Since: since}
 	case m.Bridge == protocol.BridgeOK || m.Bridge == protocol.BridgeDegraded:
-		return LinkStatus{OK: m.Bridge == protocol.BridgeOK, Since: since}
+		return BridgeStatus{OK: m.Bridge == protocol.BridgeOK, Since: since}
 	}
 	return nil
 }

@@ -2,7 +2,7 @@ package client
 
 import "sync/atomic"
 
-// spillFactor times Options.Buffer is the number of events that are kept beyond the
+// spillFactor times ConnOptions.Buffer is the number of events that are kept beyond the
 // buffer while a call awaits its answer.
 const spillFactor = 16
 
@@ -71,7 +71,7 @@ func (s *session) keep(ev Event) bool {
 
 func (s *session) startSpill() *spill {
 	sp := &spill{
-		queue:   make(chan Event, spillFactor*s.opt.Buffer),
+		queue:   make(chan Event, spillFactor*s.opt.buffer),
 		emptied: make(chan struct{}, 1),
 		done:    make(chan struct{}),
 	}

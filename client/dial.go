@@ -20,7 +20,7 @@ import (
 const maxServerMessage = 1 << 20
 
 // dial makes one attempt. Its errors are of type *ConnectError.
-func (s *session) dial(ctx context.Context) (*link, error) {
+func (s *session) dial(ctx context.Context) (*connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opt.DialTimeout)
 	defer cancel()
 
@@ -75,7 +75,7 @@ func (s *session) dial(ctx context.Context) (*link, error) {
 		return nil, s.connectError(resp, err)
 	}
 	ws.SetReadLimit(maxServerMessage)
-	return newLink(ws, <-wires, s.opt.MaxInFlight), nil
+	return newConnection(ws, <-wires, s.opt.MaxInFlight), nil
 }
 
 // keepKey follows no redirect: net/http would hand the key to whatever host it names.

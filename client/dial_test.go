@@ -33,7 +33,7 @@ func TestEndpoint(t *testing.T) {
 		if (err != nil) != (c.want == "") || err == nil && u.String() != c.want {
 			t.Errorf("%q: %v, %v, want %q", c.in, u, err, c.want)
 		}
-		if _, err := Dial(t.Context(), c.in, &Options{KeepTrying: true, DialTimeout: -1}); err == nil {
+		if _, err := Dial(t.Context(), c.in, &ConnOptions{Options: Options{KeepTrying: true, DialTimeout: -1}}); err == nil {
 			t.Errorf("%q: a negative DialTimeout was taken", c.in)
 		}
 	}
@@ -43,11 +43,14 @@ func TestBadOptionsAreNamed(t *testing.T) {
 	for name, o := range map[string]Options{
 		"DialTimeout": {DialTimeout: -1}, "BackoffBase": {BackoffBase: -1}, "BackoffMax": {BackoffMax: -1},
 		"IdleTimeout": {IdleTimeout: -1}, "PingTimeout": {PingTimeout: -1},
-		"Buffer": {Buffer: -1}, "SendQueue": {SendQueue: -1}, "MaxInFlight": {MaxInFlight: -1},
+		"SendQueue": {SendQueue: -1}, "MaxInFlight": {MaxInFlight: -1},
 	} {
-		if _, err := DialIngestor(t.Context(), "ws://h", &o); err == nil || !strings.Contains(err.Error(), "Options."+name+":") {
+		if _, err := DialIngestor(t.Context(), "ws://h", &IngestorOptions{Options: o}); err == nil || !strings.Contains(err.Error(), " Options."+name+":") {
 			t.Errorf("%s: got %v", name, err)
 		}
+	}
+	if _, err := Dial(t.Context(), "ws://h", &ConnOptions{Buffer: -1}); err == nil || !strings.Contains(err.Error(), " ConnOptions.Buffer:") {
+		t.Errorf("Buffer: got %v", err)
 	}
 }
 
@@ -61,7 +64,7 @@ func TestTLS(t *testing.T) {
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(srv.Certificate())
-	in, p := s.ingestor(Options{TLSConfig: &tls.Config{RootCAs: roots}})
+	in, p := s.ingestor(IngestorOptions{Options: Options{TLSConfig: &tls.Config{RootCAs: roots}}})
 	async(t, func() {
 		for i := range 1000 {
 			if err := in.Publish(t.Context(), update(i)); err != nil {
@@ -77,7 +80,7 @@ func TestTLS(t *testing.T) {
 }
 
 func TestHeadersAreSent(t *testing.T) {
-	_, p := newServer(t).consumer(Options{Header: http.Header{"X-Team": {"blue"}}})
+	_, p := newServer(t).consumer(ConnOptions{Options: Options{Header: http.Header{"X-Team": {"blue"}}}})
 	if p.req.URL.Path != protocol.PathConsume || p.req.Header.Get("X-Team") != "blue" {
 		t.Errorf("handshake: %s %v", p.req.URL, p.req.Header)
 	}
@@ -91,7 +94,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	other := newServer(t)
 	s := newServer(t)
 	s.refuse <- status(302, "Location", "http"+strings.TrimPrefix(other.url, "ws"))
-	_, err := DialIngestor(t.Context(), s.url, &Options{APIKey: "secret"})
+	_, err := DialIngestor(t.Context(), s.url, &IngestorOptions{Options: Options{APIKey: "secret"}})
 	if failed, ok := errors.AsType[*ConnectError](err); !ok || failed.Status != 302 || strings.Contains(err.Error(), "secret") {
 		t.Fatalf("got %v, want the redirect itself", err)
 	}
@@ -120,7 +123,7 @@ func TestReceiveBufferIsSet(t *testing.T) {
 			c, err := new(net.Dialer).DialContext(ctx, network, address)
 			return bufferConn{c, set}, err
 		}
-		c, p := s.consumer(Options{ReceiveBuffer: option})
+		c, p := s.consumer(ConnOptions{Options: Options{ReceiveBuffer: option}})
 		async(t, func() { p.untilGone() })
 		select {
 		case got := <-set:
@@ -169,10 +172,10 @@ func TestFailedTLSHandshakeLeavesNothingOpen(t *testing.T) {
 		near, far := net.Pipe()
 		defer far.Close()
 		conn := &closeNoted{Conn: near}
-		_, err := Dial(t.Context(), "wss://pipe", &Options{
+		_, err := Dial(t.Context(), "wss://pipe", &ConnOptions{Options: Options{
 			DialTimeout: 3 * time.Second,
 			DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil },
-		})
+		}})
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
@@ -189,13 +192,13 @@ func TestLateConnectionIsClosed(t *testing.T) {
 		defer far.Close()
 		conn := &closeNoted{Conn: near}
 		arrive := make(chan struct{})
-		_, err := Dial(t.Context(), "wss://pipe", &Options{
+		_, err := Dial(t.Context(), "wss://pipe", &ConnOptions{Options: Options{
 			DialTimeout: 3 * time.Second,
 			DialContext: func(context.Context, string, string) (net.Conn, error) {
 				<-arrive
 				return conn, nil
 			},
-		})
+		}})
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}

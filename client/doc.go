@@ -22,7 +22,7 @@
 // plus all Skipped, are what was published since the join. Other consumers and
 // producers notice nothing. Chat messages are never left out; a consumer that is too
 // far behind for them, or takes nothing at all for long, is disconnected with
-// [protocol.CloseSlowConsumer] and comes back as after any lost connection.
+// [CloseSlowConsumer] and comes back as after any lost connection.
 //
 // # Snapshots
 //

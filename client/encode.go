@@ -54,12 +54,7 @@ func appendUpdate(b []byte, u *PriceUpdate, id uint64) []byte {
 	b = append(b, u.Price...)
 	b = append(b, `,"ts":`...)
 	b = strconv.AppendInt(b, u.TS, 10)
-	if id != 0 {
-		b = append(b, `,"id":"`...)
-		b = strconv.AppendUint(b, id, 10)
-		b = append(b, '"')
-	}
-	return append(b, '}')
+	return append(appendID(b, id), '}')
 }
 
 // encode writes any other request. It escapes no more than JSON asks for: a chat text may
@@ -97,7 +92,7 @@ func splitRooms(rooms []string) [][]string {
 	return parts
 }
 
-func encodeJoin(rooms []string, opt *Options, id uint64) []byte {
+func encodeJoin(rooms []string, opt JoinOptions, id uint64) []byte {
 	return encode(protocol.ClientMessage{Type: protocol.TypeJoin, Rooms: rooms, MarkEmpty: opt.MarkEmpty, Status: opt.Status, ID: strconv.FormatUint(id, 10)})
 }
 

@@ -4,31 +4,29 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
-
-	"backbone/protocol"
 )
 
 // Sentinels for errors.Is.
 var (
-	// ErrRefused is in an error that no further attempt will cure: the credentials or
-	// the role are not accepted (HTTP 401 or 403, close code 4401).
+	// ErrRefused is in the error of a client that no further attempt will connect: the
+	// credentials or the role are not accepted (HTTP 401 or 403, close code 4401).
 	ErrRefused = errors.New("refused by the server")
-	// ErrConnectionLost is in the error of a call whose connection ended before the
-	// answer came. What was sent may or may not have been carried out; it is not
-	// repeated.
+	// ErrConnectionLost is in the error of a call whose connection ended before the reply
+	// came. The request may or may not have been carried out; it is not repeated.
 	ErrConnectionLost = errors.New("connection lost")
 	// ErrClosed is returned by calls after Close.
 	ErrClosed = errors.New("client: closed")
 )
 
 // ConnectError is an attempt to connect that failed. errors.Is(err, ErrRefused) tells
-// a refusal from a server that can not be reached or is busy.
+// a refusal from a server that cannot be reached or is busy.
 type ConnectError struct {
 	URL        string
-	Status     int           // HTTP status of the answer; 0 if there was none
-	RetryAfter time.Duration // what the answer asked for; 0 if nothing
+	Status     int           // HTTP status of the response; 0 if there was none
+	RetryAfter time.Duration // from the response; 0 if it has none
 	Err        error
 }
 
@@ -46,7 +44,7 @@ func (e *ConnectError) Is(target error) bool {
 
 // CloseError is the server's close of a connection.
 type CloseError struct {
-	Code   protocol.CloseCode
+	Code   CloseCode
 	Reason string
 }
 
@@ -57,13 +55,13 @@ func (e *CloseError) Error() string {
 // Is reports whether target is [ErrConnectionLost], or [ErrRefused] and the code says
 // that the credentials are no longer good.
 func (e *CloseError) Is(target error) bool {
-	return target == ErrConnectionLost || target == ErrRefused && e.Code == protocol.CloseUnauthorized
+	return target == ErrConnectionLost || target == ErrRefused && e.Code == CloseUnauthorized
 }
 
-// RequestError is a request that was not carried out: the server's answer, or what was
-// found before anything was sent. As an [Event] it answers no call that still waits.
+// RequestError is a request that was not carried out: the server's reply, or a mistake that
+// was found before anything was sent. As an [Event] it belongs to no call that still waits.
 type RequestError struct {
-	Code    protocol.Code
+	Code    Code
 	Message string // names the field and what was expected
 	ID      string // of the request, as the server echoed it; empty if it had none
 	Index   int    // position in the batch that was sent, from 0; -1 outside of one
@@ -76,27 +74,37 @@ func (e *RequestError) Error() string {
 	return fmt.Sprintf("client: %s: %s", e.Code, e.Message)
 }
 
-// JoinError lists the rooms that a join did not get. All others of the call are joined.
+// JoinError lists the rooms that were not joined as a call asked. All others of the call
+// are.
 type JoinError struct {
-	Rejected []protocol.Rejected
+	Rejected  []Rejected // not joined
+	Unchanged []string   // joined before with other options, which they keep; see JoinWith
 }
 
 func (e *JoinError) Error() string {
 	var b strings.Builder
-	b.WriteString("client: not joined: ")
-	const shown = 3
-	for i, r := range e.Rejected[:min(shown, len(e.Rejected))] {
-		if i > 0 {
-			b.WriteString("; ")
+	separator := "client: "
+	list := func(what string, n int, item func(i int) string) {
+		const shown = 3
+		for i := range min(shown, n) {
+			b.WriteString(separator)
+			if separator = "; "; i == 0 {
+				b.WriteString(what)
+			}
+			b.WriteString(item(i))
 		}
-		fmt.Fprintf(&b, "%q: %s: %s", r.Room, r.Code, r.Message)
+		if n > shown {
+			fmt.Fprintf(&b, "; and %d more", n-shown)
+		}
 	}
-	if more := len(e.Rejected) - shown; more > 0 {
-		fmt.Fprintf(&b, "; and %d more", more)
-	}
+	list("not joined: ", len(e.Rejected), func(i int) string {
+		r := e.Rejected[i]
+		return fmt.Sprintf("%q: %s: %s", r.Room, r.Code, r.Message)
+	})
+	list("joined before with other options: ", len(e.Unchanged), func(i int) string { return strconv.Quote(e.Unchanged[i]) })
 	return b.String()
 }
 
-func invalid(code protocol.Code, format string, args ...any) *RequestError {
+func invalid(code Code, format string, args ...any) *RequestError {
 	return &RequestError{Code: code, Message: fmt.Sprintf(format, args...), Index: -1}
 }

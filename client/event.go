@@ -3,14 +3,12 @@ package client
 import (
 	"encoding/json"
 	"time"
-
-	"backbone/protocol"
 )
 
 // Event is what a [Conn] delivers: one of [PriceUpdate], [ChatMessage],
-// [Conflated], [NoSnapshot], [FeedStatus], [LinkStatus], [Connected], [Disconnected], [Rejoined], [Unknown] or
+// [Conflated], [NoSnapshot], [FeedStatus], [BridgeStatus], [Connected], [Disconnected], [Rejoined], [Unknown] or
 // *[RequestError]. An [Ingestor] reports Connected, Disconnected, Unknown and
-// *RequestError to [Options].OnEvent. Events are values of their own: the receiver
+// *RequestError to [IngestorOptions].OnEvent. Events are values of their own: the receiver
 // may keep them and hand them to other goroutines.
 type Event interface{ event() }
 
@@ -42,11 +40,11 @@ type Conflated struct {
 	Skipped uint64 // live events since the last delivered one of the room, without the one that follows
 }
 
-// NoSnapshot answers a join under [Options].MarkEmpty: no last price of the room is
+// NoSnapshot follows a join with [JoinOptions].MarkEmpty: no last price of the room is
 // known.
 type NoSnapshot struct{ Room string }
 
-// FeedStatus says, under [Options].Status, that no event of a room came for the lifetime
+// FeedStatus says, under [JoinOptions].Status, that no event of a room came for the lifetime
 // of a last price, or that events come again: whether a price is quiet or its producer
 // dead.
 type FeedStatus struct {
@@ -55,9 +53,9 @@ type FeedStatus struct {
 	Since  time.Time // the last event, or the one that ended the silence
 }
 
-// LinkStatus says, under [Options].Status, whether the server's instance and the others
+// BridgeStatus says, under [JoinOptions].Status, whether the server's instance and the others
 // hear each other. While they do not, prices published elsewhere may be missing.
-type LinkStatus struct {
+type BridgeStatus struct {
 	OK    bool
 	Since time.Time
 }
@@ -80,7 +78,7 @@ type Disconnected struct {
 // was none. Rejected rooms are no longer joined.
 type Rejoined struct {
 	Rooms    []string // sorted
-	Rejected []protocol.Rejected
+	Rejected []Rejected
 }
 
 // Unknown is a message that this version does not know, so that a program may go on
@@ -95,7 +93,7 @@ func (ChatMessage) event()   {}
 func (Conflated) event()     {}
 func (NoSnapshot) event()    {}
 func (FeedStatus) event()    {}
-func (LinkStatus) event()    {}
+func (BridgeStatus) event()  {}
 func (Connected) event()     {}
 func (Disconnected) event()  {}
 func (Rejoined) event()      {}

@@ -19,12 +19,12 @@ func ExampleDial() {
 	defer cancel()
 	publish(ctx, url, client.PriceUpdate{Instrument: "BTC_USDT", Price: "60214.30", TS: 1710000000})
 
-	c, err := client.Dial(ctx, url, &client.Options{MarkEmpty: true})
+	c, err := client.Dial(ctx, url, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer c.Close()
-	if err := c.Join(ctx, "BTC_USDT", "ETH_USDT"); err != nil {
+	if err := c.JoinWith(ctx, client.JoinOptions{MarkEmpty: true}, "BTC_USDT", "ETH_USDT"); err != nil {
 		log.Fatal(err)
 	}
 	for ev := range c.Events() {
@@ -72,8 +72,8 @@ func ExampleDialIngestor() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 
-	p, err := client.DialIngestor(ctx, url, &client.Options{
-		APIKey: "from-a-file-or-the-environment",
+	p, err := client.DialIngestor(ctx, url, &client.IngestorOptions{
+		Options: client.Options{APIKey: "from-a-file-or-the-environment"},
 		OnEvent: func(ev client.Event) {
 			switch ev := ev.(type) {
 			case *client.RequestError:

@@ -8,9 +8,9 @@ import (
 	"backbone/protocol"
 )
 
-// Ingestor publishes prices. All methods may be called by any number of goroutines at
-// once; what one goroutine publishes keeps its order. It connects again by itself
-// until it is closed, its context ends, or the server refuses it.
+// Ingestor publishes events. Its methods are safe for concurrent use by multiple
+// goroutines; the events of one goroutine keep their order. It connects again by itself
+// until it is closed or the server refuses it.
 //
 // Every event is sent at most once. One that is queued when the connection breaks goes
 // out on the next, before later ones; one that was written is never repeated, whether
@@ -23,18 +23,18 @@ type Ingestor struct {
 
 // DialIngestor connects an ingestor to the server at url; the path /ws/ingest is added
 // where the URL has none. All else is as in [Dial]. Options.APIKey carries the key.
-func DialIngestor(ctx context.Context, url string, opt *Options) (*Ingestor, error) {
-	s, err := open(ctx, url, protocol.PathIngest, protocol.Ingestor, opt)
+func DialIngestor(ctx context.Context, url string, opt *IngestorOptions) (*Ingestor, error) {
+	s, err := open(ctx, url, protocol.PathIngest, opt.settings())
 	if err != nil {
 		return nil, err
 	}
 	return &Ingestor{s: s}, nil
 }
 
-// Publish queues u and returns; writing follows at once. An invalid u is a
-// *[RequestError] and is not sent. What the server rejects later goes to
-// Options.OnEvent, and a Disconnected there means that events written before may be
-// lost. See Flush and PublishAck for certainty.
+// Publish queues u and returns; it is written as soon as those before it are. An invalid u
+// is a *[RequestError] and is not sent. A rejection by the server goes to
+// IngestorOptions.OnEvent, and a Disconnected there means that events written before may
+// be lost. See Flush and PublishAck for certainty.
 func (p *Ingestor) Publish(ctx context.Context, u PriceUpdate) error {
 	if err := checkUpdate(&u); err != nil {
 		return err
@@ -44,8 +44,8 @@ func (p *Ingestor) Publish(ctx context.Context, u PriceUpdate) error {
 
 // PublishBatch is Publish for each of us, in order, in as few messages as the size
 // limit allows. If one is invalid none is sent, and the *[RequestError] has its Index.
-// If ctx ends on the way, the first of the messages may be sent. The Index of what the
-// server rejects counts within the message.
+// If ctx ends on the way, the first of the messages may be sent. In a rejection by the
+// server, Index counts within the message.
 func (p *Ingestor) PublishBatch(ctx context.Context, us []PriceUpdate) error {
 	for i := range us {
 		if err := checkUpdate(&us[i]); err != nil {
@@ -78,46 +78,50 @@ func (p *Ingestor) PublishBatch(ctx context.Context, us []PriceUpdate) error {
 	return flush()
 }
 
-// PublishAck publishes u and waits until the server has taken it in. Errors are a
-// *[RequestError] (rejected), one that wraps [ErrConnectionLost] (fate unknown), or the
-// end of ctx.
+// PublishAck publishes u and waits until the server has acknowledged it. The error is a
+// *[RequestError] (rejected), or it wraps [ErrConnectionLost] (fate unknown), or the cause
+// of ctx's end.
 func (p *Ingestor) PublishAck(ctx context.Context, u PriceUpdate) error {
 	if err := checkUpdate(&u); err != nil {
 		return err
 	}
-	_, err := p.s.do(ctx, func(id uint64) []byte { return appendUpdate(make([]byte, 0, smallUpdate), &u, id) })
+	_, err := p.s.do(ctx, func(c *call) []byte { return appendUpdate(make([]byte, 0, smallUpdate), &u, c.id) })
 	return err
 }
 
-// PublishAsync queues u and returns at once; the answer is had from Pending.Wait. It
-// blocks only while Options.MaxInFlight requests are unanswered or the queue is full.
+// PublishAsync queues u and returns; Pending.Wait waits for the acknowledgement. It blocks
+// only while Options.MaxInFlight requests are unanswered or the queue is full.
 func (p *Ingestor) PublishAsync(ctx context.Context, u PriceUpdate) (*Pending, error) {
 	if err := checkUpdate(&u); err != nil {
 		return nil, err
 	}
-	c, err := p.s.begin(ctx, func(id uint64) []byte { return appendUpdate(make([]byte, 0, smallUpdate), &u, id) })
+	return p.async(ctx, func(c *call) []byte { return appendUpdate(make([]byte, 0, smallUpdate), &u, c.id) })
+}
+
+func (p *Ingestor) async(ctx context.Context, build func(*call) []byte) (*Pending, error) {
+	c, err := p.s.begin(ctx, build)
 	if err != nil {
 		return nil, err
 	}
 	return &Pending{s: p.s, c: c}, nil
 }
 
-// Pending is an event that was published and is not yet known to be taken in. Wait may
-// be called by any number of goroutines at once, and again.
+// Pending is an event that was published and may not be acknowledged yet. Wait is safe for
+// concurrent use by multiple goroutines, and may be called again.
 type Pending struct {
 	s *session
 	c *call
 }
 
-// Wait returns what PublishAck would. The end of ctx ends only the wait.
+// Wait returns the error that PublishAck would. The end of ctx ends only the wait.
 func (w *Pending) Wait(ctx context.Context) error {
 	_, err := w.s.await(ctx, w.c)
 	return err
 }
 
 // Flush waits until the server has handled everything that this goroutine published
-// before, and OnEvent has heard of what it rejected. It vouches for the connection in
-// use: events written to one that broke before are not among it (OnEvent had a
+// before, and OnEvent was called for each rejection. It vouches for the connection in
+// use alone: events written to one that broke before are not covered (OnEvent had a
 // Disconnected), and if this one breaks the error wraps [ErrConnectionLost].
 func (p *Ingestor) Flush(ctx context.Context) error {
 	// A server may answer a ping before events that came with it, so the first pong tells
@@ -134,8 +138,8 @@ func (p *Ingestor) Flush(ctx context.Context) error {
 // both queues included.
 func (p *Ingestor) Ping(ctx context.Context) (time.Duration, error) { return p.s.roundTrip(ctx) }
 
-// Err is why the Ingestor ended: nil while it lives and after Close, else an error that
-// wraps ErrRefused or the cause of the context's end.
+// Err is why the Ingestor ended: nil while it lives and after Close, otherwise an error
+// that wraps ErrRefused.
 func (p *Ingestor) Err() error { return p.s.err() }
 
 // flushTimeout bounds the Flush within Close.
@@ -143,7 +147,7 @@ const flushTimeout = 5 * time.Second
 
 // Close flushes, for at most five seconds, and ends the Ingestor; it returns when no
 // goroutine of it is left. An error says that events published before may not have
-// been taken in. It may be called more than once, but not from OnEvent.
+// reached the server. It may be called more than once, but not from OnEvent.
 func (p *Ingestor) Close() error {
 	var err error
 	if p.s.up.Load() && p.s.ctx.Err() == nil {
@@ -151,9 +155,19 @@ func (p *Ingestor) Close() error {
 		defer cancel()
 		err = p.Flush(ctx)
 	}
-	p.s.close()
-	if err == nil && p.s.unsent > 0 {
-		err = fmt.Errorf("client: %d queued messages were not sent: %w", p.s.unsent, ErrConnectionLost)
+	unsent := p.CloseNow()
+	if err == nil {
+		err = unsent
 	}
 	return err
+}
+
+// CloseNow is Close without the flush: queued messages are still written if that takes no
+// longer than two seconds, but no reply is waited for.
+func (p *Ingestor) CloseNow() error {
+	p.s.close()
+	if p.s.unsent > 0 {
+		return fmt.Errorf("client: %d queued messages were not sent: %w", p.s.unsent, ErrConnectionLost)
+	}
+	return nil
 }

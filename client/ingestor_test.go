@@ -20,7 +20,7 @@ func update(i int) PriceUpdate {
 }
 
 func TestPublishWritesTheTextOfThePrice(t *testing.T) {
-	in, p := newServer(t).ingestor(Options{APIKey: "secret"})
+	in, p := newServer(t).ingestor(IngestorOptions{Options: Options{APIKey: "secret"}})
 	if p.req.URL.Path != protocol.PathIngest || p.req.Header.Get(protocol.HeaderAPIKey) != "secret" {
 		t.Errorf("handshake: %s %v", p.req.URL, p.req.Header)
 	}
@@ -43,7 +43,7 @@ func TestPublishWritesTheTextOfThePrice(t *testing.T) {
 }
 
 func TestInvalidUpdatesAreNotSent(t *testing.T) {
-	in, p := newServer(t).ingestor(Options{})
+	in, p := newServer(t).ingestor(IngestorOptions{})
 	for _, c := range []struct {
 		u     PriceUpdate
 		code  protocol.Code
@@ -80,7 +80,7 @@ func TestInvalidUpdatesAreNotSent(t *testing.T) {
 }
 
 func TestLargeBatchIsCutAtTheSizeLimit(t *testing.T) {
-	in, p := newServer(t).ingestor(Options{})
+	in, p := newServer(t).ingestor(IngestorOptions{})
 	p.ws.SetReadLimit(protocol.MaxMessageBytes)
 	us := make([]PriceUpdate, 5000)
 	for i := range us {
@@ -109,7 +109,7 @@ func TestLargeBatchIsCutAtTheSizeLimit(t *testing.T) {
 
 // Many acks are awaited at once, and each answer finds its own event in any order.
 func TestAcksArePipelined(t *testing.T) {
-	in, p := newServer(t).ingestor(Options{})
+	in, p := newServer(t).ingestor(IngestorOptions{})
 	const n = 200
 	async(t, func() {
 		var ids []string
@@ -146,7 +146,7 @@ func TestAcksArePipelined(t *testing.T) {
 
 // An event that others have overtaken is lost with the connection like the rest.
 func TestOvertakenEventIsLostToo(t *testing.T) {
-	in, p := newServer(t).ingestor(Options{})
+	in, p := newServer(t).ingestor(IngestorOptions{})
 	async(t, func() {
 		p.read()
 		p.answer(protocol.ServerMessage{Type: protocol.TypeAck, ID: p.read().ID})
@@ -170,7 +170,7 @@ func TestOvertakenEventIsLostToo(t *testing.T) {
 
 func TestRequestsInFlightAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in, p := newPipeServer(t).ingestor(Options{MaxInFlight: 3})
+		in, p := newPipeServer(t).ingestor(IngestorOptions{Options: Options{MaxInFlight: 3}})
 		async(t, func() { p.untilGone() })
 		for i := range 3 {
 			if _, err := in.PublishAsync(t.Context(), update(i)); err != nil {
@@ -187,7 +187,7 @@ func TestRequestsInFlightAreBounded(t *testing.T) {
 
 func TestRejectionWithoutACallGoesToOnEvent(t *testing.T) {
 	events := make(chan Event, 10)
-	in, p := newServer(t).ingestor(Options{OnEvent: func(ev Event) { events <- ev }})
+	in, p := newServer(t).ingestor(IngestorOptions{OnEvent: func(ev Event) { events <- ev }})
 	async(t, func() {
 		p.readText()
 		p.pong() // before the outcome of what it read with the ping
@@ -218,7 +218,7 @@ func TestRejectionWithoutACallGoesToOnEvent(t *testing.T) {
 // connection, in order. Nothing twice.
 func TestLostConnectionSendsNothingTwice(t *testing.T) {
 	s := newServer(t)
-	in, p := s.ingestor(Options{})
+	in, p := s.ingestor(IngestorOptions{})
 	w, err := in.PublishAsync(t.Context(), update(0))
 	if err != nil {
 		t.Fatal(err)
@@ -247,7 +247,7 @@ func TestLostConnectionSendsNothingTwice(t *testing.T) {
 func TestPublishWhileDisconnectedWaitsAsLongAsItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newPipeServer(t)
-		in, p := s.ingestor(Options{SendQueue: 2, MaxInFlight: 1})
+		in, p := s.ingestor(IngestorOptions{Options: Options{SendQueue: 2, MaxInFlight: 1}})
 		s.refuse <- status(503, "Retry-After", "60")
 		p.kill()
 		synctest.Wait()
@@ -287,7 +287,7 @@ func TestPublishWhileDisconnectedWaitsAsLongAsItsContext(t *testing.T) {
 }
 
 func TestOrderAcrossJoinedWrites(t *testing.T) {
-	in, p := newServer(t).ingestor(Options{})
+	in, p := newServer(t).ingestor(IngestorOptions{})
 	const n = 5000
 	async(t, func() {
 		for i := range n {

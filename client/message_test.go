@@ -15,7 +15,7 @@ import (
 
 func TestOnMessageHearsAllInOrderAndTakesWhatItWants(t *testing.T) {
 	var heard []string
-	c, p := newServer(t).consumer(Options{OnMessage: func(message []byte) bool {
+	c, p := newServer(t).consumer(ConnOptions{OnMessage: func(message []byte) bool {
 		heard = append(heard, string(message))
 		return string(message) == price("A", "2", 2)
 	}})
@@ -44,8 +44,8 @@ func TestOnMessageHearsAllInOrderAndTakesWhatItWants(t *testing.T) {
 func TestAnOnMessageThatWaitsDoesNotCostTheConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		c, p := newPipeServer(t).consumer(Options{
-			IdleTimeout: time.Second, PingTimeout: time.Second,
+		c, p := newPipeServer(t).consumer(ConnOptions{
+			Options:   Options{IdleTimeout: time.Second, PingTimeout: time.Second},
 			OnMessage: func([]byte) bool { <-release; return false },
 		})
 		p.write(price("A", "1", 1))
@@ -63,7 +63,7 @@ func TestAnOnMessageThatWaitsDoesNotCostTheConnection(t *testing.T) {
 func TestOnMessageHearsLongMessagesAndThoseWithinTLS(t *testing.T) {
 	long := `{"type":"message","room":"A","data":"` + strings.Repeat("x", 2*tapBuffer) + `"}`
 	sent := []string{price("A", "1", 1), long, price("A", "2", 2)}
-	hear := func(s *server, o Options) []string {
+	hear := func(s *server, o ConnOptions) []string {
 		var heard []string
 		all := make(chan struct{})
 		o.OnMessage = func(message []byte) bool {
@@ -82,11 +82,11 @@ func TestOnMessageHearsLongMessagesAndThoseWithinTLS(t *testing.T) {
 		_ = c.Close()
 		return heard
 	}
-	if heard := hear(newServer(t), Options{}); !slices.Equal(heard, sent) {
+	if heard := hear(newServer(t), ConnOptions{}); !slices.Equal(heard, sent) {
 		t.Errorf("heard %.60q", heard)
 	}
 	s, roots := newTLSServer(t)
-	if heard := hear(s, Options{TLSConfig: &tls.Config{RootCAs: roots}}); !slices.Equal(heard, sent) {
+	if heard := hear(s, ConnOptions{Options: Options{TLSConfig: &tls.Config{RootCAs: roots}}}); !slices.Equal(heard, sent) {
 		t.Errorf("within TLS: heard %.60q", heard)
 	}
 }

@@ -29,7 +29,7 @@ func TestReconnectJoinsAgain(t *testing.T) {
 	} {
 		t.Run(end.name, func(t *testing.T) {
 			s := newServer(t)
-			c, p := s.consumer(Options{})
+			c, p := s.consumer(ConnOptions{})
 			async(t, func() {
 				p.join()
 				p.write(price("A", "1", 1))
@@ -76,7 +76,7 @@ func TestReconnectJoinsAgain(t *testing.T) {
 
 func TestRejoinOfManyRoomsFitsTheSizeLimit(t *testing.T) {
 	s := newServer(t)
-	c, p := s.consumer(Options{})
+	c, p := s.consumer(ConnOptions{})
 	rooms := make([]string, 10_000)
 	for i := range rooms {
 		rooms[i] = fmt.Sprintf("ROOM_%059d", i)
@@ -105,7 +105,7 @@ func TestRejoinOfManyRoomsFitsTheSizeLimit(t *testing.T) {
 
 func TestRejoinThatFailsIsReported(t *testing.T) {
 	s := newServer(t)
-	c, p := s.consumer(Options{})
+	c, p := s.consumer(ConnOptions{})
 	async(t, func() { p.join() })
 	if err := c.Join(patient(t), "A", "B"); err != nil {
 		t.Fatal(err)
@@ -123,7 +123,7 @@ func TestRejoinThatFailsIsReported(t *testing.T) {
 // A join or leave whose answer was lost with the connection is asked again.
 func TestJoinAndLeaveOutliveTheConnection(t *testing.T) {
 	s := newServer(t)
-	c, p := s.consumer(Options{})
+	c, p := s.consumer(ConnOptions{})
 	async(t, func() {
 		p.expect(protocol.TypeJoin)
 		p.kill()
@@ -148,7 +148,7 @@ func TestHalfOpenConnectionIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newPipeServer(t)
 		start := time.Now()
-		c, _ := s.consumer(Options{IdleTimeout: 15 * time.Second, PingTimeout: 10 * time.Second}) // the server's end is never read
+		c, _ := s.consumer(ConnOptions{Options: Options{IdleTimeout: 15 * time.Second, PingTimeout: 10 * time.Second}}) // the server's end is never read
 		down := expectDisconnected(t, c)
 		if after := time.Since(start); after < 15*time.Second || after > 26*time.Second {
 			t.Errorf("noticed after %v, want 15 to 25 s: %v", after, down.Err)
@@ -183,7 +183,7 @@ func TestServerBehindABlackHoleIsGivenUp(t *testing.T) {
 			c, err := dial(ctx, network, address)
 			return holeConn{c, &hole}, err
 		}
-		c, _ := s.consumer(Options{IdleTimeout: 20 * time.Second, PingTimeout: 7 * time.Second})
+		c, _ := s.consumer(ConnOptions{Options: Options{IdleTimeout: 20 * time.Second, PingTimeout: 7 * time.Second}})
 		hole.Store(true)
 		start := time.Now()
 		down := expectDisconnected(t, c)
@@ -199,7 +199,7 @@ func TestServerBehindABlackHoleIsGivenUp(t *testing.T) {
 
 func TestQuietConnectionIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, p := newPipeServer(t).consumer(Options{})
+		c, p := newPipeServer(t).consumer(ConnOptions{})
 		async(t, func() { p.untilGone() }) // answers pings, says nothing
 		time.Sleep(time.Hour)              // of fake time
 		p.write(price("A", "1", 1))
@@ -210,7 +210,7 @@ func TestQuietConnectionIsKept(t *testing.T) {
 func TestPublisherHeldBackByTheServerIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := make(chan Disconnected, 1)
-		in, p := newPipeServer(t).ingestor(Options{OnEvent: func(ev Event) {
+		in, p := newPipeServer(t).ingestor(IngestorOptions{OnEvent: func(ev Event) {
 			if d, ok := ev.(Disconnected); ok {
 				down <- d
 			}
@@ -238,7 +238,7 @@ func TestRefusalIsFinal(t *testing.T) {
 	for _, code := range []int{401, 403} {
 		s := newServer(t)
 		s.refuse <- status(code)
-		_, err := Dial(t.Context(), s.url, &Options{KeepTrying: true})
+		_, err := Dial(t.Context(), s.url, &ConnOptions{Options: Options{KeepTrying: true}})
 		failed, ok := errors.AsType[*ConnectError](err)
 		if !ok || failed.Status != code || !errors.Is(err, ErrRefused) {
 			t.Fatalf("got %v", err)
@@ -261,11 +261,11 @@ func TestRefusalIsFinal(t *testing.T) {
 		}
 	}
 	s := newServer(t)
-	c, p := s.consumer(Options{})
+	c, p := s.consumer(ConnOptions{})
 	p.close(4401, "key revoked")
 	ended(c)
 
-	c, p = s.consumer(Options{})
+	c, p = s.consumer(ConnOptions{})
 	s.refuse <- status(401)
 	p.kill()
 	ended(c)
@@ -274,7 +274,7 @@ func TestRefusalIsFinal(t *testing.T) {
 func TestBusyServerIsLeftAloneAsLongAsItAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newPipeServer(t)
-		c, p := s.consumer(Options{})
+		c, p := s.consumer(ConnOptions{})
 		s.refuse <- status(503, "Retry-After", "30")
 		s.refuse <- status(429, "Retry-After", time.Now().Add(time.Minute).UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT"))
 		s.refuse <- status(429, "Retry-After", "soon")
@@ -295,7 +295,7 @@ func TestBusyServerIsLeftAloneAsLongAsItAsks(t *testing.T) {
 }
 
 func TestBackoffGrowsAndIsBounded(t *testing.T) {
-	opt := (*Options)(nil).withDefaults(protocol.Consumer)
+	opt := Options{}.withDefaults(1, 1)
 	for failures, limit := range []time.Duration{100, 200, 400, 800, 1600, 3200, 5000, 5000} {
 		limit *= time.Millisecond
 		for _, r := range []float64{0, 0.5, 0.999} {
@@ -313,7 +313,7 @@ func TestBackoffGrowsAndIsBounded(t *testing.T) {
 func TestShortConnectionsBackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newPipeServer(t)
-		c, p := s.consumer(Options{})
+		c, p := s.consumer(ConnOptions{})
 		for attempt := 1; attempt <= 8; attempt++ {
 			p.close(websocket.StatusServiceRestart, "")
 			if down := expectDisconnected(t, c); down.Attempt != attempt {
@@ -342,11 +342,11 @@ func TestKeepTrying(t *testing.T) {
 			}
 			return dial(ctx, network, address)
 		}
-		if _, err := Dial(t.Context(), s.url, s.options(Options{})); err == nil || errors.Is(err, ErrRefused) ||
+		if _, err := Dial(t.Context(), s.url, &ConnOptions{Options: Options{DialContext: s.dial}}); err == nil || errors.Is(err, ErrRefused) ||
 			err.Error() != "client: cannot connect to ws://pipe/ws: no route" {
 			t.Fatalf("got %v", err)
 		}
-		c, err := Dial(t.Context(), s.url, s.options(Options{KeepTrying: true}))
+		c, err := Dial(t.Context(), s.url, &ConnOptions{Options: Options{DialContext: s.dial, KeepTrying: true}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -365,10 +365,10 @@ func TestDialTimeout(t *testing.T) {
 		near, far := net.Pipe()
 		defer far.Close()
 		start := time.Now()
-		_, err := Dial(t.Context(), "ws://pipe", &Options{
+		_, err := Dial(t.Context(), "ws://pipe", &ConnOptions{Options: Options{
 			DialTimeout: 3 * time.Second,
 			DialContext: func(context.Context, string, string) (net.Conn, error) { return near, nil },
-		})
+		}})
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 3*time.Second {
 			t.Fatalf("after %v: %v", time.Since(start), err)
 		}
@@ -379,7 +379,7 @@ func TestDialTimeout(t *testing.T) {
 // if it had joined nothing.
 func TestRejoinedWithoutRooms(t *testing.T) {
 	s := newServer(t)
-	c, p := s.consumer(Options{})
+	c, p := s.consumer(ConnOptions{})
 	p.kill()
 	expectDisconnected(t, c)
 	p = s.accept()

@@ -210,31 +210,30 @@ func async(t *testing.T, f func()) {
 	t.Cleanup(func() { <-done })
 }
 
-func (s *server) options(o Options) *Options {
-	o.DialContext = s.dial
-	return &o
-}
-
 // consumer connects a Conn and returns both ends.
-func (s *server) consumer(o Options) (*Conn, *peer) {
+func (s *server) consumer(o ConnOptions) (*Conn, *peer) {
 	s.t.Helper()
-	c, err := Dial(s.t.Context(), s.url, s.options(o))
+	o.DialContext = s.dial
+	c, err := Dial(s.t.Context(), s.url, &o)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { c.Close() })
+	context.AfterFunc(s.t.Context(), func() { c.s.stop(ErrClosed) }) // before what async waits for
 	p := s.accept()
 	expectEvent(s.t, c, Connected{})
 	return c, p
 }
 
-func (s *server) ingestor(o Options) (*Ingestor, *peer) {
+func (s *server) ingestor(o IngestorOptions) (*Ingestor, *peer) {
 	s.t.Helper()
-	in, err := DialIngestor(s.t.Context(), s.url, s.options(o))
+	o.DialContext = s.dial
+	in, err := DialIngestor(s.t.Context(), s.url, &o)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { in.s.close() })
+	context.AfterFunc(s.t.Context(), func() { in.s.stop(ErrClosed) })
 	return in, s.accept()
 }
 

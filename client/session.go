@@ -3,26 +3,24 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
-
-	"backbone/protocol"
 )
 
-// session keeps one connection up, or tries to, until its context ends. Conn and
+// session keeps one connection up, or tries to, until it is closed or refused. Conn and
 // Ingestor are its two faces.
 type session struct {
 	// Immutable after open.
 	url, shown string // to dial, and to print
-	opt        Options
-	events     chan Event // nil: to opt.OnEvent
-	ctx        context.Context
-	stop       context.CancelCauseFunc
-	out        chan request  // any goroutine -> writer
-	slots      chan struct{} // a place for each call that is not settled
-	begun      chan struct{} // a signal for deliver: a call has taken its place
-	done       chan struct{} // closed by run, last
+	opt        settings
+	events     chan Event // nil for an Ingestor, whose events go to opt.onEvent
+	// Ends with close, or with the refusal that is its cause.
+	ctx   context.Context
+	stop  context.CancelCauseFunc
+	out   chan request  // any goroutine -> writer
+	slots chan struct{} // a place for each call that is not settled
+	begun chan struct{} // a signal for deliver: a call has taken its place
+	done  chan struct{} // closed by run, last
 
 	lastID  atomic.Uint64
 	up      atomic.Bool // there is a connection
@@ -31,54 +29,55 @@ type session struct {
 	// Owned by the writer; between two connections and after the last by run.
 	next request // taken from out and not yet written
 
-	// Owned by the reader; between two connections by run.
-	rooms map[string]string // joined rooms, to join again; name -> the same string
-	spill *spill            // nil until needed
+	// Owned by the reader; between two connections by run. See joinedRooms for what others
+	// may read.
+	rooms joinedRooms
+	spill *spill // nil until needed
 
 	// Written by run before it closes done.
 	unsent int // messages still queued at the end
 }
 
-// open makes the first attempt and starts the session.
-func open(ctx context.Context, rawURL, path string, role protocol.Role, opt *Options) (*session, error) {
-	s := &session{
-		opt:   opt.withDefaults(role),
-		begun: make(chan struct{}, 1),
-		done:  make(chan struct{}),
-		rooms: map[string]string{},
-	}
-	if err := s.opt.check(); err != nil {
+// open makes the first attempt, within ctx, and starts the session.
+func open(ctx context.Context, rawURL, path string, opt settings) (*session, error) {
+	if err := opt.check(); err != nil {
 		return nil, err
 	}
 	u, err := endpoint(rawURL, path)
 	if err != nil {
 		return nil, err
 	}
-	s.url, s.shown = u.String(), u.Redacted()
-	s.out = make(chan request, s.opt.SendQueue)
-	s.slots = make(chan struct{}, s.opt.MaxInFlight)
-	if role == protocol.Consumer {
-		s.events = make(chan Event, s.opt.Buffer)
+	s := &session{
+		url: u.String(), shown: u.Redacted(),
+		opt:   opt,
+		out:   make(chan request, opt.SendQueue),
+		slots: make(chan struct{}, opt.MaxInFlight),
+		begun: make(chan struct{}, 1),
+		done:  make(chan struct{}),
+		rooms: joinedRooms{names: map[string]string{}},
 	}
-	l, err := s.dial(ctx)
-	if err != nil && (!s.opt.KeepTrying || errors.Is(err, ErrRefused) || ctx.Err() != nil) {
+	if opt.buffer > 0 {
+		s.events = make(chan Event, opt.buffer)
+	}
+	conn, err := s.dial(ctx)
+	if err != nil && (!opt.KeepTrying || errors.Is(err, ErrRefused) || ctx.Err() != nil) {
 		return nil, err
 	}
-	s.ctx, s.stop = context.WithCancelCause(ctx)
-	s.up.Store(l != nil)
-	go s.run(l, err)
+	s.ctx, s.stop = context.WithCancelCause(context.Background())
+	s.up.Store(conn != nil)
+	go s.run(conn, err)
 	return s, nil
 }
 
-// run serves l, if there is one, and every connection after it. err is why there is
-// none.
-func (s *session) run(l *link, err error) {
+// run attends to conn, if there is one, and to every connection after it. err is why there
+// is none.
+func (s *session) run(conn *connection, err error) {
 	defer s.finish()
 	for failures := 0; ; failures++ {
-		if l != nil {
+		if conn != nil {
 			began := time.Now()
-			s.tapInto(l)
-			err = s.serve(l)
+			s.tapInto(conn)
+			err = s.attend(conn)
 			if time.Since(began) >= s.opt.BackoffMax {
 				failures = 0
 			}
@@ -100,8 +99,8 @@ func (s *session) run(l *link, err error) {
 		case <-s.ctx.Done():
 			return
 		}
-		if l, err = s.dial(s.ctx); err == nil {
-			l.back = true
+		if conn, err = s.dial(s.ctx); err == nil {
+			conn.back = true
 		}
 		s.up.Store(err == nil)
 	}
@@ -127,26 +126,20 @@ func (s *session) finish() {
 }
 
 func (s *session) tell(ev Event) {
-	if s.opt.OnEvent != nil {
-		s.opt.OnEvent(ev)
+	if s.opt.onEvent != nil {
+		s.opt.onEvent(ev)
 	}
 }
 
-// ended is the error of calls that come too late.
-func (s *session) ended() error {
-	cause := context.Cause(s.ctx)
-	if errors.Is(cause, ErrClosed) || errors.Is(cause, ErrRefused) {
-		return cause
-	}
-	return fmt.Errorf("client: the context of Dial ended: %w", cause)
-}
+// ended is the error of calls that come too late: ErrClosed, or one that wraps ErrRefused.
+func (s *session) ended() error { return context.Cause(s.ctx) }
 
 // err is why the session ended or is about to; nil before, and after close.
 func (s *session) err() error {
-	if s.ctx.Err() == nil || errors.Is(context.Cause(s.ctx), ErrClosed) {
-		return nil
+	if err := s.ended(); !errors.Is(err, ErrClosed) {
+		return err
 	}
-	return s.ended()
+	return nil
 }
 
 // close ends the session and returns when no goroutine of it is left.

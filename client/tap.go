@@ -30,13 +30,13 @@ type tap struct {
 	offered bool // the frame that passes is a message that was offered
 }
 
-// tapInto offers the messages of l to OnMessage before the library sees them. With TLS the
+// tapInto offers the messages of conn to OnMessage before the library sees them. With TLS the
 // wire carries no frames, and they are offered once they have come through.
-func (s *session) tapInto(l *link) {
-	if s.opt.OnMessage == nil || strings.HasPrefix(s.url, "wss:") || strings.HasPrefix(s.url, "https:") {
+func (s *session) tapInto(conn *connection) {
+	if s.opt.onMessage == nil || strings.HasPrefix(s.url, "wss:") || strings.HasPrefix(s.url, "https:") {
 		return
 	}
-	l.wire.tap = &tap{offer: s.offer}
+	conn.wire.tap = &tap{offer: s.offer}
 }
 
 // offered reports whether the message that has just come through was offered before.

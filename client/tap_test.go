@@ -96,7 +96,7 @@ func TestCloseDuringOnMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		entered, release := make(chan struct{}), make(chan struct{})
 		calls := 0 // no lock: calls come one at a time
-		c, p := newPipeServer(t).consumer(Options{OnMessage: func([]byte) bool {
+		c, p := newPipeServer(t).consumer(ConnOptions{OnMessage: func([]byte) bool {
 			if calls++; calls == 1 {
 				close(entered)
 				<-release

@@ -46,14 +46,14 @@ type benchConsumer struct {
 // size would hold a minute of what it reads: a server sees nobody read for so long.
 const slowReceiveBuffer = 4 << 10
 
-// connect connects and joins. The connection lives as long as life.
-func (c *benchConsumer) connect(life context.Context, url string, opt client.Options) error {
+// connect connects and joins.
+func (c *benchConsumer) connect(ctx context.Context, url string, opt client.ConnOptions) error {
 	opt.OnMessage = c.hear
 	opt.Buffer = 1 // for what is no event of a room
 	if c.kind == slowConsumer {
 		opt.ReceiveBuffer = slowReceiveBuffer
 	}
-	conn, err := client.Dial(life, url, &opt)
+	conn, err := client.Dial(ctx, url, &opt)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (c *benchConsumer) connect(life context.Context, url string, opt client.Opt
 	for i := range names {
 		names[i] = c.rooms.names[(c.first+i)%len(c.rooms.names)]
 	}
-	return conn.Join(life, names...)
+	return conn.Join(ctx, names...)
 }
 
 // watch takes what the SDK tells beside the events of rooms.

@@ -34,7 +34,7 @@ type arrival struct {
 
 // connect connects all, as fast as it goes, by turns to one of urls, and returns once each
 // has joined its rooms or failed. progress is called after each, from any goroutine.
-func (f fleet) connect(life context.Context, urls []string, opt *client.Options, progress func()) arrival {
+func (f fleet) connect(ctx context.Context, urls []string, opt client.ConnOptions, progress func()) arrival {
 	took, errs := make([]time.Duration, len(f)), make([]error, len(f))
 	var g errgroup.Group
 	g.SetLimit(dialling)
@@ -42,7 +42,7 @@ func (f fleet) connect(life context.Context, urls []string, opt *client.Options,
 	for i, c := range f {
 		g.Go(func() error {
 			start := time.Now()
-			errs[i] = c.connect(life, urls[i%len(urls)], *opt)
+			errs[i] = c.connect(ctx, urls[i%len(urls)], opt)
 			took[i] = time.Since(start)
 			progress()
 			return nil

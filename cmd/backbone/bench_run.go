@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -22,7 +21,7 @@ type benchRun struct {
 	server         *ownServer // nil: servers that were there before
 	publish        cli.Connection
 	consume        []cli.Connection // at least one; the consumers are shared out
-	opt            *client.Options
+	opt            client.Options
 	rooms          *benchRooms
 	stage          *benchStage
 	recorder       *benchRecorder
@@ -94,7 +93,7 @@ func (b *benchRun) consumer(kind consumerKind, place int) *benchConsumer {
 // run does the run. There is no result, and no error, if ctx ends before anything was
 // measured.
 func (b *benchRun) run(ctx context.Context) (*benchResult, error) {
-	// Connections outlive ctx: an interrupted run still counts what is on its way.
+	// The run outlives ctx: an interrupted one still counts what is on its way.
 	life, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer giveUp(nil)
 	if b.server != nil {
@@ -117,8 +116,8 @@ func (b *benchRun) run(ctx context.Context) (*benchResult, error) {
 		<-recorded
 		progress.clear()
 	}
-	ingestor, err := b.connect(ctx, life, giveUp)
-	if err == nil && ingestor != nil {
+	ingestor, err := b.connect(ctx, life)
+	if err == nil && ctx.Err() == nil {
 		err = b.measure(ctx, life, ingestor)
 	}
 	close(b.release)
@@ -126,7 +125,7 @@ func (b *benchRun) run(ctx context.Context) (*benchResult, error) {
 	b.newcomers.close()
 	giveUp(nil)
 	if ingestor != nil {
-		_ = ingestor.Close() // what it did not send is counted
+		_ = ingestor.CloseNow() // what it did not send is counted
 	}
 	stopRecorder()
 	if err != nil || b.end <= b.begin {
@@ -139,23 +138,23 @@ func (b *benchRun) run(ctx context.Context) (*benchResult, error) {
 	return b.result(ctx.Err() != nil), nil
 }
 
-// connect connects the publisher and the consumers.
-func (b *benchRun) connect(ctx, life context.Context, giveUp context.CancelCauseFunc) (*client.Ingestor, error) {
-	connected := context.AfterFunc(ctx, func() { giveUp(errors.New("interrupted")) })
-	defer connected()
-	o := *b.opt
-	o.OnEvent = b.hear
-	ingestor, err := client.DialIngestor(life, b.publish.URL, &o)
+// connect connects the publisher and the consumers, until ctx or life ends. The end of ctx
+// is not an error.
+func (b *benchRun) connect(ctx, life context.Context) (*client.Ingestor, error) {
+	connecting, cancel := context.WithCancel(life)
+	defer cancel()
+	defer context.AfterFunc(ctx, cancel)()
+	ingestor, err := client.DialIngestor(connecting, b.publish.URL, &client.IngestorOptions{Options: b.opt, OnEvent: b.hear})
 	if ctx.Err() != nil {
-		return nil, nil //nolint:nilnil // interrupted
+		return ingestor, nil
 	}
 	if err != nil {
 		return nil, b.publish.Failure(err)
 	}
 	b.idle = b.used()[0]
-	b.connected = b.standing.connect(life, b.consumeURLs(), b.consumerOptions(), func() { b.arrived.Add(1) })
+	b.connected = b.standing.connect(connecting, b.consumeURLs(), b.consumerOptions(), func() { b.arrived.Add(1) })
 	if ctx.Err() != nil {
-		return nil, nil //nolint:nilnil // interrupted
+		return ingestor, nil
 	}
 	if c := b.connected; c.err != nil {
 		return ingestor, b.consume[c.first%len(b.consume)].Failure(c.err)
@@ -171,10 +170,10 @@ func (b *benchRun) consumeURLs() (urls []string) {
 	return urls
 }
 
-func (b *benchRun) consumerOptions() *client.Options {
-	o := *b.opt
+func (b *benchRun) consumerOptions() client.ConnOptions {
+	o := client.ConnOptions{Options: b.opt}
 	o.APIKey, o.ReceiveBuffer = "", b.ReceiveBuffer
-	return &o
+	return o
 }
 
 // hear takes what the SDK tells of the publisher's connection.

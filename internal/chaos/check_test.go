@@ -146,7 +146,7 @@ func (w *world) latecomers() {
 	for _, in := range w.instances {
 		name := "a latecomer at " + in.name
 		began := time.Now()
-		conn := consume(w.t, name, in, client.Options{MarkEmpty: true})
+		conn := consume(w.t, name, in, client.JoinOptions{MarkEmpty: true})
 		got := map[string]client.Event{}
 		late := time.After(patience)
 		for len(got) < len(instruments) {

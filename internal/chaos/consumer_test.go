@@ -37,14 +37,14 @@ type stay struct {
 // maxBackoff keeps the SDK's patience from becoming part of what is measured.
 const maxBackoff = 200 * time.Millisecond
 
-func consume(t *testing.T, name string, in *instance, opt client.Options) *client.Conn {
+func consume(t *testing.T, name string, in *instance, wishes client.JoinOptions) *client.Conn {
 	t.Helper()
-	opt.Buffer, opt.BackoffBase, opt.BackoffMax = 1<<14, 10*time.Millisecond, maxBackoff
-	conn, err := client.Dial(t.Context(), in.url(), &opt)
+	opt := &client.ConnOptions{Options: client.Options{BackoffBase: 10 * time.Millisecond, BackoffMax: maxBackoff}, Buffer: 1 << 14}
+	conn, err := client.Dial(t.Context(), in.url(), opt)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := conn.Join(t.Context(), instruments...); err != nil {
+	if err := conn.JoinWith(t.Context(), wishes, instruments...); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 	return conn
@@ -53,7 +53,7 @@ func consume(t *testing.T, name string, in *instance, opt client.Options) *clien
 func newConsumer(t *testing.T, name string, in *instance) *consumer {
 	t.Helper()
 	c := &consumer{t: t, name: name, in: in, asks: make(chan chan view), view: view{stays: map[string]stay{}}}
-	c.conn = consume(t, name, in, client.Options{})
+	c.conn = consume(t, name, in, client.JoinOptions{})
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -38,7 +38,7 @@ type flow struct {
 
 func (p *producer) start(t *testing.T) *flow {
 	t.Helper()
-	ingestor, err := client.DialIngestor(t.Context(), p.in.url(), &client.Options{BackoffBase: 10 * time.Millisecond, BackoffMax: maxBackoff})
+	ingestor, err := client.DialIngestor(t.Context(), p.in.url(), &client.IngestorOptions{Options: client.Options{BackoffBase: 10 * time.Millisecond, BackoffMax: maxBackoff}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -91,8 +91,8 @@ func (c *Connection) Validate() error {
 }
 
 // Options are those of the SDK for these flags.
-func (c *Connection) Options() (*client.Options, error) {
-	o := &client.Options{DialTimeout: c.ConnectTimeout, APIKey: c.Key}
+func (c *Connection) Options() (client.Options, error) {
+	o := client.Options{DialTimeout: c.ConnectTimeout, APIKey: c.Key}
 	if c.CAFile == "" && !c.InsecureSkipVerify {
 		return o, nil
 	}
@@ -100,11 +100,11 @@ func (c *Connection) Options() (*client.Options, error) {
 	if c.CAFile != "" {
 		pem, err := os.ReadFile(c.CAFile)
 		if err != nil {
-			return nil, fmt.Errorf("--ca-file: %w", err)
+			return o, fmt.Errorf("--ca-file: %w", err)
 		}
 		o.TLSConfig.RootCAs = x509.NewCertPool()
 		if !o.TLSConfig.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, config.Errorf("ca-file", "%s holds no certificate in PEM", c.CAFile)
+			return o, config.Errorf("ca-file", "%s holds no certificate in PEM", c.CAFile)
 		}
 	}
 	return o, nil

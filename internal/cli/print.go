@@ -60,7 +60,7 @@ func jsonLine(e client.Event, _ time.Time) []byte {
 		m = protocol.ServerMessage{Type: protocol.TypeNoSnapshot, Room: e.Room}
 	case client.FeedStatus:
 		m = protocol.ServerMessage{Type: protocol.TypeStatus, Room: e.Room, Feed: feedWord(e.Silent), Since: e.Since.UnixMilli()}
-	case client.LinkStatus:
+	case client.BridgeStatus:
 		m = protocol.ServerMessage{Type: protocol.TypeStatus, Bridge: linkWord(e.OK), Since: e.Since.UnixMilli()}
 	case client.Unknown:
 		return append([]byte(strings.ReplaceAll(string(e.Raw), "\n", " ")), '\n')
@@ -114,7 +114,7 @@ func (p *pretty) line(e client.Event, now time.Time) []byte {
 		room, text = e.Room, p.paint(StyleFaint, "  no last price is known")
 	case client.FeedStatus:
 		room, text = e.Room, p.paint(StyleWarn, "  feed "+feedWord(e.Silent)+" since "+e.Since.Format("15:04:05.000"))
-	case client.LinkStatus:
+	case client.BridgeStatus:
 		text = p.paint(StyleWarn, "  link to other instances "+linkWord(e.OK)+" since "+e.Since.Format("15:04:05.000"))
 	case client.Unknown:
 		text = p.paint(StyleFaint, Printable(string(e.Raw)))

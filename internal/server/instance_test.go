@@ -82,7 +82,7 @@ func (in *instance) eventually(what string, ok func() bool) {
 // consume joins rooms with a client that has place for many events.
 func (in *instance) consume(rooms ...string) *client.Conn {
 	in.t.Helper()
-	c, err := client.Dial(in.t.Context(), in.URL(), &client.Options{Buffer: 1 << 17})
+	c, err := client.Dial(in.t.Context(), in.URL(), &client.ConnOptions{Buffer: 1 << 17})
 	if err != nil {
 		in.t.Fatal(err)
 	}

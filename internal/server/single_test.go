@@ -146,10 +146,10 @@ func TestIngestorsNeedAKeyWhereKeysAreConfigured(t *testing.T) {
 	if _, err := client.DialIngestor(t.Context(), in.URL(), nil); !errors.Is(err, client.ErrRefused) {
 		t.Errorf("without a key: %v", err)
 	}
-	if _, err := client.DialIngestor(t.Context(), in.URL(), &client.Options{APIKey: "wrong"}); !errors.Is(err, client.ErrRefused) {
+	if _, err := client.DialIngestor(t.Context(), in.URL(), &client.IngestorOptions{Options: client.Options{APIKey: "wrong"}}); !errors.Is(err, client.ErrRefused) {
 		t.Errorf("with a wrong key: %v", err)
 	}
-	p, err := client.DialIngestor(t.Context(), in.URL(), &client.Options{APIKey: "0123456789abcdef0123"})
+	p, err := client.DialIngestor(t.Context(), in.URL(), &client.IngestorOptions{Options: client.Options{APIKey: "0123456789abcdef0123"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -108,8 +108,8 @@ func (c *Cmd) run(ctx, serving context.Context, servers *errgroup.Group, s cli.S
 	if err != nil {
 		return unlessOver(ctx, err)
 	}
-	defer ingestor.Close() //nolint:errcheck // invented prices may get lost
-	conn, err := client.Dial(ctx, watched.URL(), &client.Options{Buffer: cli.EventBuffer})
+	defer ingestor.CloseNow() //nolint:errcheck // invented prices may get lost
+	conn, err := client.Dial(ctx, watched.URL(), &client.ConnOptions{Buffer: cli.EventBuffer})
 	if err != nil {
 		return unlessOver(ctx, err)
 	}

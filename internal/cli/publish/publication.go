@@ -56,8 +56,8 @@ func newPublication(c *Cmd, s cli.Streams) *publication {
 	return &publication{Cmd: c, Streams: s, inputs: make(chan input, 256), reports: make(chan report, inFlight)}
 }
 
-func (p *publication) run(ctx context.Context, opt *client.Options, lines *eventReader) error {
-	// The SDK outlives ctx, so that what was sent before an interruption arrives.
+func (p *publication) run(ctx context.Context, opt client.Options, lines *eventReader) error {
+	// The ingestor outlives ctx, so that what was sent before an interruption arrives.
 	life, give := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer give(nil)
 	defer context.AfterFunc(ctx, func() {
@@ -66,25 +66,32 @@ func (p *publication) run(ctx context.Context, opt *client.Options, lines *event
 	})()
 
 	opt.MaxInFlight = inFlight
-	opt.OnEvent = func(e client.Event) { p.hear(e, give) }
-	ingestor, err := p.dial(ctx, life, opt)
+	ingestor, err := client.DialIngestor(ctx, p.URL, &client.IngestorOptions{
+		Options: opt,
+		OnEvent: func(e client.Event) { p.hear(e, give) },
+	})
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return p.Failure(err)
 	}
+	defer context.AfterFunc(life, func() { _ = ingestor.CloseNow() })() // each event tells for itself
 	start := time.Now()
 	reported := make(chan struct{})
 	go func() {
 		defer close(reported)
-		p.report()
+		p.report(life)
 	}()
 	reading, stopReading := context.WithCancel(ctx)
-	go p.read(reading, lines) // ends with its input: a read of a terminal can not be broken off
+	go p.read(reading, lines) // ends with its input: a read of a terminal cannot be broken off
 	err = p.publish(ctx, life, ingestor)
 	stopReading()
-	switch flushed := ingestor.Flush(life); {
+	flushed := ingestor.Flush(life)
+	if life.Err() != nil {
+		flushed = context.Cause(life)
+	}
+	switch {
 	case flushed == nil || err != nil:
 	case errors.Is(flushed, errNoWayBack):
 		err = errNoWayBack
@@ -94,29 +101,10 @@ func (p *publication) run(ctx context.Context, opt *client.Options, lines *event
 	if ended := ingestor.Err(); err == nil && ended != nil {
 		err = ended
 	}
-	_ = ingestor.Close() // what it could tell, Flush has told; after it no OnEvent comes
+	_ = ingestor.CloseNow() // Flush has told all there is to tell; after it no OnEvent comes
 	close(p.reports)
 	<-reported
 	return p.outcome(err, time.Since(start))
-}
-
-// dial connects for life, but gives up with ctx.
-func (p *publication) dial(ctx, life context.Context, opt *client.Options) (*client.Ingestor, error) {
-	type result struct {
-		ingestor *client.Ingestor
-		err      error
-	}
-	done := make(chan result, 1)
-	go func() {
-		i, err := client.DialIngestor(life, p.URL, opt)
-		done <- result{i, err}
-	}()
-	select {
-	case r := <-done:
-		return r.ingestor, r.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // read hands on what is read until its end, which is the last input.
@@ -164,8 +152,11 @@ func (p *publication) publish(ctx, life context.Context, ingestor *client.Ingest
 			return errInterrupted
 		}
 		if err := p.send(ctx, ingestor, in); err != nil {
-			if ctx.Err() != nil {
+			switch {
+			case ctx.Err() != nil:
 				return errInterrupted
+			case errors.Is(err, client.ErrClosed):
+				return context.Cause(life)
 			}
 			return err
 		}

@@ -11,8 +11,8 @@ import (
 )
 
 // report waits for the answers and says which are not good, until reports is closed. Each
-// comes at the latest with the end of the SDK's life.
-func (p *publication) report() {
+// comes at the latest with the end of life, which closes the ingestor.
+func (p *publication) report(life context.Context) {
 	for r := range p.reports {
 		err := r.err
 		if r.pending != nil {
@@ -35,7 +35,7 @@ func (p *publication) report() {
 			p.Say("an event was rejected: %s: %s (--ack tells which)", wrong.Code, wrong.Message)
 		case r.line > 0 && !errors.Is(err, client.ErrConnectionLost):
 			p.unsent++
-			p.Say("line %d: not sent: %s", r.line, notSentFor(err))
+			p.Say("line %d: not sent: %s", r.line, notSentFor(life, err))
 		case r.line > 0:
 			p.lost++
 			p.Say("line %d: lost: %s", r.line, human.Error(err))
@@ -46,12 +46,10 @@ func (p *publication) report() {
 	}
 }
 
-// notSentFor is why the SDK's life ended before an event was written.
-func notSentFor(err error) error {
-	for _, why := range []error{errNoWayBack, errInterrupted} {
-		if errors.Is(err, why) {
-			return why
-		}
+// notSentFor is why the ingestor was closed before an event was written.
+func notSentFor(life context.Context, err error) error {
+	if why := context.Cause(life); why != nil && errors.Is(err, client.ErrClosed) {
+		return why
 	}
 	return errors.New(human.Error(err))
 }

@@ -54,10 +54,7 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	opt.Buffer = cli.EventBuffer
-	opt.MarkEmpty = c.MarkEmpty || c.SnapshotOnly
-	opt.Status = c.Status
-	conn, err := client.Dial(ctx, c.URL, opt)
+	conn, err := client.Dial(ctx, c.URL, &client.ConnOptions{Options: opt, Buffer: cli.EventBuffer})
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -67,7 +64,8 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	defer conn.Close() //nolint:errcheck // always nil
 	c.Rooms = distinct(c.Rooms)
 	joined := make(chan error, 1)
-	go func() { joined <- conn.Join(ctx, c.Rooms...) }()
+	wishes := client.JoinOptions{MarkEmpty: c.MarkEmpty || c.SnapshotOnly, Status: c.Status}
+	go func() { joined <- conn.JoinWith(ctx, wishes, c.Rooms...) }()
 
 	sub := newSubscription(c, s)
 	err = sub.run(ctx, conn, joined)

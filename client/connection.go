@@ -12,9 +12,9 @@ import (
 	"backbone/protocol"
 )
 
-// link is one connection: a reader, a writer, and the session's goroutine that looks
+// connection is one WebSocket: a reader, a writer, and the session's goroutine that looks
 // after both.
-type link struct {
+type connection struct {
 	// Immutable.
 	ws       *websocket.Conn
 	wire     *wireConn
@@ -33,22 +33,22 @@ type link struct {
 	reader
 }
 
-func newLink(ws *websocket.Conn, wire *wireConn, slots int) *link {
-	return &link{
+func newConnection(ws *websocket.Conn, wire *wireConn, slots int) *connection {
+	return &connection{
 		ws: ws, wire: wire,
 		inflight:  make(chan *call, slots),
 		quit:      make(chan struct{}),
 		writeDone: make(chan struct{}),
 		readDone:  make(chan struct{}),
-		reader:    reader{waiting: map[uint64]*call{}, rejoins: map[uint64][]string{}},
+		reader:    reader{waiting: map[uint64]*call{}, rejoins: map[uint64]rejoin{}},
 	}
 }
 
-// write sends first, then what is queued, until the link ends. After the session's end
+// write sends first, then what is queued, until the connection ends. After the session's end
 // it sends what is still queued.
-func (s *session) write(l *link, first [][]byte) error {
+func (s *session) write(conn *connection, first [][]byte) error {
 	for _, data := range first {
-		if err := l.ws.Write(context.Background(), websocket.MessageText, data); err != nil {
+		if err := conn.ws.Write(context.Background(), websocket.MessageText, data); err != nil {
 			return err
 		}
 	}
@@ -59,7 +59,7 @@ func (s *session) write(l *link, first [][]byte) error {
 				if r.claim() {
 					s.next = r
 				}
-			case <-l.quit:
+			case <-conn.quit:
 				return nil
 			case <-s.ctx.Done():
 				if s.next = s.poll(); s.next.data == nil {
@@ -72,19 +72,19 @@ func (s *session) write(l *link, first [][]byte) error {
 		// another Write follows.
 		r := s.next
 		s.next = s.poll()
-		l.wire.more.Store(s.next.data != nil)
+		conn.wire.more.Store(s.next.data != nil)
 		if r.call != nil {
-			l.inflight <- r.call
+			conn.inflight <- r.call
 		}
 		// No context: one that ends would close the connection. Closing the wire ends Write.
-		if err := l.ws.Write(context.Background(), websocket.MessageText, r.data); err != nil {
+		if err := conn.ws.Write(context.Background(), websocket.MessageText, r.data); err != nil {
 			return err
 		}
 	}
 }
 
 // claim reports whether the request is still wanted, and makes it too late to withdraw.
-func (r request) claim() bool { return r.call == nil || r.call.taken.CompareAndSwap(false, true) }
+func (r request) claim() bool { return r.call == nil || r.call.claimed.CompareAndSwap(false, true) }
 
 // poll returns the next wanted request, or none.
 func (s *session) poll() request {
@@ -100,14 +100,14 @@ func (s *session) poll() request {
 	}
 }
 
-// failure is why the link ended, for people and for errors.Is.
-func (l *link) failure() error {
-	for _, err := range []error{l.readErr, l.writeErr} {
+// failure is why the connection ended, for people and for errors.Is.
+func (conn *connection) failure() error {
+	for _, err := range []error{conn.readErr, conn.writeErr} {
 		if closed, ok := errors.AsType[websocket.CloseError](err); ok {
 			return &CloseError{Code: protocol.CloseCode(closed.Code), Reason: closed.Reason}
 		}
 	}
-	if err := errors.Join(l.readErr, l.writeErr); err != nil {
+	if err := errors.Join(conn.readErr, conn.writeErr); err != nil {
 		return fmt.Errorf("client: %w: %w", ErrConnectionLost, err)
 	}
 	return fmt.Errorf("client: %w", ErrConnectionLost)
@@ -115,18 +115,18 @@ func (l *link) failure() error {
 
 // find returns the call that waits for an answer with this id, and forgets it. Only the
 // reader may call it.
-func (l *link) find(id uint64) *call {
-	if c, ok := l.waiting[id]; ok {
-		delete(l.waiting, id)
+func (conn *connection) find(id uint64) *call {
+	if c, ok := conn.waiting[id]; ok {
+		delete(conn.waiting, id)
 		return c
 	}
 	for {
 		select {
-		case c := <-l.inflight: // the usual case: answers come in the order of requests
+		case c := <-conn.inflight: // the usual case: answers come in the order of requests
 			if c.id == id {
 				return c
 			}
-			l.waiting[c.id] = c
+			conn.waiting[c.id] = c
 		default:
 			return nil
 		}

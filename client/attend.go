@@ -1,0 +1,115 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// closeTimeout bounds the orderly end of a connection: writing what is queued, and the
+// closing handshake.
+const closeTimeout = time.Second
+
+// attend runs conn until it ends and returns why.
+func (s *session) attend(conn *connection) error {
+	first := s.rejoin(conn)
+	go func() {
+		defer close(conn.readDone)
+		conn.readErr = s.read(conn)
+	}()
+	go func() {
+		defer close(conn.writeDone)
+		conn.writeErr = s.write(conn, first)
+	}()
+	silent := s.watch(conn)
+	s.up.Store(false)
+
+	close(conn.quit)
+	_ = conn.wire.Close() // both fail where the connection is gone already
+	_ = conn.ws.CloseNow()
+	<-conn.readDone
+	<-conn.writeDone
+	conn.pings.Wait()
+
+	err := conn.failure()
+	if silent {
+		err = fmt.Errorf("client: %w: no sign of life from the server for %v",
+			ErrConnectionLost, s.opt.IdleTimeout+s.opt.PingTimeout)
+	}
+	for _, c := range conn.waiting {
+		s.settle(c, nil, err)
+	}
+	for {
+		select {
+		case c := <-conn.inflight:
+			s.settle(c, nil, err)
+		default:
+			return err
+		}
+	}
+}
+
+// watch returns when conn is over, and whether that is for lack of any sign of life.
+func (s *session) watch(conn *connection) (silent bool) {
+	timer := time.NewTimer(s.opt.IdleTimeout)
+	defer timer.Stop()
+	asked := false // for a sign of life
+	for {
+		select {
+		case <-conn.readDone:
+			if s.ctx.Err() != nil {
+				s.shut(conn)
+			}
+			return false
+		case <-s.ctx.Done():
+			s.shut(conn)
+			return false
+		case <-conn.writeDone:
+			if s.ctx.Err() != nil {
+				s.shut(conn)
+				return false
+			}
+			// What the server said last, as the code of its close, may still be on its way.
+			select {
+			case <-conn.readDone:
+			case <-s.ctx.Done():
+			case <-time.After(closeTimeout):
+			}
+			return false
+		case <-timer.C:
+		}
+		silence := conn.wire.silence()
+		switch {
+		case s.stalled.Load(): // it is us who do not listen
+			asked = false
+			timer.Reset(s.opt.IdleTimeout)
+		case silence < s.opt.IdleTimeout:
+			asked = false
+			timer.Reset(s.opt.IdleTimeout - silence)
+		case !asked:
+			asked = true
+			conn.pings.Go(func() { s.ping(conn) })
+			timer.Reset(s.opt.PingTimeout)
+		default:
+			return true
+		}
+	}
+}
+
+// ping asks for a sign of life. Whether one came is read from the wire.
+func (s *session) ping(conn *connection) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.opt.PingTimeout)
+	defer cancel()
+	_ = conn.ws.Ping(ctx) // a broken connection is the reader's to report, a silent one watch's
+}
+
+// shut ends conn in an orderly way: what is queued, then the closing handshake.
+func (s *session) shut(conn *connection) {
+	force := time.AfterFunc(closeTimeout, func() { _ = conn.wire.Close() })
+	defer force.Stop()
+	<-conn.writeDone
+	conn.wire.shutTap()
+	_ = conn.ws.Close(websocket.StatusNormalClosure, "") // the server may be gone, or too late
+}

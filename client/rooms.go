@@ -1,0 +1,243 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+
+	"backbone/protocol"
+)
+
+// JoinOptions says what a join asks for beyond the events of its rooms. The zero value
+// asks for nothing more.
+type JoinOptions struct {
+	// MarkEmpty asks for a [NoSnapshot] where a room has no last price.
+	MarkEmpty bool
+	// Status asks for a [FeedStatus] where the feed of a room falls silent or is live again,
+	// and for a [BridgeStatus].
+	Status bool
+}
+
+// Join joins rooms and waits for the reply, if need be for the next connection. It is
+// JoinWith without options.
+func (c *Conn) Join(ctx context.Context, rooms ...string) error {
+	return c.JoinWith(ctx, JoinOptions{}, rooms...)
+}
+
+// JoinWith joins rooms and waits for the reply, if need be for the next connection. The
+// options belong to each of the rooms until it is left: after a lost connection it is
+// joined again with them.
+//
+// A room that is joined already stays joined with the options it has. That is no error for
+// a join without options; otherwise the room is listed in the JoinError's Unchanged. To
+// change its options, leave it first.
+//
+// Where rooms are rejected or unchanged the others are joined all the same, and the error
+// is a *[JoinError]. After any other error rooms may be joined or not; joining again does
+// no harm.
+func (c *Conn) JoinWith(ctx context.Context, opt JoinOptions, rooms ...string) error {
+	var failed JoinError
+	valid := make([]string, 0, len(rooms))
+	for _, room := range rooms {
+		if err := checkRoom(room); err != nil {
+			failed.Rejected = append(failed.Rejected, Rejected{Room: room, Code: err.Code, Message: err.Message})
+			continue
+		}
+		valid = append(valid, room)
+	}
+	for _, part := range splitRooms(valid) {
+		m, err := c.insist(ctx, func(call *call) []byte {
+			call.join = opt
+			return encodeJoin(part, opt, call.id)
+		})
+		if refused, ok := errors.AsType[*RequestError](err); ok {
+			failed.Rejected = append(failed.Rejected, rejectAll(part, refused.Code, refused.Message)...)
+			continue
+		}
+		if some, ok := errors.AsType[*JoinError](err); ok {
+			failed.Unchanged = append(failed.Unchanged, some.Unchanged...)
+		} else if err != nil {
+			return err
+		}
+		failed.Rejected = append(failed.Rejected, m.Rejected...)
+	}
+	if len(failed.Rejected)+len(failed.Unchanged) > 0 {
+		return &failed
+	}
+	return nil
+}
+
+// Rooms returns the names of the joined rooms, sorted. While there is no connection it
+// returns those that will be joined again.
+func (c *Conn) Rooms() []string {
+	var names []string
+	for room := range c.s.rooms.options.Range {
+		names = append(names, room.(string))
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Leave leaves rooms and waits for the replies. Events of a room that were received
+// before its reply may still be in the buffer. Rooms that were not joined give a
+// *[RequestError] each, joined by errors.Join, and the others are left all the same. A
+// room that is named twice is left once.
+func (c *Conn) Leave(ctx context.Context, rooms ...string) error {
+	var errs []error
+	leave := func(room string) func(*call) []byte {
+		return func(call *call) []byte {
+			return encode(protocol.ClientMessage{Type: protocol.TypeLeave, Room: room, ID: strconv.FormatUint(call.id, 10)})
+		}
+	}
+	calls := make(map[string]*call, len(rooms))
+	for _, room := range rooms {
+		if calls[room] != nil {
+			continue
+		}
+		if err := checkRoom(room); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		call, err := c.s.begin(ctx, leave(room))
+		if err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+		calls[room] = call
+	}
+	for _, room := range rooms {
+		call := calls[room]
+		if call == nil {
+			continue
+		}
+		delete(calls, room)
+		_, err := c.s.await(ctx, call)
+		if c.lost(ctx, err) {
+			_, err = c.insist(ctx, leave(room))
+			if refused, ok := errors.AsType[*RequestError](err); ok && refused.Code == protocol.CodeNotJoined {
+				err = nil // the first request was carried out
+			}
+		}
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// joinedRooms is the rooms that the server has confirmed, and that the next connection
+// joins again.
+type joinedRooms struct {
+	// Owned by the reader; between two connections by run. A name leads to itself as a
+	// string that need not be allocated.
+	names map[string]string
+
+	// JoinOptions by room, for the same rooms. Written by the owner of names, read by any
+	// goroutine.
+	options sync.Map
+}
+
+// add notes that room is joined. It is false for a room that was joined before with other
+// options than these.
+func (r *joinedRooms) add(room string, opt JoinOptions) bool {
+	if !protocol.ValidRoom(room) {
+		return true
+	}
+	if _, known := r.names[room]; known {
+		had, _ := r.options.Load(room)
+		return had == opt || opt == JoinOptions{}
+	}
+	r.names[room] = room
+	r.options.Store(room, opt)
+	return true
+}
+
+func (r *joinedRooms) remove(room string) {
+	delete(r.names, room)
+	r.options.Delete(room)
+}
+
+// rejoin is one message that joins rooms again.
+type rejoin struct {
+	rooms   []string
+	options JoinOptions
+}
+
+// all returns the rooms as joins that fit into messages, rooms of the same options
+// together.
+func (r *joinedRooms) all() (joins []rejoin) {
+	groups := map[JoinOptions][]string{}
+	for _, room := range slices.Sorted(maps.Keys(r.names)) {
+		opt, _ := r.options.Load(room)
+		groups[opt.(JoinOptions)] = append(groups[opt.(JoinOptions)], room)
+	}
+	byFirst := func(a, b JoinOptions) int { return cmp.Compare(groups[a][0], groups[b][0]) }
+	for _, opt := range slices.SortedFunc(maps.Keys(groups), byFirst) {
+		for _, part := range splitRooms(groups[opt]) {
+			joins = append(joins, rejoin{rooms: part, options: opt})
+		}
+	}
+	return joins
+}
+
+// joined notes the rooms of a reply to a join with these options. Its error is a
+// *JoinError that lists the rooms that keep other options.
+func (s *session) joined(m *protocol.ServerMessage, opt JoinOptions) error {
+	var unchanged []string
+	if m.Room != "" && !s.rooms.add(m.Room, opt) {
+		unchanged = append(unchanged, m.Room)
+	}
+	for _, room := range m.Rooms {
+		if !s.rooms.add(room, opt) {
+			unchanged = append(unchanged, room)
+		}
+	}
+	if unchanged == nil {
+		return nil
+	}
+	return &JoinError{Unchanged: unchanged}
+}
+
+// rejoin prepares the messages that join again what was joined.
+func (s *session) rejoin(conn *connection) (messages [][]byte) {
+	for _, join := range s.rooms.all() {
+		id := s.lastID.Add(1)
+		conn.rejoins[id] = join
+		conn.rejoined.Rooms = append(conn.rejoined.Rooms, join.rooms...)
+		messages = append(messages, encodeJoin(join.rooms, join.options, id))
+	}
+	slices.Sort(conn.rejoined.Rooms)
+	return messages
+}
+
+// rejoinAnswered collects the replies to the rejoin messages and delivers Rejoined after
+// the last.
+func (s *session) rejoinAnswered(conn *connection, join rejoin, m *protocol.ServerMessage) bool {
+	rejected := m.Rejected
+	if m.Type == protocol.TypeError {
+		rejected = append(rejected, rejectAll(join.rooms, m.Code, m.Message)...)
+	}
+	for _, r := range rejected {
+		s.rooms.remove(r.Room)
+	}
+	conn.rejoined.Rejected = append(conn.rejoined.Rejected, rejected...)
+	if len(conn.rejoins) > 0 {
+		return true
+	}
+	for _, r := range conn.rejoined.Rejected {
+		if i, found := slices.BinarySearch(conn.rejoined.Rooms, r.Room); found {
+			conn.rejoined.Rooms = slices.Delete(conn.rejoined.Rooms, i, i+1)
+		}
+	}
+	return s.deliver(conn.rejoined)
+}
+
+func rejectAll(rooms []string, code Code, message string) (rejected []Rejected) {
+	for _, room := range rooms {
+		rejected = append(rejected, Rejected{Room: room, Code: code, Message: message})
+	}
+	return rejected
+}
