@@ -72,13 +72,20 @@ var arrows = []row{
 		},
 		why: "it needs nothing but this program, so it runs its servers in this process",
 	},
+	{from: "internal/load", to: []string{"client", "internal/human", "protocol"}, why: "it loads servers as clients do, for any command, and prints nothing"},
+	{from: "internal/load/report", to: []string{"internal/human", "internal/load"}, why: "it words a result, whoever made the run"},
+	{
+		from: "internal/cli/bench",
+		to:   []string{"internal/cli", "internal/config", "internal/human", "internal/load", "internal/load/report", "internal/telemetry"},
+		why:  "its own server is a process, so that its cost can be told apart",
+	},
 	{
 		from: "cmd/backbone",
 		to: []string{
-			"client", "internal/cli", "internal/cli/demo", "internal/cli/publish", "internal/cli/serve", "internal/cli/subscribe", "internal/cli/version",
-			"internal/config", "internal/human", "internal/telemetry", "protocol",
+			"internal/cli", "internal/cli/bench", "internal/cli/demo", "internal/cli/publish", "internal/cli/serve", "internal/cli/subscribe", "internal/cli/version",
+			"internal/config",
 		},
-		why: "commands talk to a server like any client",
+		why: "it is the command line: what a command does is the command's",
 	},
 	{from: "internal/cli/clitest", to: []string{"internal/cli", "internal/config"}, why: "it runs a command for the tests of that command, so it may know none"},
 

@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"backbone/internal/cli"
+	"backbone/internal/cli/bench"
 	"backbone/internal/cli/demo"
 	"backbone/internal/cli/publish"
 	"backbone/internal/cli/serve"
@@ -26,7 +27,7 @@ type program struct {
 	Publish   publish.Cmd   `cmd:"" help:"Publish prices: one from flags, or JSON lines from a file or standard input."`
 	Subscribe subscribe.Cmd `cmd:"" help:"Join rooms and print what they receive."`
 	Demo      demo.Cmd      `cmd:"" help:"Watch a simulated market on a server of its own. Needs nothing else."`
-	Bench     benchCmd      `cmd:"" help:"Put a server under load and measure latency and throughput. Starts one if no URL is given."`
+	Bench     bench.Cmd     `cmd:"" help:"Put a server under load and measure latency and throughput. Starts one if no URL is given."`
 	Version   version.Cmd   `cmd:"" help:"Print the version."`
 }
 

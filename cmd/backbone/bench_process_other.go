@@ -1,8 +1,0 @@
-//go:build !linux
-
-package main
-
-import "syscall"
-
-// apart has nothing to offer here: Ctrl-C also reaches the server of a run.
-func apart() *syscall.SysProcAttr { return nil }

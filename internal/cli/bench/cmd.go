@@ -1,0 +1,210 @@
+// Package bench is the command that puts a server under load: its flags, its files, the line
+// of progress, the machine, and a server of its own as a process. internal/load does the run
+// and internal/load/report words the result.
+package bench
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"backbone/internal/cli"
+	"backbone/internal/config"
+	"backbone/internal/human"
+	"backbone/internal/load"
+	"backbone/internal/telemetry"
+)
+
+const (
+	maxConsumers     = 1_000_000
+	maxRooms         = 100_000
+	maxBurst         = 100_000
+	maxSlowRate      = 1e6
+	minReceiveBuffer = 1 << 10
+	maxReceiveBuffer = 1 << 30
+)
+
+// Cmd is the command and its flags.
+type Cmd struct {
+	shape `embed:""`
+
+	JSON bool   `group:"Output" name:"json" help:"Print one JSON object instead of a table."`
+	CSV  string `group:"Output" name:"csv" placeholder:"FILE" help:"Write the course of the run, a line per interval."`
+	HDR  string `group:"Output" name:"hdr" placeholder:"FILE" help:"Write the latencies as a percentile distribution in milliseconds, as HdrHistogram's plotter reads it."`
+	HTML string `group:"Output" name:"html" placeholder:"FILE" help:"Write a report with plots, in one file."`
+
+	URL         string   `group:"Connection" name:"url" placeholder:"URL" help:"Server, as ws://host:port, or wss://host:port for TLS. Without it, the run starts a server of its own."`
+	ConsumeURLs []string `group:"Connection" name:"consume-url" placeholder:"URL" help:"Another instance, to consume from. Given several times, the consumers are shared out."`
+
+	cli.Reach       `embed:""`
+	cli.Credentials `embed:""`
+}
+
+// shape has the fields of a load.Shape, each with its flag.
+type shape struct {
+	Consumers     int        `group:"Load" default:"100" help:"Consumers."`
+	Rooms         int        `group:"Load" default:"1" help:"Rooms. Each event goes to one of them, chosen at random."`
+	Joins         int        `group:"Load" default:"1" help:"Rooms that each consumer joins."`
+	Rate          float64    `group:"Load" default:"1000" help:"Events a second, over all rooms. 0 is as fast as the server takes them."`
+	Burst         int        `group:"Load" default:"1" help:"Events that are due at the same moment. The rate stays."`
+	Batch         bool       `group:"Load" help:"Send a burst as one message."`
+	Slow          load.Share `group:"Load" default:"0%" placeholder:"SHARE" help:"Share of the consumers that read slowly, like 10%."`
+	SlowRate      float64    `group:"Load" default:"100" help:"Events a second that a slow consumer reads."`
+	Stalled       load.Share `group:"Load" default:"0%" placeholder:"SHARE" help:"Share of the consumers that join and then never read."`
+	ReceiveBuffer int        `group:"Load" default:"65536" help:"Receive buffer of a consumer's socket in bytes. -1 leaves it to the system, which makes it larger when much comes."`
+	Storm         int        `group:"Load" default:"0" placeholder:"N" help:"Further consumers that all connect and join at once, halfway through."`
+	Seed          uint64     `group:"Load" default:"1" help:"The same seed chooses the same rooms and the same slow consumers."`
+
+	For    time.Duration `group:"Run" default:"10s" help:"How long to measure."`
+	Warmup time.Duration `group:"Run" default:"1s" help:"How long to publish before that."`
+	Drain  time.Duration `group:"Run" default:"10s" help:"How long to wait in the end for what is on its way. What has not come by then is lost."`
+}
+
+// Validate is called by kong.
+func (c *Cmd) Validate() error {
+	for _, n := range []struct {
+		flag             string
+		value, low, high int
+	}{
+		{"consumers", c.Consumers, 1, maxConsumers},
+		{"rooms", c.Rooms, 1, maxRooms},
+		{"joins", c.Joins, 1, c.Rooms},
+		{"burst", c.Burst, 1, maxBurst},
+		{"storm", c.Storm, 0, maxConsumers},
+	} {
+		if n.value < n.low || n.value > n.high {
+			return config.Errorf(n.flag, "must be from %d to %d, not %d", n.low, n.high, n.value)
+		}
+	}
+	if c.ReceiveBuffer != -1 && (c.ReceiveBuffer < minReceiveBuffer || c.ReceiveBuffer > maxReceiveBuffer) {
+		return config.Errorf("receive-buffer", "must be -1 or from %d to %d, not %d", minReceiveBuffer, maxReceiveBuffer, c.ReceiveBuffer)
+	}
+	if err := cli.CheckRateOrNone("rate", c.Rate, cli.MaxPublishRate); err != nil {
+		return err
+	}
+	if err := cli.CheckRate("slow-rate", c.SlowRate, maxSlowRate); err != nil {
+		return err
+	}
+	switch {
+	case c.Slow+c.Stalled > 1:
+		return config.Errorf("slow", "and --stalled are together more than all consumers")
+	case c.For < 100*time.Millisecond:
+		return config.Errorf("for", "must be at least 100ms, not %v", c.For)
+	case c.Warmup < 0:
+		return config.Errorf("warmup", "must be at least 0, not %v", c.Warmup)
+	case c.Drain <= 0:
+		return config.Errorf("drain", "must be above 0, not %v", c.Drain)
+	case c.URL == "" && len(c.ConsumeURLs) > 0:
+		return config.Errorf("consume-url", "needs --url, the instance to publish to")
+	}
+	publish, consume := c.targets("ws://127.0.0.1")
+	if err := publish.Validate(); err != nil {
+		return err
+	}
+	for i := range consume {
+		if err := consume[i].Validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// targets are the servers to publish to and to consume from; own is that of the run.
+func (c *Cmd) targets(own string) (publish cli.Connection, consume []cli.Connection) {
+	publish = c.To(cmp.Or(c.URL, own), "url")
+	for _, url := range c.ConsumeURLs {
+		consume = append(consume, c.To(url, "consume-url"))
+	}
+	if consume == nil {
+		consume = []cli.Connection{publish}
+	}
+	return publish, consume
+}
+
+// Run is called by kong.
+func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
+	files, err := c.open()
+	if err != nil {
+		return err
+	}
+	defer files.close()
+	key, err := c.ReadKey()
+	if err != nil {
+		return err
+	}
+	var server *ownServer
+	own := ""
+	if c.URL == "" {
+		if server, err = startOwnServer(ctx, s); err != nil {
+			return err
+		}
+		defer server.stop()
+		own = server.url
+	}
+	publish, consume := c.targets(own)
+	publish.Key = key
+	result, err := c.run(ctx, s, server, publish, consume)
+	if errors.Is(err, load.ErrInterrupted) {
+		s.Say("%v", err)
+		return nil
+	}
+	if err != nil {
+		return failure(err, publish, consume)
+	}
+	if err := files.write(result); err != nil {
+		return err
+	}
+	if err := c.print(s, result); err != nil {
+		return err
+	}
+	if n := result.Wrong(); n > 0 {
+		return cli.Failf(cli.ExitRejected, "%s events or connections went wrong", human.Group(int(n)))
+	}
+	return nil
+}
+
+// run does the run and adds to its result what only the command knows.
+func (c *Cmd) run(ctx context.Context, s cli.Streams, server *ownServer, publish cli.Connection, consume []cli.Connection) (*load.Result, error) {
+	opt, err := publish.Options()
+	if err != nil {
+		return nil, err
+	}
+	o := load.Options{Shape: load.Shape(c.shape), PublishTo: publish.URL, Client: opt}
+	for _, from := range consume {
+		o.ConsumeFrom = append(o.ConsumeFrom, from.URL)
+	}
+	if server != nil {
+		o.ServerPID, o.Abort = server.pid, server.failed
+	}
+	if telemetry.IsTerminal(s.Err) {
+		p := &progress{terminal: s.Err, consumers: c.Consumers}
+		o.Progress, o.ProgressEvery = p.show, progressEvery
+		defer p.clear()
+	}
+	result, err := load.Run(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	result.Command = "backbone " + strings.Join(os.Args[1:], " ")
+	result.Machine = thisMachine()
+	result.Settings.OwnServer = server != nil
+	result.Notes = notes(result, c.Drain)
+	return result, nil
+}
+
+// failure words an error of connecting for the connection that it is of.
+func failure(err error, publish cli.Connection, consume []cli.Connection) error {
+	failed, ok := errors.AsType[*load.ConnectError](err)
+	if !ok {
+		return err
+	}
+	if failed.Publisher {
+		return publish.Failure(failed.Err)
+	}
+	i := slices.IndexFunc(consume, func(c cli.Connection) bool { return c.URL == failed.URL })
+	return consume[i].Failure(failed.Err)
+}

@@ -1,0 +1,20 @@
+package bench
+
+import (
+	"math"
+	"strings"
+	"testing"
+)
+
+func TestRatesThatNothingCanKeepAreRefused(t *testing.T) {
+	sound := shape{Consumers: 1, Rooms: 1, Joins: 1, Burst: 1, Rate: 1, SlowRate: 1, ReceiveBuffer: -1}
+	for _, rate := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), -1, math.SmallestNonzeroFloat64, 1e-9, 1e10} {
+		fast, slow := sound, sound
+		fast.Rate, slow.SlowRate = rate, rate
+		for flag, shape := range map[string]shape{"--rate ": fast, "--slow-rate ": slow} {
+			if err := (&Cmd{shape: shape}).Validate(); err == nil || !strings.HasPrefix(err.Error(), flag) {
+				t.Errorf("%s %v: %v, want an error that names the flag", flag, rate, err)
+			}
+		}
+	}
+}

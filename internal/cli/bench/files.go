@@ -1,0 +1,90 @@
+package bench
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"backbone/internal/cli"
+	"backbone/internal/config"
+	"backbone/internal/load"
+	"backbone/internal/load/report"
+)
+
+// outputs are the files that a run writes. They are opened before it begins: a path
+// that cannot be written to should not cost a run.
+type outputs []output
+
+type output struct {
+	flag  string
+	file  *os.File
+	write func(io.Writer, *load.Result) error
+}
+
+func (c *Cmd) open() (outputs, error) {
+	var files outputs
+	for _, f := range []struct {
+		flag, path string
+		write      func(io.Writer, *load.Result) error
+	}{
+		{"csv", c.CSV, report.WriteCSV}, {"hdr", c.HDR, report.WriteHDR}, {"html", c.HTML, report.WriteHTML},
+	} {
+		if f.path == "" {
+			continue
+		}
+		file, err := os.Create(f.path)
+		if err != nil {
+			files.close()
+			return nil, fmt.Errorf("--%s: %w", f.flag, err)
+		}
+		for _, other := range files {
+			if sameFile(other.file, file) {
+				_ = file.Close() // nothing was written
+				files.close()
+				return nil, config.Errorf(f.flag, "and --%s name the same file: give each its own", other.flag)
+			}
+		}
+		files = append(files, output{f.flag, file, f.write})
+	}
+	return files, nil
+}
+
+// sameFile reports whether what is written to one would overwrite the other; devices
+// such as /dev/null may be named often.
+func sameFile(a, b *os.File) bool {
+	one, errA := a.Stat()
+	other, errB := b.Stat()
+	return errA == nil && errB == nil && one.Mode().IsRegular() && os.SameFile(one, other)
+}
+
+// write writes all files.
+func (files outputs) write(r *load.Result) error {
+	for _, f := range files {
+		w := bufio.NewWriter(f.file)
+		if err := errors.Join(f.write(w, r), w.Flush(), f.file.Sync()); err != nil {
+			return fmt.Errorf("%s: %w", f.file.Name(), err)
+		}
+	}
+	return nil
+}
+
+func (files outputs) close() {
+	for _, f := range files {
+		_ = f.file.Close() // write has synced what was written
+	}
+}
+
+// print writes the result to standard output.
+func (c *Cmd) print(s cli.Streams, r *load.Result) error {
+	if !c.JSON {
+		return s.Print([]byte(report.Table(r)))
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	return s.Print(append(text, '\n'))
+}
