@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+
+	"backbone/internal/redisurl"
 )
 
 // Bridge is the link to Redis. Status and Stats may be called at any time; Run once.
@@ -30,17 +32,18 @@ func New(opts Options) (*Bridge, error) {
 	if err := opts.check(); err != nil {
 		return nil, fmt.Errorf("bridge: %w", err)
 	}
-	to, err := parseTarget(opts.URL)
+	u, err := redisurl.Parse(opts.URL)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("bridge: the URL %w", err)
 	}
+	to := newTarget(u)
 	b := &Bridge{opts: opts, clocks: newClockBox(), count: new(counters), changed: make(chan struct{}, 1)}
 	names := names{opts.Prefix}
 	b.inbox = newInbox(opts, b.count)
 	b.reads = &reads{opts: &b.opts, names: names, links: make(chan readLink), count: b.count}
 	b.outlets = newOutlets(opts, b.count)
-	b.masters = newTopology(&to, common{
-		opts: &b.opts, names: names, script: newScript(to.kind == cluster), sharded: to.kind == cluster,
+	b.masters = newTopology(to, common{
+		opts: &b.opts, names: names, script: newScript(to.Setup == redisurl.Cluster), sharded: to.Setup == redisurl.Cluster,
 		inbox: b.inbox, outlets: b.outlets, readLinks: b.reads.links,
 		changed: b.changed, clocks: b.clocks, count: b.count, log: opts.Logger,
 		sessions: new(atomic.Uint64),

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"backbone/internal/partition"
+	"backbone/internal/redisurl"
 )
 
 // maxAsked bounds the nodes of a cluster that are asked for its masters.
@@ -77,7 +78,7 @@ func (l *locator) locate(ctx context.Context) (best view, err error) {
 
 // candidates are the seeds and what was learned, each once, in an order that stays.
 func (l *locator) candidates() []string {
-	all := slices.Clone(l.target.seeds)
+	all := slices.Clone(l.target.Addresses)
 	for _, a := range l.others {
 		if !slices.Contains(all, a) && len(all) < maxAsked {
 			all = append(all, a)
@@ -129,8 +130,8 @@ func (l *locator) connect(ctx, timed context.Context, address string) (*node, er
 }
 
 func (t *target) ask(ctx context.Context, c rueidis.Client, address string) (view, error) {
-	if t.kind == sentinel {
-		said, err := c.Do(ctx, c.B().Arbitrary("SENTINEL", "MASTER", t.master).Build()).AsStrMap()
+	if t.Setup == redisurl.Sentinel {
+		said, err := c.Do(ctx, c.B().Arbitrary("SENTINEL", "MASTER", t.Master).Build()).AsStrMap()
 		if err != nil {
 			return view{}, err
 		}

@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"backbone/internal/hub"
 	"backbone/internal/partition"
+	"backbone/internal/redisurl"
 )
 
 // Options are what a Bridge is built from.
@@ -86,11 +86,12 @@ func (o Options) withDefaults() Options {
 }
 
 func (o Options) check() error {
+	if err := redisurl.CheckPrefix(o.Prefix); err != nil {
+		return fmt.Errorf("the prefix %w", err)
+	}
 	switch {
 	case !validOrigin(o.Origin):
 		return fmt.Errorf("origin: %q: expected 1 to 64 of A-Z a-z 0-9 _ . -", o.Origin)
-	case o.Prefix == "" || strings.ContainsFunc(o.Prefix, func(r rune) bool { return r <= ' ' || r > '~' || r == '{' || r == '}' }):
-		return fmt.Errorf("prefix: %q: expected printable ASCII without blanks and braces", o.Prefix)
 	case o.TTL < 0:
 		return fmt.Errorf("TTL: %v: expected 0 or more", o.TTL)
 	case o.Clock == nil || o.Sink == nil:

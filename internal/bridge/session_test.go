@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"backbone/internal/partition"
+	"backbone/internal/redisurl"
 )
 
 // newWatched is a session as far as its watch needs one, without Redis.
@@ -123,7 +124,7 @@ func TestStatusIsThatOfTheWorstShard(t *testing.T) {
 		{[]State{OK, Degraded, OK, Degraded, Connecting}, Degraded, 1},
 		{[]State{Connecting, Connecting}, Connecting, 0},
 	} {
-		b := &Bridge{masters: newTopology(&target{seeds: []string{"h:1"}}, common{})}
+		b := &Bridge{masters: newTopology(newTarget(&redisurl.URL{Addresses: []string{"h:1"}}), common{})}
 		b.masters.missing.Store(nil)
 		shards := []*shard{}
 		for i, state := range c.states {
@@ -145,7 +146,7 @@ func TestSessionsOfAllShardsAreCountedTogether(t *testing.T) {
 	o = o.withDefaults()
 	all := common{opts: &o, names: names{o.Prefix}, log: o.Logger, sessions: new(atomic.Uint64)}
 	for range 3 {
-		s := &shard{common: all, redis: (&target{}).at("127.0.0.1:1"), partitions: partition.All}
+		s := &shard{common: all, redis: newTarget(&redisurl.URL{}).at("127.0.0.1:1"), partitions: partition.All}
 		if _, err := s.session(t.Context()); err == nil {
 			t.Error("a session with nobody")
 		}

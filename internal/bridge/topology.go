@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"backbone/internal/partition"
+	"backbone/internal/redisurl"
 )
 
 // topology keeps one shard running for each master that there is. A shard whose master
@@ -45,17 +46,17 @@ func newTopology(t *target, c common) *topology {
 
 // name is that of all masters together.
 func (y *topology) name() string {
-	if y.target.kind == sentinel {
-		return y.target.master
+	if y.target.Setup == redisurl.Sentinel {
+		return y.target.Master
 	}
-	return y.target.seeds[0]
+	return y.target.Addresses[0]
 }
 
 // run follows the masters until ctx ends, and returns when all shards have ended.
 func (y *topology) run(ctx context.Context) {
 	defer y.apply(ctx, nil) // ends all
-	if y.target.kind == single {
-		y.apply(ctx, map[string]partition.Set{y.target.seeds[0]: partition.All})
+	if y.target.Setup == redisurl.Single {
+		y.apply(ctx, map[string]partition.Set{y.target.Addresses[0]: partition.All})
 		<-ctx.Done()
 		return
 	}
@@ -127,8 +128,8 @@ func (y *topology) apply(ctx context.Context, masters map[string]partition.Set) 
 // long ago.
 func (y *topology) begin(ctx context.Context, address string, partitions partition.Set) {
 	s := &shard{common: y.common, name: address, address: address, redis: y.target.at(address), partitions: partitions}
-	if y.target.kind == sentinel {
-		s.name = y.target.master
+	if y.target.Setup == redisurl.Sentinel {
+		s.name = y.target.Master
 	}
 	status := ShardStatus{State: Connecting, Since: time.Now()}
 	if first := y.missing.Load(); first != nil && first.State == Connecting {

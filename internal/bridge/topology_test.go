@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"backbone/internal/partition"
+	"backbone/internal/redisurl"
 )
 
 // A master that the others see go before its link breaks, and that comes back later, is
@@ -18,7 +19,7 @@ func TestAMasterThatVanishesAndReturnsWasLost(t *testing.T) {
 	o.BackoffMin = time.Hour // one attempt
 	o = o.withDefaults()
 	changed := make(chan struct{}, 1)
-	y := newTopology(&target{kind: cluster, seeds: []string{nobody}}, common{
+	y := newTopology(newTarget(&redisurl.URL{Setup: redisurl.Cluster, Addresses: []string{nobody}}), common{
 		opts: &o, names: names{o.Prefix}, changed: changed, count: new(counters), log: o.Logger, sessions: new(atomic.Uint64),
 	})
 	ctx, cancel := context.WithCancel(t.Context())

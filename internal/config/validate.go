@@ -7,11 +7,12 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+
+	"backbone/internal/redisurl"
 )
 
 const (
 	maxClientQueueBytes = 1 << 30 // the hub counts a client's bytes in 31 bits
-	maxRedisPrefix      = 128
 )
 
 // Validate checks every field. It returns nil or an *Error.
@@ -66,24 +67,18 @@ func (s *Serve) redis() error {
 			return Errorf("redis-password-file", "needs --redis-url")
 		}
 	} else {
-		u, err := parseRedisURL(s.RedisURL, orFile)
+		u, err := s.parseRedisURL()
 		if err != nil {
 			return err
 		}
-		if _, has := u.User.Password(); has && s.RedisPasswordFile != "" {
+		if u.HasPassword() && s.RedisPasswordFile != "" {
 			return Errorf("redis-password-file", "and a password in --redis-url exclude each other: leave one out")
 		}
 	}
-	if !validRedisPrefix(s.RedisPrefix) {
-		return Errorf("redis-prefix", "must be 1 to %d printable ASCII characters without braces and blanks, not %q", maxRedisPrefix, s.RedisPrefix)
+	if err := redisurl.CheckPrefix(s.RedisPrefix); err != nil {
+		return Errorf("redis-prefix", "%v", err)
 	}
 	return nil
-}
-
-// validRedisPrefix takes what the bridge takes.
-func validRedisPrefix(prefix string) bool {
-	strange := func(r rune) bool { return r <= ' ' || r > '~' || r == '{' || r == '}' }
-	return prefix != "" && len(prefix) <= maxRedisPrefix && !strings.ContainsFunc(prefix, strange)
 }
 
 func (s *Serve) limits() error {
