@@ -137,7 +137,7 @@ func (s *Server) announce() {
 	}
 	s.log.Info("listening", args...)
 	if s.keys == nil {
-		s.log.Info("no ingest keys: whoever reaches the listen address may publish")
+		s.log.Info("no ingest keys: anyone who can reach the listen address can publish")
 	} else {
 		s.log.Info("publishing needs an ingest key", "keys", s.keys.Len())
 	}
