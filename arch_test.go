@@ -131,6 +131,12 @@ var singleGoroutine = map[string]string{
 	"internal/hub": "the server starts its one Run, and a second goroutine would need a lock",
 }
 
+// The size of a file and of a folder that are still read as a whole. Test files are exempt.
+const (
+	maxLines = 300
+	maxFiles = 25 // of one folder
+)
+
 func TestArch(t *testing.T) {
 	t.Parallel()
 	found, err := check(os.DirFS("."))

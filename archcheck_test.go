@@ -56,7 +56,7 @@ func check(tree fs.FS) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := checkArrows(sources)
+	found := append(checkArrows(sources), checkSizes(sources)...)
 	for _, s := range sources {
 		found = append(found, s.checkImports()...)
 		if !s.test {
@@ -133,6 +133,26 @@ func checkArrows(sources []source) (found []string) {
 			if !exists[r.from+" -> "+to] {
 				found = append(found, fmt.Sprintf("stale row: %s does not import %s", r.from, to))
 			}
+		}
+	}
+	return found
+}
+
+// checkSizes names the files and folders that have grown too large.
+func checkSizes(sources []source) (found []string) {
+	files := map[string]int{} // in each folder
+	for _, s := range sources {
+		if s.test {
+			continue
+		}
+		files[s.dir]++
+		if lines := s.set.File(s.file.FileStart).LineCount(); lines > maxLines {
+			found = append(found, fmt.Sprintf("%s: %d lines, at most %d: give each subject a file of its own", s.at(s.file), lines, maxLines))
+		}
+	}
+	for dir, n := range files {
+		if n > maxFiles {
+			found = append(found, fmt.Sprintf("%s: %d files, at most %d: give each subject a package of its own", dir, n, maxFiles))
 		}
 	}
 	return found

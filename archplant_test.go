@@ -59,6 +59,15 @@ func TestArchFindsWhatIsPlanted(t *testing.T) {
 		{"client/x.go", `import "backbone"`, "client must not import backbone: the SDK"},
 		{"internal/other/x.go", ``, "package internal/other has no row"},
 		{"x.go", ``, "package . has no row"},
+		{"internal/cli/x.go", `import "backbone/internal/cli/publish"`, "internal/cli must not import backbone/internal/cli/publish: the kit"},
+		{"internal/cli/publish/x.go", `import "backbone/internal/server"`, "internal/cli/publish must not import backbone/internal/server: it talks to a server like"},
+		{"internal/cli/bench/x.go", `import "backbone/internal/server"`, "internal/cli/bench must not import backbone/internal/server: its own server is a process"},
+		{"internal/cli/demo/x.go", `import "backbone/internal/cli/subscribe"`, "internal/cli/demo must not import backbone/internal/cli/subscribe: it needs"},
+		{"internal/load/x.go", `import "backbone/internal/cli"`, "internal/load must not import backbone/internal/cli: it loads servers"},
+		{"internal/screen/x.go", `import "backbone/internal/market"`, "internal/screen must not import backbone/internal/market: it shows rooms"},
+		{"internal/cli/serve/x.go", `import "backbone/internal/server/servertest"`, "internal/cli/serve must not import backbone/internal/server/servertest: it runs"},
+		// Sizes.
+		{"internal/hub/x.go", strings.Repeat("\n", maxLines), "301 lines, at most 300"},
 		// Libraries.
 		{"internal/server/x.go", `import "github.com/redis/rueidis"`, "internal/server must not import github.com/redis/rueidis: Redis can fail"},
 		{"internal/ingest/x.go", `import "github.com/redis/rueidis/rueidislock"`, "internal/ingest must not import github.com/redis/rueidis/rueidislock: Redis can fail"},
@@ -116,6 +125,8 @@ func TestArchLeavesAlone(t *testing.T) {
 		"internal/bridge/x.go":            `package bridge; import _ "github.com/redis/rueidis"`,
 		"internal/telemetry/x.go":         `package telemetry; import _ "net/http"; import _ "encodings"; func f() { go f() }`,
 		"internal/domain/common/notes.md": `import "sync"`,
+		"internal/auth/long_test.go":      "package auth" + strings.Repeat("\n", 2*maxLines),
+		"internal/auth/full.go":           "package auth" + strings.Repeat("\n", maxLines), // 300 lines
 	} {
 		tree := sound()
 		tree[file] = &fstest.MapFile{Data: []byte(text)}
@@ -125,6 +136,28 @@ func TestArchLeavesAlone(t *testing.T) {
 		if found, err := check(tree); err != nil || len(found) > 0 {
 			t.Errorf("%s: %q, %v", file, found, err)
 		}
+	}
+}
+
+func TestArchFindsAFolderWithTooManyFiles(t *testing.T) {
+	t.Parallel()
+	tree := sound()
+	for i := range maxFiles { // doc.go is there already
+		tree[fmt.Sprintf("internal/hub/x%d_test.go", i)] = &fstest.MapFile{Data: []byte("package hub")}
+		if found, err := check(tree); err != nil || len(found) > 0 {
+			t.Fatalf("with %d test files: %q, %v", i+1, found, err)
+		}
+	}
+	for i := range maxFiles - 1 {
+		tree[fmt.Sprintf("internal/hub/x%d.go", i)] = &fstest.MapFile{Data: []byte("package hub")}
+	}
+	if found, err := check(tree); err != nil || len(found) > 0 {
+		t.Fatalf("with %d files: %q, %v", maxFiles, found, err)
+	}
+	tree["internal/hub/last.go"] = &fstest.MapFile{Data: []byte("package hub")}
+	found, err := check(tree)
+	if want := []string{"internal/hub: 26 files, at most 25: give each subject a package of its own"}; err != nil || !slices.Equal(found, want) {
+		t.Errorf("%q, %v", found, err)
 	}
 }
 
