@@ -51,10 +51,10 @@ func burst(n, rooms int) []BroadcastEvent {
 
 func benchmarkFlush(b *testing.B, members, rooms, events int) {
 	s, empty := crowd(b, members, rooms)
-	drain := burst(events, rooms)
+	turn := burst(events, rooms)
 	b.ReportAllocs()
 	for b.Loop() {
-		s.Route(drain)
+		s.Route(turn)
 		empty()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(members*events), "ns/delivery")
@@ -67,28 +67,28 @@ func BenchmarkFlush20RoomsTo500(b *testing.B)    { benchmarkFlush(b, 500, 20, 40
 // BenchmarkConflate is a flush to members of whom none reads.
 func BenchmarkConflate(b *testing.B) {
 	s, _ := crowd(b, 100, 1)
-	drain := burst(1, 1)
+	turn := burst(1, 1)
 	for range 10_000 {
-		s.Route(drain)
+		s.Route(turn)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		s.Route(drain)
+		s.Route(turn)
 	}
 }
 
 func BenchmarkUnheard(b *testing.B) {
 	s, _ := crowd(b, 1, 1)
-	drain := burst(500, 500)
+	turn := burst(500, 500)
 	b.ReportAllocs()
 	for b.Loop() {
-		s.Route(drain[1:])
+		s.Route(turn[1:])
 	}
 }
 
 func BenchmarkJoinLeave(b *testing.B) {
 	s, _ := crowd(b, 1000, 1)
-	c := NewClient()
+	c := newClient()
 	s.Register(c)
 	b.ReportAllocs()
 	for b.Loop() {

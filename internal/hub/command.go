@@ -19,16 +19,16 @@ type command struct {
 	op     op
 	client *Client
 	rooms  []string
-	reply  []byte // frame that the client hears, in order with its events
+	reply  []byte // frame for the client, in order with its events
 	wants  Wants
-	answer chan<- []string // nil: there is none
+	result chan<- []string // gets the rooms that the command concerned; nil: nobody waits
 	stats  chan<- Stats
 }
 
-// Wants is what a joiner asks for beside the events.
+// Wants is what a joiner asks for besides the events.
 type Wants struct {
-	Absent bool // to be told where a room has no last value
-	Status bool // to be told when a room's feed falls silent, and when the instance's link is lost
+	Absent bool // to be told if a room has no last value
+	Status bool // to be told when a room's feed falls silent, and when the bridge fails
 }
 
 // Stats are the hub's counters since start, and gauges where marked.
@@ -37,46 +37,46 @@ type Stats struct {
 	Rooms      int    // gauge: rooms with members
 	Lagging    int    // gauge: clients that lag
 	Events     uint64 // live events routed
-	Unheard    uint64 // of these, to rooms without members
-	Deliveries uint64 // events times members
+	Unheard    uint64 // live events of rooms without members
+	Deliveries uint64 // live events times members
 	Conflated  uint64 // live events left out for clients that lagged
-	Dropped    uint64 // live events that a client had coming when it went
+	Dropped    uint64 // live events that waited for a client when it left or was closed
 	Lags       uint64 // times that a client began to lag
-	Slow       uint64 // clients closed since they did not keep up
+	Slow       uint64 // clients closed because they did not keep up
 }
 
-// Register makes c known. It does not wait for that: what follows of c comes behind it.
-func (h *Hub) Register(c *Client) { h.tell(command{op: opRegister, client: c}) }
+// Register makes c known to the hub. It does not wait for the hub: later commands of c
+// are carried out after it.
+func (h *Hub) Register(c *Client) { h.send(command{op: opRegister, client: c}) }
 
-// Unregister ends c's part in everything and returns the rooms that it was in. Both
-// pumps must be past their last use of c.
+// Unregister ends c's part in everything and returns the rooms that c was in. Neither
+// pump may use c afterwards.
 func (h *Hub) Unregister(c *Client) []string {
-	return h.ask(command{op: opUnregister, client: c})
+	return h.sendAndWait(command{op: opUnregister, client: c})
 }
 
-// Join puts c into rooms and returns those it was not in before. The client hears
-// reply before any event of them. The hub takes rooms over.
+// Join puts c into rooms and returns those that it was not in before. The client gets
+// reply before any event of them. The hub owns rooms afterwards.
 func (h *Hub) Join(c *Client, rooms []string, wants Wants, reply []byte) []string {
-	return h.ask(command{op: opJoin, client: c, rooms: rooms, wants: wants, reply: reply})
+	return h.sendAndWait(command{op: opJoin, client: c, rooms: rooms, wants: wants, reply: reply})
 }
 
-// Leave takes c out of room; the client hears the events that were sent before, and
-// reply after the room's last one. It
-// reports false, and says nothing to the client, if c was not in the room.
+// Leave takes c out of room. The client gets the events that were published before, then
+// reply. If c was not in the room, Leave reports false and sends nothing to the client.
 func (h *Hub) Leave(c *Client, room string, reply []byte) bool {
-	return len(h.ask(command{op: opLeave, client: c, rooms: []string{room}, reply: reply})) > 0
+	return len(h.sendAndWait(command{op: opLeave, client: c, rooms: []string{room}, reply: reply})) > 0
 }
 
-// Among returns those of rooms that c is in. The hub takes rooms over.
+// Among returns those of rooms that c is in. The hub owns rooms afterwards.
 func (h *Hub) Among(c *Client, rooms []string) []string {
-	return h.ask(command{op: opAmong, client: c, rooms: rooms})
+	return h.sendAndWait(command{op: opAmong, client: c, rooms: rooms})
 }
 
-// Pull asks for more of what the hub holds for c, after a Behind signal or a batch
+// Pull asks for more of what the hub holds for c. It follows a Behind signal or a batch
 // with More, once the queue is empty.
-func (h *Hub) Pull(c *Client) { h.tell(command{op: opPull, client: c}) }
+func (h *Hub) Pull(c *Client) { h.send(command{op: opPull, client: c}) }
 
-// TryPull is Pull where that need not wait for the hub; it reports whether it was done.
+// TryPull is Pull if that need not wait for the hub. It reports whether it pulled.
 func (h *Hub) TryPull(c *Client) bool {
 	select {
 	case h.commands <- command{op: opPull, client: c}:
@@ -88,45 +88,45 @@ func (h *Hub) TryPull(c *Client) bool {
 	}
 }
 
-// CloseAll sends CloseDrain to every client, now and from now on. Events that were
-// sent before are delivered first.
-func (h *Hub) CloseAll() { h.tell(command{op: opCloseAll}) }
+// CloseAll sends CloseDrain to every client, and to each that registers later. Events
+// that were sent to the hub before are delivered first.
+func (h *Hub) CloseAll() { h.send(command{op: opCloseAll}) }
 
-// tell sends a command that has no answer.
-func (h *Hub) tell(c command) {
-	select {
-	case h.commands <- c:
-	case <-h.done:
-	}
-}
-
-// Stats returns the counters as they are now; zeros if the hub has ended.
+// Stats returns the counters as they are now, or zeros if the hub has ended.
 func (h *Hub) Stats() Stats {
-	answer := make(chan Stats, 1)
+	result := make(chan Stats, 1)
 	select {
-	case h.commands <- command{op: opStats, stats: answer}:
+	case h.commands <- command{op: opStats, stats: result}:
 	case <-h.done:
 		return Stats{}
 	}
 	select {
-	case s := <-answer:
+	case s := <-result:
 		return s
 	case <-h.done:
 		return Stats{}
 	}
 }
 
-// ask sends a command and waits for its answer; nil if the hub has ended.
-func (h *Hub) ask(c command) (rooms []string) {
-	answer := make(chan []string, 1) // a place: the hub does not wait
-	c.answer = answer
+// send sends a command that has no result.
+func (h *Hub) send(c command) {
+	select {
+	case h.commands <- c:
+	case <-h.done:
+	}
+}
+
+// sendAndWait sends a command and returns its result, or nil if the hub has ended.
+func (h *Hub) sendAndWait(c command) (rooms []string) {
+	result := make(chan []string, 1) // one place, so that the hub does not wait
+	c.result = result
 	select {
 	case h.commands <- c:
 	case <-h.done:
 		return nil
 	}
 	select {
-	case rooms = <-answer:
+	case rooms = <-result:
 		return rooms
 	case <-h.done:
 		return nil
@@ -143,18 +143,18 @@ func (h *Hub) handle(cmd command) {
 			h.close(c, CloseDrain)
 		}
 	case opUnregister:
-		cmd.answer <- h.unregister(c)
+		cmd.result <- h.unregister(c)
 	case opJoin:
-		cmd.answer <- h.join(c, cmd)
+		cmd.result <- h.join(c, cmd)
 	case opLeave:
-		h.routeWaiting() // a message that the client sent before it left is for it too
-		cmd.answer <- h.leave(c, cmd)
+		h.routeWaiting() // the client also gets what it published before it left
+		cmd.result <- h.leave(c, cmd)
 	case opAmong:
-		cmd.answer <- h.among(c, cmd.rooms)
+		cmd.result <- h.among(c, cmd.rooms)
 	case opPull:
 		h.pull(c)
 	case opCloseAll:
-		h.routeWaiting() // what came before belongs to those that are closed
+		h.routeWaiting() // earlier events still reach the clients
 		h.draining = true
 		for c := range h.clients {
 			h.close(c, CloseDrain)
@@ -164,5 +164,5 @@ func (h *Hub) handle(cmd command) {
 		s.Clients, s.Rooms = len(h.clients), len(h.rooms)
 		cmd.stats <- s
 	}
-	h.tellReady()
+	h.sendLists()
 }

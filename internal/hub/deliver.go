@@ -1,7 +1,7 @@
 package hub
 
-// deliver passes on what is held for c: into its queue while its unsent bytes stay
-// under the limit, into its lag list beyond.
+// deliver moves what is held for c into its queue, as long as its unsent bytes are under
+// the limit, and into its lag list otherwise.
 func (h *Hub) deliver(c *Client) {
 	if c.lag == nil && c.unsent() > h.opts.QueueBytes {
 		c.lag = newLagList()
@@ -9,21 +9,21 @@ func (h *Hub) deliver(c *Client) {
 		h.stats.Lags++
 	}
 	if c.lag != nil {
-		h.fold(c)
+		h.conflate(c)
 		return
 	}
 	for c.held.size > 0 && len(c.queue) < queuePlaces {
 		b := c.held.split(MaxWrite)
 		c.hint = uint16(len(b.others()))
-		h.put(c, b)
+		h.enqueue(c, b)
 	}
 	if c.held.size > 0 {
-		h.call(c)
+		h.signalBehind(c)
 	}
 }
 
-// put places b into c's queue, which has room for it since only the hub sends there.
-func (h *Hub) put(c *Client, b Batch) {
+// enqueue puts b into c's queue, which has a place for it because only the hub sends there.
+func (h *Hub) enqueue(c *Client, b Batch) {
 	c.sizes[c.next] = b.size
 	c.next = (c.next + 1) % uint8(len(c.sizes))
 	select {
@@ -32,21 +32,21 @@ func (h *Hub) put(c *Client, b Batch) {
 		panic("hub: more signals than places for them")
 	}
 	if c.ready != nil {
-		h.enlist(c)
+		h.list(c)
 	}
 }
 
-// call tells c's WritePump that there is something to pull.
-func (h *Hub) call(c *Client) {
-	if !c.called {
-		c.called = true
-		h.put(c, Batch{Signal: Behind})
+// signalBehind tells c's writing side that there is something to pull.
+func (h *Hub) signalBehind(c *Client) {
+	if !c.signalled {
+		c.signalled = true
+		h.enqueue(c, Batch{Signal: Behind})
 	}
 }
 
-// fold moves what is held for a lagging client into its list. One fixed frame is taken
-// whatever its size: a client that asked for a long answer is not slow.
-func (h *Hub) fold(c *Client) {
+// conflate moves what is held for a lagging client into its lag list. One fixed frame is
+// accepted whatever its size: a client that asked for a long reply is not slow.
+func (h *Hub) conflate(c *Client) {
 	c.held.segments(func(s *Segment) {
 		skipped, dropped := c.lag.add(s)
 		h.stats.Conflated += skipped
@@ -58,35 +58,35 @@ func (h *Hub) fold(c *Client) {
 		h.close(c, CloseSlow)
 		return
 	}
-	h.call(c)
+	h.signalBehind(c)
 }
 
-// pull hands c's WritePump, which had emptied its queue, more of what waits. Where
-// there is nothing it gets an empty batch, so that it knows. What came into the queue
-// since it asked has to be taken first: then it is called again.
+// pull enqueues more for c, whose writing side had emptied its queue. If nothing is held,
+// c gets an empty batch and so knows that. If the queue has got something since, c has to
+// write that first, and is signalled again.
 func (h *Hub) pull(c *Client) {
-	c.called = false
+	c.signalled = false
 	switch {
 	case c.lag == nil:
 		h.deliver(c)
 		if len(c.queue) == 0 {
-			h.put(c, Batch{})
+			h.enqueue(c, Batch{})
 		}
 	case len(c.queue) > 0:
-		h.call(c)
+		h.signalBehind(c)
 	default:
-		h.put(c, h.catchUp(c))
+		h.enqueue(c, h.nextLagged(c))
 	}
 }
 
-// catchUp takes a batch from the front of c's lag list.
-func (h *Hub) catchUp(c *Client) Batch {
+// nextLagged removes a batch from the front of c's lag list.
+func (h *Hub) nextLagged(c *Client) Batch {
 	s := c.lag.take(min(pullBytes, h.opts.QueueBytes/2), func(dst []byte, room string, skipped uint64) []byte {
 		return h.opts.Frame(dst, h.opts.Conflated(room, skipped))
 	})
 	b := Batch{one: s, size: int32(len(s.Data)), More: c.lag.order.Len() > 0}
 	if b.More {
-		c.called = true
+		c.signalled = true
 	} else {
 		c.lag = nil
 		h.stats.Lagging--
@@ -94,17 +94,17 @@ func (h *Hub) catchUp(c *Client) Batch {
 	return b
 }
 
-// close takes c out of all rooms and tells its WritePump to end.
+// close takes c out of all rooms and tells its writing side to end.
 func (h *Hub) close(c *Client, why Signal) {
 	if c.closing {
 		return
 	}
 	c.closing = true
-	h.forget(c)
+	h.removeAll(c)
 	if why == CloseSlow {
 		h.drop(c)
 	}
-	h.put(c, Batch{Signal: why})
+	h.enqueue(c, Batch{Signal: why})
 }
 
 // drop counts and frees what c will never get.
@@ -113,7 +113,7 @@ func (h *Hub) drop(c *Client) {
 		select {
 		case b := <-c.queue:
 			b.segments(func(s *Segment) { h.stats.Dropped += s.live })
-		default: // its WritePump took it meanwhile
+		default: // the WritePump received it meanwhile
 		}
 	}
 	c.held.segments(func(s *Segment) { h.stats.Dropped += s.live })

@@ -14,7 +14,7 @@ func value(room string, n int) BroadcastEvent {
 
 // member joins rooms and takes the reply.
 func member(s Steps, rooms ...string) *Client {
-	c := NewClient()
+	c := newClient()
 	s.Register(c)
 	s.Join(c, rooms, Wants{}, line("joined"))
 	<-c.Queue()
@@ -23,7 +23,7 @@ func member(s Steps, rooms ...string) *Client {
 
 func text(b Batch) string { return string(b.Append(nil)) }
 
-func TestOneBatchForADrainWhateverItHolds(t *testing.T) {
+func TestOneBatchForATurnWhateverItHolds(t *testing.T) {
 	s := NewSteps(testOptions())
 	c := member(s, "A", "B")
 	s.Route([]BroadcastEvent{value("A", 1), value("B", 2), value("A", 3), value("C", 4)})
@@ -59,14 +59,14 @@ func TestNothingIsLeftOutBelowTheLimit(t *testing.T) {
 	for i := range n {
 		s.Route([]BroadcastEvent{value("A", i)})
 	}
-	got := drain(t, s, c)
+	got := readAll(t, s, c)
 	if len(got) != n || s.Stats().Conflated != 0 {
 		t.Errorf("%d of %d came, %d were conflated", len(got), n, s.Stats().Conflated)
 	}
 }
 
-// drain takes everything that the hub has for c.
-func drain(t *testing.T, s Steps, c *Client) (lines []string) {
+// readAll takes everything that the hub has for c.
+func readAll(t *testing.T, s Steps, c *Client) (lines []string) {
 	t.Helper()
 	more := false
 	for {
@@ -95,7 +95,7 @@ func TestALaggingClientGetsTheCountAndTheNewest(t *testing.T) {
 	if s.Stats().Lagging != 1 {
 		t.Fatal("it does not lag")
 	}
-	lines := drain(t, s, c)
+	lines := readAll(t, s, c)
 	tail := strings.Join(lines[len(lines)-4:], "\n")
 	for _, room := range []string{"A", "B"} {
 		if !strings.Contains(tail, "conflated "+room) || !strings.Contains(tail, "value "+room+" 499") {
@@ -121,10 +121,10 @@ func TestAWarmStartReachesOnlyWhoHasGotNothing(t *testing.T) {
 		fresh := member(s, "A")
 		s.Route(warm)
 		s.Route(warm)
-		if got := strings.Join(drain(t, s, c), ", "); got != want {
+		if got := strings.Join(readAll(t, s, c), ", "); got != want {
 			t.Errorf("%s: who had got a value got %s, want %s", name, got, want)
 		}
-		if got := strings.Join(drain(t, s, fresh), ", "); got != "warm A" {
+		if got := strings.Join(readAll(t, s, fresh), ", "); got != "warm A" {
 			t.Errorf("%s: who had got nothing got %s, want one warm start", name, got)
 		}
 		s.Unregister(c)
@@ -135,10 +135,10 @@ func TestAWarmStartReachesOnlyWhoHasGotNothing(t *testing.T) {
 	s.Leave(again, "A", line("left A"))
 	s.Join(again, []string{"A"}, Wants{}, line("joined"))
 	s.Route(warm)
-	if got := strings.Join(drain(t, s, again), ", "); got != "left A, joined, warm A" {
+	if got := strings.Join(readAll(t, s, again), ", "); got != "left A, joined, warm A" {
 		t.Errorf("who left and joined again got %s, want one warm start", got)
 	}
-	if got := strings.Join(drain(t, s, other), ", "); got != "warm A" {
+	if got := strings.Join(readAll(t, s, other), ", "); got != "warm A" {
 		t.Errorf("the other member got %s", got)
 	}
 }
@@ -150,7 +150,7 @@ func TestLeavingWhileLaggingForgetsTheRoom(t *testing.T) {
 		s.Route([]BroadcastEvent{value("A", i), value("B", i)})
 	}
 	s.Leave(c, "A", line("left A"))
-	lines := drain(t, s, c)
+	lines := readAll(t, s, c)
 	if last := lines[len(lines)-1]; last != "left A" {
 		t.Errorf("it ends with %q", last)
 	}
@@ -192,7 +192,7 @@ func TestCloseAllReachesEveryoneAndWhoComesLater(t *testing.T) {
 	s := NewSteps(testOptions())
 	early := member(s, "A")
 	s.CloseAll()
-	late := NewClient()
+	late := newClient()
 	s.Register(late)
 	for name, c := range map[string]*Client{"early": early, "late": late} {
 		last := NoSignal
@@ -208,18 +208,18 @@ func TestCloseAllReachesEveryoneAndWhoComesLater(t *testing.T) {
 	}
 }
 
-func TestTheLinkIsToldToWhoAskedNowAndLater(t *testing.T) {
+func TestTheBridgesStatusIsToldNowAndLater(t *testing.T) {
 	s := NewSteps(testOptions())
-	s.Route([]BroadcastEvent{{Kind: Status, Payload: "link lost"}})
-	c := NewClient()
+	s.Route([]BroadcastEvent{{Kind: Status, Payload: "bridge lost"}})
+	c := newClient()
 	s.Register(c)
 	s.Join(c, []string{"A"}, Wants{Status: true}, line("joined"))
 	other := member(s, "A")
-	s.Route([]BroadcastEvent{{Kind: Status, Payload: "link back"}})
-	if got := strings.Join(drain(t, s, c), ","); got != "joined,link lost,link back" {
+	s.Route([]BroadcastEvent{{Kind: Status, Payload: "bridge back"}})
+	if got := strings.Join(readAll(t, s, c), ","); got != "joined,bridge lost,bridge back" {
 		t.Errorf("got %s", got)
 	}
-	if got := drain(t, s, other); len(got) > 0 {
+	if got := readAll(t, s, other); len(got) > 0 {
 		t.Errorf("one that did not ask got %v", got)
 	}
 }
@@ -228,7 +228,7 @@ func TestRun(t *testing.T) {
 	h := New(testOptions())
 	ctx, cancel := context.WithCancel(t.Context())
 	go h.Run(ctx)
-	c := NewClient()
+	c := newClient()
 	h.Register(c)
 	if joined := h.Join(c, []string{"A"}, Wants{}, line("joined A")); len(joined) != 1 {
 		t.Fatalf("joined %v", joined)
@@ -245,7 +245,7 @@ func TestRun(t *testing.T) {
 	}
 	cancel()
 	<-h.Done()
-	h.Register(NewClient())
+	h.Register(newClient())
 	h.Pull(c)
 	h.CloseAll()
 	h.Unregister(c)
@@ -282,7 +282,7 @@ func TestLeaveComesBehindTheEventsThatWait(t *testing.T) {
 	c := member(s, "A")
 	s.hub.events <- []BroadcastEvent{value("A", 1)}
 	s.Leave(c, "A", line("left A"))
-	if got := drain(t, s, c); len(got) < 2 || got[len(got)-2] != "value A 1" || got[len(got)-1] != "left A" {
+	if got := readAll(t, s, c); len(got) < 2 || got[len(got)-2] != "value A 1" || got[len(got)-1] != "left A" {
 		t.Errorf("got %q", got)
 	}
 }

@@ -2,72 +2,82 @@ package hub
 
 import "container/list"
 
-// entry is one thing that a lagging client still has to hear: a fixed frame, or the
-// newest frame of a room and how many live events it stands for.
+// entry is one thing that a lagging client still has to get: a fixed frame, or the
+// newest frame of a slot and how many live events it stands for.
 type entry struct {
-	key     string
+	slot
 	frame   []byte
-	state   bool   // replaced in place by the next frame of its key
-	live    uint64 // live events in frame: a state frame holds one, or none
-	skipped uint64 // live events left out before frame
+	state   bool          // the slot's next frame replaces this one
+	live    uint64        // live events in frame: a state frame holds one, or none
+	skipped uint64        // live events left out before frame
+	next    *list.Element // of a state entry: another one of the room
 }
 
-// lagList is what a lagging client has coming, in order. Its memory is bounded: one
-// entry for each room and its status, and fixed frames up to the limits that Hub.fold checks.
+func entryAt(at *list.Element) *entry { return at.Value.(*entry) } //nolint:forcetypeassert // the list holds nothing else
+
+// lagList is what a lagging client still has to get, in order. Its memory is bounded: one
+// entry for each slot of a room, and fixed frames up to the limits that Hub.conflate
+// checks.
 type lagList struct {
-	order  list.List // of *entry
-	states map[string]*list.Element
-	fixed  int // fixed frames in order
-	bytes  int // of the fixed frames
+	order  list.List                // of *entry
+	states map[string]*list.Element // by room, the first of its state entries, which are chained
+	fixed  int                      // fixed frames in order
+	bytes  int                      // bytes of the fixed frames
 }
 
 func newLagList() *lagList { return &lagList{states: map[string]*list.Element{}} }
 
-// add takes a segment in and returns how many live events that left out, and how many
-// were dropped since the client left their room.
+// add takes a segment. It returns how many live events that left out, and how many it
+// dropped because the client left their room.
 func (l *lagList) add(s *Segment) (skipped, dropped uint64) {
 	if s.ends {
-		dropped = l.forget(s.key)
-		l.forget(statusKey(s.key))
+		dropped = l.forget(s.room)
 	}
 	if !s.state {
-		l.order.PushBack(&entry{key: s.key, frame: s.Data, live: s.live})
+		l.order.PushBack(&entry{slot: s.slot, frame: s.Data, live: s.live})
 		l.fixed++
 		l.bytes += len(s.Data)
 		return 0, dropped
 	}
-	at, ok := l.states[s.key]
-	if !ok {
-		at = l.order.PushBack(&entry{key: s.key, state: true})
-		l.states[s.key] = at
-	}
-	e := at.Value.(*entry)
+	e := l.entry(s.slot)
 	skipped = e.live + s.live - s.last
 	e.skipped += skipped + s.missed
 	e.frame, e.live = s.frame(), s.last
 	return skipped, 0
 }
 
-// forget removes what is to be told under key and returns how many live events that
-// drops.
-func (l *lagList) forget(key string) (dropped uint64) {
-	at, ok := l.states[key]
-	if !ok {
-		return 0
+// entry returns the slot's entry, a new one at the end of the list if there is none.
+func (l *lagList) entry(s slot) *entry {
+	first := l.states[s.room]
+	for at := first; at != nil; at = entryAt(at).next {
+		if e := entryAt(at); e.slot == s {
+			return e
+		}
 	}
-	l.order.Remove(at)
-	delete(l.states, key)
-	return at.Value.(*entry).live
+	e := &entry{slot: s, state: true, next: first}
+	l.states[s.room] = l.order.PushBack(e)
+	return e
+}
+
+// forget removes the state entries of a room and returns how many live events that drops.
+func (l *lagList) forget(room string) (dropped uint64) {
+	for at := l.states[room]; at != nil; at = entryAt(at).next {
+		dropped += entryAt(at).live
+		l.order.Remove(at)
+	}
+	delete(l.states, room)
+	return dropped
 }
 
 // take removes entries from the front, as many as fit into limit bytes but at least
-// one, and returns their frames; notice frames the count of what was left out.
+// one, and returns their frames. notice appends the frame that tells the count of events
+// left out.
 func (l *lagList) take(limit int, notice func(dst []byte, room string, skipped uint64) []byte) *Segment {
 	s := &Segment{}
 	for at := l.order.Front(); at != nil; at = l.order.Front() {
-		e, data := at.Value.(*entry), s.Data
+		e, data := entryAt(at), s.Data
 		if e.skipped > 0 {
-			data = notice(data, e.key, e.skipped) // only a room's values are counted
+			data = notice(data, e.room, e.skipped)
 		}
 		data = append(data, e.frame...)
 		if len(s.Data) > 0 && len(data) > limit {
@@ -76,7 +86,7 @@ func (l *lagList) take(limit int, notice func(dst []byte, room string, skipped u
 		s.Data, s.live = data, s.live+e.live
 		l.order.Remove(at)
 		if e.state {
-			delete(l.states, e.key)
+			l.unchain(at)
 		} else {
 			l.fixed--
 			l.bytes -= len(e.frame)
@@ -85,10 +95,28 @@ func (l *lagList) take(limit int, notice func(dst []byte, room string, skipped u
 	return s
 }
 
+// unchain takes a state entry out of those of its room.
+func (l *lagList) unchain(at *list.Element) {
+	e := entryAt(at)
+	first := l.states[e.room]
+	switch {
+	case first != at:
+		before := entryAt(first)
+		for before.next != at {
+			before = entryAt(before.next)
+		}
+		before.next = e.next
+	case e.next != nil:
+		l.states[e.room] = e.next
+	default:
+		delete(l.states, e.room)
+	}
+}
+
 // live is the number of live events that would be dropped with the list.
 func (l *lagList) live() (n uint64) {
 	for at := l.order.Front(); at != nil; at = at.Next() {
-		n += at.Value.(*entry).live
+		n += entryAt(at).live
 	}
 	return n
 }

@@ -35,3 +35,10 @@ func lines(data []byte) (all []string) {
 	}
 	return all
 }
+
+// newClient returns a client whose queue is waited for.
+func newClient() *Client {
+	c := new(Client)
+	c.Init(nil, nil)
+	return c
+}

@@ -6,50 +6,49 @@ func (h *Hub) join(c *Client, cmd command) []string {
 	if c.closing {
 		return nil
 	}
-	h.say(c, &Segment{Data: cmd.reply})
+	h.sendNow(c, &Segment{Data: cmd.reply})
 	if c.closing {
 		return nil // that was one frame too many
 	}
-	fresh := cmd.rooms[:0]
+	joined := cmd.rooms[:0]
 	for _, room := range cmd.rooms {
 		if h.in(c, room) {
 			continue
 		}
-		fresh = append(fresh, room)
+		joined = append(joined, room)
 		c.rooms = append(c.rooms, room)
 		members, t := h.rooms[room], h.traffic[room]
 		if members == nil {
 			members, t = map[*Client]bool{}, &traffic{room: room}
 			h.rooms[room], h.traffic[room] = members, t
 		}
-		members[c] = false
-		t.fresh = append(t.fresh, c)
-		t.weed(members)
+		members[c] = true
+		t.lacks(c, members)
 		if cmd.wants.Absent {
-			t.asking = append(t.asking, c)
+			t.wantAbsent = append(t.wantAbsent, c)
 		}
 		if cmd.wants.Status {
-			if t.wanting == nil {
-				t.wanting = map[*Client]struct{}{}
+			if t.wantStatus == nil {
+				t.wantStatus = map[*Client]struct{}{}
 			}
-			t.wanting[c] = struct{}{}
-			t.untold = append(t.untold, c)
+			t.wantStatus[c] = struct{}{}
+			t.statusDue = append(t.statusDue, c)
 		}
 	}
 	if cmd.wants.Status {
 		h.watch(c)
 	}
-	return fresh
+	return joined
 }
 
-// watch has c told of the instance's link, as it is now and when it changes.
+// watch has c told the bridge's status, now and when it changes.
 func (h *Hub) watch(c *Client) {
 	if _, already := h.watchers[c]; already {
 		return
 	}
 	h.watchers[c] = struct{}{}
-	if h.link != nil {
-		h.say(c, h.link)
+	if h.bridgeStatus != nil {
+		h.sendNow(c, h.bridgeStatus)
 	}
 }
 
@@ -59,15 +58,15 @@ func (h *Hub) leave(c *Client, cmd command) []string {
 		h.remove(c, room)
 		c.rooms = without(c.rooms, room)
 		if c.closing {
-			continue // nothing is said to it any more, and what it has coming stays
+			continue // it gets no further frames, and keeps what is held for it
 		}
-		h.say(c, &Segment{Data: cmd.reply, key: room, ends: true})
+		h.sendNow(c, &Segment{Data: cmd.reply, slot: slot{room: room}, ends: true})
 	}
 	return left
 }
 
 func (h *Hub) unregister(c *Client) []string {
-	h.forget(c)
+	h.removeAll(c)
 	h.drop(c)
 	c.closing = true
 	delete(h.clients, c)
@@ -76,8 +75,8 @@ func (h *Hub) unregister(c *Client) []string {
 	return rooms
 }
 
-// forget takes c out of all its rooms. c.rooms stays: it is the answer to Unregister.
-func (h *Hub) forget(c *Client) {
+// removeAll takes c out of all its rooms. c.rooms stays: Unregister returns it.
+func (h *Hub) removeAll(c *Client) {
 	for _, room := range c.rooms {
 		h.remove(c, room)
 	}
@@ -86,7 +85,7 @@ func (h *Hub) forget(c *Client) {
 
 func (h *Hub) remove(c *Client, room string) {
 	members, t := h.rooms[room], h.traffic[room]
-	if _, in := members[c]; !in {
+	if !members[c] {
 		return // it was taken out when closing began
 	}
 	delete(members, c)
@@ -96,13 +95,13 @@ func (h *Hub) remove(c *Client, room string) {
 		return
 	}
 	t.weed(members)
-	t.asking = without(t.asking, c)
-	t.untold = without(t.untold, c)
-	delete(t.wanting, c)
+	t.wantAbsent = without(t.wantAbsent, c)
+	t.statusDue = without(t.statusDue, c)
+	delete(t.wantStatus, c)
 }
 
-// say gives c one frame outside of a flush.
-func (h *Hub) say(c *Client, s *Segment) {
+// sendNow gives c one frame outside of a flush.
+func (h *Hub) sendNow(c *Client, s *Segment) {
 	c.held.add(s, 0)
 	h.deliver(c)
 }
@@ -117,25 +116,10 @@ func (h *Hub) in(c *Client, room string) bool {
 	if c.closing {
 		return slices.Contains(c.rooms, room)
 	}
-	_, in := h.rooms[room][c]
-	return in
+	return h.rooms[room][c]
 }
 
-// weed takes those out of fresh that left or have got a value, once they may outnumber
-// the members: so leaving needs no search, and who is gone is not kept for long.
-func (t *traffic) weed(members map[*Client]bool) {
-	if len(t.fresh) <= 2*len(members)+8 {
-		return
-	}
-	t.fresh = make([]*Client, 0, len(members))
-	for c, seen := range members {
-		if !seen {
-			t.fresh = append(t.fresh, c)
-		}
-	}
-}
-
-// without removes an element from a list, in which it is once or not at all.
+// without removes an element from a list that holds it at most once.
 func without[T comparable](list []T, element T) []T {
 	if i := slices.Index(list, element); i >= 0 {
 		return slices.Delete(list, i, i+1)

@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The model is the naive hub: it gives every client everything, at once and for ever,
+// The model is the naive hub: it gives every client everything, immediately and for ever,
 // and writes it down. What a client of the real one receives is held against that.
 
 // item is one thing that a client has to hear in a room.
@@ -25,20 +25,37 @@ type item struct {
 
 // heard is what a client has to hear in one room, and how far it is.
 type heard struct {
-	values, fixed, status      []item // given
-	gotValues, gotFixed, gotSt int    // received, or left out for good
-	skipped                    uint64 // told since the last value received
-	stint                      int    // that the receiver is in, by its joined frames
-	in                         bool
-	seen, asked, wants, untold bool // of the membership under way, on the hub's side
-	stints                     int
+	values          map[string]*valuesHeard // by type
+	fixed, status   []item                  // given
+	gotFixed, gotSt int                     // received, or left out for good
+	skipped         uint64                  // told since the last value received
+	stint           int                     // that the receiver is in, by its joined frames
+	in              bool
+	stints          int
+
+	// Of the membership under way, on the hub's side.
+	wantAbsent, wantStatus, statusDue bool
+}
+
+// valuesHeard is what a client has to hear of one type in one room.
+type valuesHeard struct {
+	given []item
+	got   int     // received, or left out for good
+	seen  Version // newest given in the membership under way
+}
+
+func (r *heard) of(typ string) *valuesHeard {
+	if r.values[typ] == nil {
+		r.values[typ] = &valuesHeard{}
+	}
+	return r.values[typ]
 }
 
 // consumer is a client with a WritePump that does one thing at a time.
 type consumer struct {
 	*Client
 	name    string
-	rooms   map[string]*heard // ever joined; "" is the instance's link
+	rooms   map[string]*heard // ever joined; "" is the bridge
 	member  map[string]bool
 	watches bool
 	behind  bool // the WritePump's state, as the transport's
@@ -61,8 +78,9 @@ type model struct {
 	pulls    []*consumer        // asked for and not yet seen by the hub
 	waiting  [][]BroadcastEvent // in the hub's channel
 	n        int
-	size     int // of the largest payload
-	link     string
+	size     int                // of the largest payload
+	bridge   string             // its newest status
+	newest   map[string]Version // by room and type
 	draining bool
 	want     Stats
 }
@@ -91,14 +109,14 @@ func (c *consumer) String() string { return c.name }
 
 func (c *consumer) heard(room string) *heard {
 	if c.rooms[room] == nil {
-		c.rooms[room] = &heard{}
+		c.rooms[room] = &heard{values: map[string]*valuesHeard{}}
 	}
 	return c.rooms[room]
 }
 
 func (m *model) ask(cmd command) []string {
 	answer := make(chan []string, 1)
-	cmd.answer = answer
+	cmd.result = answer
 	m.h.handle(cmd)
 	return <-answer
 }
@@ -107,7 +125,7 @@ func (m *model) register() {
 	if len(m.all) > 12 && !m.draining {
 		return
 	}
-	c := &consumer{Client: NewClient(), name: fmt.Sprint("client ", len(m.all)), rooms: map[string]*heard{}, member: map[string]bool{}}
+	c := &consumer{Client: newClient(), name: fmt.Sprint("client ", len(m.all)), rooms: map[string]*heard{}, member: map[string]bool{}}
 	m.all = append(m.all, c)
 	m.h.handle(command{op: opRegister, client: c.Client})
 }
@@ -146,7 +164,10 @@ func (m *model) join() {
 		c.member[room] = true
 		r := c.heard(room)
 		r.stints++
-		r.seen, r.asked, r.wants, r.untold = false, wants.Absent, wants.Status, wants.Status
+		for _, v := range r.values {
+			v.seen = Version{}
+		}
+		r.wantAbsent, r.wantStatus, r.statusDue = wants.Absent, wants.Status, wants.Status
 		r.fixed = append(r.fixed, item{payload: text, stint: r.stints, begins: true})
 	}
 	if !slices.Equal(slices.Sorted(slices.Values(fresh)), want) {
@@ -154,8 +175,8 @@ func (m *model) join() {
 	}
 	if wants.Status && !c.watches {
 		c.watches = true
-		if m.link != "" {
-			c.tell("", m.link, m.frameBytes(m.link))
+		if m.bridge != "" {
+			c.tell("", m.bridge, m.frameBytes(m.bridge))
 		}
 	}
 }
@@ -216,17 +237,33 @@ func (m *model) publish() {
 	for i := range events {
 		e := &events[i]
 		e.Room, e.Kind = m.room(), kinds.Draw(m.T, "kind")
-		if e.Kind == Status && rapid.IntRange(0, 3).Draw(m.T, "link") == 0 {
+		if e.Kind == Status && rapid.IntRange(0, 3).Draw(m.T, "bridge") == 0 {
 			e.Room = ""
 		}
 		if e.Kind.Value() && rapid.IntRange(0, 9).Draw(m.T, "lossy") == 0 {
 			e.Missed = uint64(rapid.IntRange(1, 5).Draw(m.T, "missed"))
 		}
 		m.n++
-		e.Payload = fmt.Sprintf("%d %s %d ", e.Kind, e.Room, m.n) + strings.Repeat(".", rapid.IntRange(0, m.size).Draw(m.T, "size"))
+		e.Type = rapid.SampledFrom([]string{"price", "book"}).Draw(m.T, "type")
+		e.Version = m.version(e)
+		e.Payload = fmt.Sprintf("%d %s %s %d ", e.Kind, e.Room, e.Type, m.n) + strings.Repeat(".", rapid.IntRange(0, m.size).Draw(m.T, "size"))
 	}
 	m.waiting = append(m.waiting, slices.Clone(events))
 	m.h.events <- events
+}
+
+// version is the event's: a newer one than all of its room and type, except that a
+// snapshot mostly is of the value that was passed on last.
+func (m *model) version(e *BroadcastEvent) Version {
+	key := e.Room + " " + e.Type
+	switch {
+	case e.Kind == Warm && m.newest[key] != Version{} && rapid.IntRange(0, 3).Draw(m.T, "unseen") > 0:
+	case e.Kind == Warm, e.Kind.Value():
+		m.newest[key] = Version{Clock: uint64(m.n), Instance: "me"}
+	default:
+		return Version{}
+	}
+	return m.newest[key]
 }
 
 // turn has the hub take events as Run does.
@@ -234,7 +271,7 @@ func (m *model) turn() {
 	if len(m.waiting) == 0 {
 		return
 	}
-	m.route(func() { m.h.drain(<-m.h.events) })
+	m.route(func() { m.h.turn(<-m.h.events) })
 }
 
 // burst publishes and routes without a break.
@@ -264,7 +301,7 @@ func (m *model) route(do func()) {
 	n := len(m.waiting) - len(m.h.events)
 	for _, events := range m.waiting[:n] {
 		for _, e := range events {
-			m.give(&e)
+			m.fanOut(&e)
 		}
 	}
 	m.waiting = m.waiting[n:]
@@ -275,9 +312,9 @@ func (m *model) route(do func()) {
 	}
 }
 
-func (m *model) give(e *BroadcastEvent) {
+func (m *model) fanOut(e *BroadcastEvent) {
 	if e.Kind == Status && e.Room == "" {
-		m.link = e.Payload
+		m.bridge = e.Payload
 		for _, c := range m.all {
 			if c.watches && !m.out(c) {
 				c.tell("", e.Payload, m.frameBytes(e.Payload))
@@ -298,11 +335,13 @@ func (m *model) give(e *BroadcastEvent) {
 		}
 		switch e.Kind {
 		case State, Recovered, Warm:
-			if e.Kind == Warm && r.seen {
+			r.wantAbsent = false
+			v := r.of(e.Type)
+			if v.seen == e.Version {
 				continue
 			}
-			r.seen, r.asked = true, false
-			r.values = append(r.values, it)
+			v.seen = e.Version
+			v.given = append(v.given, it)
 			if e.Missed > 0 {
 				c.given += m.frameBytes(fmt.Sprintf("conflated %s %d", e.Room, e.Missed))
 			}
@@ -310,15 +349,15 @@ func (m *model) give(e *BroadcastEvent) {
 			r.fixed = append(r.fixed, it)
 			c.fixed += size
 		case Absent:
-			if !r.asked {
+			if !r.wantAbsent {
 				continue
 			}
-			r.asked = false
+			r.wantAbsent = false
 			r.fixed = append(r.fixed, it)
 			c.fixed += size
 		case Status, StatusNow:
-			told := r.wants && (e.Kind == Status || r.untold)
-			r.untold = false
+			told := r.wantStatus && (e.Kind == Status || r.statusDue)
+			r.statusDue = false
 			if told {
 				c.tell(e.Room, e.Payload, size)
 			}
@@ -415,7 +454,7 @@ func TestModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		rapid.SyncTest(rt, func(rt *rapid.T) { // a hub that waits for anything is a deadlock there
 			limit := rapid.SampledFrom([]int{200, 600, 3000, 400_000}).Draw(rt, "QueueBytes")
-			m := &model{T: rt, h: New(withQueue(limit)), size: rapid.SampledFrom([]int{5, limit / 20, limit / 5}).Draw(rt, "size")}
+			m := &model{T: rt, h: New(withQueue(limit)), size: rapid.SampledFrom([]int{5, limit / 20, limit / 5}).Draw(rt, "size"), newest: map[string]Version{}}
 			m.register()
 			actions := []func(){m.register, m.join, m.join, m.leave, m.unregister, m.publish, m.publish, m.publish,
 				m.turn, m.turn, m.burst, m.burst, m.write, m.write, m.write, m.write, m.pull, m.pull, m.closeAll}

@@ -68,11 +68,13 @@ func (m *model) receiveFixed(c *consumer, room, payload string) {
 	case i.begins:
 		r.in, r.stint = true, i.stint
 	case i.ends:
-		for r.gotValues < len(r.values) && r.values[r.gotValues].stint == r.stint {
-			if !c.lagged {
-				m.Fatalf("%v never lagged and has left before %v", c, r.values[r.gotValues])
+		for _, v := range r.values {
+			for v.got < len(v.given) && v.given[v.got].stint == r.stint {
+				if !c.lagged {
+					m.Fatalf("%v never lagged and has left before %v", c, v.given[v.got])
+				}
+				v.got++
 			}
-			r.gotValues++
 		}
 		for r.gotSt < len(r.status) && r.status[r.gotSt].stint == r.stint {
 			r.gotSt++
@@ -88,25 +90,26 @@ func (m *model) receiveFixed(c *consumer, room, payload string) {
 // missing between them was told to the number.
 func (m *model) receiveValue(c *consumer, room, payload string) {
 	r := c.heard(room)
-	at := slices.IndexFunc(r.values[r.gotValues:], func(i item) bool { return i.payload == payload })
+	v := r.of(strings.Fields(payload)[2])
+	at := slices.IndexFunc(v.given[v.got:], func(i item) bool { return i.payload == payload })
 	if at < 0 {
 		m.Fatalf("%v hears %q: not its to hear, or late", c, payload)
 	}
 	if at > 0 && !c.lagged {
-		m.Fatalf("%v never lagged, and %v is left out", c, r.values[r.gotValues:][:at])
+		m.Fatalf("%v never lagged, and %v is left out", c, v.given[v.got:][:at])
 	}
-	at += r.gotValues
-	missing := r.values[at].missed
-	for _, i := range r.values[r.gotValues:at] {
+	at += v.got
+	missing := v.given[at].missed
+	for _, i := range v.given[v.got:at] {
 		missing += i.live + i.missed
 	}
-	if r.values[at].stint != r.stint {
-		m.Fatalf("%v hears %q of stint %d in stint %d: %+v", c, payload, r.values[at].stint, r.stint, *r)
+	if v.given[at].stint != r.stint {
+		m.Fatalf("%v hears %q of stint %d in stint %d: %+v", c, payload, v.given[at].stint, r.stint, *r)
 	}
 	if missing != r.skipped {
 		m.Fatalf("%v hears %q, %d are missing and %d said to be", c, payload, missing, r.skipped)
 	}
-	r.gotValues, r.skipped = at+1, 0
+	v.got, r.skipped = at+1, 0
 }
 
 // check holds the hub's state against the model after a step.
@@ -142,8 +145,14 @@ func (m *model) check() {
 		if !m.out(c) {
 			for room := range c.member {
 				members[room]++
-				if seen, in := m.h.rooms[room][c.Client]; !in || seen != c.heard(room).seen {
-					m.Fatalf("%v in %s: member %t, seen %t, not %t", c, room, in, seen, c.heard(room).seen)
+				if !m.h.rooms[room][c.Client] {
+					m.Fatalf("%v is not a member of %s", c, room)
+				}
+				for _, v := range m.h.traffic[room].values {
+					has, want := !slices.Contains(v.missing, c.Client), c.heard(room).of(v.typ).seen == v.version
+					if has != want {
+						m.Fatalf("%v has the newest %s of %s: %t, by the hub %t", c, v.typ, room, want, has)
+					}
 				}
 			}
 		}
@@ -157,8 +166,14 @@ func (m *model) check() {
 		if len(m.h.rooms[room]) != n {
 			m.Fatalf("%s has %d members, not %d", room, len(m.h.rooms[room]), n)
 		}
-		if t := m.h.traffic[room]; len(t.fresh) > 2*n+8 || len(t.asking) > n || len(t.untold) > n || t.active {
-			m.Fatalf("%s has %d members and keeps %d, %d and %d of them", room, n, len(t.fresh), len(t.asking), len(t.untold))
+		t := m.h.traffic[room]
+		if len(t.values) > 2 || len(t.wantAbsent) > n || len(t.statusDue) > n || t.active {
+			m.Fatalf("%s has %d members and keeps %d types, and %d and %d members", room, n, len(t.values), len(t.wantAbsent), len(t.statusDue))
+		}
+		for _, v := range t.values {
+			if len(v.missing) > 2*n+8 {
+				m.Fatalf("%s has %d members and keeps %d that miss the %s", room, n, len(v.missing), v.typ)
+			}
 		}
 	}
 	s := m.h.stats
@@ -172,8 +187,8 @@ func (m *model) check() {
 	if held != s.Conflated+s.Dropped {
 		m.Fatalf("of %d deliveries %d are neither received nor waiting: %d conflated, %d dropped", s.Deliveries, held, s.Conflated, s.Dropped)
 	}
-	if len(m.h.drained) > 0 || len(m.h.active) > 0 || len(m.h.touched) > 0 || m.h.bytes > 0 {
-		m.Fatal("a drain was not flushed")
+	if len(m.h.routed) > 0 || len(m.h.active) > 0 || len(m.h.touched) > 0 || m.h.bytes > 0 {
+		m.Fatal("a turn was not flushed")
 	}
 }
 
@@ -189,7 +204,7 @@ func (m *model) checkClient(c *consumer) {
 		m.Fatalf("%v lags with %d bytes unsent, under the limit of %d", c, c.given, limit)
 	case c.lag == nil && !c.lagged && unsent != c.given:
 		m.Fatalf("%v has %d bytes unsent and the hub says %d", c, c.given, unsent)
-	case (c.lag != nil || c.held.size > 0) && !c.called:
+	case (c.lag != nil || c.held.size > 0) && !c.signalled:
 		m.Fatalf("the hub holds frames for %v and does not call it", c)
 	}
 	if c.lag == nil {
@@ -198,17 +213,23 @@ func (m *model) checkClient(c *consumer) {
 	c.lagged = true
 	fixed, bytes := 0, 0
 	for at := c.lag.order.Front(); at != nil; at = at.Next() {
-		if e := at.Value.(*entry); !e.state {
+		if e := entryAt(at); !e.state {
 			fixed++
 			bytes += len(e.frame)
 		} else if got := lines(e.frame); len(got) != 1 {
-			m.Fatalf("%v: the list keeps %v for %s", c, got, e.key)
+			m.Fatalf("%v: the list keeps %v for %v", c, got, e.slot)
 		}
 	}
 	if c.lag.fixed != fixed || c.lag.bytes != bytes || fixed > maxFixedFrames || fixed > 1 && bytes > limit {
 		m.Fatalf("%v: the list has %d fixed frames with %d bytes, and says %d, %d", c, fixed, bytes, c.lag.fixed, c.lag.bytes)
 	}
-	if n := len(c.lag.states); n > 2*len(c.rooms)+1 || n+fixed != c.lag.order.Len() {
+	n := 0
+	for _, at := range c.lag.states {
+		for ; at != nil; at = entryAt(at).next {
+			n++
+		}
+	}
+	if n > 3*len(c.rooms)+1 || n+fixed != c.lag.order.Len() {
 		m.Fatalf("%v is in %d rooms, and its list has %d states and %d fixed frames of %d", c, len(c.member), n, fixed, c.lag.order.Len())
 	}
 }
@@ -230,7 +251,7 @@ func (m *model) waitingFor(c *consumer) (n uint64) {
 	count(c.held.Append(nil))
 	if c.lag != nil {
 		for at := c.lag.order.Front(); at != nil; at = at.Next() {
-			count(at.Value.(*entry).frame)
+			count(entryAt(at).frame)
 		}
 	}
 	return n
@@ -272,8 +293,10 @@ func (m *model) settled(c *consumer) {
 		if r.gotFixed != len(r.fixed) {
 			m.Fatalf("%v never heard %v", c, r.fixed[r.gotFixed:])
 		}
-		if r.gotValues != len(r.values) || r.skipped > 0 {
-			m.Fatalf("%v has in %s not the newest value: %v are missing", c, room, r.values[r.gotValues:])
+		for typ, v := range r.values {
+			if v.got != len(v.given) || r.skipped > 0 {
+				m.Fatalf("%v has in %s not the newest %s: %v are missing", c, room, typ, v.given[v.got:])
+			}
 		}
 		if r.gotSt != len(r.status) {
 			m.Fatalf("%v has in %q not the newest status: %v are missing", c, room, r.status[r.gotSt:])

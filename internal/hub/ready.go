@@ -1,31 +1,30 @@
 package hub
 
-// Ready tells one goroutine, which writes for many clients, which of them have got
-// something into their queues. It is how a flush wakes one goroutine and not one for
-// each client.
+// Ready tells one goroutine that writes for many clients which of their queues have got
+// something. So a flush wakes one goroutine, not one for each client.
 type Ready struct {
-	lists chan []*Client // one place, and the hub alone sends: what is not taken yet is added to
+	lists chan []*Client // one place, and only the hub sends: an unread list is replaced by a longer one
 	free  chan []*Client // one place: a list to be used again
 
 	// Owned by Hub.Run.
-	list []*Client // since the last one that was sent
+	list []*Client // clients since the last list that was sent
 }
 
-// readyAtOnce is how many clients the hub lists before it tells: where there are many, the
-// first are written to while the others get theirs.
-const readyAtOnce = 64
+// listSize is how many clients the hub lists before it sends the list. If there are many,
+// the first are written to while the others get their batches.
+const listSize = 64
 
-// NewReady returns a Ready for clients to come.
+// NewReady returns a Ready without clients.
 func NewReady() *Ready {
 	return &Ready{lists: make(chan []*Client, 1), free: make(chan []*Client, 1)}
 }
 
-// Lists brings clients whose queues have got something since the last list. A client may
-// be in a list more than once, and its queue be empty by now. Each list goes back with
-// [Ready.Done].
+// Lists brings the clients whose queues have got something since the last list. A client
+// may be in a list more than once, and its queue may be empty by now. The receiver
+// returns each list with [Ready.Done].
 func (r *Ready) Lists() <-chan []*Client { return r.lists }
 
-// Done gives a list back.
+// Done returns a list.
 func (r *Ready) Done(list []*Client) {
 	clear(list)
 	select {
@@ -34,8 +33,8 @@ func (r *Ready) Done(list []*Client) {
 	}
 }
 
-// enlist notes that c's queue has got something.
-func (h *Hub) enlist(c *Client) {
+// list notes that c's queue has got something.
+func (h *Hub) list(c *Client) {
 	r := c.ready
 	if r.list == nil {
 		select {
@@ -47,21 +46,22 @@ func (h *Hub) enlist(c *Client) {
 	switch len(r.list) {
 	case 1:
 		h.ready = append(h.ready, r)
-	case readyAtOnce:
-		r.tell()
+	case listSize:
+		r.send()
 	}
 }
 
-// tellReady ends a flush or command: whoever writes is told.
-func (h *Hub) tellReady() {
+// sendLists ends a flush or command by sending all lists.
+func (h *Hub) sendLists() {
 	for _, r := range h.ready {
-		r.tell()
+		r.send()
 	}
 	h.ready = h.ready[:0]
 }
 
-// tell sends the list, if there is one, behind the one that was not taken yet.
-func (r *Ready) tell() {
+// send sends the list unless it is empty. An earlier list that is still unread becomes its
+// beginning.
+func (r *Ready) send() {
 	if len(r.list) == 0 {
 		return
 	}

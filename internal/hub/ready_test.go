@@ -14,7 +14,7 @@ func TestEveryQueueThatGotSomethingIsListed(t *testing.T) {
 		s := NewSteps(testOptions())
 		readies := []*Ready{NewReady(), NewReady()}
 		var clients []*Client
-		for i := range rapid.IntRange(1, 3*readyAtOnce).Draw(t, "clients") {
+		for i := range rapid.IntRange(1, 3*listSize).Draw(t, "clients") {
 			c := new(Client)
 			c.Init(readies[i%len(readies)], i)
 			s.Register(c)

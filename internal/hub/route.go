@@ -1,27 +1,26 @@
 package hub
 
-// traffic is what a room with members needs beside its members.
+// traffic is what the hub keeps of a room with members besides the members.
 type traffic struct {
 	room        string
-	active      bool      // has events in the drain under way
-	first, last int       // of these, positions in Hub.drained
-	fresh       []*Client // holds all members that have got no value yet; others too
-	asking      []*Client // of those, the ones to be told if there is no value
-	untold      []*Client // of wanting, those that have not heard it
-
-	wanting map[*Client]struct{} // members that want the room's status; nil: nobody ever did
+	active      bool                 // the room has events in the turn under way
+	first, last int                  // indexes in Hub.routed of the room's first and last event in this turn
+	values      []given              // one for each type of which the members got a value
+	wantAbsent  []*Client            // members to be told if there is no value, and not told yet
+	wantStatus  map[*Client]struct{} // members that want the room's status; nil: nobody ever did
+	statusDue   []*Client            // members of wantStatus that have not been told it
 }
 
-// waiting is an event of the drain under way. All rooms share one list of them, so
+// routed is an event of the turn under way. All rooms share one list of them, so
 // that a room that was busy once does not keep the memory.
-type waiting struct {
+type routed struct {
 	event *BroadcastEvent
-	next  int // position of the room's next event, 0: there is none
+	next  int // index of the room's next event, 0: there is none
 }
 
-// drain routes events and those that wait already, and flushes them. It goes on to the
-// next turn where they get large: commands have to get theirs.
-func (h *Hub) drain(events []BroadcastEvent) {
+// turn routes events and those that wait in the channel, and flushes them. It ends early
+// if they get large, so that commands are carried out in between.
+func (h *Hub) turn(events []BroadcastEvent) {
 	large := h.route(events)
 	for n := len(h.events); n > 0 && !large; n-- {
 		large = h.route(<-h.events)
@@ -37,8 +36,8 @@ func (h *Hub) routeWaiting() {
 	h.flush()
 }
 
-// route takes events into the drain under way, and flushes and reports it where that
-// gets large.
+// route takes events into the turn under way. It flushes the turn, and reports so, when
+// that gets large.
 func (h *Hub) route(events []BroadcastEvent) (large bool) {
 	for i := range events {
 		e := &events[i]
@@ -50,22 +49,22 @@ func (h *Hub) route(events []BroadcastEvent) (large bool) {
 			}
 		}
 		if e.Kind == Status && e.Room == "" {
-			h.announce(e)
+			h.fanOutBridgeStatus(e)
 			continue
 		}
 		if t == nil {
 			continue
 		}
-		at := len(h.drained)
-		h.drained = append(h.drained, waiting{event: e})
+		at := len(h.routed)
+		h.routed = append(h.routed, routed{event: e})
 		if t.active {
-			h.drained[t.last].next = at
+			h.routed[t.last].next = at
 		} else {
 			t.active, t.first = true, at
 			h.active = append(h.active, t)
 		}
 		t.last = at
-		if h.bytes += len(e.Payload); h.bytes >= min(maxDrain, h.opts.QueueBytes/2) {
+		if h.bytes += len(e.Payload); h.bytes >= min(maxTurn, h.opts.QueueBytes/2) {
 			h.flush()
 			large = true
 		}
@@ -73,20 +72,20 @@ func (h *Hub) route(events []BroadcastEvent) (large bool) {
 	return large
 }
 
-// flush ends a drain: each room's events become shared segments, and each client that
-// is concerned gets one batch, whatever number of rooms and events.
+// flush ends a turn. Each room's events become shared segments, and each client that gets
+// any gets them as one batch, however many rooms and events they are of.
 func (h *Hub) flush() {
 	for _, t := range h.active {
 		t.active = false
-		h.group = append(h.group[:0], h.drained[t.first].event)
-		for at := h.drained[t.first].next; at > 0; at = h.drained[at].next {
-			h.group = append(h.group, h.drained[at].event)
+		h.group = append(h.group[:0], h.routed[t.first].event)
+		for at := h.routed[t.first].next; at > 0; at = h.routed[at].next {
+			h.group = append(h.group, h.routed[at].event)
 		}
 		for from, to := 0, 1; from < len(h.group); from, to = to, to+1 {
-			for to < len(h.group) && h.group[to].Kind.joins(h.group[from].Kind) {
+			for to < len(h.group) && h.group[to].joins(h.group[from]) {
 				to++
 			}
-			h.give(t, h.group[from:to])
+			h.fanOut(t, h.group[from:to])
 		}
 		clear(h.group)
 	}
@@ -94,50 +93,39 @@ func (h *Hub) flush() {
 		c.touched = false
 		h.deliver(c)
 	}
-	clear(h.drained)
+	clear(h.routed)
 	clear(h.active)
 	clear(h.touched)
-	h.drained, h.active, h.touched, h.bytes = h.drained[:0], h.active[:0], h.touched[:0], 0
-	h.tellReady()
+	h.routed, h.active, h.touched, h.bytes = h.routed[:0], h.active[:0], h.touched[:0], 0
+	h.sendLists()
 }
 
-// joins reports whether events of kinds k and l may share a segment: conflatable
-// ones never stand in one with others.
-func (k Kind) joins(l Kind) bool {
-	return k.Value() && l.Value() || k == Message && l == Message
+// joins reports whether e and an event f of its room may share a segment. The values in a
+// segment replace one another, so they are of one type.
+func (e *BroadcastEvent) joins(f *BroadcastEvent) bool {
+	return e.Kind.Value() && f.Kind.Value() && e.Type == f.Type || e.Kind == Message && f.Kind == Message
 }
 
-// give hands events that share a segment to the members that they are for.
-func (h *Hub) give(t *traffic, events []*BroadcastEvent) {
-	s := h.segment(events)
-	members := h.rooms[t.room]
-	switch events[0].Kind {
+// fanOut gives events that share a segment to the members that they are for.
+func (h *Hub) fanOut(t *traffic, events []*BroadcastEvent) {
+	s, last := h.segment(events), events[len(events)-1]
+	switch last.Kind {
 	case Warm:
-		for _, c := range t.fresh {
-			if seen, member := members[c]; member && !seen {
-				members[c] = true
-				h.add(c, s)
-			}
-		}
-		t.fresh, t.asking = nil, nil
+		h.fanOutSnapshot(t, last, s)
 	case Absent:
-		for _, c := range t.asking {
-			h.add(c, s)
+		for _, c := range t.wantAbsent {
+			h.hold(c, s)
 		}
-		t.asking = nil
+		t.wantAbsent = nil
 	case Status, StatusNow:
-		h.tellStatus(t, events[0].Kind, s)
+		h.fanOutStatus(t, last.Kind, s)
 	case State, Recovered:
-		for _, c := range t.fresh {
-			if _, member := members[c]; member {
-				members[c] = true
-			}
-		}
-		t.fresh, t.asking = nil, nil
+		t.allHave(last)
 		fallthrough
 	case Message:
+		members := h.rooms[t.room]
 		for c := range members {
-			h.add(c, s)
+			h.hold(c, s)
 		}
 		h.stats.Deliveries += s.live * uint64(len(members))
 	}
@@ -145,16 +133,13 @@ func (h *Hub) give(t *traffic, events []*BroadcastEvent) {
 
 // segment frames events of one room, once for all members.
 func (h *Hub) segment(events []*BroadcastEvent) *Segment {
-	const header = 4 // of a frame up to 64 KiB
+	const header = 4 // bytes of a frame's header, up to 64 KiB
 	size := 0
 	for _, e := range events {
 		size += len(e.Payload) + header
 	}
 	last := events[len(events)-1]
-	s := &Segment{Data: make([]byte, 0, size), key: last.Room, state: last.Kind.conflatable()}
-	if last.Kind == Status || last.Kind == StatusNow {
-		s.key = statusKey(last.Room)
-	}
+	s := &Segment{Data: make([]byte, 0, size), slot: last.slot(), state: last.Kind.conflatable()}
 	for _, e := range events {
 		if e.Missed > 0 {
 			s.Data = h.opts.Frame(s.Data, h.opts.Conflated(e.Room, e.Missed))
@@ -174,32 +159,37 @@ func (h *Hub) segment(events []*BroadcastEvent) *Segment {
 
 func (k Kind) conflatable() bool { return k != Message && k != Absent }
 
-// statusKey sets a room's status apart from its values; no room has such a name.
-func statusKey(room string) string { return room + "\x00" }
+func (e *BroadcastEvent) slot() slot {
+	if e.Kind == Status || e.Kind == StatusNow {
+		return slot{room: e.Room, status: true}
+	}
+	return slot{room: e.Room, typ: e.Type}
+}
 
-// announce tells all that want to know what became of the instance's link.
-func (h *Hub) announce(e *BroadcastEvent) {
-	h.link = h.segment([]*BroadcastEvent{e})
+// fanOutBridgeStatus tells all clients that want it the bridge's status.
+func (h *Hub) fanOutBridgeStatus(e *BroadcastEvent) {
+	h.bridgeStatus = h.segment([]*BroadcastEvent{e})
 	for c := range h.watchers {
-		h.add(c, h.link)
+		h.hold(c, h.bridgeStatus)
 	}
 }
 
-// tellStatus hands a room's status to the members that it is for.
-func (h *Hub) tellStatus(t *traffic, kind Kind, s *Segment) {
+// fanOutStatus gives a room's status to the members that it is for.
+func (h *Hub) fanOutStatus(t *traffic, kind Kind, s *Segment) {
 	if kind == StatusNow {
-		for _, c := range t.untold {
-			h.add(c, s)
+		for _, c := range t.statusDue {
+			h.hold(c, s)
 		}
 	} else {
-		for c := range t.wanting {
-			h.add(c, s)
+		for c := range t.wantStatus {
+			h.hold(c, s)
 		}
 	}
-	t.untold = nil
+	t.statusDue = nil
 }
 
-func (h *Hub) add(c *Client, s *Segment) {
+// hold keeps a segment for c until the flush delivers it.
+func (h *Hub) hold(c *Client, s *Segment) {
 	c.held.add(s, c.hint)
 	if !c.touched {
 		c.touched = true

@@ -1,8 +1,8 @@
 package hub
 
-// Steps is a hub without its goroutine: each method does at once what Run would do with
-// one input. It is for simulations, which choose every step; one goroutine uses it, and
-// Run is not called.
+// Steps is a hub without its goroutine: each method immediately does what Run would do
+// with one input. It is for simulations, which choose every step. One goroutine uses it,
+// and Run is not called.
 type Steps struct{ hub *Hub }
 
 // NewSteps returns a hub to be driven step by step.
@@ -13,17 +13,17 @@ func (s Steps) Register(c *Client) { s.hub.handle(command{op: opRegister, client
 
 // Unregister is [Hub.Unregister].
 func (s Steps) Unregister(c *Client) []string {
-	return s.ask(command{op: opUnregister, client: c})
+	return s.handle(command{op: opUnregister, client: c})
 }
 
 // Join is [Hub.Join].
 func (s Steps) Join(c *Client, rooms []string, wants Wants, reply []byte) []string {
-	return s.ask(command{op: opJoin, client: c, rooms: rooms, wants: wants, reply: reply})
+	return s.handle(command{op: opJoin, client: c, rooms: rooms, wants: wants, reply: reply})
 }
 
 // Leave is [Hub.Leave].
 func (s Steps) Leave(c *Client, room string, reply []byte) bool {
-	return len(s.ask(command{op: opLeave, client: c, rooms: []string{room}, reply: reply})) > 0
+	return len(s.handle(command{op: opLeave, client: c, rooms: []string{room}, reply: reply})) > 0
 }
 
 // Pull is [Hub.Pull].
@@ -32,7 +32,7 @@ func (s Steps) Pull(c *Client) { s.hub.handle(command{op: opPull, client: c}) }
 // CloseAll is [Hub.CloseAll].
 func (s Steps) CloseAll() { s.hub.handle(command{op: opCloseAll}) }
 
-// Route delivers events as one drain.
+// Route routes and flushes events as one turn.
 func (s Steps) Route(events []BroadcastEvent) {
 	s.hub.route(events)
 	s.hub.flush()
@@ -40,14 +40,15 @@ func (s Steps) Route(events []BroadcastEvent) {
 
 // Stats is [Hub.Stats].
 func (s Steps) Stats() Stats {
-	answer := make(chan Stats, 1)
-	s.hub.handle(command{op: opStats, stats: answer})
-	return <-answer
+	result := make(chan Stats, 1)
+	s.hub.handle(command{op: opStats, stats: result})
+	return <-result
 }
 
-func (s Steps) ask(c command) []string {
-	answer := make(chan []string, 1)
-	c.answer = answer
+// handle carries out a command and returns its result.
+func (s Steps) handle(c command) []string {
+	result := make(chan []string, 1)
+	c.result = result
 	s.hub.handle(c)
-	return <-answer
+	return <-result
 }

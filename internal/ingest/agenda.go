@@ -6,9 +6,9 @@ import "container/heap"
 type duty uint8
 
 const (
-	lookAt duty = iota // whether a room has fallen silent
-	answer             // offer a value, if nobody else has
-	reread             // read a last price that could not be read
+	lookAt     duty = iota // whether a room has fallen silent
+	offerLater             // offer a value, unless another instance has
+	reread                 // read a last price that could not be read
 )
 
 // task is something to do for a room later.

@@ -16,7 +16,7 @@ func TestAnAnswerFromBeforeAQuestionIsNoneToIt(t *testing.T) {
 	b.take(question)
 	b.take(again(mine)) // another holder was first, and then an instance came that did not hear it
 	b.take(question)
-	b.wait(maxAnswerDelay)
+	b.wait(maxOfferDelay)
 	b.settle()
 	want(t, "offered", b.offered(), "recovered X mine")
 }

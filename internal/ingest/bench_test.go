@@ -69,7 +69,7 @@ func BenchmarkRemote(b *testing.B) {
 func BenchmarkWatch(b *testing.B) {
 	b.ReportAllocs()
 	c := newCore(testOptions("me", true), epoch)
-	c.linkedAnew(everyone)
+	c.beginGeneration(everyone)
 	for _, room := range rooms500 {
 		c.publish([]hub.BroadcastEvent{{Room: room, Payload: payload}}, epoch)
 	}
@@ -95,7 +95,7 @@ func BenchmarkLinkedAnew(b *testing.B) {
 	c.out.Taken()
 	var steps []time.Duration
 	for b.Loop() {
-		c.linkedAnew(everyone)
+		c.beginGeneration(everyone)
 		for c.due != 0 {
 			start := time.Now()
 			c.tasks(epoch)
@@ -104,7 +104,7 @@ func BenchmarkLinkedAnew(b *testing.B) {
 				c.out.Taken()
 			}
 		}
-		c.reads, c.asked = nil, map[string]*question{}
+		c.toRead, c.reads = nil, map[string]*pendingRead{}
 	}
 	slices.Sort(steps)
 	b.ReportMetric(float64(steps[len(steps)/2].Microseconds()), "p50-us")

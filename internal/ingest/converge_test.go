@@ -147,7 +147,7 @@ func (w *world) receive(n *node, events int) {
 // ask is the bridge taking the rooms to be read; answer answers the first of them.
 func (w *world) ask(n *node) {
 	if rooms := n.nextReads(); len(rooms) > 0 {
-		n.readsTaken()
+		n.readsSent()
 		n.reading = append(n.reading, rooms)
 	}
 }
@@ -173,7 +173,7 @@ func (w *world) answer(n *node, failed bool) {
 func (w *world) link(n *node) {
 	if !n.linked {
 		n.linked = true
-		n.linkedAnew(everyone)
+		n.beginGeneration(everyone)
 	}
 }
 

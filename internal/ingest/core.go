@@ -30,8 +30,8 @@ type core struct {
 	out    backlog.Queue // what other instances are to hear, until the bridge takes it
 	agenda agenda
 
-	reads []string             // rooms for the bridge to read
-	asked map[string]*question // of those and the rooms that it is reading
+	toRead []string                // rooms for the bridge to read
+	reads  map[string]*pendingRead // of those and the rooms that it is reading
 
 	// Each is closed when the bridge takes an empty batch: it takes none before the
 	// one it took last was sent.
@@ -44,15 +44,15 @@ type core struct {
 }
 
 func newCore(opts Options, now time.Time) *core {
-	c := &core{opts: opts, out: backlog.New(opts.OutboxBytes, outboxMaximum*opts.OutboxBytes), asked: map[string]*question{}}
+	c := &core{opts: opts, out: backlog.New(opts.OutboxBytes, outboxMaximum*opts.OutboxBytes), reads: map[string]*pendingRead{}}
 	if opts.TTL > 0 {
 		c.table = newTable(now)
 	}
 	return c
 }
 
-// linked reports whether other instances hear what is published here.
-func (c *core) linked() bool { return c.opts.Outbox != nil }
+// bridged reports whether other instances hear what is published here.
+func (c *core) bridged() bool { return c.opts.Outbox != nil }
 
 // publish takes local events in. rejected holds the positions of those that were not
 // taken; the others are returned in place.
@@ -74,7 +74,7 @@ func (c *core) publish(events []hub.BroadcastEvent, now time.Time) (pass []hub.B
 				}
 			}
 		}
-		if c.linked() {
+		if c.bridged() {
 			c.out.Add(e)
 		}
 		if v != nil && v.members > 0 {
@@ -130,7 +130,7 @@ func (c *core) remote(events []hub.BroadcastEvent, now time.Time) (pass []hub.Br
 		c.observe(e.Version.Clock, now)
 		switch {
 		case e.Kind == hub.Resync:
-			c.question(e, now)
+			c.onResync(e, now)
 		case c.table == nil && e.Kind == hub.State:
 			pass = append(pass, *e)
 		case c.table == nil:
@@ -200,9 +200,9 @@ func (c *core) observe(seen uint64, now time.Time) {
 	}
 }
 
-// outboxTaken says that the bridge took the batch. What had no place in it is offered
+// outboxSent says that the bridge took the batch. What had no place in it is offered
 // again, with all of its partition.
-func (c *core) outboxTaken() {
+func (c *core) outboxSent() {
 	if c.table != nil {
 		c.due |= c.out.Lost()
 	}

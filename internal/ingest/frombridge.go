@@ -27,7 +27,7 @@ func (b FromBridge) LastPrices(ctx context.Context, rooms []string, found []hub.
 
 // Generation says that partitions were linked anew.
 func (b FromBridge) Generation(ctx context.Context, partitions partition.Set) {
-	b.send(ctx, input{kind: linkedAnew, number: uint64(partitions)})
+	b.send(ctx, input{kind: newGeneration, number: uint64(partitions)})
 }
 
 // Clock says that clock was seen elsewhere.
@@ -37,7 +37,7 @@ func (b FromBridge) Clock(ctx context.Context, clock uint64) {
 
 // State says that the link to other instances works, or does not, since then.
 func (b FromBridge) State(ctx context.Context, ok bool, since time.Time) {
-	b.send(ctx, input{kind: linkState, failed: !ok, number: uint64(max(0, since.UnixMilli()))})
+	b.send(ctx, input{kind: bridgeState, failed: !ok, number: uint64(max(0, since.UnixMilli()))})
 }
 
 func (b FromBridge) send(ctx context.Context, i input) {

@@ -72,9 +72,9 @@ const (
 	unwatch
 	remote
 	lastPrices
-	linkedAnew
+	newGeneration
 	foreignClock
-	linkState
+	bridgeState
 	flush
 	stats
 )
@@ -87,7 +87,7 @@ type input struct {
 	number uint64 // a partition.Set, a clock, or a time in Unix milliseconds
 	failed bool
 	wants  hub.Wants
-	answer chan []int
+	reply  chan []int
 	stats  chan Stats
 	flush  chan struct{}
 }
@@ -131,7 +131,7 @@ func (in *Ingest) Run(ctx context.Context) {
 			outbox = in.opts.Outbox
 		}
 		var reads chan<- []string
-		if len(c.reads) > 0 {
+		if len(c.toRead) > 0 {
 			reads = in.opts.Reads
 		}
 		select {
@@ -141,9 +141,9 @@ func (in *Ingest) Run(ctx context.Context) {
 			if c.out.Len() == 0 {
 				c.flushed()
 			}
-			c.outboxTaken()
+			c.outboxSent()
 		case reads <- c.nextReads():
-			c.readsTaken()
+			c.readsSent()
 		case <-timer.C:
 			armed = 0
 			if !in.pass(ctx, c.tasks(time.Now())) {
@@ -179,7 +179,7 @@ func step(c *core, i input) (pass []hub.BroadcastEvent) {
 	case publish:
 		var rejected []int
 		pass, rejected = c.publish(i.events, now)
-		i.answer <- rejected
+		i.reply <- rejected
 	case watch:
 		pass = c.watch(i.rooms, i.wants, now)
 	case unwatch:
@@ -188,11 +188,11 @@ func step(c *core, i input) (pass []hub.BroadcastEvent) {
 		pass = c.remote(i.events, now)
 	case lastPrices:
 		pass = c.lastPrices(i.rooms, i.events, i.failed, now)
-	case linkedAnew:
-		c.linkedAnew(partition.Set(i.number))
+	case newGeneration:
+		c.beginGeneration(partition.Set(i.number))
 	case foreignClock:
 		c.observe(i.number, now)
-	case linkState:
+	case bridgeState:
 		pass = []hub.BroadcastEvent{{Kind: hub.Status, Payload: c.opts.BridgeStatus(!i.failed, int64(i.number))}}
 	case flush:
 		c.flushes = append(c.flushes, i.flush)
@@ -215,7 +215,7 @@ func (in *Ingest) Publisher() *Publisher { return &Publisher{in: in, answer: mak
 // positions of those refused (see ErrTooManyInstruments), or ErrStopped. It waits for
 // the hub if that is behind: this is what slows a producer, nothing else does.
 func (p *Publisher) Publish(events []hub.BroadcastEvent) (rejected []int, err error) {
-	if !p.in.send(input{kind: publish, events: events, answer: p.answer}) {
+	if !p.in.send(input{kind: publish, events: events, reply: p.answer}) {
 		return nil, ErrStopped
 	}
 	select {

@@ -115,13 +115,13 @@ func (b *box) answerAs(failed bool, found ...hub.BroadcastEvent) string {
 	if len(rooms) == 0 {
 		b.t.Fatal("nothing was asked for; want a read")
 	}
-	b.readsTaken()
+	b.readsSent()
 	return describe(b.lastPrices(rooms, found, failed, b.now))
 }
 
 // offered takes the batch for the bridge and describes it.
 func (b *box) offered() string {
-	defer b.outboxTaken()
+	defer b.outboxSent()
 	return describe(b.out.Events())
 }
 
@@ -135,7 +135,7 @@ func (b *box) settle() (pass string) {
 
 // link begins a generation and does what it asks for.
 func (b *box) link(partitions partition.Set) {
-	b.linkedAnew(partitions)
+	b.beginGeneration(partitions)
 	b.settle()
 }
 

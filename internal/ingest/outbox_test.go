@@ -22,7 +22,7 @@ func TestCatchingUpLeavesRoomInTheOutbox(t *testing.T) {
 	b.out.Taken()
 	b.local("lobby", "kept")
 	b.wait(time.Second)
-	b.linkedAnew(everyone)
+	b.beginGeneration(everyone)
 	before := b.out.LeftOut()
 	offered, rounds := 0, 0
 	for b.due != 0 {
@@ -61,7 +61,7 @@ func TestWhatTheOutboxDroppedIsOfferedOnceThereIsPlace(t *testing.T) {
 		for _, e := range b.out.Events() {
 			heard[e.Room] = e.Version
 		}
-		b.outboxTaken()
+		b.outboxSent()
 	}
 	for i := range n {
 		room := fmt.Sprint("R", i)

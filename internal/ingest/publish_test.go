@@ -114,8 +114,8 @@ func TestWithoutTTLNothingIsKept(t *testing.T) {
 	want(t, "asked from elsewhere", b.take(hub.BroadcastEvent{Room: "X", Kind: hub.Resync}), "")
 	b.link(everyone)
 	b.unwatch([]string{"X"})
-	if want(t, "for the bridge", b.offered(), "live X 1"); b.reads != nil || b.next() != 0 {
-		t.Errorf("reads %v and has work at %d, want none", b.reads, b.next())
+	if want(t, "for the bridge", b.offered(), "live X 1"); b.toRead != nil || b.next() != 0 {
+		t.Errorf("reads %v and has work at %d, want none", b.toRead, b.next())
 	}
 	want(t, "an answer to nothing", describe(b.lastPrices([]string{"X"}, []hub.BroadcastEvent{again(from("other", "X", 99, 1, "9"))}, false, b.now)), "")
 	if got := b.count(); got.Instruments != 0 || got.Stale != 1 || got.Remote != 4 {
@@ -128,8 +128,8 @@ func TestWithoutOthersNothingIsOffered(t *testing.T) {
 	b.local("X", "1")
 	want(t, "a joiner", b.join("X", "Y"), "warm X 1!; absent Y no Y")
 	b.link(everyone)
-	if got := b.offered(); got != "" || b.reads != nil {
-		t.Errorf("offers %q and reads %v, want nothing", got, b.reads)
+	if got := b.offered(); got != "" || b.toRead != nil {
+		t.Errorf("offers %q and reads %v, want nothing", got, b.toRead)
 	}
 }
 

@@ -199,10 +199,10 @@ func TestMissedAccount(t *testing.T) {
 			"read": func(rt *rapid.T) {
 				e := again(rapid.SampledFrom(sent).Draw(rt, "value"))
 				e.Seq = 0
-				b.linkedAnew(everyone)
+				b.beginGeneration(everyone)
 				b.read(b.table.find("X"))
 				account(b.lastPrices([]string{"X"}, []hub.BroadcastEvent{e}, false, b.now))
-				b.readsTaken()
+				b.readsSent()
 			},
 			"another joins and leaves": func(*rapid.T) {
 				account(b.watch([]string{"X"}, hub.Wants{}, b.now))

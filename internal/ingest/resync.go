@@ -13,16 +13,16 @@ import (
 // its TTL is nowhere stored, so everyone who knows it would publish it: each holder
 // waits for a random time, and keeps quiet if another was first.
 
-// maxAnswerDelay bounds that time. It is part of the time to heal.
-const maxAnswerDelay = 500 * time.Millisecond
+// maxOfferDelay bounds that time. It is part of the time to heal.
+const maxOfferDelay = 500 * time.Millisecond
 
-// linkedAnew begins a generation of the partitions: what was published while
+// beginGeneration begins a generation of the partitions: what was published while
 // there was no link has to be read, and what is known here may be missing there.
-func (c *core) linkedAnew(partitions partition.Set) {
+func (c *core) beginGeneration(partitions partition.Set) {
 	for p := range partitions.Each() {
 		c.generation[p]++
 	}
-	if c.table != nil && c.linked() {
+	if c.table != nil && c.bridged() {
 		c.due |= partitions
 	}
 }
@@ -39,21 +39,21 @@ func (c *core) catchUp(now time.Time) {
 		if v.members > 0 {
 			v.wanting = true
 			if c.read(v) == nil {
-				c.ask(v, now)
+				c.requestResync(v, now)
 			}
 		}
 		if v.alive(now, c.opts.TTL) {
 			c.offer(v)
 		} else {
-			c.answerLater(v, now)
+			c.offerLater(v, now)
 		}
 	}
 }
 
-// ask has other instances offer values of the room that are newer than v, once after a
+// requestResync has other instances offer values of the room that are newer than v, once after a
 // new link. It comes after the read: while Redis holds a value, an offer of the same is
 // not published, so who asked first and read after the value's end would get neither.
-func (c *core) ask(v *value, now time.Time) {
+func (c *core) requestResync(v *value, now time.Time) {
 	if !v.wanting {
 		return
 	}
@@ -65,23 +65,23 @@ func (c *core) ask(v *value, now time.Time) {
 	c.out.Add(&hub.BroadcastEvent{Room: v.room, Payload: "{}", Kind: hub.Resync, Version: version, Born: now.UnixNano()})
 }
 
-// answerLater has v's value offered to other instances, unless another is first.
-func (c *core) answerLater(v *value, now time.Time) {
+// offerLater has v's value offered to other instances, unless another is first.
+func (c *core) offerLater(v *value, now time.Time) {
 	v.answered = false // an answer from before is none to who asks now
-	if v.answering || !v.known() || !c.linked() {
+	if v.answering || !v.known() || !c.bridged() {
 		return
 	}
 	v.answering = true
-	c.agenda.add(now.Add(c.opts.Delay(maxAnswerDelay)).UnixNano(), v, answer)
+	c.agenda.add(now.Add(c.opts.Delay(maxOfferDelay)).UnixNano(), v, offerLater)
 }
 
-// question answers another instance that wants values newer than the one it has.
-func (c *core) question(e *hub.BroadcastEvent, now time.Time) {
+// onResync answers another instance that wants values newer than the one it has.
+func (c *core) onResync(e *hub.BroadcastEvent, now time.Time) {
 	if c.table == nil {
 		return
 	}
 	if v := c.table.find(e.Room); v != nil && v.version.Compare(e.Version) > 0 {
-		c.answerLater(v, now)
+		c.offerLater(v, now)
 	}
 }
 
@@ -123,12 +123,12 @@ func (c *core) do(t *task, now time.Time, pass []hub.BroadcastEvent) []hub.Broad
 	switch t.duty {
 	case lookAt:
 		return c.lookAt(v, now, pass)
-	case answer:
+	case offerLater:
 		v.answering = false
 		switch {
 		case v.answered:
 		case c.full():
-			c.answerLater(v, now)
+			c.offerLater(v, now)
 		default:
 			c.offer(v)
 		}

@@ -19,11 +19,11 @@ func TestLinkedAnewReadsAndOffers(t *testing.T) {
 	b.join("X", "U")
 	b.out.Taken()
 	b.wait(time.Second)
-	b.linkedAnew(everyone)
+	b.beginGeneration(everyone)
 	b.settle()
-	slices.Sort(b.reads)
-	if !slices.Equal(b.reads, []string{"U", "X"}) {
-		t.Errorf("reads %v, want the rooms with members", b.reads)
+	slices.Sort(b.toRead)
+	if !slices.Equal(b.toRead, []string{"U", "X"}) {
+		t.Errorf("reads %v, want the rooms with members", b.toRead)
 	}
 	b.answer()
 	offers := map[string]hub.BroadcastEvent{}
@@ -45,7 +45,7 @@ func TestLinkedAnewReadsAndOffers(t *testing.T) {
 		t.Errorf("asks %+v, want anything newer than nothing, in a form that can be sent", got)
 	}
 	b.out.Taken()
-	b.wait(maxAnswerDelay)
+	b.wait(maxOfferDelay)
 	b.settle()
 	want(t, "later", b.offered(), "recovered OLD old")
 	if got := b.count().Reoffered; got != 4 {
@@ -70,15 +70,15 @@ func TestLinkedAnewConcernsItsPartitions(t *testing.T) {
 	b.join(one, two)
 	b.out.Taken()
 	b.link(partition.Only(partition.Of(two)))
-	if !slices.Equal(b.reads, []string{two}) {
-		t.Errorf("reads %v, want %s", b.reads, two)
+	if !slices.Equal(b.toRead, []string{two}) {
+		t.Errorf("reads %v, want %s", b.toRead, two)
 	}
 	want(t, "offered", b.offered(), fmt.Sprintf("recovered %s 2", two))
 	b.answer()
 	want(t, "asked", b.offered(), fmt.Sprintf("resync %s {}", two))
 	want(t, "a joiner of the other", b.join(one), "warm "+one+" 1!")
-	if len(b.reads) > 0 {
-		t.Errorf("reads %v, want none", b.reads)
+	if len(b.toRead) > 0 {
+		t.Errorf("reads %v, want none", b.toRead)
 	}
 }
 
@@ -116,7 +116,7 @@ func TestAsksOthersBehindTheRead(t *testing.T) {
 		b.join("X")
 		b.link(everyone)
 		rooms := b.nextReads()
-		b.readsTaken()
+		b.readsSent()
 		b.link(everyone)
 		b.lastPrices(rooms, nil, false, b.now)
 		want(t, "answered of before", b.offered(), "")
@@ -125,7 +125,7 @@ func TestAsksOthersBehindTheRead(t *testing.T) {
 	})
 	t.Run("at once where a joiner has had it read", func(t *testing.T) {
 		b := newBox(t, true)
-		b.linkedAnew(everyone)
+		b.beginGeneration(everyone)
 		b.join("X")
 		b.answer()
 		b.settle()
@@ -182,7 +182,7 @@ func TestAnswersQuestions(t *testing.T) {
 	b.take(from("a", "X", 10, 4, "mine"))
 	b.wait(2 * testTTL) // past the TTL nobody else can be asked
 	due := func() string {
-		b.wait(maxAnswerDelay)
+		b.wait(maxOfferDelay)
 		b.settle()
 		return b.offered()
 	}
@@ -214,12 +214,12 @@ func TestAnswersWaitForRoomInTheOutbox(t *testing.T) {
 	for range 3 {
 		b.local("lobby", strings.Repeat("p", 72))
 	}
-	b.wait(maxAnswerDelay)
+	b.wait(maxOfferDelay)
 	b.settle()
 	if got := b.offered(); strings.Contains(got, "recovered") {
 		t.Errorf("offered %q, want the answer to wait", got)
 	}
-	b.wait(maxAnswerDelay)
+	b.wait(maxOfferDelay)
 	b.settle()
 	want(t, "offered then", b.offered(), "recovered X mine")
 }
@@ -235,11 +235,11 @@ func TestCatchingUpDoesNotDependOnMapOrder(t *testing.T) {
 			b.take(from("a", room+"_OLD", -testTTL.Milliseconds(), 1, "q"))
 		}
 		b.watch(rooms500[200:300], hub.Wants{Status: true}, b.now)
-		b.linkedAnew(everyone)
+		b.beginGeneration(everyone)
 		b.settle()
 		b.wait(testTTL)
 		told := b.settle()
-		return told + fmt.Sprint(b.reads) + b.offered()
+		return told + fmt.Sprint(b.toRead) + b.offered()
 	}
 	first := run()
 	for range 5 {
@@ -268,7 +268,7 @@ func TestWorkIsDoneOnePartitionAtATime(t *testing.T) {
 		b.local(room, "p")
 	}
 	b.out.Taken()
-	b.linkedAnew(everyone)
+	b.beginGeneration(everyone)
 	steps := 0
 	for ; b.due != 0; steps++ {
 		before := b.out.Len()

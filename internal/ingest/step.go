@@ -42,7 +42,7 @@ func (s Steps) LastPrices(rooms []string, found []hub.BroadcastEvent, failed boo
 }
 
 // Generation is [FromBridge.Generation].
-func (s Steps) Generation(partitions partition.Set) { s.core.linkedAnew(partitions) }
+func (s Steps) Generation(partitions partition.Set) { s.core.beginGeneration(partitions) }
 
 // ForeignClock is [FromBridge.Clock].
 func (s Steps) ForeignClock(clock uint64, now time.Time) { s.core.observe(clock, now) }
@@ -56,14 +56,14 @@ func (s Steps) Outbox() []hub.BroadcastEvent { return s.core.out.Events() }
 // TakeOutbox is the bridge taking the batch.
 func (s Steps) TakeOutbox() []hub.BroadcastEvent {
 	batch := s.core.out.Events()
-	s.core.outboxTaken()
+	s.core.outboxSent()
 	return batch
 }
 
 // TakeReads is the bridge taking the rooms to be read, nil if there are none.
 func (s Steps) TakeReads() []string {
 	rooms := s.core.nextReads()
-	s.core.readsTaken()
+	s.core.readsSent()
 	return rooms
 }
 

@@ -6,9 +6,9 @@ import (
 	"backbone/internal/hub"
 )
 
-// question is a read of a room's last price that was not answered yet. There is one of
+// pendingRead is a read of a room's last price that was not answered yet. There is one of
 // a room at a time, however many join, leave and join again.
-type question struct {
+type pendingRead struct {
 	generation uint64 // in which it was asked
 	waiting    bool   // a joiner has heard nothing yet
 	absent     bool   // one of them asked to be told if there is nothing
@@ -66,16 +66,16 @@ func (c *core) unwatch(rooms []string) {
 
 // read asks for the room's last price unless that was done since the last link. It
 // returns the question if its answer is to come, nil otherwise.
-func (c *core) read(v *value) *question {
+func (c *core) read(v *value) *pendingRead {
 	now := c.generation[v.partition]
-	if !c.linked() || v.read == now {
+	if !c.bridged() || v.read == now {
 		return nil
 	}
-	q := c.asked[v.room]
+	q := c.reads[v.room]
 	if q == nil {
-		q = &question{generation: now}
-		c.asked[v.room] = q
-		c.reads = append(c.reads, v.room)
+		q = &pendingRead{generation: now}
+		c.reads[v.room] = q
+		c.toRead = append(c.toRead, v.room)
 	}
 	return q
 }
@@ -85,7 +85,7 @@ func (c *core) read(v *value) *question {
 func (c *core) warm(pass []hub.BroadcastEvent, v *value, absent bool, now time.Time) []hub.BroadcastEvent {
 	switch {
 	case v.alive(now, c.opts.TTL):
-		return append(pass, hub.BroadcastEvent{Room: v.room, Kind: hub.Warm, Payload: c.opts.Snapshot(v.payload)})
+		return append(pass, hub.BroadcastEvent{Room: v.room, Kind: hub.Warm, Payload: c.opts.Snapshot(v.payload), Version: v.version})
 	case absent:
 		return append(pass, c.absent(v.room))
 	}
@@ -102,7 +102,7 @@ func (c *core) lastPrices(rooms []string, found []hub.BroadcastEvent, failed boo
 	for i := range found {
 		e := &found[i]
 		c.observe(e.Version.Clock, now)
-		q := c.asked[e.Room]
+		q := c.reads[e.Room]
 		if q == nil {
 			continue // not asked for
 		}
@@ -115,11 +115,11 @@ func (c *core) lastPrices(rooms []string, found []hub.BroadcastEvent, failed boo
 		q.waiting = false
 	}
 	for _, room := range rooms {
-		q := c.asked[room]
+		q := c.reads[room]
 		if q == nil {
 			continue
 		}
-		delete(c.asked, room)
+		delete(c.reads, room)
 		v := c.table.watched(room)
 		if v == nil {
 			continue
@@ -129,7 +129,7 @@ func (c *core) lastPrices(rooms []string, found []hub.BroadcastEvent, failed boo
 		} else {
 			v.read = q.generation
 			if c.read(v) == nil { // else it was linked anew meanwhile
-				c.ask(v, now)
+				c.requestResync(v, now)
 			}
 		}
 		if q.waiting {
@@ -150,17 +150,17 @@ func (c *core) readAgain(v *value, now time.Time) {
 
 // nextReads is what the bridge is offered to read next.
 func (c *core) nextReads() []string {
-	n := min(len(c.reads), maxReads)
-	return c.reads[:n:n]
+	n := min(len(c.toRead), maxReads)
+	return c.toRead[:n:n]
 }
 
 // maxReads is how many rooms are read at once: handling the answer must not take long.
 const maxReads = 1000
 
-// readsTaken says that the bridge took nextReads.
-func (c *core) readsTaken() {
-	c.reads = c.reads[min(len(c.reads), maxReads):]
-	if len(c.reads) == 0 {
-		c.reads = nil
+// readsSent says that the bridge took nextReads.
+func (c *core) readsSent() {
+	c.toRead = c.toRead[min(len(c.toRead), maxReads):]
+	if len(c.toRead) == 0 {
+		c.toRead = nil
 	}
 }

@@ -22,8 +22,8 @@ func TestWarmFromMemory(t *testing.T) {
 	want(t, "at the TTL", b.join("X"), "absent X no X")
 	b.local("X", "3")
 	want(t, "known anew", b.join("X"), "warm X 3!")
-	if len(b.reads) > 0 {
-		t.Errorf("reads %v, want none", b.reads)
+	if len(b.toRead) > 0 {
+		t.Errorf("reads %v, want none", b.toRead)
 	}
 }
 
@@ -70,8 +70,8 @@ func TestWarmAfterARead(t *testing.T) {
 			for range 3 {
 				want(t, "joining", b.join("X"), "")
 			}
-			if !slices.Equal(b.reads, []string{"X"}) {
-				t.Fatalf("reads %v, want one of X", b.reads)
+			if !slices.Equal(b.toRead, []string{"X"}) {
+				t.Fatalf("reads %v, want one of X", b.toRead)
 			}
 			want(t, "answered", b.answerAs(test.failed, test.found...), test.want)
 			joiner := test.want
@@ -83,8 +83,8 @@ func TestWarmAfterARead(t *testing.T) {
 				return
 			}
 			want(t, "joining afterwards", b.join("X"), joiner)
-			if len(b.reads) > 0 {
-				t.Errorf("reads %v again, want none", b.reads)
+			if len(b.toRead) > 0 {
+				t.Errorf("reads %v again, want none", b.toRead)
 			}
 		})
 	}
@@ -105,8 +105,8 @@ func TestWarmAtOnceAndReadBehind(t *testing.T) {
 			want(t, "a newer one that was missed", b.answer(again(from("z", "X", 1, 0, "missed"))), "recovered X missed!")
 			want(t, "joining later", b.join("X"), "warm X missed!")
 			b.link(everyone)
-			if !slices.Equal(b.reads, []string{"X"}) {
-				t.Errorf("reads %v after a new link, want X", b.reads)
+			if !slices.Equal(b.toRead, []string{"X"}) {
+				t.Errorf("reads %v after a new link, want X", b.toRead)
 			}
 			want(t, "joining now", b.join("X"), "")
 			event(b)
@@ -151,8 +151,8 @@ func TestAReadOutlivesItsJoiner(t *testing.T) {
 			b.join("X")
 			b.unwatch([]string{"X"})
 			want(t, "joining again", b.join("X"), "")
-			if !slices.Equal(b.reads, []string{"X"}) {
-				t.Errorf("reads %v, want X once", b.reads)
+			if !slices.Equal(b.toRead, []string{"X"}) {
+				t.Errorf("reads %v, want X once", b.toRead)
 			}
 			want(t, "answered", b.answer(again(from("a", "X", 1, 0, "stored"))), "recovered X stored!")
 			b.unwatch([]string{"X"})
@@ -173,19 +173,19 @@ func TestLinkedAnewWhileAReadIsUnderWay(t *testing.T) {
 	b.link(everyone)
 	b.join("X")
 	rooms := b.nextReads()
-	b.readsTaken()
+	b.readsSent()
 	b.link(everyone)
-	if len(b.reads) > 0 {
-		t.Fatalf("reads %v while one is under way, want none", b.reads)
+	if len(b.toRead) > 0 {
+		t.Fatalf("reads %v while one is under way, want none", b.toRead)
 	}
 	// The joiner has waited for one read; it does not wait for another.
 	want(t, "answered of before", describe(b.lastPrices(rooms, nil, false, b.now)), "warm X mem!")
-	if !slices.Equal(b.reads, []string{"X"}) {
-		t.Fatalf("reads %v, want X again", b.reads)
+	if !slices.Equal(b.toRead, []string{"X"}) {
+		t.Fatalf("reads %v, want X again", b.toRead)
 	}
 	want(t, "answered of now", b.answer(again(from("a", "X", 1, 0, "missed"))), "recovered X missed!")
-	if len(b.reads) > 0 {
-		t.Errorf("reads %v, want none", b.reads)
+	if len(b.toRead) > 0 {
+		t.Errorf("reads %v, want none", b.toRead)
 	}
 }
 
@@ -195,14 +195,14 @@ func TestAFailedReadIsRepeatedWhileThereAreMembers(t *testing.T) {
 	b.join("X", "Y")
 	b.link(everyone)
 	want(t, "failed", b.answerAs(true), "")
-	if len(b.reads) > 0 {
-		t.Fatalf("reads %v at once, want a pause", b.reads)
+	if len(b.toRead) > 0 {
+		t.Fatalf("reads %v at once, want a pause", b.toRead)
 	}
 	b.unwatch([]string{"Y"})
 	b.wait(rereadDelay)
 	b.settle()
-	if !slices.Equal(b.reads, []string{"X"}) {
-		t.Fatalf("reads %v, want X again", b.reads)
+	if !slices.Equal(b.toRead, []string{"X"}) {
+		t.Fatalf("reads %v, want X again", b.toRead)
 	}
 	want(t, "failed again", b.answerAs(true), "")
 	want(t, "joining meanwhile", b.join("X"), "")
@@ -211,8 +211,8 @@ func TestAFailedReadIsRepeatedWhileThereAreMembers(t *testing.T) {
 	b.settle()
 	want(t, "found", b.answer(again(from("a", "X", 1, 0, "missed"))), "recovered X missed!")
 	b.wait(rereadDelay)
-	if b.settle(); len(b.reads) > 0 {
-		t.Errorf("reads %v, want none", b.reads)
+	if b.settle(); len(b.toRead) > 0 {
+		t.Errorf("reads %v, want none", b.toRead)
 	}
 }
 
@@ -222,41 +222,41 @@ func TestTenThousandJoinersAreOneReadAndOneAnswer(t *testing.T) {
 	for range 10_000 {
 		b.join("X")
 	}
-	if !slices.Equal(b.reads, []string{"X"}) {
-		t.Errorf("reads %v, want X once", b.reads)
+	if !slices.Equal(b.toRead, []string{"X"}) {
+		t.Errorf("reads %v, want X once", b.toRead)
 	}
 	want(t, "answered", b.answer(again(from("a", "X", 1, 0, "stored"))), "recovered X stored!")
-	if len(b.reads) > 0 {
-		t.Errorf("reads %v again, want none", b.reads)
+	if len(b.toRead) > 0 {
+		t.Errorf("reads %v again, want none", b.toRead)
 	}
 }
 
 func TestReadsAreBoundedEach(t *testing.T) {
 	b := newBox(t, true)
-	b.linkedAnew(everyone)
+	b.beginGeneration(everyone)
 	b.watch(roomNames(2*maxReads+1), hub.Wants{}, b.now)
 	var sizes []int
-	for len(b.reads) > 0 {
+	for len(b.toRead) > 0 {
 		sizes = append(sizes, len(b.nextReads()))
 		b.answer()
 	}
 	if want := []int{maxReads, maxReads, 1}; !slices.Equal(sizes, want) {
 		t.Errorf("asked for %v rooms at a time, want %v", sizes, want)
 	}
-	if len(b.asked) > 0 {
-		t.Errorf("%d questions are open, want none", len(b.asked))
+	if len(b.reads) > 0 {
+		t.Errorf("%d questions are open, want none", len(b.reads))
 	}
 }
 
 func TestReadsHandedOverAreNotWrittenTo(t *testing.T) {
 	b := newBox(t, true)
-	b.linkedAnew(everyone)
+	b.beginGeneration(everyone)
 	b.join("X")
 	rooms := b.nextReads()
-	b.readsTaken()
+	b.readsSent()
 	b.join("Y")
-	if !slices.Equal(rooms, []string{"X"}) || !slices.Equal(b.reads, []string{"Y"}) {
-		t.Errorf("handed over %v, keeps %v; want X, and Y", rooms, b.reads)
+	if !slices.Equal(rooms, []string{"X"}) || !slices.Equal(b.toRead, []string{"Y"}) {
+		t.Errorf("handed over %v, keeps %v; want X, and Y", rooms, b.toRead)
 	}
 }
 

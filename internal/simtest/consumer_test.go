@@ -37,7 +37,8 @@ type membership struct {
 }
 
 func (w *world) connect(in *instance) *consumer {
-	c := &consumer{in: in, client: hub.NewClient(), rooms: map[string]*membership{}, heard: map[int]bool{}}
+	c := &consumer{in: in, client: new(hub.Client), rooms: map[string]*membership{}, heard: map[int]bool{}}
+	c.client.Init(nil, nil)
 	c.name = fmt.Sprintf("c%d@i%d", len(in.clients), in.id)
 	c.pause = pick(w, []int{1, 4, 4, 4, 300})
 	c.wants = hub.Wants{Absent: w.rng.IntN(2) == 0, Status: w.rng.IntN(2) == 0}

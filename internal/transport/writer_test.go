@@ -15,7 +15,9 @@ import (
 // here it is the hub, of which so much is asked that it takes no more.
 func TestTheWriterWaitsForNobody(t *testing.T) {
 	h := hub.New(hub.Options{QueueBytes: 64 << 10, Frame: Frame, Conflated: protocol.Conflated})
-	for h.TryPull(hub.NewClient()) {
+	var other hub.Client
+	other.Init(nil, nil)
+	for h.TryPull(&other) {
 	}
 	s := New(Options{Hub: h, Logger: slog.New(slog.DiscardHandler), Limits: Limits{WriteTimeout: time.Minute}})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
