@@ -11,16 +11,17 @@ import (
 	"backbone/protocol"
 )
 
-// Frame appends payload to dst as one complete text frame, as servers send them.
+// Frame appends payload to dst as one complete text frame, as servers send it.
 func Frame(dst []byte, payload string) []byte {
 	return append(frame.AppendHeader(dst, frame.Text, len(payload)), payload...)
 }
 
-// control appends a control frame to dst; its payload has at most 125 bytes.
-func control(dst []byte, op frame.Opcode, payload []byte) []byte {
+// appendControl appends a control frame to dst; its payload has at most 125 bytes.
+func appendControl(dst []byte, op frame.Opcode, payload []byte) []byte {
 	return append(frame.AppendHeader(dst, op, len(payload)), payload...)
 }
 
+// closeFrame is a complete close frame; a reason that is too long is cut.
 func closeFrame(code protocol.CloseCode, reason string) []byte {
 	if len(reason) > protocol.MaxCloseReasonSize {
 		cut := protocol.MaxCloseReasonSize
@@ -29,26 +30,26 @@ func closeFrame(code protocol.CloseCode, reason string) []byte {
 		}
 		reason = reason[:cut]
 	}
-	return control(nil, frame.Close, append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...))
+	return appendControl(nil, frame.Close, append(binary.BigEndian.AppendUint16(nil, uint16(code)), reason...))
 }
 
-// fault is why the server closes a connection.
-type fault struct {
+// closeError is why the server closes a connection.
+type closeError struct {
 	code   protocol.CloseCode
 	reason string
 }
 
-func (f *fault) Error() string { return f.reason }
+func (e *closeError) Error() string { return e.reason }
 
-// fragments is where a ReadPump stands within a fragmented message.
+// fragments is how much of a fragmented message has come.
 type fragments struct {
 	open    bool
 	payload []byte
 }
 
-// frames takes the complete frames from the start of p, unmasks them in place and
-// gives each text message to text and each control frame to control. It returns how
-// many bytes it used, and a *fault for what RFC 6455 or this protocol forbids.
+// frames parses the complete frames at the start of p and unmasks them in place. It calls text
+// for each text message and control for each control frame. It returns how many bytes it used,
+// and a *closeError for what RFC 6455 or this protocol forbids.
 func (f *fragments) frames(p []byte, text func([]byte) error, control func(frame.Opcode, []byte) error) (used int, err error) {
 	for {
 		h, size, ok := frame.ParseHeader(p[used:])
@@ -58,11 +59,11 @@ func (f *fragments) frames(p []byte, text func([]byte) error, control func(frame
 		err = f.check(h)
 		switch {
 		case err != nil:
-			return used, &fault{protocol.CloseProtocolError, err.Error()}
+			return used, &closeError{protocol.CloseProtocolError, err.Error()}
 		case h.Opcode == frame.Binary:
-			return used, &fault{protocol.CloseUnsupportedData, "binary messages are not understood: send text"}
+			return used, &closeError{protocol.CloseUnsupportedData, "binary messages are not understood: send text"}
 		case !h.Opcode.Control() && h.Length > protocol.MaxMessageBytes-uint64(len(f.payload)):
-			return used, &fault{protocol.CloseTooBig, "a message may have at most 65536 bytes"}
+			return used, &closeError{protocol.CloseTooBig, "a message may have at most 65536 bytes"}
 		case uint64(len(p)-used-size) < h.Length:
 			return used, nil
 		}
@@ -76,7 +77,7 @@ func (f *fragments) frames(p []byte, text func([]byte) error, control func(frame
 			f.open = true
 			f.payload = append(f.payload, payload...)
 		case f.open:
-			whole := append(f.payload, payload...) //nolint:gocritic // f gives its memory up
+			whole := append(f.payload, payload...) //nolint:gocritic // f gives up its memory
 			*f = fragments{}
 			err = checked(whole, text)
 		default:
@@ -102,36 +103,37 @@ func (f *fragments) check(h frame.Header) error {
 	}, state)
 }
 
+// checked calls text with a message that is valid UTF-8.
 func checked(payload []byte, text func([]byte) error) error {
 	if !utf8.Valid(payload) {
-		return &fault{protocol.CloseInvalidData, "a text message must be UTF-8"}
+		return &closeError{protocol.CloseInvalidData, "a text message must be UTF-8"}
 	}
 	return text(payload)
 }
 
-// checkClose validates a close frame's payload and returns the code to answer with.
+// checkClose validates the payload of a close frame and returns the code to answer with.
 func checkClose(payload []byte) (protocol.CloseCode, error) {
 	if len(payload) == 0 {
 		return protocol.CloseNormal, nil
 	}
 	if len(payload) == 1 {
-		return 0, &fault{protocol.CloseProtocolError, "a close frame carries a two-byte code or nothing"}
+		return 0, &closeError{protocol.CloseProtocolError, "a close frame carries a two-byte code or nothing"}
 	}
 	code := protocol.CloseCode(binary.BigEndian.Uint16(payload))
 	if !sendable(code) {
-		return 0, &fault{protocol.CloseProtocolError, "a close frame with a code that may not be sent"}
+		return 0, &closeError{protocol.CloseProtocolError, "a close frame with a code that may not be sent"}
 	}
 	if !utf8.Valid(payload[2:]) {
-		return 0, &fault{protocol.CloseInvalidData, "a close reason must be UTF-8"}
+		return 0, &closeError{protocol.CloseInvalidData, "a close reason must be UTF-8"}
 	}
 	return code, nil
 }
 
-// sendable reports whether a close frame may carry the code: RFC 6455, 7.4, and those
-// registered with IANA since.
+// sendable reports whether a close frame can carry the code, by RFC 6455, section 7.4, and the
+// registry of IANA.
 func sendable(code protocol.CloseCode) bool {
 	switch code {
-	case 1004, 1005, 1006: // reserved, or for what has no close frame
+	case 1004, 1005, 1006: // reserved, or never in a frame
 		return false
 	}
 	return 1000 <= code && code <= 1014 || 3000 <= code && code <= 4999

@@ -19,30 +19,32 @@ import (
 
 const (
 	handshakeTimeout = 10 * time.Second
-	maxHead          = 16 << 10 // bytes of a request's head
-	headBytes        = 2 << 10  // enough for that of most clients
+	maxHead          = 16 << 10 // bytes of the head of a request
+	headBytes        = 2 << 10  // enough for the heads of most clients
 )
 
-// refusal is a handshake that is answered with an HTTP status.
-type refusal struct {
+// httpRefusal is a handshake that is answered with an HTTP status.
+type httpRefusal struct {
 	status int
 	reason string
-	retry  bool // worth trying again after a while
+	retry  bool // the client can try again later
 }
 
-func (r *refusal) Error() string { return r.reason }
+func (r *httpRefusal) Error() string { return r.reason }
 
-func busy(reason string) error { return &refusal{http.StatusServiceUnavailable, reason, true} }
+func busy(reason string) error { return &httpRefusal{http.StatusServiceUnavailable, reason, true} }
 
-func tooManyRequests(reason string) error { return &refusal{http.StatusTooManyRequests, reason, true} }
+func tooManyRequests(reason string) error {
+	return &httpRefusal{http.StatusTooManyRequests, reason, true}
+}
 
-// retryAfter is what a client that is to come back waits, in seconds.
+// retryAfter tells a client how many seconds to wait before it tries again.
 var retryAfter = ws.HandshakeHeaderHTTP{"Retry-After": {"1"}}
 
-// accept reads the head of a connection's first request, upgrades it if it asks for a
-// WebSocket path, and serves it to its end. Everything else goes to the HTTP server.
+// accept reads the head of a connection's first request and upgrades the connection if the
+// request is for a WebSocket path. Everything else goes to the HTTP server.
 func (s *Server) accept(ctx context.Context, nc net.Conn) {
-	unhook := context.AfterFunc(ctx, func() { bottom(nc).Close() }) //nolint:errcheck // the server stops; this ends the reads below
+	unhook := context.AfterFunc(ctx, func() { bottom(nc).Close() }) // ends the reads below
 	defer unhook()
 	buf := s.arena.heads.Get().(*[headBytes]byte)
 	defer s.arena.heads.Put(buf)
@@ -53,10 +55,10 @@ func (s *Server) accept(ctx context.Context, nc net.Conn) {
 	}
 	if err != nil {
 		s.stats.refused.count(other)
-		nc.Close() //nolint:errcheck // it failed already
+		nc.Close()
 		return
 	}
-	role, ok := role(requestPath(head))
+	role, ok := roleFor(requestPath(head))
 	if !ok || !bytes.HasSuffix(head, endOfHead) {
 		s.web.take(&replayConn{Conn: nc, head: slices.Concat(head, rest)})
 		return
@@ -75,15 +77,18 @@ func (s *Server) accept(ctx context.Context, nc net.Conn) {
 	}
 	s.stats.accepted.add(1)
 	s.log.Debug("connection opened", "address", c.RemoteAddr(), "role", role, "name", c.identity.Name)
-	c.start(rest)
-	s.goes.Go(c.ReadPump) // on a stack that the handshake has not grown
+	if err := c.start(rest); err != nil {
+		c.end(err)
+		return
+	}
+	s.goes.Go(c.read.ReadPump) // on a stack that the handshake has not grown
 }
 
 var endOfHead = []byte("\r\n\r\n")
 
-// readHead reads up to the empty line that ends a request's head; rest is what came
-// behind it. A head that is too long is returned as it is, for the HTTP server to refuse.
-// Both are in buf, if they fit.
+// readHead reads up to the empty line that ends the head of a request; rest is what came behind
+// it. A head that is too long is returned as it is, for the HTTP server to refuse. Both results
+// are in buf, if they fit.
 func readHead(r io.Reader, buf []byte) (head, rest []byte, err error) {
 	for {
 		if len(buf) == cap(buf) {
@@ -105,7 +110,8 @@ func readHead(r io.Reader, buf []byte) (head, rest []byte, err error) {
 	}
 }
 
-// requestPath is the path of a GET request, "" for any other and for what is no HTTP.
+// requestPath is the path of a GET request, "" for any other request and for bytes that are not
+// HTTP.
 func requestPath(head []byte) string {
 	line, _, _ := bytes.Cut(head, endOfHead[:2])
 	target, get := strings.CutPrefix(string(line), "GET ")
@@ -115,6 +121,17 @@ func requestPath(head []byte) string {
 	}
 	path, _, _ := strings.Cut(target, "?")
 	return path
+}
+
+// roleFor returns the role that the path of a WebSocket gives its client.
+func roleFor(path string) (protocol.Role, bool) {
+	switch path {
+	case protocol.PathConsume:
+		return protocol.Consumer, true
+	case protocol.PathIngest:
+		return protocol.Ingestor, true
+	}
+	return "", false
 }
 
 // upgrade answers the handshake. On success c has its place in the registry.
@@ -136,7 +153,7 @@ func (s *Server) upgrade(c *conn, head []byte) error {
 		OnBeforeUpgrade: func() (ws.HandshakeHeader, error) {
 			err := s.admit(c, origin, host, key)
 			entered = err == nil
-			return nil, s.reject(err)
+			return nil, rejection(err)
 		},
 	}
 	_, err := u.Upgrade(struct {
@@ -160,27 +177,27 @@ func (s *Server) upgrade(c *conn, head []byte) error {
 	return err
 }
 
-// admit decides whether a connection may be opened; the error is a *refusal.
+// admit decides whether a connection can be opened; the error is an *httpRefusal.
 func (s *Server) admit(c *conn, origin, host, key string) error {
 	if s.draining.Load() {
 		return busy("the server is stopping")
 	}
 	if !s.opts.Origins.Allowed(origin, host) {
-		return &refusal{status: http.StatusForbidden, reason: "this origin is not allowed"}
+		return &httpRefusal{status: http.StatusForbidden, reason: "this origin is not allowed"}
 	}
 	if c.identity.Role == protocol.Ingestor && s.opts.Keys != nil {
 		name, ok := s.opts.Keys.Lookup(key)
 		if !ok {
-			return &refusal{status: http.StatusUnauthorized, reason: "publishing needs a valid key in the header " + protocol.HeaderAPIKey}
+			return &httpRefusal{status: http.StatusUnauthorized, reason: "publishing needs a valid key in the header " + protocol.HeaderAPIKey}
 		}
 		c.identity = auth.Identity{Name: name, Role: protocol.Ingestor}
 	}
 	return s.registry.enter(c)
 }
 
-// reject words a refusal for the upgrader.
-func (s *Server) reject(err error) error {
-	r, ok := err.(*refusal) //nolint:errorlint // made above and never wrapped
+// rejection is an *httpRefusal as the upgrader understands it.
+func rejection(err error) error {
+	r, ok := err.(*httpRefusal) //nolint:errorlint // made in this package and never wrapped
 	if !ok {
 		return err
 	}
@@ -191,11 +208,11 @@ func (s *Server) reject(err error) error {
 	return ws.RejectConnectionError(options...)
 }
 
-// closeRefused closes after a refusal without losing it: see conn.linger.
+// closeRefused closes after a refusal, once the peer has read it: see conn.linger.
 func closeRefused(nc net.Conn) {
 	s := socket{Conn: nc}
 	if s.halfClose() == nil && nc.SetReadDeadline(time.Now().Add(lingerTimeout)) == nil {
 		_, _ = io.Copy(io.Discard, io.LimitReader(nc, maxHead))
 	}
-	nc.Close() //nolint:errcheck // everything was said
+	nc.Close()
 }

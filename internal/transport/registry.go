@@ -2,25 +2,25 @@ package transport
 
 import "net"
 
-// registry is the goroutine that knows all connections: it keeps their limits, tells
-// when the last is gone, and closes what is left when the server stops.
+// registry is the goroutine that knows all connections. It enforces their limits, tells when the
+// last one is gone, and closes the remaining ones when the server stops.
 type registry struct {
 	// Immutable after newRegistry.
 	max, maxPerAddress int // 0: no limit
 	changes            chan change
 	idles              chan chan<- struct{} // each is closed when there is no connection
-	closing            chan struct{}        // one send closes all sockets, now and from now on
-	stop               chan struct{}        // closed once nothing can enter any more
+	closing            chan struct{}        // one send closes all sockets, and those that come later
+	stop               chan struct{}        // closed once no connection can enter any more
 }
 
-// change is a connection that comes or goes.
+// change is a connection that enters or leaves.
 type change struct {
 	conn   *conn
 	leaves bool
-	answer chan error // gets nil or a *refusal; nil: there are no limits, and nobody waits for it
+	answer chan error // receives nil or an *httpRefusal; nil: there are no limits, so nobody waits
 }
 
-// changePlaces is how many changes may wait before who makes them does.
+// changePlaces is how many changes can wait before their senders do.
 const changePlaces = 64
 
 func newRegistry(limit, perAddress int) *registry {
@@ -68,7 +68,7 @@ func (r *registry) run() {
 			conns[c.conn] = struct{}{}
 			addresses[host]++
 			if closing {
-				c.conn.socket.Close() //nolint:errcheck // nothing was written that could be lost
+				c.conn.socket.Close()
 			}
 			if c.answer != nil {
 				c.answer <- nil
@@ -78,13 +78,13 @@ func (r *registry) run() {
 		case <-r.closing:
 			closing = true
 			for c := range conns {
-				c.socket.Close() //nolint:errcheck // they had their time to end by themselves
+				c.socket.Close()
 			}
 		}
 	}
 }
 
-// enter takes a place for c. The error is a *refusal.
+// enter takes a place for c. The error is an *httpRefusal.
 func (r *registry) enter(c *conn) error {
 	if r.max == 0 && r.maxPerAddress == 0 {
 		r.changes <- change{conn: c}
@@ -97,7 +97,7 @@ func (r *registry) enter(c *conn) error {
 
 func (r *registry) leave(c *conn) { r.changes <- change{conn: c, leaves: true} }
 
-// host is the address that a connection counts for.
+// host is the address that the connection counts for.
 func (c *conn) host() string {
 	host, _, err := net.SplitHostPort(c.RemoteAddr().String())
 	if err != nil {

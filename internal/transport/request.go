@@ -10,56 +10,73 @@ import (
 	"backbone/protocol"
 )
 
-// request is one event of the read under way, to be answered once ingest has it.
-type request struct {
-	id    string // "" for none
-	index int    // within its message's array; -1: it stood alone
+// receipt is what the reply to an event needs: to its ack, or to its error.
+type receipt struct {
+	id    string // "": the client wants no ack
+	index int    // in the array of the event's message; -1: it came alone
+	field string // that names the event's room
 }
 
 // maxPublish bounds the events that are given to ingest at a time.
 const maxPublish = 1024
 
 // message handles one text message.
-func (c *conn) message(p []byte) error {
-	c.server.stats.messages.add(1)
-	c.server.stats.bytesIn.add(len(p))
-	if c.identity.Role == protocol.Ingestor {
-		var fatal error
-		err := c.socket.scratch.decoder.Batch(p, func(index int, o *common.Object, err error) {
-			if fatal == nil {
-				fatal = c.answered(o, index, c.handle(o, index, err))
-			}
-		})
-		if fatal == nil && err != nil {
-			fatal = c.refuse(err, "", -1)
-		}
-		return fatal
+func (r *readSide) message(p []byte) error {
+	r.conn.server.stats.messages.add(1)
+	r.conn.server.stats.bytesIn.add(len(p))
+	if r.conn.identity.Role != protocol.Ingestor {
+		o, err := r.scratch.decoder.Object(p)
+		return r.request(o, -1, err)
 	}
-	o, err := c.socket.scratch.decoder.Object(p)
-	return c.answered(o, -1, c.handle(o, -1, err))
+	var fatal error
+	err := r.scratch.decoder.Batch(p, func(index int, o *common.Object, err error) {
+		if fatal == nil {
+			fatal = r.request(o, index, err)
+		}
+	})
+	if fatal == nil && err != nil {
+		fatal = r.replyError(err, "", -1)
+	}
+	return fatal
 }
 
-// answered counts how the handling of o ended and tells the client if it was refused.
-func (c *conn) answered(o *common.Object, index int, err error) error {
+// request handles one object of a message; malformed is what the decoder says about it. It
+// returns a *closeError when the client has sent too many bad ones.
+func (r *readSide) request(o *common.Object, index int, malformed error) error {
+	err := r.withinRate()
 	if err == nil {
-		c.bad = 0
+		err = malformed
+	}
+	if err == nil {
+		err = r.handle(o, index)
+	}
+	if err == nil {
+		r.bad = 0
 		return nil
 	}
 	id, _ := o.ID()
-	return c.refuse(err, id, index)
+	return r.replyError(err, id, index)
 }
 
-// refuse answers a request that is not carried out. It returns a *fault when the
-// client has sent too many of them in a row.
-func (c *conn) refuse(err error, id string, index int) error {
+// withinRate counts a request, also a malformed one, against the limit of the connection.
+func (r *readSide) withinRate() error {
+	if r.limiter != nil && !r.limiter.Allow() {
+		return common.Errorf(protocol.CodeRateLimited, "more than %d messages a second", r.conn.server.opts.Limits.MaxMessageRate)
+	}
+	return nil
+}
+
+// replyError tells the client that a request was not carried out. It returns a *closeError when
+// the client has sent too many of them in a row.
+func (r *readSide) replyError(err error, id string, index int) error {
 	e, ok := err.(*common.Error) //nolint:errorlint // the domains' contract: never wrapped
 	if !ok {
-		panic(fmt.Sprintf("transport: a message was refused without a code: %v", err))
+		panic(fmt.Sprintf("transport: a request failed without a code: %v", err))
 	}
-	c.server.stats.errors.count(string(e.Code))
-	c.answer(errorMessage(e, id, index))
-	if c.bad++; int(c.bad) >= c.server.opts.Limits.MaxBadMessages {
-		return &fault{protocol.CloseTooMany, "too many bad messages in a row"}
+	r.conn.server.stats.errors.count(string(e.Code))
+	r.reply(errorMessage(e, id, index))
+	if r.bad++; int(r.bad) >= r.conn.server.opts.Limits.MaxBadMessages {
+		return &closeError{protocol.CloseTooMany, "too many bad messages in a row"}
 	}
 	return nil
 }
@@ -72,45 +89,33 @@ func errorMessage(e *common.Error, id string, index int) protocol.ServerMessage 
 	return m
 }
 
-// answer adds m to the replies of the read under way.
-func (c *conn) answer(m protocol.ServerMessage) {
-	c.socket.scratch.replies = Frame(c.socket.scratch.replies, string(m.Append(nil)))
-	c.boundReplies()
-}
-
-// handle carries out one request, or returns the *common.Error why not.
-func (c *conn) handle(o *common.Object, index int, err error) error {
-	if c.limiter != nil && !c.limiter.Allow() {
-		return common.Errorf(protocol.CodeRateLimited, "more than %d messages a second", c.server.opts.Limits.MaxMessageRate)
-	}
-	if err != nil {
-		return err
-	}
+// handle carries out one request, or returns the *common.Error that says why not.
+func (r *readSide) handle(o *common.Object, index int) error {
 	typ := o.Type()
 	if typ == protocol.TypePing {
-		return c.ping(o)
+		return r.ping(o)
 	}
-	domain, known := c.server.opts.Domains.Lookup(typ)
-	switch consumer := c.identity.Role == protocol.Consumer; {
-	case known && domain.Sender() == c.identity.Role:
-		return c.event(domain, o, index)
+	domain, known := r.conn.server.opts.Domains.Lookup(typ)
+	switch consumer := r.conn.identity.Role == protocol.Consumer; {
+	case known && domain.Sender() == r.conn.identity.Role:
+		return r.event(domain, o, index)
 	case consumer && typ == protocol.TypeJoin:
-		return c.join(o)
+		return r.join(o)
 	case consumer && typ == protocol.TypeLeave:
-		return c.leave(o)
+		return r.leave(o)
 	case known, typ == protocol.TypeJoin, typ == protocol.TypeLeave:
-		return common.Errorf(protocol.CodeForbidden, "type: %s is not for the role %s", typ, c.identity.Role)
+		return common.Errorf(protocol.CodeForbidden, "type: %s is not for the role %s", typ, r.conn.identity.Role)
 	}
 	return common.Errorf(protocol.CodeUnknownType, "type: there is no type %s", common.Quote(typ))
 }
 
-// event has a domain validate o and takes the event into the read under way.
-func (c *conn) event(domain common.Domain, o *common.Object, index int) error {
+// event has a domain validate o, and keeps the event to be published with the others of this read.
+func (r *readSide) event(domain common.Domain, o *common.Object, index int) error {
 	e, err := domain.Validate(o)
 	if err != nil {
 		return err
 	}
-	if domain.MembersOnly() && len(c.server.opts.Hub.Among(&c.client, []string{e.Room})) == 0 {
+	if domain.MembersOnly() && len(r.conn.server.opts.Hub.Among(&r.conn.client, []string{e.Room})) == 0 {
 		return common.Errorf(protocol.CodeNotJoined, "room: join %s first", e.Room)
 	}
 	kind := hub.Message
@@ -118,49 +123,54 @@ func (c *conn) event(domain common.Domain, o *common.Object, index int) error {
 		kind = hub.State
 	}
 	id, _ := o.ID()
-	d := c.socket.scratch
-	d.events = append(d.events, hub.BroadcastEvent{Room: e.Room, Payload: e.Payload, Kind: kind})
-	d.asked = append(d.asked, request{id: id, index: index})
-	if len(d.events) >= maxPublish {
-		c.publish()
+	r.scratch.events = append(r.scratch.events, hub.BroadcastEvent{Room: e.Room, Payload: e.Payload, Kind: kind})
+	r.scratch.receipts = append(r.scratch.receipts, receipt{id: id, index: index, field: domain.RoomField()})
+	if len(r.scratch.events) >= maxPublish {
+		r.publish()
 	}
 	return nil
 }
 
-// publish gives the events of the read under way to ingest and acknowledges those
-// that it took.
-func (c *conn) publish() {
-	d := c.socket.scratch
-	if len(d.events) == 0 {
+// publish gives the events of the read under way to ingest, and replies to those that want it.
+func (r *readSide) publish() {
+	events, receipts := r.scratch.events, r.scratch.receipts
+	if len(events) == 0 {
 		return
 	}
-	if c.publisher == nil {
-		c.publisher = c.server.opts.Ingest.Publisher()
+	r.scratch.events = nil // ingest owns them from now on
+	if r.publisher == nil {
+		r.publisher = r.conn.server.opts.Ingest.Publisher()
 	}
-	rejected, err := c.publisher.Publish(d.events)
-	for i, r := range d.asked {
+	rejected, err := r.publisher.Publish(events)
+	for i, to := range receipts {
 		switch {
 		case err != nil:
-			c.server.stats.errors.count(string(protocol.CodeUnavailable))
-			c.answer(errorMessage(&common.Error{Code: protocol.CodeUnavailable, Message: err.Error()}, r.id, r.index))
+			r.eventError(to, protocol.CodeUnavailable, err.Error())
 		case len(rejected) > 0 && rejected[0] == i:
 			rejected = rejected[1:]
-			c.server.stats.errors.count(string(protocol.CodeTooManyInstruments))
-			c.answer(errorMessage(&common.Error{Code: protocol.CodeTooManyInstruments, Message: "instrument: " + ingest.ErrTooManyInstruments.Error()}, r.id, r.index))
-		case r.id != "":
-			c.answer(protocol.ServerMessage{Type: protocol.TypeAck, ID: r.id})
+			r.eventError(to, protocol.CodeTooManyInstruments, to.field+": "+ingest.ErrTooManyInstruments.Error())
+		case to.id != "":
+			r.reply(protocol.ServerMessage{Type: protocol.TypeAck, ID: to.id})
 		}
 	}
-	d.events, d.asked = nil, d.asked[:0]
+	clear(receipts)
+	r.scratch.receipts = receipts[:0]
 }
 
-func (c *conn) ping(o *common.Object) error {
+// eventError tells the client that a valid event was not published. It does not count as a bad
+// message.
+func (r *readSide) eventError(to receipt, code protocol.Code, message string) {
+	r.conn.server.stats.errors.count(string(code))
+	r.reply(errorMessage(&common.Error{Code: code, Message: message}, to.id, to.index))
+}
+
+func (r *readSide) ping(o *common.Object) error {
 	if err := o.Only(); err != nil {
 		return err
 	}
-	c.publish() // a pong says that all before it was handled, and comes behind the errors of that
+	r.publish() // the pong says that everything before it was handled, and comes behind its errors
 	id, _ := o.ID()
 	now := time.Now().UnixMilli()
-	c.answer(protocol.ServerMessage{Type: protocol.TypePong, ID: id, TS: &now})
+	r.reply(protocol.ServerMessage{Type: protocol.TypePong, ID: id, TS: &now})
 	return nil
 }

@@ -13,8 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"backbone/internal/auth"
 	"backbone/internal/domain/common"
 	"backbone/internal/hub"
@@ -26,9 +24,9 @@ type Options struct {
 	Hub     *hub.Hub
 	Ingest  *ingest.Ingest
 	Domains common.Domains
-	Web     http.Handler // what is no WebSocket
+	Web     http.Handler // of requests that are not for a WebSocket
 
-	Keys    *auth.Keys // of ingestors; nil: everyone may publish
+	Keys    *auth.Keys // of ingestors; nil: anyone can publish
 	Origins auth.Origins
 	TLS     *tls.Config // nil: plain
 
@@ -37,8 +35,8 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Server accepts connections and runs their pumps. Its methods may be called by any
-// number of goroutines at once; Serve is called once.
+// Server accepts connections and runs their pumps. Its methods are safe for concurrent use by
+// multiple goroutines; Serve is called once.
 type Server struct {
 	// Immutable after New.
 	opts     Options
@@ -47,10 +45,10 @@ type Server struct {
 	registry *registry
 	writers  []*writer
 	stop     chan struct{} // closed when nothing is left to write
-	stats    *counters     // safe for concurrent use
-	sent     sent          // by WritePumps without a writer
+	stats    *counters
+	sent     sent // by WritePumps without a writer
 
-	next     atomic.Uint32  // counts connections, to share them out to the writers
+	next     atomic.Uint32  // counts connections, to distribute them among the writers
 	draining atomic.Bool    // set once
 	goes     sync.WaitGroup // of the connections' goroutines
 	web      *web           // set by Serve before anything is accepted
@@ -75,9 +73,9 @@ func New(opts Options) *Server {
 	return s
 }
 
-// Serve accepts connections from l until ctx ends, then closes what is left and
-// returns when no goroutine of a connection runs any more. The error is that of a
-// listener that failed by itself.
+// Serve accepts connections from l until ctx ends. It then closes the connections that are left,
+// and returns when no goroutine of a connection runs any more. The error is that of a listener
+// that failed by itself.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -87,11 +85,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	for _, w := range s.writers {
 		parts.Go(w.run)
 	}
-	unhook := context.AfterFunc(ctx, func() { l.Close() }) //nolint:errcheck // it ends the loop below
+	unhook := context.AfterFunc(ctx, func() { l.Close() }) // ends acceptAll
 	err := s.acceptAll(ctx, l)
 	unhook()
-	l.Close() //nolint:errcheck // it is closed already, or about to be
-	cancel()  // ends the handshakes under way
+	l.Close()
+	cancel() // ends the handshakes under way
 	err = errors.Join(err, s.web.stop())
 	s.registry.closing <- struct{}{}
 	s.goes.Wait()
@@ -115,7 +113,7 @@ func (s *Server) acceptAll(ctx context.Context, l net.Listener) error {
 		case errors.Is(err, net.ErrClosed):
 			return fmt.Errorf("accept: %w", err)
 		}
-		// Out of descriptors, or a connection that was gone again: go on, not too fast.
+		// Out of descriptors, or the connection was gone again: go on, but not too fast.
 		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
 		s.log.Warn("a connection could not be accepted", "error", err, "pause", pause)
 		select {
@@ -138,25 +136,7 @@ func (s *Server) secure(c net.Conn) net.Conn {
 	return c
 }
 
-func (s *Server) newConn(nc net.Conn) *conn {
-	c := &conn{
-		server:  s,
-		socket:  socket{Conn: nc, arena: s.arena, timeout: s.opts.Limits.WriteTimeout},
-		replies: make(chan []byte, replyPlaces),
-	}
-	if c.socket.plain = c.socket.raw.open(nc); c.socket.plain {
-		c.writer = s.writers[s.next.Add(1)%uint32(len(s.writers))]
-		c.client.Init(c.writer.ready, c)
-	} else {
-		c.client.Init(nil, c)
-	}
-	if s.opts.Limits.MaxMessageRate > 0 {
-		c.limiter = rate.NewLimiter(rate.Limit(s.opts.Limits.MaxMessageRate), s.opts.Limits.MaxMessageRate)
-	}
-	return c
-}
-
-// Drain refuses new WebSockets from now on. What is open stays: the hub closes that.
+// Drain refuses new WebSockets from now on. It closes none: that is for the hub to start.
 func (s *Server) Drain() { s.draining.Store(true) }
 
 // Draining reports whether Drain was called.

@@ -2,13 +2,24 @@
 
 package transport
 
-import "net"
+import (
+	"net"
+	"syscall"
+)
 
-// rawConn needs descriptors that can be read without blocking.
-type rawConn struct{}
+// rawOf is for systems whose descriptors can be read without blocking.
+func rawOf(net.Conn) syscall.RawConn { return nil }
 
-func (*rawConn) open(net.Conn) bool { return false }
+type rawReader struct{}
 
-func (*rawConn) fill(*socket) error { panic("transport: there are no raw connections here") }
+func (*rawReader) init(*readSide) {}
 
-func (*rawConn) try([]byte) (int, error) { panic("transport: there are no raw connections here") }
+func (*rawReader) fill() error { panic("transport: there are no raw connections here") }
+
+type rawWriter struct{}
+
+func (*rawWriter) init() {}
+
+func (*rawWriter) try(syscall.RawConn, []byte) (int, error) {
+	panic("transport: there are no raw connections here")
+}

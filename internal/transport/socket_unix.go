@@ -9,86 +9,87 @@ import (
 	"syscall"
 )
 
-// rawConn does system calls on the descriptor of a TCP connection, so that a reader
-// takes its memory only when there is something to read.
-type rawConn struct {
-	conn syscall.RawConn
-
-	// Owned by the ReadPump.
-	socket  *socket
-	readErr error
-	readFD  func(uintptr) bool
-
-	// Owned by the WritePump.
-	out      []byte
-	written  int
-	writeErr error
-	writeFD  func(uintptr)
-}
-
-// open reports whether c is a connection for which there are system calls.
-func (r *rawConn) open(c net.Conn) bool {
+// rawOf returns what system calls on the descriptor of a plain TCP connection go through, nil
+// for any other connection.
+func rawOf(c net.Conn) syscall.RawConn {
 	tcp, ok := c.(*net.TCPConn)
 	if !ok {
-		return false
+		return nil
 	}
-	conn, err := tcp.SyscallConn()
+	raw, err := tcp.SyscallConn()
 	if err != nil {
-		return false
+		return nil
 	}
-	r.conn, r.readFD, r.writeFD = conn, r.onReadable, r.onWrite
-	return true
+	return raw
 }
 
-func (r *rawConn) fill(s *socket) error {
-	r.socket = s
-	if err := r.conn.Read(r.readFD); err != nil {
+// rawReader reads from a descriptor for a read side, and acquires its memory only when there is
+// something to read.
+type rawReader struct {
+	side     *readSide
+	err      error
+	callback func(uintptr) bool // onReadable
+}
+
+func (r *rawReader) init(side *readSide) { r.side, r.callback = side, r.onReadable }
+
+func (r *rawReader) fill() error {
+	if err := r.side.conn.socket.raw.Read(r.callback); err != nil {
 		return err
 	}
-	return r.readErr
+	return r.err
 }
 
-// onReadable is called once at first and then when the descriptor is readable, until
-// it returns true.
-func (r *rawConn) onReadable(fd uintptr) bool {
-	s := r.socket
-	place := s.take()
+// onReadable is called once at first, and then whenever the descriptor is readable, until it
+// returns true.
+func (r *rawReader) onReadable(fd uintptr) bool {
+	place := r.side.acquire()
 	for {
 		n, err := syscall.Read(int(fd), place)
 		switch {
 		case n > 0:
-			s.took(n)
-			r.readErr = nil
+			r.side.filled(n)
+			r.err = nil
 			return true
 		case err == syscall.EINTR:
 			continue
 		case err == syscall.EAGAIN:
-			s.drop()
+			r.side.release()
 			return false
 		case err != nil:
-			r.readErr = os.NewSyscallError("read", err)
+			r.err = os.NewSyscallError("read", err)
 		default:
-			r.readErr = io.EOF
+			r.err = io.EOF
 		}
-		s.drop()
+		r.side.release()
 		return true
 	}
 }
 
-// try writes what the kernel takes at once. It needs no readiness and no deadline, and so
-// none of the bookkeeping of a write.
-func (r *rawConn) try(p []byte) (int, error) {
+// rawWriter writes to a descriptor for a write side.
+type rawWriter struct {
+	out      []byte
+	written  int
+	err      error
+	callback func(uintptr) // onWrite
+}
+
+func (r *rawWriter) init() { r.callback = r.onWrite }
+
+// try writes what the kernel takes without waiting. It needs no readiness and no deadline, and
+// so none of the bookkeeping of a write.
+func (r *rawWriter) try(raw syscall.RawConn, p []byte) (int, error) {
 	r.out = p
-	err := r.conn.Control(r.writeFD)
+	err := raw.Control(r.callback)
 	r.out = nil
 	if err != nil {
 		return 0, err
 	}
-	return r.written, r.writeErr
+	return r.written, r.err
 }
 
-func (r *rawConn) onWrite(fd uintptr) {
-	r.writeErr = nil
+func (r *rawWriter) onWrite(fd uintptr) {
+	r.err = nil
 	for {
 		n, err := syscall.Write(int(fd), r.out)
 		r.written = max(n, 0)
@@ -97,7 +98,7 @@ func (r *rawConn) onWrite(fd uintptr) {
 		case syscall.EINTR:
 			continue
 		default:
-			r.writeErr = os.NewSyscallError("write", err)
+			r.err = os.NewSyscallError("write", err)
 		}
 		return
 	}

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unsentLow bounds what the kernel holds of a consumer's bytes before they are sent:
-// what waits there can not be conflated. TCP_NOTSENT_LOWAT, Linux 3.12.
+// unsentLow bounds the bytes of a consumer that the kernel holds before it sends them, because
+// what waits there cannot be conflated. TCP_NOTSENT_LOWAT, Linux 3.12.
 const unsentLow = 64 << 10
 
 // limitUnsent keeps prices from growing old in the kernel's send buffer.
@@ -17,14 +17,15 @@ func limitUnsent(c net.Conn) error {
 	})
 }
 
-// flowOf is how far c's writes have come, if that can be known.
+// flowOf is how far the writes to c have come, if that is known.
 func flowOf(c net.Conn) (f flow, known bool) {
 	err := onDescriptor(c, func(fd int) error {
 		info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 		if err != nil {
 			return err
 		}
-		f = flow{taken: info.Bytes_acked, held: info.Bytes_sent - info.Bytes_retrans - info.Bytes_acked + uint64(info.Notsent_bytes)}
+		sent := info.Bytes_sent - info.Bytes_retrans
+		f = flow{acked: info.Bytes_acked, unacked: sent - info.Bytes_acked + uint64(info.Notsent_bytes)}
 		known = true
 		return nil
 	})
@@ -41,9 +42,9 @@ func onDescriptor(c net.Conn, f func(fd int) error) error {
 	if err != nil {
 		return err
 	}
-	var failed error
-	if err := raw.Control(func(fd uintptr) { failed = f(int(fd)) }); err != nil {
+	var result error
+	if err := raw.Control(func(fd uintptr) { result = f(int(fd)) }); err != nil {
 		return err
 	}
-	return failed
+	return result
 }

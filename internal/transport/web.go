@@ -8,13 +8,13 @@ import (
 	"sync"
 )
 
-// web serves what is no WebSocket: health, readiness, and 404 for the rest.
+// web serves requests that are not for a WebSocket: health, readiness, and 404 for the rest.
 type web struct {
 	conns chan net.Conn
-	done  chan struct{} // closed when nothing is taken any more
+	done  chan struct{} // closed when no connection is taken any more
 	addr  net.Addr
 	http  *http.Server
-	ended chan struct{}  // closed when the HTTP server takes no connection any more
+	ended chan struct{}  // closed when the HTTP server has stopped accepting
 	open  sync.WaitGroup // of the HTTP server's connections
 }
 
@@ -33,7 +33,7 @@ func newWeb(h http.Handler, addr net.Addr, log *slog.Logger) *web {
 		ConnState:         w.count,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-	// A connection that asked for something else first could not become a WebSocket.
+	// A connection whose first request was served here could not become a WebSocket.
 	w.http.SetKeepAlivesEnabled(false)
 	go func() {
 		defer close(w.ended)
@@ -58,7 +58,7 @@ func (w *web) count(_ net.Conn, state http.ConnState) {
 func (w *web) stop() error {
 	err := w.http.Close()
 	<-w.ended
-	err = errors.Join(err, w.http.Close()) // one may have come in meanwhile
+	err = errors.Join(err, w.http.Close()) // a connection can have come in meanwhile
 	w.open.Wait()
 	return err
 }
@@ -67,7 +67,7 @@ func (w *web) take(c net.Conn) {
 	select {
 	case w.conns <- c:
 	case <-w.done:
-		c.Close() //nolint:errcheck // nothing was written that could be lost
+		c.Close()
 	}
 }
 
@@ -85,7 +85,7 @@ func (w *web) Close() error { close(w.done); return nil }
 
 func (w *web) Addr() net.Addr { return w.addr }
 
-// replayConn gives back what was read ahead.
+// replayConn is a connection whose first bytes were read already, and are read again.
 type replayConn struct {
 	net.Conn
 	head []byte

@@ -6,32 +6,33 @@ import (
 	"backbone/internal/hub"
 )
 
-// writer is a goroutine that writes for many connections: what their kernels take at
-// once. A connection for which that is not enough gets a goroutine for its WritePump until
-// it is. So a flush to a thousand consumers wakes one goroutine for each core and not a
-// thousand, and a connection that is idle has no stack for its WritePump.
+// writer is a goroutine that runs the steps of many write sides: it writes what their kernels
+// take without waiting. A write side that needs more than that gets a goroutine for its
+// WritePump until it does not. So a flush to a thousand consumers wakes one goroutine for each
+// core instead of a thousand, and an idle connection has no stack for its WritePump.
 //
-// It waits for nobody, so that none of its connections can make the others wait.
+// A writer waits for nobody, so that none of its connections can make the others wait.
 type writer struct {
 	// Immutable after newWriter.
-	ready *hub.Ready      // whose queues have got something
-	calls chan call       // a reply waits, or a WritePump's goroutine ends
-	stop  <-chan struct{} // closed when nothing is left to write
-	goes  *sync.WaitGroup // of the WritePumps' goroutines
+	ready   *hub.Ready      // brings the clients whose queues have got something
+	notices chan notice     // from read sides and from WritePumps that end
+	stop    <-chan struct{} // closed when nothing is left to write
+	goes    *sync.WaitGroup // of the WritePumps' goroutines
 
-	sent sent // safe at once
+	sent sent // safe for concurrent use by multiple goroutines
 }
 
-// call tells a writer of one of its connections.
-type call struct {
-	conn *conn
-	rest bool // its WritePump's goroutine has nothing to wait for any more
+// notice tells a writer about one of its write sides: a reply waits, or its WritePump's goroutine
+// ends.
+type notice struct {
+	side     *writeSide
+	pumpEnds bool
 }
 
-const callPlaces = 64
+const noticePlaces = 64
 
 func newWriter(stop <-chan struct{}, goes *sync.WaitGroup) *writer {
-	return &writer{ready: hub.NewReady(), calls: make(chan call, callPlaces), stop: stop, goes: goes}
+	return &writer{ready: hub.NewReady(), notices: make(chan notice, noticePlaces), stop: stop, goes: goes}
 }
 
 func (w *writer) run() {
@@ -39,44 +40,41 @@ func (w *writer) run() {
 		select {
 		case list := <-w.ready.Lists():
 			for _, client := range list {
-				w.queued(client.Owner().(*conn)) //nolint:forcetypeassert // set where the client is made
-				if len(w.calls) > 0 {            // by turns: a list may be long, and calls without end
-					w.called(<-w.calls)
+				w.queued(client.Owner().(*writeSide)) //nolint:forcetypeassert // newConn made it the owner
+				if len(w.notices) > 0 {               // by turns: a list can be long, and notices without end
+					w.noticed(<-w.notices)
 				}
 			}
 			w.ready.Done(list)
-		case c := <-w.calls:
-			w.called(c)
+		case n := <-w.notices:
+			w.noticed(n)
 		case <-w.stop:
 			return
 		}
 	}
 }
 
-// queued writes what the hub has queued for c.
-func (w *writer) queued(c *conn) {
-	if !c.pumped && !c.writeQueued(false) {
-		w.pump(c)
+// queued runs a step for what the hub has queued.
+func (w *writer) queued(side *writeSide) {
+	if !side.pumping {
+		w.supply(side, side.writeQueued())
 	}
 }
 
-// called writes the replies that wait for a connection, and what was queued while its
-// WritePump had a goroutine.
-func (w *writer) called(by call) {
-	c := by.conn
-	if c.pumped && !by.rest {
+// noticed runs a step for the replies that wait, and for what was queued while the WritePump had
+// a goroutine.
+func (w *writer) noticed(n notice) {
+	if n.side.pumping && !n.pumpEnds {
 		return
 	}
-	c.pumped = false
-	if c.writeReplies() {
-		w.queued(c)
-	} else {
-		w.pump(c)
-	}
+	n.side.pumping = false
+	w.supply(n.side, n.side.step())
 }
 
-// pump has c's WritePump go on in a goroutine.
-func (w *writer) pump(c *conn) {
-	c.pumped = true
-	w.goes.Go(c.WritePump)
+// supply starts a goroutine for the WritePump of a side that needs to wait.
+func (w *writer) supply(side *writeSide, n need) {
+	if n != needNothing {
+		side.pumping = true
+		w.goes.Go(side.WritePump)
+	}
 }

@@ -31,10 +31,10 @@ func TestTheWriterWaitsForNobody(t *testing.T) {
 	}
 	defer nc.Close()
 	c := s.newConn(nc)
-	c.behind = true
+	c.write.phase = behind
 	returned := make(chan struct{})
 	go func() {
-		c.writer.queued(c)
+		c.write.writer.queued(&c.write)
 		close(returned)
 	}()
 	select {
@@ -42,14 +42,14 @@ func TestTheWriterWaitsForNobody(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Fatal("the writer waits for the hub")
 	}
-	if !c.pumped {
+	if !c.write.pumping {
 		t.Error("there is no goroutine that asks the hub for more")
 	}
 	ended, end := context.WithCancel(context.Background())
 	end()
 	h.Run(ended)
 	s.goes.Wait()
-	if by := <-c.writer.calls; by.conn != c || !by.rest || !c.pulled {
-		t.Errorf("%+v, asked for more: %v", by, c.pulled)
+	if n := <-c.write.writer.notices; n.side != &c.write || !n.pumpEnds || c.write.phase != pulling {
+		t.Errorf("%+v, phase %d", n, c.write.phase)
 	}
 }

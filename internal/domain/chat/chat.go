@@ -18,7 +18,10 @@ func (Message) Type() string { return protocol.TypeMessage }
 // Sender is the consumer.
 func (Message) Sender() protocol.Role { return protocol.Consumer }
 
-// MembersOnly is true: who writes into a room also hears it.
+// RoomField is "room".
+func (Message) RoomField() string { return "room" }
+
+// MembersOnly is true: a client that writes into a room also hears it.
 func (Message) MembersOnly() bool { return true }
 
 // The text of an event around its values.

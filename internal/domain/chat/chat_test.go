@@ -22,8 +22,8 @@ func validate(t testing.TB, msg string) (common.Event, error) {
 func TestMessage(t *testing.T) {
 	t.Parallel()
 	var d chat.Message
-	if d.Type() != "message" || d.Sender() != protocol.Consumer || !d.MembersOnly() {
-		t.Errorf("%q of %s, members only %v", d.Type(), d.Sender(), d.MembersOnly())
+	if d.Type() != "message" || d.Sender() != protocol.Consumer || d.RoomField() != "room" || !d.MembersOnly() {
+		t.Errorf("%q of %s, room in %q, members only %v", d.Type(), d.Sender(), d.RoomField(), d.MembersOnly())
 	}
 	got, err := validate(t, `{"id":"7","data":"text","room":"lobby","type":"message"}`)
 	want := common.Event{Room: "lobby", Payload: `{"type":"message","room":"lobby","data":"text"}`}

@@ -19,6 +19,8 @@ type Domain interface {
 	Type() string
 	// Sender is the role that may send it.
 	Sender() protocol.Role
+	// RoomField is the field of a message that names its room, for errors about it.
+	RoomField() string
 	// MembersOnly reports whether the sender must have joined the room.
 	MembersOnly() bool
 	// Validate checks every field and returns the event. Its errors are of type *Error.

@@ -11,6 +11,7 @@ type named string
 
 func (n named) Type() string                                      { return string(n) }
 func (n named) Sender() protocol.Role                             { return protocol.Consumer }
+func (n named) RoomField() string                                 { return "room" }
 func (n named) MembersOnly() bool                                 { return false }
 func (n named) Validate(*common.Object) (e common.Event, _ error) { return e, nil }
 

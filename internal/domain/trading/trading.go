@@ -19,6 +19,9 @@ func (PriceUpdate) Type() string { return protocol.TypePriceUpdate }
 // Sender is the ingestor.
 func (PriceUpdate) Sender() protocol.Role { return protocol.Ingestor }
 
+// RoomField is "instrument": the room of a price is its instrument.
+func (PriceUpdate) RoomField() string { return "instrument" }
+
 // MembersOnly is false: an ingestor joins nothing.
 func (PriceUpdate) MembersOnly() bool { return false }
 

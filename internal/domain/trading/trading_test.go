@@ -23,8 +23,8 @@ func validate(t testing.TB, msg string) (common.Event, error) {
 func TestPriceUpdate(t *testing.T) {
 	t.Parallel()
 	var d trading.PriceUpdate
-	if d.Type() != "price_update" || d.Sender() != protocol.Ingestor || d.MembersOnly() {
-		t.Errorf("%q of %s, members only %v", d.Type(), d.Sender(), d.MembersOnly())
+	if d.Type() != "price_update" || d.Sender() != protocol.Ingestor || d.RoomField() != "instrument" || d.MembersOnly() {
+		t.Errorf("%q of %s, room in %q, members only %v", d.Type(), d.Sender(), d.RoomField(), d.MembersOnly())
 	}
 	const msg = `{"id":"7","ts":1710000000,"price":60214.30,"instrument":"BTC\u005fUSDT","type":"price_update"}`
 	got, err := validate(t, msg)

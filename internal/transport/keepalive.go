@@ -1,0 +1,45 @@
+package transport
+
+import (
+	"time"
+
+	"backbone/internal/frame"
+)
+
+// keepAlive is what a read side knows about whether its client is still there.
+type keepAlive struct {
+	deadline time.Time // of the wait for the next frame
+	pinged   bool      // the client was pinged, and has sent no frame afterwards
+	acked    uint64    // bytes that the peer's kernel had acknowledged when they were last looked at
+	pingRead uint64    // acknowledged bytes at which the peer has read the ping at the latest
+}
+
+// restartWait starts the wait for the next frame. Bytes of a frame that never ends do not restart
+// it: a client that sends them one by one is not worth their memory.
+func (r *readSide) restartWait() {
+	r.keepAlive.pinged = false
+	r.keepAlive.deadline = time.Now().Add(r.conn.server.opts.Limits.PingInterval)
+}
+
+// pingBehind is how much can lie before a ping in addition to what the kernel holds
+// unacknowledged: what the write side is writing, and what is in the peer's receive buffer.
+const pingBehind = 256 << 10
+
+func (r *readSide) sendPing() {
+	k := &r.keepAlive
+	k.pinged = true
+	f, known := flowOf(r.conn.socket.Conn)
+	if k.acked, k.pingRead = f.acked, f.acked; known && f.unacked > 0 {
+		k.pingRead += f.unacked + pingBehind
+	}
+	r.handOver(appendControl(nil, frame.Ping, nil))
+}
+
+// readsUpToPing reports whether the peer has not come to the ping yet, but reads on.
+func (r *readSide) readsUpToPing() bool {
+	k := &r.keepAlive
+	f, known := flowOf(r.conn.socket.Conn)
+	reads := known && f.acked > k.acked && k.acked < k.pingRead
+	k.acked = f.acked
+	return reads
+}

@@ -1,0 +1,110 @@
+package transport
+
+import (
+	"io"
+
+	"golang.org/x/time/rate"
+
+	"backbone/internal/domain/common"
+	"backbone/internal/hub"
+	"backbone/internal/ingest"
+	"backbone/protocol"
+)
+
+// Replies that a read side can have under way before it waits for its write side.
+const (
+	replyPlaces = 2
+	replyBytes  = 16 << 10 // of one hand-over; its last message can exceed that
+)
+
+// smallBytes is the size of the reads of a connection that cannot wait without memory.
+const smallBytes = 2 << 10
+
+// readSide is the half of a connection that reads: the client's requests, and whether the client
+// is still there. It ends the connection, whichever side is the first to fail.
+type readSide struct {
+	conn *conn // immutable after init
+
+	// Owned by the ReadPump.
+	raw       rawReader
+	small     *[smallBytes]byte // to wait with, where the socket is not raw
+	rest      []byte            // of the stream: read, but not a whole frame yet
+	scratch   *scratch          // from fill to the end of process; nil while waiting
+	fragments fragments
+	keepAlive keepAlive
+	publisher *ingest.Publisher // nil until the first event
+	limiter   *rate.Limiter     // of messages; nil: no limit
+	rooms     int32             // that the client is in
+	bad       int32             // bad messages in a row
+}
+
+// scratch is the memory that a read side needs to read and to handle what it read. A connection
+// that waits has none.
+type scratch struct {
+	buf  [protocol.MaxMessageBytes + 8<<10]byte // the largest frame, and place to read on
+	data []byte                                 // in buf: rest and what was read
+
+	decoder  *common.Decoder
+	replies  []byte               // frames that were not handed over yet
+	events   []hub.BroadcastEvent // that were not published yet
+	receipts []receipt            // one for each of events
+}
+
+func (r *readSide) init(c *conn) {
+	r.conn = c
+	if c.socket.raw != nil {
+		r.raw.init(r)
+	}
+	if n := c.server.opts.Limits.MaxMessageRate; n > 0 {
+		r.limiter = rate.NewLimiter(rate.Limit(n), n)
+	}
+}
+
+// fill waits until there is something to read, acquires a scratch and reads into it.
+func (r *readSide) fill() error {
+	if r.conn.socket.raw != nil {
+		return r.raw.fill()
+	}
+	if r.small == nil {
+		r.small = new([smallBytes]byte)
+	}
+	n, err := r.conn.socket.Read(r.small[:])
+	switch {
+	case n > 0:
+		copy(r.acquire(), r.small[:n])
+		r.filled(n)
+		return nil
+	case err == nil:
+		return io.ErrNoProgress
+	}
+	return err
+}
+
+// acquire gets a scratch that begins with rest, and returns the place behind that.
+func (r *readSide) acquire() []byte {
+	r.scratch = r.conn.server.arena.scratch.Get().(*scratch)
+	return r.scratch.buf[copy(r.scratch.buf[:], r.rest):]
+}
+
+// filled says that n bytes were put into the place that acquire returned.
+func (r *readSide) filled(n int) { r.scratch.data = r.scratch.buf[:len(r.rest)+n] }
+
+// keep stores what was read but not used, and releases the scratch.
+func (r *readSide) keep(used int) {
+	switch data := r.scratch.data; {
+	case used == 0: // a long frame that comes in small pieces is not copied for each of them
+		r.rest = append(r.rest, data[len(r.rest):]...)
+	case used < len(data):
+		r.rest = append([]byte(nil), data[used:]...)
+	default:
+		r.rest = nil
+	}
+	r.release()
+}
+
+// release gives the scratch back, which must hold no replies and no events any more.
+func (r *readSide) release() {
+	r.scratch.data = nil
+	r.conn.server.arena.scratch.Put(r.scratch)
+	r.scratch = nil
+}
