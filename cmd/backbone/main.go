@@ -22,7 +22,7 @@ func main() {
 	go func() {
 		<-signals
 		stop()
-		<-signals // a second one is for who does not want to wait
+		<-signals // a second one ends the program without waiting
 		fmt.Fprintln(os.Stderr, "backbone: a second signal: stopped at once")
 		os.Exit(cli.ExitFailed)
 	}()

@@ -21,7 +21,7 @@ import (
 
 // program is the command line: each field is a subcommand or a flag that all have.
 type program struct {
-	Config config.File `placeholder:"FILE" help:"YAML or JSON file whose keys are names of flags. The environment and flags go before it."`
+	Config config.File `placeholder:"FILE" help:"YAML or JSON file whose keys are names of flags. The environment and flags override it."`
 
 	Serve     serve.Cmd     `cmd:"" help:"Run an instance of the backbone."`
 	Publish   publish.Cmd   `cmd:"" help:"Publish prices: one from flags, or JSON lines from a file or standard input."`

@@ -35,7 +35,7 @@ type Connection struct {
 // several URLs embeds it in place of Connection.
 type Reach struct {
 	CAFile             string        `group:"Connection" name:"ca-file" placeholder:"FILE" help:"Certificates in PEM that may have signed the server's. Without it, those that this machine trusts."`
-	InsecureSkipVerify bool          `group:"Connection" help:"Take any certificate. Whoever stands in between can then read and change everything."`
+	InsecureSkipVerify bool          `group:"Connection" help:"Take any certificate. Anyone on the way to the server can then read and change everything."`
 	ConnectTimeout     time.Duration `group:"Connection" default:"5s" help:"How long to try to connect."`
 }
 
@@ -60,7 +60,7 @@ func (c *Credentials) ReadKey() (string, error) {
 	}
 	key := strings.TrimSpace(string(text))
 	if key == "" || strings.ContainsAny(key, " \t\r\n") {
-		return "", config.Errorf("api-key-file", "%s must hold the key alone, as it stands behind the colon in the server's keys file", c.APIKeyFile)
+		return "", config.Errorf("api-key-file", "%s must hold the key alone: the part behind the colon in the server's keys file", c.APIKeyFile)
 	}
 	return key, nil
 }
@@ -115,7 +115,7 @@ func (c *Connection) Failure(err error) error {
 	refused, ok := errors.AsType[*client.ConnectError](err)
 	switch {
 	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401 && strings.Contains(c.Key, ":"):
-		return Failf(ExitRefused, "%s refuses the key: a line name:key is for the server, and what stands behind the colon for --api-key-file or %s", c.URL, apiKeyVariable)
+		return Failf(ExitRefused, "%s refuses the key: a line name:key is for the server; only the part behind the colon is for --api-key-file or %s", c.URL, apiKeyVariable)
 	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401:
 		return Failf(ExitRefused, "%s refuses without a key that it knows: set --api-key-file or %s", c.URL, apiKeyVariable)
 	case errors.Is(err, client.ErrRefused):

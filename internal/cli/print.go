@@ -33,7 +33,7 @@ func NewPrinter(s Streams, rooms []string) *Printer {
 	return p
 }
 
-// Print writes an event that came at now. An event that is no data writes nothing.
+// Print writes an event that came at now. An event that is not data writes nothing.
 func (p *Printer) Print(e client.Event, now time.Time) error {
 	_, err := p.buffer.Write(p.format(e, now))
 	return err
@@ -46,7 +46,7 @@ func (p *Printer) Flush() error { return p.buffer.Flush() }
 func IsData(e client.Event) bool { return jsonLine(e, time.Time{}) != nil }
 
 // jsonLine is the event as the server's message, with the end of a line. It is nil for an
-// event that is no message of a room or of its status.
+// event that is not a message of a room or of its status.
 func jsonLine(e client.Event, _ time.Time) []byte {
 	var m protocol.ServerMessage
 	switch e := e.(type) {

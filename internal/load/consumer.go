@@ -29,27 +29,28 @@ type consumer struct {
 	conn    *client.Conn
 	hearing sync.WaitGroup // of watch
 
-	// Owned by the SDK's calls of hear; after close by who called it.
+	// Owned by the SDK's calls of hear; after close by the caller of close.
 	checks []RoomCheck
 	open   int // rooms that have not had their end mark
 	tally  Tally
 	batch  *batch
 	likely int // size of the next batch
 
-	// Owned by watch; after close by who called it.
+	// Owned by watch; after close by the caller of close.
 	down        bool
 	disconnects int
 	lastError   error
 }
 
-// slowReceiveBuffer is that of the socket of a slow consumer, bytes. A buffer of the usual
-// size would hold a minute of what it reads: a server sees nobody read for so long.
+// slowReceiveBuffer is the receive buffer of a slow consumer's socket in bytes. A buffer of
+// the usual size holds a minute of what such a consumer reads, during which the server would
+// take it for one that does not read.
 const slowReceiveBuffer = 4 << 10
 
 // connect connects and joins.
 func (c *consumer) connect(ctx context.Context, url string, opt client.ConnOptions) error {
 	opt.OnMessage = c.hear
-	opt.Buffer = 1 // for what is no event of a room
+	opt.Buffer = 1 // for events that are not of a room
 	if c.kind == slowConsumer {
 		opt.ReceiveBuffer = slowReceiveBuffer
 	}
@@ -66,7 +67,7 @@ func (c *consumer) connect(ctx context.Context, url string, opt client.ConnOptio
 	return conn.Join(ctx, names...)
 }
 
-// watch takes what the SDK tells beside the events of rooms.
+// watch takes the SDK's events that are not of a room.
 func (c *consumer) watch() {
 	for e := range c.conn.Events() {
 		switch e := e.(type) {
@@ -189,7 +190,7 @@ func (c *consumer) flush() {
 	}
 }
 
-// other takes what is no message of a room of the run, and leaves answers to the SDK.
+// other takes a message that is not of a room of the run, and leaves answers to the SDK.
 func (c *consumer) other(b []byte) bool {
 	if isPrice(b) {
 		c.tally.Malformed++

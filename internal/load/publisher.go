@@ -31,7 +31,7 @@ type publisher struct {
 	sleep  func(context.Context, time.Duration)
 	random *rand.Rand // chooses rooms; owned by run
 
-	// Owned by run, then by who waited for it.
+	// Owned by run, then by the goroutine that waited for it.
 	seqs     []uint64 // newest number of each room
 	due      int      // events that were to be sent once measuring began
 	measured int      // those of them that were

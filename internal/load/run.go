@@ -54,7 +54,7 @@ type run struct {
 	stormed    *arrival
 	stormAt    time.Duration // by the clock
 	begin, end time.Duration // of the measurement, by the clock
-	idle       usage         // the server's, before anybody had connected
+	idle       usage         // the server's, before any consumer had connected
 	full       usage         // the server's, once all had connected
 	began      usages        // at the begin of the measurement
 	ended      usages        // at the end of the measurement
@@ -62,7 +62,7 @@ type run struct {
 }
 
 // Run does one run. If ctx ends while it measures, the run drains and returns what it has;
-// before that it returns ErrInterrupted. A *ConnectError says who could not be reached.
+// before that it returns ErrInterrupted. A *ConnectError names an instance that could not be reached.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	if len(o.ConsumeFrom) == 0 {
 		o.ConsumeFrom = []string{o.PublishTo}

@@ -2,10 +2,9 @@ package load
 
 import "time"
 
-// schedule says when events are due: in bursts, at an even rate, whatever becomes of
-// them. A publisher that is late stays measured against it (an open loop): the time that
-// an event waits to be sent counts, and a server that slows its producer down does not
-// look better for it (Tene, "How NOT to Measure Latency", 2013).
+// schedule says when events are due: in bursts, at an even rate, even if they are sent late.
+// Latency counts from the moment an event was due (an open loop), so that a server does not
+// look better by slowing its producer down (Tene, "How NOT to Measure Latency", 2013).
 type schedule struct {
 	rate  float64 // events a second, above 0
 	burst int
@@ -20,7 +19,7 @@ func (s schedule) due(i int) time.Duration {
 // bursts is the number of those that are due before end.
 func (s schedule) bursts(end time.Duration) int {
 	n := int(end.Seconds() * s.rate / float64(s.burst))
-	for s.due(n) < end { // whatever rounding did
+	for s.due(n) < end { // rounding may have cost one
 		n++
 	}
 	for n > 0 && s.due(n-1) >= end {

@@ -68,8 +68,8 @@ func startOwnServer(ctx context.Context, s cli.Streams) (*ownServer, error) {
 	}
 }
 
-// relay reads the server's log. It passes on what is worse than information, and returns
-// the last line that is no log at all, which is what ended the server.
+// relay reads the server's log and passes on what is worse than information. It returns the
+// last line that is not a log line: the error that ended the server.
 func relay(logs io.Reader, s cli.Streams, listening chan<- string) (last string) {
 	for scan := bufio.NewScanner(logs); scan.Scan(); {
 		var line struct{ Level, Msg, Listen string }

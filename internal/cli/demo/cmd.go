@@ -130,7 +130,7 @@ func (c *Cmd) run(ctx, serving context.Context, servers *errgroup.Group, s cli.S
 	return unlessOver(ctx, c.printLines(ctx, s, conn))
 }
 
-// unlessOver is err, unless the demo has ended and err is but a consequence.
+// unlessOver is err, or nil if the demo has ended: err is a consequence of that.
 func unlessOver(ctx context.Context, err error) error {
 	if ctx.Err() != nil && !errors.As(err, new(*cli.ExitError)) {
 		return nil
@@ -174,7 +174,7 @@ func (c *Cmd) trade(ctx context.Context, ingestor *client.Ingestor) {
 			return
 		}
 		if ingestor.Publish(ctx, client.PriceUpdate{Instrument: t.Instrument, Price: t.Price, TS: time.Now().UnixMicro()}) != nil {
-			return // ctx or the server has ended, and whoever watches sees that
+			return // ctx or the server has ended, which the watching side sees
 		}
 	}
 }

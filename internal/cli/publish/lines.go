@@ -36,7 +36,7 @@ func newEventReader(r io.Reader) *eventReader {
 }
 
 // next returns the next event. The error is io.EOF at the end, a *lineError for a line
-// that is no event (the next call goes on behind it), or that of reading.
+// that is not an event (the next call goes on after it), or an error of reading.
 func (r *eventReader) next() (client.PriceUpdate, error) {
 	for {
 		text, err := r.readLine()
@@ -123,7 +123,7 @@ func (r *eventReader) set(u *client.PriceUpdate, key string, value jsontext.Valu
 		if kind != '0' {
 			return r.wrong(protocol.CodeInvalidEvent, "price: expected a number, not %s", value)
 		}
-		u.Price = json.Number(value) // the text as it stands there
+		u.Price = json.Number(value) // the text as it was written
 	case "ts":
 		if kind != '0' || json.Unmarshal(value, &u.TS) != nil {
 			return r.wrong(protocol.CodeInvalidEvent, "ts: expected an integer from 0 to 2^63-1, not %s", value)

@@ -38,7 +38,7 @@ type publication struct {
 	away *time.Timer // runs while there is no connection
 }
 
-// input is what stands on a line.
+// input is the content of a line.
 type input struct {
 	event client.PriceUpdate
 	line  int
@@ -187,7 +187,7 @@ func (p *publication) send(ctx context.Context, ingestor *client.Ingestor, in in
 	return nil
 }
 
-// hear takes what the SDK reports beside the answers to calls. It gives up once there
+// hear takes what the SDK reports apart from the answers to calls. It gives up once there
 // has been no connection for as long as connecting may take. It must not wait for the
 // reporter while that waits for an answer, which is why it reports nothing under --ack,
 // where each answer tells for itself.

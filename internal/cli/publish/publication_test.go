@@ -75,7 +75,7 @@ $`},
 			_, _ = io.WriteString(typed, line)
 			_ = typed.Close()
 		}()
-		var said bytes.Buffer // written to by the reporter, then by who waited for it
+		var said bytes.Buffer // written to by the reporter, then by the goroutine that waited for it
 		args := append([]string{"--url", "ws" + strings.TrimPrefix(server.URL, "http"), "--connect-timeout=1s"}, c.flags...)
 		code := clitest.Run(t.Context(), t, &Cmd{}, cli.Streams{In: in, Out: io.Discard, Err: &said}, args...)
 		if code != cli.ExitRejected || !regexp.MustCompile(c.want).Match(said.Bytes()) {

@@ -100,7 +100,7 @@ func TestRefusedRoomsAreToldWhateverComesFirst(t *testing.T) {
 	}
 }
 
-// Rooms may be refused one after another, as each connection joins them anew.
+// Rooms may be refused one after another, because each new connection joins them again.
 func TestSubscribeEndsWithItsLastRoom(t *testing.T) {
 	sub := newSubscription(&Cmd{Rooms: []string{"A", "B", "B"}}, cli.Streams{Out: io.Discard, Err: io.Discard})
 	refuse := func(room string) error {

@@ -109,7 +109,7 @@ func (sub *subscription) limit() time.Duration {
 	return sub.For
 }
 
-// handle prints an event, or says it where it is no data.
+// handle prints an event that is data, and says any other.
 func (sub *subscription) handle(e client.Event) error {
 	switch e := e.(type) {
 	case client.Connected:
@@ -224,7 +224,7 @@ func (sub *subscription) timedOut(unjoined bool) error {
 	return sub.result(nil)
 }
 
-// ended is the end that the caller did not ask for, unless ctx has ended.
+// ended is the outcome when the connection ends before the subscription has all it wants.
 func (sub *subscription) ended(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
