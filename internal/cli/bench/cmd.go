@@ -125,7 +125,7 @@ func (c *Cmd) targets(own string) (publish cli.Connection, consume []cli.Connect
 	return publish, consume
 }
 
-// Run is called by kong.
+// Run makes one run and prints its result. If ctx ends it early, the result covers that time.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	files, err := c.open()
 	if err != nil {

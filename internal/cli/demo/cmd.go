@@ -48,6 +48,7 @@ func (c *Cmd) Validate() error {
 	return nil
 }
 
+// Run shows the market until ctx, the time of --for or the user ends it.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	log := slog.New(slog.DiscardHandler) // it would run through the live view
 	if !s.Pretty() {

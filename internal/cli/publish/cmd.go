@@ -57,6 +57,7 @@ func (c *Cmd) Validate() error {
 	return c.Connection.Validate()
 }
 
+// Run publishes until the input or ctx ends, and reports what was not taken.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	var err error
 	if c.Key, err = c.ReadKey(); err != nil {

@@ -17,6 +17,7 @@ type Cmd struct {
 	config.Serve
 }
 
+// Run serves until ctx ends.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	log, err := telemetry.NewLogger(s.Err, telemetry.LogOptions{
 		Level:    c.LogLevel,

@@ -47,6 +47,7 @@ func (c *Cmd) Validate() error {
 	return c.Connection.Validate()
 }
 
+// Run prints until it has what was asked for, or ctx ends.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

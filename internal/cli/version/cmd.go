@@ -13,6 +13,7 @@ type Cmd struct {
 	JSON bool `name:"json" help:"Print one JSON object."`
 }
 
+// Run prints the version.
 func (c *Cmd) Run(s cli.Streams) error {
 	b := cli.BuildInfo()
 	if c.JSON {
