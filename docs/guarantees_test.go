@@ -34,6 +34,24 @@ func tests(t *testing.T) map[string]bool {
 
 var testName = regexp.MustCompile("`(\\w+\\.(?:Test|Benchmark|Fuzz)\\w*)`")
 
+// TestGuaranteesNameFunctions looks in the sources for the code that a mechanism's change names.
+func TestGuaranteesNameFunctions(t *testing.T) {
+	code := sources(t)
+	rows := regexp.MustCompile("(?m)^\\|[^|]*\\|([^|]*)\\|[^|]*`\\w+\\.Test").FindAllStringSubmatch(read(t, guarantees), -1)
+	n := 0
+	for _, row := range rows {
+		for _, m := range regexp.MustCompile("`([a-z]\\w*)`").FindAllStringSubmatch(row[1], -1) {
+			n++
+			if !strings.Contains(code, " "+m[1]+"(") {
+				t.Errorf("%s: there is no function %s", guarantees, m[1])
+			}
+		}
+	}
+	if n < 3 {
+		t.Errorf("found only %d names of functions", n)
+	}
+}
+
 // TestGuaranteesNameTests looks for every test that the page names. Each promise and
 // each mechanism must name one.
 func TestGuaranteesNameTests(t *testing.T) {
