@@ -37,11 +37,11 @@ func newTarget(u *redisurl.URL) *target {
 	return t
 }
 
-// at is how to connect to the master at an address.
+// at returns the options to connect to the master at an address.
 func (t *target) at(address string) rueidis.ClientOption { return t.to(t.option, address) }
 
-// to completes opt with an address. A certificate must hold the name in it: that of a
-// master is what sentinels or nodes say, not what the URL says.
+// to completes opt with an address. A certificate must hold the host of that address, which
+// for a master is what sentinels or nodes say, not what the URL says.
 func (t *target) to(opt rueidis.ClientOption, address string) rueidis.ClientOption {
 	opt.InitAddress = []string{address}
 	if opt.TLSConfig != nil {

@@ -10,7 +10,8 @@ import (
 	"backbone/internal/redisurl"
 )
 
-// Bridge is the link to Redis. Status and Stats may be called at any time; Run once.
+// Bridge connects an instance to the others. Status and Stats are safe for concurrent use by
+// multiple goroutines; Run is called once.
 type Bridge struct {
 	// Immutable after New.
 	opts    Options
@@ -25,8 +26,8 @@ type Bridge struct {
 	started atomic.Bool
 }
 
-// New returns a bridge that does nothing until Run. The error is one line for whoever
-// wrote the options, and holds no password. That Redis can not be reached is no error.
+// New returns a bridge that does nothing until Run. Redis need not be reachable. The error is
+// one line about the options and holds no password.
 func New(opts Options) (*Bridge, error) {
 	opts = opts.withDefaults()
 	if err := opts.check(); err != nil {
@@ -36,23 +37,22 @@ func New(opts Options) (*Bridge, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bridge: the URL %w", err)
 	}
-	to := newTarget(u)
 	b := &Bridge{opts: opts, clocks: newClockBox(), count: new(counters), changed: make(chan struct{}, 1)}
 	names := names{opts.Prefix}
 	b.inbox = newInbox(opts, b.count)
-	b.reads = &reads{opts: &b.opts, names: names, links: make(chan readLink), count: b.count}
+	b.reads = &reads{opts: &b.opts, names: names, readers: make(chan reader), count: b.count}
 	b.outlets = newOutlets(opts, b.count)
-	b.masters = newTopology(to, common{
-		opts: &b.opts, names: names, script: newScript(to.Setup == redisurl.Cluster), sharded: to.Setup == redisurl.Cluster,
-		inbox: b.inbox, outlets: b.outlets, readLinks: b.reads.links,
-		changed: b.changed, clocks: b.clocks, count: b.count, log: opts.Logger,
-		sessions: new(atomic.Uint64),
+	bySlot := u.Setup == redisurl.Cluster
+	b.masters = newTopology(newTarget(u), &shared{
+		opts: &b.opts, names: names, script: newScript(bySlot), bySlot: bySlot,
+		inbox: b.inbox, outlets: b.outlets, readers: b.reads.readers, clocks: b.clocks,
+		changed: b.changed, doubted: make(chan struct{}, 1), count: b.count, log: opts.Logger,
 	})
 	return b, nil
 }
 
-// Run keeps the link until ctx ends; then it returns nil, with no goroutine of its own
-// left. The error is that of a second call.
+// Run keeps the connections to Redis until ctx ends. It then returns nil, and leaves no
+// goroutine behind. A second call returns an error.
 func (b *Bridge) Run(ctx context.Context) error {
 	if b.started.Swap(true) {
 		return errors.New("bridge: Run was called before")
@@ -61,7 +61,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	running.Go(func() { b.inbox.deliver(ctx, b.opts.Sink) })
 	running.Go(func() { b.clocks.run(ctx, b.opts.Sink) })
 	running.Go(func() { b.tellState(ctx) })
-	// These hear of the end of each session, and so outlive all.
+	// Sessions report their end to these three, so these end after all sessions.
 	ended := make(chan struct{})
 	running.Go(func() { b.inbox.run(ended) })
 	running.Go(func() { b.reads.run(ctx, ended) })

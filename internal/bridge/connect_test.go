@@ -74,7 +74,7 @@ func TestADeniedScriptIsToldOnce(t *testing.T) {
 	if line := a.logged("not reachable yet"); !strings.Contains(line, "NOPERM") {
 		t.Errorf("logged %s, want what is denied", line)
 	}
-	attempts := func() uint64 { return a.bridge.masters.common.sessions.Load() }
+	attempts := func() uint64 { return a.bridge.masters.shared.sessions.Load() }
 	deadline := time.Now().Add(patience)
 	for before := attempts(); attempts() < before+5; {
 		if time.Now().After(deadline) {
@@ -87,7 +87,7 @@ func TestADeniedScriptIsToldOnce(t *testing.T) {
 	}
 	s.CLI("ACL", "SETUSER", "u", "+evalsha")
 	a.linked()
-	if line := receive(t, a.log.lines, "a log line"); !strings.Contains(line, "linked to redis") {
+	if line := receive(t, a.log.lines, "a log line"); !strings.Contains(line, "connected to redis") {
 		t.Errorf("logged %s while the script was denied", line)
 	}
 }

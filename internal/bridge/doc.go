@@ -1,17 +1,16 @@
-// Package bridge joins instances through Redis: it publishes what this instance took
-// in, hands over what others published, keeps the last price of every room for new
-// members, and notices when any of this was interrupted. See DESIGN.md beside it.
+// Package bridge connects instances through Redis. It publishes the events of its instance,
+// hands over the events of other instances, and keeps the last price of every room for new
+// members. It notices when any of this was interrupted. DESIGN.md says how.
 //
 // # Order
 //
 // Events of one partition reach every other instance in the order in which they were
-// offered, each at most once. Nothing is promised between partitions. A value older
-// than the one that Redis holds is not published. Whoever hears of a value can
-// already read it.
+// offered, each at most once. Nothing is promised between partitions. A value older than the
+// one in Redis is not published. An instance that hears a value can already read it.
 //
 // # Loss
 //
-// A batch of unknown fate is counted and never repeated. What is lost while a
-// connection is down is healed for values by the generation that begins with the next
-// connection ([Sink].Generation), and is counted for messages.
+// Events of unknown fate are counted and never sent again. Values that were lost while a
+// connection was down are healed by the generation that begins with the next connection, see
+// [Sink].Generation. Lost messages are counted.
 package bridge

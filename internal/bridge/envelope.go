@@ -15,31 +15,30 @@ import (
 	"backbone/internal/partition"
 )
 
-// The envelope is what one Redis message holds: events of one origin in one partition.
+// The envelope is the text of one Redis message: events of one instance in one partition.
 //
 //	{"v":1,"origin":"3f..","events":[EVENT,EVENT,...]}
 //
-// with "v" and "origin" always first, so that an own echo is known by its beginning.
-// An EVENT is
+// "v" and "origin", the instance id, always come first, so that an instance knows its own
+// messages by their beginning. An EVENT is
 //
-//	{"room":"BTC_USDT","kind":"state","version":"<16 hex digits>-<origin>","seq":7,"age":0,"data":{...}}
+//	{"room":"BTC_USDT","kind":"state","version":"<16 hex digits>-<instance id>","seq":7,"age":0,"data":{...}}
 //
-// kind is state, recovered, message or resync (a question for values newer than version;
-// its data is {}); a message has no version; seq is left out where
-// it is not known; age is milliseconds since ingestion. Unknown keys are ignored.
+// kind is state, recovered, message or resync. A resync requests values newer than version; its
+// data is {}. A message has no version. seq is left out where it is not known. age is
+// milliseconds since ingestion. Unknown keys are ignored.
 
 // maxEnvelope bounds what is parsed, bytes. Own bundles stay far below it.
 const maxEnvelope = 4 << 20
 
-// maxClock is the newest clock that is taken, of versions and heartbeats. It lies far
-// beyond the newest that ingest moves its own clock past, so that no instance gives
-// versions that others do not take.
+// maxClock is the newest clock that is accepted, in versions and heartbeats. Ingest moves its
+// own clock only to much older ones, so every instance accepts the versions of the others.
 const maxClock = 1 << 62
 
-// maxAge is 30 years, in milliseconds: more is no age.
+// maxAge is the greatest age that is accepted, 30 years in milliseconds.
 const maxAge = 1e12
 
-func envelopeHead(origin string) string { return `{"v":1,"origin":"` + origin + `",` }
+func envelopeHead(instance string) string { return `{"v":1,"origin":"` + instance + `",` }
 
 var kindNames = [...]string{hub.State: "state", hub.Message: "message", hub.Recovered: "recovered", hub.Resync: "resync"}
 
@@ -65,21 +64,23 @@ func eventHead(e *hub.BroadcastEvent, version string, now int64) string {
 	return string(b)
 }
 
-// ageMS is the age rounded up: what is carried must never get younger on the way.
+// ageMS is the age rounded up, because an event must never get younger on its way.
 func ageMS(born, now int64) int64 {
 	return min(max(0, (now-born+int64(time.Millisecond)-1)/int64(time.Millisecond)), maxAge)
 }
 
 var errEnvelope = errors.New("not an envelope")
 
-// decodeEnvelope reads a Redis message of partition p. bad counts events in it that are
-// not valid; with an error nothing of it is used.
-func decodeEnvelope(message string, p int, now int64, validRoom func(string) bool) (events []hub.BroadcastEvent, bad int, err error) {
+// decodeEnvelope reads a Redis message of partition p. bad counts the events in it that are not
+// valid. With an error, none of its events is used.
+func decodeEnvelope(
+	message string, p int, now int64, validRoom func(string) bool,
+) (events []hub.BroadcastEvent, bad int, err error) {
 	if len(message) > maxEnvelope {
 		return nil, 0, fmt.Errorf("%w: %d bytes", errEnvelope, len(message))
 	}
 	d := jsontext.NewDecoder(bytes.NewBufferString(message))
-	var version, origin string
+	var version, instance string
 	err = object(d, func(key []byte) (err error) {
 		switch key := string(key); {
 		case key == "v":
@@ -88,9 +89,9 @@ func decodeEnvelope(message string, p int, now int64, validRoom func(string) boo
 				err = fmt.Errorf("%w: v is %s", errEnvelope, version)
 			}
 		case key == "origin":
-			origin, err = text(d)
-		case key == "events" && version == "1" && validOrigin(origin):
-			events, bad, err = decodeEvents(d, origin, p, now, validRoom)
+			instance, err = text(d)
+		case key == "events" && version == "1" && validInstance(instance):
+			events, bad, err = decodeEvents(d, instance, p, now, validRoom)
 		case key == "events":
 			err = fmt.Errorf("%w: events before v and origin", errEnvelope)
 		default:
@@ -100,7 +101,7 @@ func decodeEnvelope(message string, p int, now int64, validRoom func(string) boo
 	})
 	if err == nil {
 		if _, end := d.ReadToken(); end != io.EOF { //nolint:errorlint // io.EOF is never wrapped here
-			err = fmt.Errorf("%w: more behind it", errEnvelope)
+			err = fmt.Errorf("%w: more text after it", errEnvelope)
 		}
 	}
 	if err == nil && version == "" {
@@ -112,12 +113,14 @@ func decodeEnvelope(message string, p int, now int64, validRoom func(string) boo
 	return events, bad, nil
 }
 
-func decodeEvents(d *jsontext.Decoder, origin string, p int, now int64, validRoom func(string) bool) (events []hub.BroadcastEvent, bad int, err error) {
+func decodeEvents(
+	d *jsontext.Decoder, instance string, p int, now int64, validRoom func(string) bool,
+) (events []hub.BroadcastEvent, bad int, err error) {
 	if tok, err := d.ReadToken(); err != nil || tok.Kind() != '[' {
-		return nil, 0, fmt.Errorf("%w: events is no array", errEnvelope)
+		return nil, 0, fmt.Errorf("%w: events is not an array", errEnvelope)
 	}
 	for d.PeekKind() == '{' {
-		e, ok, err := decodeEvent(d, origin, now)
+		e, ok, err := decodeEvent(d, instance, now)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -128,14 +131,14 @@ func decodeEvents(d *jsontext.Decoder, origin string, p int, now int64, validRoo
 		}
 	}
 	if tok, err := d.ReadToken(); err != nil || tok.Kind() != ']' {
-		return nil, 0, fmt.Errorf("%w: an event is no object", errEnvelope)
+		return nil, 0, fmt.Errorf("%w: an event is not an object", errEnvelope)
 	}
 	return events, bad, nil
 }
 
-// decodeEvent reads one event. It returns an error if the JSON is broken, and not ok if
-// it is not an event.
-func decodeEvent(d *jsontext.Decoder, origin string, now int64) (e hub.BroadcastEvent, ok bool, err error) {
+// decodeEvent reads one event. It returns an error if the JSON is broken, and ok is false if
+// the JSON is not an event.
+func decodeEvent(d *jsontext.Decoder, instance string, now int64) (e hub.BroadcastEvent, ok bool, err error) {
 	var kind, version, age, seq string
 	err = object(d, func(key []byte) (err error) {
 		switch string(key) {
@@ -168,7 +171,7 @@ func decodeEvent(d *jsontext.Decoder, origin string, now int64) (e hub.Broadcast
 	case "resync":
 		e.Kind = hub.Resync
 	case "message":
-		e.Kind, e.Version.Instance = hub.Message, origin
+		e.Kind, e.Version.Instance = hub.Message, instance
 	default:
 		ok = false
 	}
@@ -189,14 +192,15 @@ func decodeEvent(d *jsontext.Decoder, origin string, now int64) (e hub.Broadcast
 
 // parseVersion reads the text of a [hub.Version].
 func parseVersion(s string) (hub.Version, bool) {
-	if len(s) < 18 || s[16] != '-' || !validOrigin(s[17:]) {
+	if len(s) < 18 || s[16] != '-' || !validInstance(s[17:]) {
 		return hub.Version{}, false
 	}
 	clock, ok := parseClock(s[:16])
 	return hub.Version{Clock: clock, Instance: s[17:]}, ok
 }
 
-// parseClock reads 16 hex digits, lower case only: texts are compared.
+// parseClock reads 16 hex digits in lower case. Upper case is refused because texts of versions
+// are compared.
 func parseClock(s string) (uint64, bool) {
 	if len(s) != 16 || strings.ContainsFunc(s, func(r rune) bool { return 'A' <= r && r <= 'F' }) {
 		return 0, false
@@ -205,11 +209,11 @@ func parseClock(s string) (uint64, bool) {
 	return clock, err == nil && clock <= maxClock
 }
 
-// object reads an object; value reads the value of each key, which it must not keep. A
-// key that is written with escapes is passed on as it is, and so known to nobody.
+// object reads an object. value reads the value of each key and must not keep the key. A key
+// that is written with escapes is passed on as it is, so it counts as unknown.
 func object(d *jsontext.Decoder, value func(key []byte) error) error {
 	if tok, err := d.ReadToken(); err != nil || tok.Kind() != '{' {
-		return fmt.Errorf("%w: no object", errEnvelope)
+		return fmt.Errorf("%w: not an object", errEnvelope)
 	}
 	for d.PeekKind() == '"' {
 		key, err := d.ReadValue()
@@ -220,11 +224,11 @@ func object(d *jsontext.Decoder, value func(key []byte) error) error {
 			return err
 		}
 	}
-	_, err := d.ReadToken() // the end of the object, or what is wrong with it
+	_, err := d.ReadToken() // the end of the object, or the error in it
 	return err
 }
 
-// text reads a string; anything else than a string reads as "".
+// text reads a string. Any other value reads as "".
 func text(d *jsontext.Decoder) (string, error) {
 	if d.PeekKind() != '"' {
 		return "", d.SkipValue()

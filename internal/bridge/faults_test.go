@@ -226,7 +226,7 @@ func TestNoLogLineForEachAttempt(t *testing.T) {
 	fast := func(o *Options) { o.BackoffMax = 2 * time.Millisecond; o.BackoffMin = time.Millisecond }
 	a := start(t, "A", s.URL(), fast)
 	a.linked()
-	a.logged("linked")
+	a.logged("connected to redis")
 	s.Kill()
 	lost := a.logged("redis is lost")
 	deadline := time.Now().Add(patience)

@@ -15,18 +15,19 @@ import (
 //
 //	{"v":1,"origin":"3f..","session":4,"clock":"<16 hex digits>"}
 //
-// where session counts the origin's connections, so that a heartbeat that a frozen
-// Redis publishes late, from a connection that was given up, proves nothing.
+// where origin is an instance id and session counts the sessions of that instance. A frozen
+// Redis may publish a heartbeat late, from a connection that was given up. The session tells
+// such a heartbeat from one that proves that the current connection works.
 
-func beatHead(origin string, session uint64) string {
-	return fmt.Sprintf(`%s"session":%d,`, envelopeHead(origin), session)
+func beatHead(instance string, session uint64) string {
+	return fmt.Sprintf(`%s"session":%d,`, envelopeHead(instance), session)
 }
 
-func beat(origin string, session, clock uint64) string {
-	return fmt.Sprintf(`%s"clock":"%016x"}`, beatHead(origin, session), clock)
+func beat(instance string, session, clock uint64) string {
+	return fmt.Sprintf(`%s"clock":"%016x"}`, beatHead(instance, session), clock)
 }
 
-func decodeBeat(message string) (origin string, clock uint64, ok bool) {
+func decodeBeat(message string) (instance string, clock uint64, ok bool) {
 	if len(message) > 1024 {
 		return "", 0, false
 	}
@@ -37,7 +38,7 @@ func decodeBeat(message string) (origin string, clock uint64, ok bool) {
 		case "v":
 			version, err = raw(d)
 		case "origin":
-			origin, err = text(d)
+			instance, err = text(d)
 		case "clock":
 			hex, err = text(d)
 		default:
@@ -45,41 +46,42 @@ func decodeBeat(message string) (origin string, clock uint64, ok bool) {
 		}
 		return err
 	})
-	if err != nil || version != "1" || !validOrigin(origin) {
+	if err != nil || version != "1" || !validInstance(instance) {
 		return "", 0, false
 	}
 	if _, end := d.ReadToken(); end != io.EOF { //nolint:errorlint // io.EOF is never wrapped here
 		return "", 0, false
 	}
 	clock, ok = parseClock(hex)
-	return origin, clock, ok
+	return instance, clock, ok
 }
 
-// maxPeers bounds the origins that are kept apart: whoever may publish could invent any
-// number of them.
+// maxPeers bounds the instances that are kept apart, because a foreign program that can
+// publish could invent any number of them.
 const maxPeers = 1024
 
-// peers are the origins heard of, and when.
+// peers says when each other instance was last heard.
 type peers map[string]time.Time
 
-func (p peers) heard(origin string, now time.Time) {
-	if _, known := p[origin]; known || len(p) < maxPeers {
-		p[origin] = now
+func (p peers) heard(instance string, now time.Time) {
+	if _, known := p[instance]; known || len(p) < maxPeers {
+		p[instance] = now
 	}
 }
 
-// live forgets who was silent for longer than patience, and counts the others.
+// live forgets the instances that were silent for longer than patience, and counts the
+// others.
 func (p peers) live(now time.Time, patience time.Duration) int {
-	for origin, last := range p {
+	for instance, last := range p {
 		if now.Sub(last) > patience {
-			delete(p, origin)
+			delete(p, instance)
 		}
 	}
 	return len(p)
 }
 
-// clockBox carries the newest clock seen from any goroutine to the Sink. Raising it
-// never blocks.
+// clockBox carries the newest clock that was seen to the Sink. Any goroutine may raise it,
+// which never blocks.
 type clockBox struct {
 	newest atomic.Uint64
 	raised chan struct{} // one place: newest has changed

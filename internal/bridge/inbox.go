@@ -9,66 +9,74 @@ import (
 	"backbone/internal/partition"
 )
 
-// inboxMaximum is how many times its bound a backlog of the bridge holds at most: more
-// rooms than that are more than instances agree on.
+// inboxMaximum is how many times its bound a backlog of the bridge holds at most. That many
+// rooms are more than instances agree on.
 const inboxMaximum = 16
 
-func newBacklog(o *Options) backlog.Queue {
-	return backlog.New(o.InboxBytes, inboxMaximum*o.InboxBytes)
+// countedBacklog is a backlog that counts the events that it leaves out.
+type countedBacklog struct {
+	backlog.Queue
+	count   *counters
+	dropped DropReason
 }
 
-// fill adds events to a backlog and counts the events that it leaves out.
-func (c *counters) fill(q *backlog.Queue, events []hub.BroadcastEvent, dropped DropReason) {
-	before := q.LeftOut()
+func newBacklog(o Options, count *counters, dropped DropReason) countedBacklog {
+	return countedBacklog{backlog.New(o.InboxBytes, inboxMaximum*o.InboxBytes), count, dropped}
+}
+
+func (b *countedBacklog) addAll(events []hub.BroadcastEvent) {
+	before := b.LeftOut()
 	for i := range events {
-		q.Add(&events[i])
+		b.Add(&events[i])
 	}
-	after := q.LeftOut()
-	c.conflated.Add(after.Conflated - before.Conflated + after.Repeated - before.Repeated)
-	c.drop(dropped, int(after.Dropped-before.Dropped))
+	after := b.LeftOut()
+	b.count.conflated.Add(after.Conflated - before.Conflated + after.Repeated - before.Repeated)
+	b.count.drop(b.dropped, int(after.Dropped-before.Dropped))
 }
 
-// bundle is a Redis message of another instance, or a mark behind all that came before.
-type bundle struct {
+// incoming is a Redis message of another instance, or a mark behind all messages before it.
+type incoming struct {
 	partition int
 	message   string
 	mark      chan struct{} // nil: a message
 }
 
-// inboxPlaces is how many messages may lie between the Redis reader and the inbox.
+// inboxPlaces bounds the messages between the Redis readers and the inbox.
 const inboxPlaces = 16
 
-// inboxBatch is what the Sink gets at once; then the marks are passed, and closed.
-type inboxBatch struct {
+// delivery is what the Sink gets in one piece. The marks are closed after that.
+type delivery struct {
 	events []hub.BroadcastEvent
-	lost   partition.Set // that had no place in it
+	lost   partition.Set // of which something had no place
 	marks  []chan struct{}
 }
 
-// inbox stands between the Redis readers, which must never wait, and the Sink.
+// inbox takes messages from the Redis readers, which must never wait, and hands their events
+// to the Sink, which may take its time.
 type inbox struct {
-	in        chan bundle
-	out       chan inboxBatch
-	closed    chan struct{} // run takes nothing any more
-	waiting   backlog.Queue // owned by run
+	in        chan incoming
+	out       chan delivery
+	closed    chan struct{} // closed when run receives nothing any more
 	validRoom func(string) bool
 	count     *counters
+
+	waiting countedBacklog // owned by run
 }
 
 func newInbox(o Options, count *counters) *inbox {
 	return &inbox{
-		in: make(chan bundle, inboxPlaces), out: make(chan inboxBatch),
-		closed: make(chan struct{}), waiting: newBacklog(&o), validRoom: o.ValidRoom, count: count,
+		in: make(chan incoming, inboxPlaces), out: make(chan delivery), closed: make(chan struct{}),
+		validRoom: o.ValidRoom, count: count, waiting: newBacklog(o, count, DropInboxFull),
 	}
 }
 
 // take is called by the Redis readers. It waits for nothing but run.
-func (b *inbox) take(m bundle) {
+func (b *inbox) take(m incoming) {
 	select {
 	case b.in <- m:
 		select {
 		case <-b.closed:
-			b.drain() // run may have passed by
+			b.discard() // run may have ended before it saw the message
 		default:
 		}
 	case <-b.closed:
@@ -76,36 +84,35 @@ func (b *inbox) take(m bundle) {
 	}
 }
 
-// run takes what the readers have at any time, parses it and keeps it for deliver, until
+// run takes messages at any time, parses them and keeps their events for deliver, until
 // ended is closed.
 func (b *inbox) run(ended <-chan struct{}) {
-	q := &b.waiting
 	var marks []chan struct{}
 	for {
-		var out chan<- inboxBatch
-		if q.Len() > 0 || len(marks) > 0 {
+		var out chan<- delivery
+		if b.waiting.Len() > 0 || len(marks) > 0 {
 			out = b.out
 		}
 		select {
 		case <-ended:
 			close(b.closed)
-			b.drain()
-			b.count.drop(DropClosing, q.Len())
+			b.discard()
+			b.count.drop(DropClosing, b.waiting.Len())
 			return
-		case out <- inboxBatch{q.Events(), q.Lost(), marks}:
-			q.Taken()
+		case out <- delivery{b.waiting.Events(), b.waiting.Lost(), marks}:
+			b.waiting.Taken()
 			marks = nil
 		case m := <-b.in:
 			if m.mark != nil {
 				marks = append(marks, m.mark)
 				continue
 			}
-			b.count.fill(q, b.parse(m), DropInboxFull)
+			b.waiting.addAll(b.parse(m))
 		}
 	}
 }
 
-func (b *inbox) parse(m bundle) []hub.BroadcastEvent {
+func (b *inbox) parse(m incoming) []hub.BroadcastEvent {
 	events, bad, err := decodeEnvelope(m.message, m.partition, time.Now().UnixNano(), b.validRoom)
 	if err != nil {
 		b.count.garbage.Add(1)
@@ -114,12 +121,12 @@ func (b *inbox) parse(m bundle) []hub.BroadcastEvent {
 	return events
 }
 
-// drain counts what nobody takes any more.
-func (b *inbox) drain() {
+// discard counts the messages that no goroutine will take.
+func (b *inbox) discard() {
 	for {
 		select {
 		case m := <-b.in:
-			if m.mark == nil { // who waits for a mark waits for its own end too
+			if m.mark == nil { // settle, which waits for a mark, ends with its context
 				b.count.drop(DropClosing, len(b.parse(m)))
 			}
 		default:
@@ -128,28 +135,28 @@ func (b *inbox) drain() {
 	}
 }
 
-// deliver hands batches to the Sink, which may take its time. Partitions of which
-// something was dropped begin a generation: so values that had no place are read and
-// asked for, and questions answered.
+// deliver hands deliveries to the Sink, which may take its time. A generation begins in the
+// partitions of which something was dropped. So values that had no place are read and
+// requested again, and resync requests are answered.
 func (b *inbox) deliver(ctx context.Context, sink Sink) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case batch := <-b.out:
-			b.count.handOver(ctx, sink, batch)
-			for _, m := range batch.marks {
+		case d := <-b.out:
+			b.handOver(ctx, sink, d)
+			for _, m := range d.marks {
 				close(m)
 			}
 		}
 	}
 }
 
-// settle returns when the Sink was given all that came in before, or ctx ends.
+// settle returns when the Sink was given everything that came in before, or ctx ends.
 func (b *inbox) settle(ctx context.Context) {
 	mark := make(chan struct{})
 	select {
-	case b.in <- bundle{mark: mark}:
+	case b.in <- incoming{mark: mark}:
 	case <-ctx.Done():
 		return
 	}
@@ -159,18 +166,18 @@ func (b *inbox) settle(ctx context.Context) {
 	}
 }
 
-// handOver gives the Sink a batch. What it was given when ctx ended it may have taken or
-// not.
-func (c *counters) handOver(ctx context.Context, sink Sink, batch inboxBatch) {
-	if len(batch.events) > 0 {
-		sink.Remote(ctx, batch.events)
+// handOver gives the Sink a delivery. If ctx ends meanwhile, the Sink may or may not have
+// taken it.
+func (b *inbox) handOver(ctx context.Context, sink Sink, d delivery) {
+	if len(d.events) > 0 {
+		sink.Remote(ctx, d.events)
 	}
 	if ctx.Err() != nil {
-		c.drop(DropClosing, len(batch.events))
+		b.count.drop(DropClosing, len(d.events))
 		return
 	}
-	c.received.Add(uint64(len(batch.events)))
-	if batch.lost != 0 {
-		sink.Generation(ctx, batch.lost)
+	b.count.received.Add(uint64(len(d.events)))
+	if d.lost != 0 {
+		sink.Generation(ctx, d.lost)
 	}
 }

@@ -10,11 +10,11 @@ import (
 	"backbone/internal/partition"
 )
 
-// bundles are the Redis messages in which another instance publishes events.
-func bundles(events ...hub.BroadcastEvent) (out []bundle) {
-	to := caller{names: names{"p:"}, origin: "other", ttl: time.Minute}
-	for _, p := range to.parcels(events, time.Now().UnixNano()) {
-		out = append(out, bundle{partition: p.partition, message: asPublished(p)})
+// messages are the Redis messages in which another instance publishes events.
+func messages(events ...hub.BroadcastEvent) (out []incoming) {
+	to := bundler{names: names{"p:"}, instance: "other", ttl: time.Minute}
+	for _, p := range to.bundles(events, time.Now().UnixNano()) {
+		out = append(out, incoming{partition: p.partition, message: asPublished(p)})
 	}
 	return out
 }
@@ -36,7 +36,7 @@ func TestWhatTheInboxDroppedBeginsAGeneration(t *testing.T) {
 			events = append(events, tick("other", room, 1, 1))
 			missing[room] = true
 		}
-		for _, m := range bundles(events...) {
+		for _, m := range messages(events...) {
 			b.take(m)
 			synctest.Wait()
 		}
@@ -66,7 +66,7 @@ func TestWhatTheInboxHasAtTheEndIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		count, ended := new(counters), make(chan struct{})
 		b := newInbox(Options{InboxBytes: 1 << 20, ValidRoom: plainRoom}, count)
-		all := bundles(chat("A", "1"), chat("A", "2"))
+		all := messages(chat("A", "1"), chat("A", "2"))
 		for _, m := range all {
 			b.take(m) // lies in the channel
 		}
@@ -93,7 +93,7 @@ func TestWhatTheSinkDidNotTakeIsNotReceived(t *testing.T) {
 		ended, done := make(chan struct{}), make(chan struct{})
 		go b.run(ended)
 		go func() { b.deliver(ctx, slowSink{sink, make(chan struct{})}); close(done) }()
-		for _, m := range bundles(tick("other", "A", 1, 1)) {
+		for _, m := range messages(tick("other", "A", 1, 1)) {
 			b.take(m)
 		}
 		synctest.Wait()

@@ -16,7 +16,7 @@ import (
 	"backbone/internal/redisurl"
 )
 
-// maxAsked bounds the nodes of a cluster that are asked for its masters.
+// maxAsked bounds how many nodes of a cluster are asked for its masters.
 const maxAsked = 16
 
 // view is what one node says of the masters.
@@ -26,23 +26,22 @@ type view struct {
 	nodes   []string                 // others that can be asked
 }
 
-// locator finds the masters by asking sentinels or nodes of a cluster, all at once: one
-// alone may be cut off, and know only the past.
+// locator finds the masters by asking all sentinels, or several nodes of a cluster,
+// concurrently. One alone may be cut off and know only the past.
 type locator struct {
 	target *target
 	opts   *Options
-	nodes  map[string]*node // those that answered last
-	others []string         // learned, beside the seeds
+	nodes  map[string]*node // that answered last, by address
+	others []string         // addresses that were learned, in addition to those of the URL
 }
 
-// node is a connection to one that is asked.
+// node is a connection to a sentinel or to a node of a cluster.
 type node struct {
 	client rueidis.Client
 	close  func()
 }
 
-// locate returns the newest view. It takes no longer than the time between two
-// heartbeats.
+// locate returns the newest view, within the time between two heartbeats.
 func (l *locator) locate(ctx context.Context) (best view, err error) {
 	asked := l.candidates()
 	views, errs := make([]view, len(asked)), make([]error, len(asked))
@@ -76,7 +75,8 @@ func (l *locator) locate(ctx context.Context) (best view, err error) {
 	return best, nil
 }
 
-// candidates are the seeds and what was learned, each once, in an order that stays.
+// candidates are the addresses of the URL and those that were learned, each once, in an order
+// that stays.
 func (l *locator) candidates() []string {
 	all := slices.Clone(l.target.Addresses)
 	for _, a := range l.others {
@@ -94,7 +94,7 @@ func (l *locator) close() {
 	clear(l.nodes)
 }
 
-// ask returns the node to ask the next time, and what it said.
+// ask returns the node for the next time, and what it said.
 func (l *locator) ask(ctx context.Context, n *node, address string) (*node, view, error) {
 	timed, cancel := context.WithTimeout(ctx, l.opts.Heartbeat)
 	defer cancel()
@@ -204,8 +204,8 @@ func clusterView(info string, ranges []rueidis.RedisMessage, host string) (v vie
 	return v, nil
 }
 
-// slotNode is the address of a node, "" if it is not known. A node that does not know
-// how it is called is at the host where it was asked.
+// slotNode is the address of a node, or "" if it is not known. A node that does not know its
+// own name is at the host where it was asked.
 func slotNode(m *rueidis.RedisMessage, host string) (string, error) {
 	fields, err := m.ToArray()
 	if err != nil || len(fields) < 2 {
@@ -230,7 +230,7 @@ func slotNode(m *rueidis.RedisMessage, host string) (string, error) {
 	return net.JoinHostPort(host, strconv.FormatInt(port, 10)), nil
 }
 
-// partitionsIn are the partitions whose slot is one of first to last.
+// partitionsIn are the partitions whose slot is from first to last.
 func partitionsIn(first, last int) (in partition.Set) {
 	for p := range partition.Count {
 		if slot := partition.Slot(p); first <= slot && slot <= last {

@@ -18,8 +18,8 @@ func (n names) noPrice(p int) string { return n.prefix + "last_price:" + tagged(
 
 // heartbeat is the channel of heartbeats. The channel of one master of a cluster carries the
 // tag of the master's lowest partition, so that all instances use the same channel.
-func (n names) heartbeat(sharded bool, held partition.Set) string {
-	if !sharded {
+func (n names) heartbeat(bySlot bool, held partition.Set) string {
+	if !bySlot {
 		return n.prefix + "heartbeat"
 	}
 	return n.prefix + "heartbeat:" + tagged(held.First())

@@ -15,56 +15,57 @@ import (
 
 // Options are what a Bridge is built from.
 type Options struct {
-	URL    string        // of a server, of sentinels or of a cluster: see "Several instances" in README.md
-	Prefix string        // of all keys and channels; "": DefaultPrefix
-	Origin string        // this instance's id, new at each start: 1 to 64 of A-Z a-z 0-9 _ . -
-	TTL    time.Duration // lifetime of a last price from ingestion; 0: nothing is stored, nothing is read
+	URL      string        // of a server, of sentinels or of a cluster: see "Several instances" in docs/operations.md
+	Prefix   string        // of all keys and channels; "": DefaultPrefix
+	Instance string        // this instance's id, new at each start: 1 to 64 of A-Z a-z 0-9 _ . -
+	TTL      time.Duration // lifetime of a last price from ingestion; 0: nothing is stored, nothing is read
 
-	// Outbox is what other instances are to hear. A batch is taken only when it can be
-	// sent at once, and belongs to the bridge from then on. Payloads must be JSON
-	// objects; State and Recovered need Version and Born.
+	// Outbox delivers events for other instances. The bridge receives from it only when it
+	// can send immediately, and then owns the slice. Payloads must be JSON objects. State and
+	// Recovered events need Version and Born.
 	Outbox <-chan []hub.BroadcastEvent
-	// Reads are rooms whose last price is wanted. Each is taken promptly, and each room
-	// of it answered exactly once through Sink.LastPrices within ReadTimeout, unless Run
+	// Reads delivers rooms whose last price is wanted. The bridge receives promptly. It
+	// answers each room exactly once through Sink.LastPrices within ReadTimeout, unless Run
 	// ends first.
 	Reads <-chan []string
 
-	Clock     func() uint64          // the clock that heartbeats carry; may be called at any time
-	Sink      Sink                   //
+	Clock     func() uint64          // the clock that heartbeats carry; safe for concurrent use by multiple goroutines
+	Sink      Sink                   // gets what the bridge hears
 	Logger    *slog.Logger           // nil: slog.Default
-	ValidRoom func(room string) bool // what other instances send must pass it; nil: printable ASCII, at most 64 bytes
+	ValidRoom func(room string) bool // rooms of other instances must pass it; nil: printable ASCII, at most 64 bytes
 
 	Heartbeat   time.Duration // between two heartbeats; 0: 1 s
-	EchoTimeout time.Duration // without an own heartbeat, until the link counts as lost; 0: 2.5 s
+	EchoTimeout time.Duration // without an own heartbeat, until the session counts as lost; 0: 2.5 s
 	DialTimeout time.Duration // of a connection and its first commands; 0: 2 s
 	CallTimeout time.Duration // of one round trip of the outbox; 0: 2 s
 	ReadTimeout time.Duration // until a read is answered with an error; 0: 1 s
 	BackoffMin  time.Duration // wait before the first attempt to connect again, with jitter; 0: 50 ms
 	BackoffMax  time.Duration // the wait doubles up to this; 0: 1 s
-	InboxBytes  int           // payloads that wait for the Sink, past which they are conflated; 0: 4 MiB
+	InboxBytes  int           // bound of what waits for the Sink, past which it is conflated; 0: 4 MiB
 }
 
-// DefaultPrefix starts all names in Redis unless Options say otherwise.
+// DefaultPrefix begins all names in Redis unless Options say otherwise.
 const DefaultPrefix = "backbone:"
 
-// Sink takes what the bridge hears. Each method blocks until it was taken or ctx is
-// done. Several may be called at once.
+// Sink gets what the bridge hears. Each method blocks until the Sink has taken the report or
+// ctx is done. The methods must be safe for concurrent use by multiple goroutines.
 type Sink interface {
-	// Remote hands over events of other instances in the order of arrival. Kind is
-	// State (live), Recovered (a value offered again) or Message. Born is set, by this
-	// instance's clock. Version.Origin is who set the version; of a Message, which has
-	// none, who sent it. The slice belongs to the Sink.
+	// Remote hands over events of other instances in the order of arrival. Kind is State
+	// (live), Recovered (a value offered again), Message or Resync. Born is set, by this
+	// instance's clock. Version.Instance names the instance that set the version, or that
+	// sent a Message. The slice belongs to the Sink.
 	Remote(ctx context.Context, events []hub.BroadcastEvent)
-	// LastPrices answers one item of Options.Reads, or some rooms of it: found is what
-	// Redis has of them, of Kind Recovered. With an error, found is empty.
+	// LastPrices answers some or all rooms of one slice of Options.Reads. found is what Redis
+	// has of them, of Kind Recovered. With an error, found is empty.
 	LastPrices(ctx context.Context, rooms []string, found []hub.BroadcastEvent, err error)
-	// Generation says that partitions were subscribed anew, or
-	// that Redis may have forgotten them: read the last prices that matter, and offer
-	// the newest known values again.
+	// Generation says that partitions were subscribed again, or that Redis may have forgotten
+	// their values. The Sink should read the last prices that matter and offer the newest
+	// values that it knows.
 	Generation(ctx context.Context, partitions partition.Set)
-	// Clock tells of a clock that is ahead of all that were told before.
+	// Clock tells of a clock that is ahead of all clocks that were told before.
 	Clock(ctx context.Context, clock uint64)
-	// State tells whether the links to all of Redis work, now and whenever that changes.
+	// State tells whether the connections to all of Redis work: once at the start, and
+	// whenever that changes.
 	State(ctx context.Context, ok bool, since time.Time)
 }
 
@@ -90,8 +91,8 @@ func (o Options) check() error {
 		return fmt.Errorf("the prefix %w", err)
 	}
 	switch {
-	case !validOrigin(o.Origin):
-		return fmt.Errorf("origin: %q: expected 1 to 64 of A-Z a-z 0-9 _ . -", o.Origin)
+	case !validInstance(o.Instance):
+		return fmt.Errorf("instance id: %q: expected 1 to 64 of A-Z a-z 0-9 _ . -", o.Instance)
 	case o.TTL < 0:
 		return fmt.Errorf("TTL: %v: expected 0 or more", o.TTL)
 	case o.Clock == nil || o.Sink == nil:
@@ -100,7 +101,8 @@ func (o Options) check() error {
 	return nil
 }
 
-func validOrigin(s string) bool {
+// validInstance reports whether s has the form of an instance id.
+func validInstance(s string) bool {
 	if s == "" || len(s) > 64 {
 		return false
 	}
@@ -114,7 +116,7 @@ func validOrigin(s string) bool {
 	return true
 }
 
-// plainRoom is the least that a room name must be to stand in keys and logs unquoted.
+// plainRoom reports whether a room name can be part of keys and logs without quotes.
 func plainRoom(s string) bool {
 	if s == "" || len(s) > 64 {
 		return false

@@ -1,25 +1,23 @@
 package bridge
 
 import (
-	"backbone/internal/backlog"
 	"backbone/internal/hub"
 	"backbone/internal/partition"
 )
 
-// outlet is a session that publishes.
+// outlet is the way of events to one session that publishes.
 type outlet struct {
 	partitions partition.Set
-	batches    chan []hub.BroadcastEvent // one place, filled only for a session that is idle
+	events     chan []hub.BroadcastEvent // one place, filled only while the session is idle
 }
 
 func newOutlet(partitions partition.Set) *outlet {
 	return &outlet{partitions, make(chan []hub.BroadcastEvent, 1)}
 }
 
-// outlets divides the outbox between the masters that are up. A batch is taken only
-// when all of these are idle: so whoever offers an empty one knows, once it is taken,
-// that what was offered before is sent. What belongs to a master that is away waits,
-// within a bound.
+// outlets divides what comes from the outbox between the sessions that publish. It receives
+// only when all of them are idle. A sender whose empty slice was received therefore knows
+// that everything before it was sent. Events for a master that is away wait, within a bound.
 type outlets struct {
 	outbox <-chan []hub.BroadcastEvent
 	idle   chan *outlet // a session can send
@@ -27,46 +25,46 @@ type outlets struct {
 	count  *counters
 
 	// Owned by run.
-	up      map[*outlet]bool // whether it is idle
-	pending backlog.Queue    // for partitions without a session
+	up      map[*outlet]bool // sessions that publish, and whether each is idle
+	waiting countedBacklog   // for partitions without a session
 }
 
 func newOutlets(o Options, count *counters) *outlets {
 	return &outlets{
 		outbox: o.Outbox, idle: make(chan *outlet), gone: make(chan *outlet), count: count,
-		up: map[*outlet]bool{}, pending: newBacklog(&o),
+		up: map[*outlet]bool{}, waiting: newBacklog(o, count, DropNotSent),
 	}
 }
 
-// run takes and divides until ended is closed. It never waits for a session.
+// run divides events until ended is closed. It never waits for a session.
 func (o *outlets) run(ended <-chan struct{}) {
 	for {
 		select {
 		case <-ended:
-			o.count.drop(DropClosing, o.pending.Len())
+			o.count.drop(DropClosing, o.waiting.Len())
 			return
 		case out := <-o.idle:
 			_, known := o.up[out]
 			o.up[out] = true
-			if !known && o.pending.Len() > 0 {
-				waited := o.pending.Events()
-				o.pending.Taken()
+			if !known && o.waiting.Len() > 0 {
+				waited := o.waiting.Events()
+				o.waiting.Taken()
 				o.divide(waited)
 			}
 		case out := <-o.gone:
 			delete(o.up, out)
 			select {
-			case unsent := <-out.batches:
+			case unsent := <-out.events:
 				o.keep(unsent)
 			default:
 			}
-		case batch := <-o.offered():
-			o.divide(batch)
+		case events := <-o.offered():
+			o.divide(events)
 		}
 	}
 }
 
-// offered is the outbox, if a batch can be sent at once.
+// offered is the outbox if what it offers can be sent immediately, otherwise nil.
 func (o *outlets) offered() <-chan []hub.BroadcastEvent {
 	for _, idle := range o.up {
 		if !idle {
@@ -79,38 +77,38 @@ func (o *outlets) offered() <-chan []hub.BroadcastEvent {
 	return o.outbox
 }
 
-// divide gives each session its part, in order, and keeps the rest.
-func (o *outlets) divide(batch []hub.BroadcastEvent) {
+// divide gives each idle session its part, in order, and keeps the rest.
+func (o *outlets) divide(events []hub.BroadcastEvent) {
 	for out, idle := range o.up {
 		if !idle {
 			continue
 		}
-		mine := batch
+		mine := events
 		if out.partitions != partition.All {
-			mine, batch = split(batch, out.partitions)
+			mine, events = split(events, out.partitions)
 		} else {
-			batch = nil
+			events = nil
 		}
 		if len(mine) > 0 {
 			o.up[out] = false
-			out.batches <- mine
+			out.events <- mine
 		}
 	}
-	o.keep(batch)
+	o.keep(events)
 }
 
 // split returns the events of partitions, and the others.
-func split(batch []hub.BroadcastEvent, partitions partition.Set) (mine, others []hub.BroadcastEvent) {
-	for i := range batch {
-		if partitions.Has(partition.Of(batch[i].Room)) {
-			mine = append(mine, batch[i])
+func split(events []hub.BroadcastEvent, partitions partition.Set) (mine, others []hub.BroadcastEvent) {
+	for i := range events {
+		if partitions.Has(partition.Of(events[i].Room)) {
+			mine = append(mine, events[i])
 		} else {
-			others = append(others, batch[i])
+			others = append(others, events[i])
 		}
 	}
 	return mine, others
 }
 
-func (o *outlets) keep(events []hub.BroadcastEvent) {
-	o.count.fill(&o.pending, events, DropNotSent) // the master's next session begins with a generation
-}
+// keep holds events for the next session of their master. That session begins with a
+// generation, which heals what is dropped here.
+func (o *outlets) keep(events []hub.BroadcastEvent) { o.waiting.addAll(events) }

@@ -37,7 +37,7 @@ func TestTheOutboxIsDividedAndWaitsForNoMasterThatIsAway(t *testing.T) {
 		}
 		got := func(out *outlet) (payloads []string) {
 			select {
-			case batch := <-out.batches:
+			case batch := <-out.events:
 				for _, e := range batch {
 					payloads = append(payloads, e.Payload)
 				}

@@ -8,18 +8,17 @@ import (
 
 	"github.com/redis/rueidis"
 
-	"backbone/internal/hub"
 	"backbone/internal/partition"
 )
 
-// publish sends what it is given of the outbox, one batch at a time. It ends the session
-// at the first call that fails in a way that leaves its fate open.
+// publish sends what outlets hands to the session. It ends the session at the first call
+// whose failure leaves its fate open.
 func (x *session) publish(ctx context.Context) error {
-	to := caller{names: x.names, origin: x.opts.Origin, ttl: x.opts.TTL}
-	ticker := time.NewTicker(x.opts.Heartbeat)
+	to := bundler{names: x.shared.names, instance: x.shared.opts.Instance, ttl: x.shared.opts.TTL}
+	ticker := time.NewTicker(x.shared.opts.Heartbeat)
 	defer ticker.Stop()
 	var refused partition.Set
-	x.outlets.idle <- x.out
+	x.shared.outlets.idle <- x.out
 	for {
 		select {
 		case <-ctx.Done():
@@ -33,59 +32,59 @@ func (x *session) publish(ctx context.Context) error {
 				x.generation(ctx, refused)
 				refused = 0
 			}
-		case batch := <-x.out.batches:
-			missed, err := x.sendBatch(ctx, to, batch)
+		case events := <-x.out.events:
+			missed, err := x.sendAll(ctx, to.bundles(events, time.Now().UnixNano()))
 			if err != nil {
 				return err
 			}
 			refused |= missed
-			x.outlets.idle <- x.out
+			x.shared.outlets.idle <- x.out
 		}
 	}
 }
 
-// sendBatch returns the partitions of which Redis has refused something.
-func (x *session) sendBatch(ctx context.Context, to caller, batch []hub.BroadcastEvent) (refused partition.Set, err error) {
-	left := trips(to.parcels(batch, time.Now().UnixNano()), x.link.together)
+// sendAll returns the partitions of which Redis has refused something.
+func (x *session) sendAll(ctx context.Context, bundles []bundle) (refused partition.Set, err error) {
+	left := roundTrips(bundles, x.conns.together)
 	for len(left) > 0 {
 		missed, err := x.send(ctx, left[0])
 		left = left[1:]
 		if err != nil {
-			x.count.drop(DropNotSent, countEvents(left...))
+			x.shared.count.drop(DropNotSent, countEvents(left))
 			return 0, err
 		}
 		refused |= missed
 	}
 	if refused != 0 {
-		x.doubt()
+		x.shared.doubt()
 	}
 	return refused, nil
 }
 
-// send makes one round trip. Whatever is not answered by the script is in doubt, unless
-// the server says that it did not run it.
-func (x *session) send(ctx context.Context, calls []call) (refused partition.Set, err error) {
-	timed, cancel := context.WithTimeout(ctx, x.opts.CallTimeout)
+// send makes one round trip. A call that the script does not answer is in doubt, unless the
+// server says that it did not run the script.
+func (x *session) send(ctx context.Context, trip roundTrip) (refused partition.Set, err error) {
+	timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
 	defer cancel()
-	answers, reloaded, err := x.link.write(timed, calls)
+	answers, reloaded, err := x.conns.write(timed, trip)
 	for i, a := range answers {
 		w, answerErr := decodeWritten(a)
 		if answerErr != nil && elsewhere(answerErr) {
-			x.count.drop(DropNotSent, calls[i].events())
-			refused |= calls[i].partitions()
-			if !x.sharded && err == nil {
+			x.shared.count.drop(DropNotSent, trip[i].events())
+			refused |= trip[i].partitions()
+			if !x.shared.bySlot && err == nil {
 				err = fmt.Errorf("outbox: %w", nodeOfCluster(answerErr))
 			}
 			continue
 		}
 		if answerErr != nil {
-			x.count.drop(DropInDoubt, calls[i].events())
+			x.shared.count.drop(DropInDoubt, trip[i].events())
 			if err == nil {
 				err = fmt.Errorf("outbox: %w", answerErr)
 			}
 			continue
 		}
-		x.tally(w, calls[i].bytes())
+		x.tally(w, trip[i].bytes())
 		if w.demoted() && err == nil {
 			err = errors.New("outbox: the server became a replica")
 		}
@@ -96,8 +95,8 @@ func (x *session) send(ctx context.Context, calls []call) (refused partition.Set
 	return refused, err
 }
 
-// elsewhere reports whether a node of a cluster did not run a script since the slot is,
-// or may be, elsewhere, or the cluster is not whole.
+// elsewhere reports whether a node of a cluster did not run a script because another node
+// has the slot, or may have it, or because the cluster is not whole.
 func elsewhere(err error) bool {
 	e, ok := rueidis.IsRedisErr(err)
 	if !ok {
@@ -108,49 +107,49 @@ func elsewhere(err error) bool {
 	return moved || ask || e.IsTryAgain() || e.IsClusterDown()
 }
 
-// nodeOfCluster explains err of a server that was taken for the only one.
+// nodeOfCluster explains err where the URL names a server that is not a cluster.
 func nodeOfCluster(err error) error {
 	return fmt.Errorf("the server is a node of a cluster and has not all rooms: use redis+cluster://: %w", err)
 }
 
 func (x *session) tally(w written, bytes int) {
-	x.count.published.Add(uint64(w.taken))
-	x.count.refused.Add(uint64(w.older))
-	x.count.unchanged.Add(uint64(w.same))
-	x.count.bytes.Add(uint64(bytes))
-	x.count.bundles.Add(uint64(w.bundles))
+	x.shared.count.published.Add(uint64(w.accepted))
+	x.shared.count.refused.Add(uint64(w.older))
+	x.shared.count.unchanged.Add(uint64(w.same))
+	x.shared.count.bytes.Add(uint64(bytes))
+	x.shared.count.bundles.Add(uint64(w.bundles))
 	if clock := w.clock(); clock > 0 {
-		x.clocks.raise(clock)
+		x.shared.clocks.raise(clock)
 	}
 	if w.failure != "" {
-		x.count.storeFailed.Add(1)
+		x.shared.count.storeFailed.Add(1)
 		x.failsToStore(w.failure)
 	}
 }
 
 func (x *session) failsToStore(reason string) {
-	if !x.storeFailing {
-		x.storeFailing = true
-		x.log.Warn("redis publishes but does not store last prices", "shard", x.name, "reason", reason)
+	if !x.shard.storeFailing {
+		x.shard.storeFailing = true
+		x.shared.log.Warn("redis publishes but does not store last prices", "shard", x.shard.name, "reason", reason)
 	}
 }
 
-// probe asks whether Redis stores values, and returns the partitions to begin anew when
-// it does again: what was published meanwhile is missing there. Every instance asks,
-// for the one that published it may be gone by then.
+// probe asks whether Redis stores values. Once it does again, probe returns all partitions,
+// because Redis lacks what was published meanwhile. Every instance asks: the one that
+// published may be gone by then.
 func (x *session) probe(ctx context.Context) (again partition.Set, err error) {
-	if x.opts.TTL == 0 {
+	if x.shared.opts.TTL == 0 {
 		return 0, nil
 	}
-	timed, cancel := context.WithTimeout(ctx, x.opts.CallTimeout)
+	timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
 	defer cancel()
-	err = x.link.stores(timed, x.names.noPrice(x.partitions.First()))
+	err = x.conns.stores(timed, x.shared.names.noPrice(x.shard.partitions.First()))
 	refusal, answered := rueidis.IsRedisErr(err)
 	switch {
-	case err == nil && x.storeFailing:
-		x.storeFailing = false
-		x.log.Info("redis stores last prices again", "shard", x.name)
-		return x.partitions, nil
+	case err == nil && x.shard.storeFailing:
+		x.shard.storeFailing = false
+		x.shared.log.Info("redis stores last prices again", "shard", x.shard.name)
+		return x.shard.partitions, nil
 	case err == nil || elsewhere(err):
 		return 0, nil
 	case answered:
@@ -161,18 +160,19 @@ func (x *session) probe(ctx context.Context) (again partition.Set, err error) {
 	}
 }
 
-// forgotten begins a generation when Redis had lost the script: what else it lost is
-// not known. If it is another Redis, as behind a proxy, the subscriptions are lost too.
+// forgotten begins a generation after Redis lost the script, because it may have lost values
+// too. If another Redis answers now, as behind a proxy, the subscriptions are lost as well
+// and the session ends.
 func (x *session) forgotten(ctx context.Context) error {
-	x.count.reloads.Add(1)
-	timed, cancel := context.WithTimeout(ctx, x.opts.CallTimeout)
+	x.shared.count.reloads.Add(1)
+	timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
 	defer cancel()
-	now, err := x.link.whoami(timed)
+	now, err := x.conns.whoami(timed)
 	if err == nil {
-		err = x.link.same(now)
+		err = x.conns.same(now)
 	}
 	if err == nil {
-		x.generation(ctx, x.partitions)
+		x.generation(ctx, x.shard.partitions)
 	}
 	return err
 }

@@ -11,47 +11,47 @@ import (
 	"backbone/internal/partition"
 )
 
-// ErrDown answers a read while there is no link.
+// ErrDown answers a read while there is no connection to its master.
 var ErrDown = errors.New("redis is not reachable")
 
-var errBusy = errors.New("too many reads of last prices at once")
+var errBusy = errors.New("too many concurrent reads of last prices")
 
 // Bounds of reads.
 const (
-	maxReads    = 64  // under way at once
+	maxReads    = 64  // under way
 	maxReadKeys = 500 // of one script call
 )
 
-// readLink is a link to read from, or one that is lost.
-type readLink struct {
+// reader says that partitions can be read over conns, or no longer.
+type reader struct {
 	partitions partition.Set
-	*link
-	up bool
+	conns      *redisConns
+	up         bool
 }
 
-// reads answers Options.Reads: promptly, whether there is a link or not.
+// reads answers Options.Reads promptly, whether Redis is reachable or not.
 type reads struct {
-	opts  *Options
-	names names
-	links chan readLink
-	count *counters
+	opts    *Options
+	names   names
+	readers chan reader
+	count   *counters
 }
 
 // run answers until ended is closed.
 func (r *reads) run(ctx context.Context, ended <-chan struct{}) {
 	var running sync.WaitGroup
 	defer running.Wait()
-	var links [partition.Count]*link // nil: there is none
+	var conns [partition.Count]*redisConns // of each partition; nil: it cannot be read
 	places := make(chan struct{}, maxReads)
 	for {
 		select {
 		case <-ended:
 			return
-		case l := <-r.links:
-			for p := range l.partitions.Each() {
-				links[p] = nil
-				if l.up {
-					links[p] = l.link
+		case from := <-r.readers:
+			for p := range from.partitions.Each() {
+				conns[p] = nil
+				if from.up {
+					conns[p] = from.conns
 				}
 			}
 		case rooms := <-r.opts.Reads:
@@ -60,9 +60,9 @@ func (r *reads) run(ctx context.Context, ended <-chan struct{}) {
 				r.opts.Sink.LastPrices(ctx, rooms, nil, nil)
 				continue
 			}
-			for _, part := range byLink(rooms, &links) {
+			for _, part := range divideReads(rooms, &conns) {
 				switch {
-				case part.link == nil:
+				case part.conns == nil:
 					r.fail(ctx, part.rooms, ErrDown)
 				case len(places) == maxReads:
 					r.fail(ctx, part.rooms, errBusy)
@@ -70,7 +70,7 @@ func (r *reads) run(ctx context.Context, ended <-chan struct{}) {
 					places <- struct{}{}
 					running.Go(func() {
 						defer func() { <-places }()
-						r.answer(ctx, part.link, part.rooms)
+						r.answer(ctx, part.conns, part.rooms)
 					})
 				}
 			}
@@ -79,17 +79,17 @@ func (r *reads) run(ctx context.Context, ended <-chan struct{}) {
 }
 
 type readPart struct {
-	link  *link
+	conns *redisConns
 	rooms []string
 }
 
-// byLink divides rooms by the link that reads them.
-func byLink(rooms []string, links *[partition.Count]*link) (parts []readPart) {
+// divideReads divides rooms by the connections that can read them.
+func divideReads(rooms []string, conns *[partition.Count]*redisConns) (parts []readPart) {
 	for _, room := range rooms {
-		l := links[partition.Of(room)]
-		i := slices.IndexFunc(parts, func(p readPart) bool { return p.link == l })
+		c := conns[partition.Of(room)]
+		i := slices.IndexFunc(parts, func(p readPart) bool { return p.conns == c })
 		if i < 0 {
-			i, parts = len(parts), append(parts, readPart{link: l})
+			i, parts = len(parts), append(parts, readPart{conns: c})
 		}
 		parts[i].rooms = append(parts[i].rooms, room)
 	}
@@ -101,7 +101,7 @@ func (r *reads) fail(ctx context.Context, rooms []string, err error) {
 	r.opts.Sink.LastPrices(ctx, rooms, nil, err)
 }
 
-func (r *reads) answer(ctx context.Context, from *link, rooms []string) {
+func (r *reads) answer(ctx context.Context, from *redisConns, rooms []string) {
 	timed, cancel := context.WithTimeout(ctx, r.opts.ReadTimeout)
 	groups := byPartition(rooms)
 	keys := make([][]string, len(groups))
@@ -110,7 +110,7 @@ func (r *reads) answer(ctx context.Context, from *link, rooms []string) {
 			keys[i] = append(keys[i], r.names.lastPrice(room))
 		}
 	}
-	now := time.Now().UnixNano() // before: the time under way counts as part of a value's age
+	now := time.Now().UnixNano() // taken before the read: its duration counts as age
 	found, errs := from.read(timed, keys)
 	cancel()
 	var answered, failed []string
@@ -130,7 +130,7 @@ func (r *reads) answer(ctx context.Context, from *link, rooms []string) {
 	}
 }
 
-// values are those of the rooms that are found and can be read.
+// values returns the values of rooms that were found and can be parsed.
 func (r *reads) values(rooms []string, found map[string]price, now int64) []hub.BroadcastEvent {
 	events := make([]hub.BroadcastEvent, 0, len(found))
 	for _, room := range rooms {

@@ -9,22 +9,35 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// writeScript stores and publishes bundles. KEYS are last prices. ARGV are for each bundle
-// its channel, the beginning of the envelope, how many of the keys are its own and how
-// many events it has; then for each event five: the number of its key among those of
-// the bundle (0: nothing is stored or compared), its version, milliseconds that it has
-// left to live (0: it is not stored), the event up to its payload, the payload.
+// writeScript stores and publishes bundles. KEYS are last prices. ARGV has for each bundle
 //
-// An event is taken if its version is newer than the one held; of each key the newest
-// taken is stored. The version that is held, offered again, takes back what its life
-// has grown while its first call was under way, but for 0.1 s: what rounding and common
-// delays make is not worth a write. A user without the right for it is left with that. Where storing fails (out of memory, say) the bundle is published
-// nevertheless and the failure told. Versions are compared by bytes, since Lua's < on
+//   - its channel,
+//   - the beginning of its envelope,
+//   - how many of the keys are its own,
+//   - how many events it has;
+//
+// then for each event of the bundle
+//
+//   - the number of its key among the keys of the bundle; 0: it is neither stored nor compared,
+//   - its version,
+//   - milliseconds that it has left to live; 0: it is not stored,
+//   - the event up to its payload,
+//   - the payload.
+//
+// The script accepts an event whose version is newer than the one in Redis. Of each key it
+// stores the newest event that it accepted. Versions are compared by bytes, because Lua's < on
 // strings follows the locale of the server.
 //
-// It returns how many events were taken, how many refused for a newer version and for the
-// same one, how many bundles were published, the newest version that refused another,
-// and the failure.
+// The version in Redis may be offered again. That takes back what its life has grown while its
+// first call was under way, except 0.1 s: what rounding and common delays make is not worth a
+// write. A user without the right for PEXPIRE goes without.
+//
+// Where storing fails, as when memory is full, the bundle is published nevertheless and the
+// failure reported.
+//
+// The script returns how many events it accepted, how many it refused for a newer version and
+// how many for the same version, how many bundles it published, the newest version that
+// refused an event, and the failure.
 const writeScript = `
 local byte = string.byte
 local function newer(a, b)
@@ -45,7 +58,7 @@ if #KEYS > 0 then held = redis.call('MGET', unpack(KEYS)) end
 for i = 1, #KEYS do
   held[i] = held[i] and held[i]:match('^{"version":"([^"]*)"') or ''
 end
-local taken, older, same, newest, failure, bundles = 0, 0, 0, '', '', 0
+local accepted, older, same, newest, failure, bundles = 0, 0, 0, '', '', 0
 local at, base = 1, 0
 while ARGV[at] do
   local channel, out, n, keep = ARGV[at], {ARGV[at + 1]}, 1, {}
@@ -76,16 +89,16 @@ while ARGV[at] do
     if r.err then failure = r.err end
   end
   if n > 1 then
-    taken, bundles = taken + (n - 1) / 3, bundles + 1
+    accepted, bundles = accepted + (n - 1) / 3, bundles + 1
     out[n] = '}]}'
     redis.call('PUBLISH', channel, table.concat(out))
   end
   at, base = last + 1, base + tonumber(ARGV[at + 2])
 end
-return {taken, older, same, bundles, newest, failure}
+return {accepted, older, same, bundles, newest, failure}
 `
 
-// readScript returns value and remaining milliseconds of each key, both of one moment.
+// readScript returns the value and the remaining milliseconds of each key, both of one moment.
 const readScript = `
 local out = {}
 for i, key in ipairs(KEYS) do
@@ -95,13 +108,13 @@ end
 return out
 `
 
-// script is the write script as a server knows it.
+// script is the write script with the name that Redis gives it.
 type script struct{ text, sha string }
 
 // newScript returns the write script. In a cluster it publishes by slot.
-func newScript(sharded bool) script {
+func newScript(bySlot bool) script {
 	text := writeScript
-	if sharded {
+	if bySlot {
 		text = strings.Replace(text, "'PUBLISH'", "'SPUBLISH'", 1)
 	}
 	sum := sha1.Sum([]byte(text)) //nolint:gosec // Redis names scripts by it
@@ -110,10 +123,10 @@ func newScript(sharded bool) script {
 
 // written is the answer of writeScript.
 type written struct {
-	taken, older, same int    // events
-	bundles            int    // published
-	newest             string // "" if none was refused for a newer one
-	failure            string // of storing, "" if all went well
+	accepted, older, same int    // events
+	bundles               int    // published
+	newest                string // version that refused an event; "": none did
+	failure               string // of storing; "": none
 }
 
 func decodeWritten(r rueidis.RedisResult) (w written, err error) {
@@ -124,7 +137,7 @@ func decodeWritten(r rueidis.RedisResult) (w written, err error) {
 	if len(fields) != 6 {
 		return w, fmt.Errorf("the write script answered %d fields, not 6", len(fields))
 	}
-	for i, to := range []*int{&w.taken, &w.older, &w.same, &w.bundles} {
+	for i, to := range []*int{&w.accepted, &w.older, &w.same, &w.bundles} {
 		n, err := fields[i].AsInt64()
 		if err != nil {
 			return w, fmt.Errorf("the write script answered: %w", err)
@@ -139,7 +152,7 @@ func decodeWritten(r rueidis.RedisResult) (w written, err error) {
 	return w, nil
 }
 
-// clock is the clock of the newest version that refused another, 0 if there is none.
+// clock is the clock of the newest version that refused an event, 0 if there is none.
 func (w written) clock() uint64 {
 	if len(w.newest) < 16 {
 		return 0

@@ -13,48 +13,54 @@ import (
 	"backbone/internal/partition"
 )
 
-// A session is the life of one link: connected, subscribed, confirmed, proved by an own
-// heartbeat, and given up at the first doubt.
+// A session is one life of the connections to a master. They are made, subscribed, proved to
+// work by an own heartbeat, and given up at the first doubt.
 type session struct {
-	*shard
-	number  uint64
-	link    *link
-	ownHead string // of own bundles
-	ownBeat string // of own heartbeats of this session
+	// Immutable after the session was made.
+	shard   *shard
+	shared  *shared
+	number  uint64 // among all sessions of the bridge
+	conns   *redisConns
+	ownHead string // how own envelopes begin
+	ownBeat string // how own heartbeats of this session begin
 	beatsOn string // the channel of heartbeats
 	out     *outlet
-	echoes  chan struct{}
-	beats   chan peerBeat
-	taken   chan string // a channel that Redis unsubscribed
+
+	// From the Redis reader to the watch.
+	echoes       chan struct{}
+	beats        chan peerBeat
+	unsubscribed chan string // a channel that Redis unsubscribed
 }
 
+// peerBeat is a heartbeat of another instance.
 type peerBeat struct {
-	origin string
-	clock  uint64
+	instance string
+	clock    uint64
 }
 
-// beatPlaces bounds heartbeats of others between the Redis reader and the watch. One
-// that finds no place is left out: the next comes a second later.
+// beatPlaces bounds the heartbeats of other instances between the Redis reader and the
+// watch. A heartbeat that finds no place is left out: the next one follows a second later.
 const beatPlaces = 256
 
-// session runs one session until it fails or ctx ends. up says when it began to work;
-// it is zero if it never did.
+// session runs one session until it fails or ctx ends. up says when it began to work, and is
+// zero if it never did.
 func (s *shard) session(ctx context.Context) (up time.Time, err error) {
 	alive, cancel := context.WithCancel(ctx)
-	number := s.sessions.Add(1)
+	opts, number := s.shared.opts, s.shared.sessions.Add(1)
 	x := &session{
-		shard: s, number: number, beatsOn: s.names.heartbeat(s.sharded, s.partitions), out: newOutlet(s.partitions),
-		ownHead: envelopeHead(s.opts.Origin), ownBeat: beatHead(s.opts.Origin, number),
-		echoes: make(chan struct{}, 1), beats: make(chan peerBeat, beatPlaces), taken: make(chan string, 1),
+		shard: s, shared: s.shared, number: number, out: newOutlet(s.partitions),
+		beatsOn: s.shared.names.heartbeat(s.shared.bySlot, s.partitions),
+		ownHead: envelopeHead(opts.Instance), ownBeat: beatHead(opts.Instance, number),
+		echoes: make(chan struct{}, 1), beats: make(chan peerBeat, beatPlaces), unsubscribed: make(chan string, 1),
 	}
-	x.link, err = s.dial(alive)
+	x.conns, err = s.dial(alive)
 	if err != nil {
 		cancel()
 		return up, err
 	}
 	defer func() {
-		cancel() // first: it closes the sockets, so that nothing waits for Redis
-		x.link.close()
+		cancel() // first: it closes the sockets, so that close does not wait for Redis
+		x.conns.close()
 	}()
 	if err := x.connect(alive, x.receiver()); err != nil {
 		return up, err
@@ -62,24 +68,24 @@ func (s *shard) session(ctx context.Context) (up time.Time, err error) {
 	return x.live(alive)
 }
 
-// connect subscribes to all partitions before anything is published.
+// connect subscribes to all partitions of the master before the session publishes.
 func (x *session) connect(ctx context.Context, received func(channel, message string)) error {
-	ctx, cancel := context.WithTimeout(ctx, x.opts.DialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, x.shared.opts.DialTimeout)
 	defer cancel()
-	if err := x.link.prepare(ctx, x.names, x.partitions); err != nil {
+	if err := x.conns.prepare(ctx, x.shared.names, x.shard.partitions); err != nil {
 		return err
 	}
-	channels := slices.Sorted(maps.Keys(x.names.channels(x.partitions)))
+	channels := slices.Sorted(maps.Keys(x.shared.names.channels(x.shard.partitions)))
 	channels = append(channels, x.beatsOn)
-	return x.link.subscribe(ctx, channels, received, func(channel string) {
+	return x.conns.subscribe(ctx, channels, received, func(channel string) {
 		select {
-		case x.taken <- channel:
+		case x.unsubscribed <- channel:
 		default:
 		}
 	})
 }
 
-// live runs the session's goroutines until the first of them fails.
+// live runs the goroutines of the session until the first of them fails.
 func (x *session) live(ctx context.Context) (up time.Time, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	proved := make(chan struct{})
@@ -88,41 +94,42 @@ func (x *session) live(ctx context.Context) (up time.Time, err error) {
 	select {
 	case <-proved:
 		up = time.Now()
-		x.nowUp()
-		x.readLinks <- readLink{x.partitions, x.link, true}
+		x.shard.nowUp()
+		x.shared.readers <- reader{x.shard.partitions, x.conns, true}
 		defer func() {
-			x.readLinks <- readLink{x.partitions, x.link, false}
-			x.outlets.gone <- x.out
+			x.shared.readers <- reader{x.shard.partitions, x.conns, false}
+			x.shared.outlets.gone <- x.out
 		}()
 		g.Go(func() error { return x.publish(ctx) })
-		x.generation(ctx, x.partitions)
+		x.generation(ctx, x.shard.partitions)
 	case <-ctx.Done():
 	}
 	return up, g.Wait()
 }
 
-// generation tells the Sink of one. What came before and still waits in the inbox goes
-// first: taken behind it, a newer value would not be offered again with the others.
+// generation tells the Sink of a generation, after everything that waits in the inbox. If the
+// Sink took a newer value only after the generation, it would not offer that value again with
+// the others.
 func (x *session) generation(ctx context.Context, partitions partition.Set) {
-	x.inbox.settle(ctx)
-	x.opts.Sink.Generation(ctx, partitions)
+	x.shared.inbox.settle(ctx)
+	x.shared.opts.Sink.Generation(ctx, partitions)
 }
 
-// receiver returns what the Redis reader calls for each message. It waits for nothing
-// but the inbox, which takes at any time.
+// receiver returns the function that the Redis reader calls for each message. It waits for
+// nothing but the inbox, which takes messages at any time.
 func (x *session) receiver() func(channel, message string) {
-	partitions := x.names.channels(x.partitions)
+	partitions := x.shared.names.channels(x.shard.partitions)
 	return func(channel, message string) {
 		if channel == x.beatsOn {
 			x.heard(message)
 			return
 		}
 		if strings.HasPrefix(message, x.ownHead) {
-			x.count.ownEchoes.Add(1)
+			x.shared.count.ownEchoes.Add(1)
 			return
 		}
 		if p, ok := partitions[channel]; ok {
-			x.inbox.take(bundle{partition: p, message: message})
+			x.shared.inbox.take(incoming{partition: p, message: message})
 		}
 	}
 }
@@ -138,24 +145,24 @@ func (x *session) heard(message string) {
 	if strings.HasPrefix(message, x.ownHead) {
 		return // of an earlier session
 	}
-	origin, clock, ok := decodeBeat(message)
+	instance, clock, ok := decodeBeat(message)
 	if !ok {
-		x.count.garbage.Add(1)
+		x.shared.count.garbage.Add(1)
 		return
 	}
 	select {
-	case x.beats <- peerBeat{origin, clock}:
+	case x.beats <- peerBeat{instance, clock}:
 	default:
 	}
 }
 
-// pulse publishes heartbeats, the first at once.
+// pulse publishes heartbeats, the first immediately.
 func (x *session) pulse(ctx context.Context) error {
-	ticker := time.NewTicker(x.opts.Heartbeat)
+	ticker := time.NewTicker(x.shared.opts.Heartbeat)
 	defer ticker.Stop()
 	for {
-		timed, cancel := context.WithTimeout(ctx, x.opts.CallTimeout)
-		err := x.link.beat(timed, x.beatsOn, beat(x.opts.Origin, x.number, x.opts.Clock()))
+		timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
+		err := x.conns.beat(timed, x.beatsOn, beat(x.shared.opts.Instance, x.number, x.shared.opts.Clock()))
 		cancel()
 		if err != nil {
 			return err
@@ -168,41 +175,41 @@ func (x *session) pulse(ctx context.Context) error {
 	}
 }
 
-// watch ends the session at the first sign that it does not work. It closes proved at
-// the first own heartbeat.
+// watch ends the session at the first sign that it does not work. It closes proved when the
+// first own heartbeat comes back.
 func (x *session) watch(ctx context.Context, proved chan<- struct{}) error {
 	known := peers{}
-	defer x.peers.Store(0)
-	silence := time.NewTimer(x.opts.EchoTimeout)
+	defer x.shard.peers.Store(0)
+	silence := time.NewTimer(x.shared.opts.EchoTimeout)
 	defer silence.Stop()
-	ticker := time.NewTicker(x.opts.Heartbeat)
+	ticker := time.NewTicker(x.shared.opts.Heartbeat)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-x.echoes:
-			x.count.heartbeats.Add(1)
+			x.shared.count.heartbeats.Add(1)
 			if proved != nil {
 				close(proved)
 				proved = nil
 			}
-			silence.Reset(x.opts.EchoTimeout)
+			silence.Reset(x.shared.opts.EchoTimeout)
 		case <-silence.C:
-			if len(x.echoes) == 0 { // else it was this process that stood still
-				return fmt.Errorf("no own heartbeat came back for %v", x.opts.EchoTimeout)
+			if len(x.echoes) == 0 { // otherwise this process stood still, not Redis
+				return fmt.Errorf("no own heartbeat came back for %v", x.shared.opts.EchoTimeout)
 			}
 		case b := <-x.beats:
-			known.heard(b.origin, time.Now())
-			x.clocks.raise(b.clock)
-			x.peers.Store(int64(len(known)))
+			known.heard(b.instance, time.Now())
+			x.shared.clocks.raise(b.clock)
+			x.shard.peers.Store(int64(len(known)))
 		case <-ticker.C:
-			x.peers.Store(int64(known.live(time.Now(), 3*x.opts.Heartbeat)))
-		case err := <-x.link.broken:
+			x.shard.peers.Store(int64(known.live(time.Now(), 3*x.shared.opts.Heartbeat)))
+		case err := <-x.conns.broken:
 			return fmt.Errorf("subscription: %w", orLost(err))
-		case err := <-x.link.doubts:
+		case err := <-x.conns.doubts:
 			return fmt.Errorf("read: %w", err)
-		case channel := <-x.taken:
+		case channel := <-x.unsubscribed:
 			return fmt.Errorf("redis ended the subscription of %s", channel)
 		}
 	}

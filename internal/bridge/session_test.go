@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,11 +16,11 @@ import (
 func newWatched(t *testing.T) *session {
 	_, o := newInstance(t, "me")
 	o = o.withDefaults()
-	s := &shard{common: common{opts: &o, names: names{o.Prefix}, clocks: newClockBox(), count: new(counters), log: o.Logger}}
+	s := &shard{shared: &shared{opts: &o, names: names{o.Prefix}, clocks: newClockBox(), count: new(counters), log: o.Logger}}
 	return &session{
-		shard: s, number: 2, ownHead: envelopeHead("me"), ownBeat: beatHead("me", 2),
-		echoes: make(chan struct{}, 1), beats: make(chan peerBeat, 2), taken: make(chan string, 1),
-		link: &link{broken: make(chan error), doubts: make(chan error, 1)},
+		shard: s, shared: s.shared, number: 2, ownHead: envelopeHead("me"), ownBeat: beatHead("me", 2),
+		echoes: make(chan struct{}, 1), beats: make(chan peerBeat, 2), unsubscribed: make(chan string, 1),
+		conns: &redisConns{broken: make(chan error), doubts: make(chan error, 1)},
 	}
 }
 
@@ -49,7 +48,7 @@ func TestTheWatchEndsWithoutEchoes(t *testing.T) {
 		if err := <-ended; err == nil || !strings.Contains(err.Error(), "heartbeat") {
 			t.Errorf("ended with %v", err)
 		}
-		if got := x.count.heartbeats.Load(); got != 5 {
+		if got := x.shared.count.heartbeats.Load(); got != 5 {
 			t.Errorf("%d own heartbeats counted, want 5", got)
 		}
 	})
@@ -58,19 +57,19 @@ func TestTheWatchEndsWithoutEchoes(t *testing.T) {
 func TestTheWatchCountsPeersAndForgetsThem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := newWatched(t)
-		x.opts.EchoTimeout = time.Hour
+		x.shared.opts.EchoTimeout = time.Hour
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- x.watch(ctx, make(chan struct{})) }()
 		x.heard(beat("me", 1, 9))
 		x.heard(beat("other", 7, 5))
 		synctest.Wait()
-		if peers, clock := x.peers.Load(), x.clocks.newest.Load(); peers != 1 || clock != 5 {
+		if peers, clock := x.shard.peers.Load(), x.shared.clocks.newest.Load(); peers != 1 || clock != 5 {
 			t.Errorf("%d peers, clock %d, want 1 and 5", peers, clock)
 		}
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		if peers := x.peers.Load(); peers != 0 {
+		if peers := x.shard.peers.Load(); peers != 0 {
 			t.Errorf("%d peers after silence", peers)
 		}
 		cancel()
@@ -85,15 +84,15 @@ func TestTheWatchEndsWhenAnythingIsLost(t *testing.T) {
 		"broken": func(x *session) {
 			broken := make(chan error, 1)
 			broken <- errors.New("gone")
-			x.link.broken = broken
+			x.conns.broken = broken
 		},
 		"closed": func(x *session) {
 			broken := make(chan error)
 			close(broken)
-			x.link.broken = broken
+			x.conns.broken = broken
 		},
-		"taken": func(x *session) { x.taken <- "backbone:events:{1}" },
-		"doubt": func(x *session) { x.link.doubt(errors.New("gone")) },
+		"taken": func(x *session) { x.unsubscribed <- "backbone:events:{1}" },
+		"doubt": func(x *session) { x.conns.doubt(errors.New("gone")) },
 	} {
 		x := newWatched(t)
 		lose(x)
@@ -105,8 +104,8 @@ func TestTheWatchEndsWhenAnythingIsLost(t *testing.T) {
 
 func TestATimeOutOfAReadIsNoDoubt(t *testing.T) {
 	x := newWatched(t)
-	x.link.doubt(context.DeadlineExceeded)
-	if len(x.link.doubts) != 0 {
+	x.conns.doubt(context.DeadlineExceeded)
+	if len(x.conns.doubts) != 0 {
 		t.Error("the session would end")
 	}
 }
@@ -124,7 +123,7 @@ func TestStatusIsThatOfTheWorstShard(t *testing.T) {
 		{[]State{OK, Degraded, OK, Degraded, Connecting}, Degraded, 1},
 		{[]State{Connecting, Connecting}, Connecting, 0},
 	} {
-		b := &Bridge{masters: newTopology(newTarget(&redisurl.URL{Addresses: []string{"h:1"}}), common{})}
+		b := &Bridge{masters: newTopology(newTarget(&redisurl.URL{Addresses: []string{"h:1"}}), &shared{})}
 		b.masters.missing.Store(nil)
 		shards := []*shard{}
 		for i, state := range c.states {
@@ -144,9 +143,9 @@ func TestStatusIsThatOfTheWorstShard(t *testing.T) {
 func TestSessionsOfAllShardsAreCountedTogether(t *testing.T) {
 	_, o := newInstance(t, "me")
 	o = o.withDefaults()
-	all := common{opts: &o, names: names{o.Prefix}, log: o.Logger, sessions: new(atomic.Uint64)}
+	all := &shared{opts: &o, names: names{o.Prefix}, log: o.Logger}
 	for range 3 {
-		s := &shard{common: all, redis: newTarget(&redisurl.URL{}).at("127.0.0.1:1"), partitions: partition.All}
+		s := &shard{shared: all, redis: newTarget(&redisurl.URL{}).at("127.0.0.1:1"), partitions: partition.All}
 		if _, err := s.session(t.Context()); err == nil {
 			t.Error("a session with nobody")
 		}

@@ -6,34 +6,35 @@ import (
 	"time"
 )
 
-// State says whether the link works.
+// State says whether the connections to Redis work.
 type State string
 
-// The states of a link.
+// The states.
 const (
-	Connecting State = "connecting" // it never worked yet
+	Connecting State = "connecting" // the connections have not worked yet
 	OK         State = "ok"         // an own heartbeat came back not long ago
-	Degraded   State = "degraded"   // it worked, and is lost
+	Degraded   State = "degraded"   // the connections have worked and are lost
 )
 
-// Status is the state of the link to all of Redis. It is OK if all shards are,
-// Degraded if one is, and Connecting otherwise: OK since the last of them is, and
-// not OK since the first of them is not.
+// Status is the state of the connections to all of Redis. It is OK if all shards are OK,
+// Degraded if one is, and Connecting otherwise. It has been OK since the last shard came up,
+// and not OK since the first shard went down.
 type Status struct {
 	State  State
-	Since  time.Time     // when it came into this state
+	Since  time.Time     // when the state began
 	Shards []ShardStatus // by name
 }
 
-// ShardStatus is the state of the link to one Redis master.
+// ShardStatus is the state of the connections to one Redis master.
 type ShardStatus struct {
-	Name   string // its address; with Sentinel what the sentinels call it; of missing masters the first address of the URL
+	Name   string // address of the master; with Sentinel its name there; for missing masters the first address of the URL
 	State  State
 	Since  time.Time
-	Reason string // why it is not OK; "" if it is, or nothing failed yet
+	Reason string // why the state is not OK; "" if it is, or if nothing failed yet
 }
 
-// Status is the state of the link at this moment. It may be called at any time.
+// Status returns the status at this moment. It is safe for concurrent use by multiple
+// goroutines.
 func (b *Bridge) Status() Status {
 	s := Status{State: OK}
 	all := []ShardStatus{}
@@ -56,7 +57,8 @@ func (b *Bridge) Status() Status {
 	return s
 }
 
-// tellState tells the Sink whether the link works, and since when, as that changes.
+// tellState tells the Sink whether the connections work, and since when, whenever that
+// changes.
 func (b *Bridge) tellState(ctx context.Context) {
 	told := Status{State: OK, Since: time.Time{}}
 	for first := true; ; first = false {
@@ -87,14 +89,14 @@ func badness(s State) int {
 // DropReason says why an event was not passed on.
 type DropReason uint8
 
-// The reasons of drops. An event that was not passed on because a newer one of its
-// room is known is no drop: it is counted as refused or conflated.
+// The reasons. An event that a newer value of its room replaces is not dropped: it is counted
+// as refused or conflated.
 const (
-	DropInDoubt   DropReason = iota // the call failed: Redis may have published it or not
-	DropNotSent                     // the link was lost before it was sent, or the master did not take it
+	DropInDoubt   DropReason = iota // the call failed: Redis may or may not have published the event
+	DropNotSent                     // the connection broke before the event was sent, or the master did not accept it
 	DropInboxFull                   // the Sink was too slow: messages past the bound, and values far past it
-	DropGarbage                     // one event of another instance that is not valid
-	DropClosing                     // it waited for the Sink, which may have taken it, or for its Redis master when Run ended
+	DropGarbage                     // the event came from another instance and is not valid
+	DropClosing                     // the event waited for the Sink, which may have taken it, or for its Redis master when Run ended
 	dropReasons
 )
 
@@ -103,7 +105,7 @@ func DropReasons() []DropReason {
 	return []DropReason{DropInDoubt, DropNotSent, DropInboxFull, DropGarbage, DropClosing}
 }
 
-// String is the reason as a metric's label.
+// String returns the reason as a metric's label.
 func (r DropReason) String() string {
 	switch r {
 	case DropInDoubt:
@@ -121,7 +123,7 @@ func (r DropReason) String() string {
 	}
 }
 
-// Stats are counters since New, in events where nothing else is said, and one gauge.
+// Stats are counters since New, in events unless said otherwise, and one gauge.
 type Stats struct {
 	Published   uint64 // accepted by Redis and published
 	Bundles     uint64 // Redis messages that they were published in
@@ -129,20 +131,20 @@ type Stats struct {
 	Refused     uint64 // not published: Redis holds a newer version
 	Unchanged   uint64 // not published: Redis holds this very version
 	StoreFailed uint64 // calls in which a value was published but could not be stored
-	Received    uint64 // of other instances, handed to the Sink
-	Conflated   uint64 // left out for a newer one: others' while the Sink was slow, own while their Redis master was away
+	Received    uint64 // from other instances, handed to the Sink
+	Conflated   uint64 // left out for a newer one: of others while the Sink was slow, own ones while their Redis master was away
 	OwnEchoes   uint64 // own bundles that came back, not parsed
 	Garbage     uint64 // Redis messages and stored values that could not be read
 	Reads       uint64 // requests for last prices
-	ReadErrors  uint64 // of these, answered with an error
-	Reconnects  uint64 // times the link was lost after it had worked
+	ReadErrors  uint64 // requests for last prices answered with an error
+	Reconnects  uint64 // times a master was lost after its connections had worked
 	Reloads     uint64 // times Redis had forgotten the script
-	Heartbeats  uint64 // own ones that came back
+	Heartbeats  uint64 // own heartbeats that came back
 	Peers       int    // gauge: other instances heard in the last few heartbeats
 	Drops       map[DropReason]uint64
 }
 
-// counters are Stats as they are counted, by all goroutines.
+// counters are Stats as all goroutines count them.
 type counters struct {
 	published, bundles, bytes, refused, unchanged, storeFailed atomic.Uint64
 	received, conflated, ownEchoes, garbage                    atomic.Uint64
@@ -173,7 +175,8 @@ func (c *counters) stats() Stats {
 	return s
 }
 
-// Stats returns the counters as they are now. It may be called at any time.
+// Stats returns the counters as they are now. It is safe for concurrent use by multiple
+// goroutines.
 func (b *Bridge) Stats() Stats {
 	s := b.count.stats()
 	for _, shard := range *b.masters.shards.Load() {

@@ -13,21 +13,20 @@ import (
 	"backbone/internal/redisurl"
 )
 
-// topology keeps one shard running for each master that there is. A shard whose master
-// or partitions change is ended, and another begun.
+// topology keeps one shard running for each master. When the address or the partitions of a
+// master change, it ends the shard and begins another.
 type topology struct {
 	// Immutable after New.
 	target *target
-	common common        // to all shards
-	doubts chan struct{} // one place: a shard has failed, and the masters may be others
+	shared *shared // by all shards
 
-	// Written by run, read by anyone.
+	// Written by run, read by any goroutine.
 	shards  atomic.Pointer[[]*shard]
 	missing atomic.Pointer[ShardStatus] // of partitions without a master; nil: each has one
 
 	// Owned by run.
 	running map[string]runningShard // by address
-	last    [partition.Count]*shard // that held the partition, whether it still runs or not
+	last    [partition.Count]*shard // that held the partition, whether or not it still runs
 }
 
 type runningShard struct {
@@ -36,15 +35,14 @@ type runningShard struct {
 	ended  chan struct{}
 }
 
-func newTopology(t *target, c common) *topology {
-	y := &topology{target: t, common: c, doubts: make(chan struct{}, 1), running: map[string]runningShard{}}
-	y.common.doubted = y.doubts
+func newTopology(t *target, c *shared) *topology {
+	y := &topology{target: t, shared: c, running: map[string]runningShard{}}
 	y.shards.Store(new([]*shard))
 	y.missing.Store(&ShardStatus{Name: y.name(), State: Connecting, Since: time.Now()})
 	return y
 }
 
-// name is that of all masters together.
+// name names all masters together.
 func (y *topology) name() string {
 	if y.target.Setup == redisurl.Sentinel {
 		return y.target.Master
@@ -60,9 +58,9 @@ func (y *topology) run(ctx context.Context) {
 		<-ctx.Done()
 		return
 	}
-	l := &locator{target: y.target, opts: y.common.opts, nodes: map[string]*node{}}
+	l := &locator{target: y.target, opts: y.shared.opts, nodes: map[string]*node{}}
 	defer l.close()
-	ticker := time.NewTicker(y.common.opts.Heartbeat)
+	ticker := time.NewTicker(y.shared.opts.Heartbeat)
 	defer ticker.Stop()
 	for {
 		found, err := l.locate(ctx)
@@ -76,15 +74,15 @@ func (y *topology) run(ctx context.Context) {
 		}
 		select {
 		case <-ticker.C:
-		case <-y.doubts:
+		case <-y.shared.doubted:
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// apply ends the shards that are not as in masters, waits for their end, so that no
-// partition is held twice, and begins those that are new.
+// apply ends the shards that differ from masters and begins those that are missing. It waits
+// for the end of a shard, so that no partition is held twice.
 func (y *topology) apply(ctx context.Context, masters map[string]partition.Set) {
 	var ended []*shard
 	for address, r := range y.running {
@@ -121,13 +119,13 @@ func (y *topology) apply(ctx context.Context, masters map[string]partition.Set) 
 	} else {
 		y.lacks(fmt.Errorf("%d of %d partitions have no master", partition.Count-held.Len(), partition.Count))
 	}
-	y.common.tell()
+	y.shared.tell()
 }
 
-// begin starts a shard. It takes over the state of the one that it follows upon, be it
-// long ago.
+// begin starts a shard. The shard takes over the state of the last one that held one of its
+// partitions, even if that ended long ago.
 func (y *topology) begin(ctx context.Context, address string, partitions partition.Set) {
-	s := &shard{common: y.common, name: address, address: address, redis: y.target.at(address), partitions: partitions}
+	s := &shard{shared: y.shared, name: address, address: address, redis: y.target.at(address), partitions: partitions}
 	if y.target.Setup == redisurl.Sentinel {
 		s.name = y.target.Master
 	}
@@ -142,10 +140,10 @@ func (y *topology) begin(ctx context.Context, address string, partitions partiti
 	if before != nil {
 		status = *before.status.Load()
 		if before.address != address || before.partitions != partitions {
-			s.log.Info("redis has other masters", "shard", s.name, "address", address, "before", before.address)
+			s.shared.log.Info("redis has other masters", "shard", s.name, "address", address, "before", before.address)
 		}
 	}
-	if status.State == OK { // the one before has not ended: two masters claim a partition
+	if status.State == OK { // the shard before has not ended: two masters claim a partition
 		status.State, status.Since = Degraded, time.Now()
 	}
 	status.Name = s.name
@@ -166,9 +164,9 @@ func (y *topology) lacks(err error) {
 	if before != nil {
 		status.State, status.Since = before.State, before.Since
 	}
-	y.missing.Store(&status) // before the log line, so that who reads that finds it here
+	y.missing.Store(&status) // before the log line, so that a reader of the log finds it here
 	if before == nil || before.Reason == "" {
-		y.common.log.Warn("redis has no master for some or all rooms, local routing goes on", "shard", status.Name, "reason", err)
+		y.shared.log.Warn("redis has no master for some or all rooms, local routing goes on", "shard", status.Name, "reason", err)
 	}
-	y.common.tell()
+	y.shared.tell()
 }

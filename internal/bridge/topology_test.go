@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,8 +18,8 @@ func TestAMasterThatVanishesAndReturnsWasLost(t *testing.T) {
 	o.BackoffMin = time.Hour // one attempt
 	o = o.withDefaults()
 	changed := make(chan struct{}, 1)
-	y := newTopology(newTarget(&redisurl.URL{Setup: redisurl.Cluster, Addresses: []string{nobody}}), common{
-		opts: &o, names: names{o.Prefix}, changed: changed, count: new(counters), log: o.Logger, sessions: new(atomic.Uint64),
+	y := newTopology(newTarget(&redisurl.URL{Setup: redisurl.Cluster, Addresses: []string{nobody}}), &shared{
+		opts: &o, names: names{o.Prefix}, changed: changed, count: new(counters), log: o.Logger,
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer func() {
@@ -47,18 +46,18 @@ func TestAMasterThatVanishesAndReturnsWasLost(t *testing.T) {
 		t.Fatalf("at first: %+v", st)
 	}
 	s.nowUp()
-	i.logged("linked to redis")
+	i.logged("connected to redis")
 
 	s = view(partition.All >> 1) // a slot moved
-	if st := s.status.Load(); st.State != Degraded || y.common.count.reconnects.Load() != 1 {
-		t.Errorf("once the masters are others: %+v, %d links lost", st, y.common.count.reconnects.Load())
+	if st := s.status.Load(); st.State != Degraded || y.shared.count.reconnects.Load() != 1 {
+		t.Errorf("once the masters are others: %+v, %d links lost", st, y.shared.count.reconnects.Load())
 	}
 	s.nowUp()
 	i.logged("redis is back")
 
 	lost := time.Now()
 	view(0)
-	if got := y.common.count.reconnects.Load(); got != 2 {
+	if got := y.shared.count.reconnects.Load(); got != 2 {
 		t.Errorf("%d links lost, want 2", got)
 	}
 	gone := time.Now()

@@ -32,7 +32,7 @@ func genEvent() *rapid.Generator[hub.BroadcastEvent] {
 }
 
 // asPublished does what the write script does when it accepts everything.
-func asPublished(p parcel) string {
+func asPublished(p bundle) string {
 	var events []string
 	for i := 0; i < len(p.args); i += 5 {
 		events = append(events, p.args[i+3]+p.args[i+4]+"}")
@@ -44,9 +44,9 @@ func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		batch := rapid.SliceOfN(genEvent(), 0, 40).Draw(t, "batch")
 		const now = someTime
-		to := caller{names: names{"p:"}, origin: "me", ttl: 30 * time.Second}
+		to := bundler{names: names{"p:"}, instance: "me", ttl: 30 * time.Second}
 		together := rapid.Bool().Draw(t, "together")
-		all := trips(to.parcels(slices.Clone(batch), now), together)
+		all := roundTrips(to.bundles(slices.Clone(batch), now), together)
 		var heard [partition.Count][]hub.BroadcastEvent
 		for _, trip := range all {
 			seen, bytes := map[int]bool{}, 0
@@ -57,7 +57,7 @@ func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 				seen[p.partition] = true
 				bytes += p.bytes
 				if p.events > 1 && p.bytes > maxCallBytes+1000 {
-					t.Fatalf("a parcel of %d bytes", p.bytes)
+					t.Fatalf("a bundle of %d bytes", p.bytes)
 				}
 				message := asPublished(p)
 				if !strings.HasPrefix(message, envelopeHead("me")) || p.channel != (names{"p:"}).events(p.partition) {
@@ -69,7 +69,7 @@ func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 				}
 				heard[p.partition] = append(heard[p.partition], events...)
 			}
-			if len(seen) > 1 && bytes > maxTripBytes {
+			if len(seen) > 1 && bytes > maxRoundTripBytes {
 				t.Fatalf("a round trip of %d bytes", bytes)
 			}
 			for _, c := range trip {
@@ -81,8 +81,8 @@ func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 				}
 			}
 		}
-		if countEvents(all...) != len(batch) {
-			t.Fatalf("%d events sent of %d", countEvents(all...), len(batch))
+		if countEvents(all) != len(batch) {
+			t.Fatalf("%d events sent of %d", countEvents(all), len(batch))
 		}
 		for _, want := range batch {
 			p := partition.Of(want.Room)
@@ -108,22 +108,22 @@ func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 func TestOneRoundTripHoldsAPartitionOnceAndSoManyBytes(t *testing.T) {
 	for _, c := range []struct {
 		together bool
-		parcels  []parcel
+		bundles  []bundle
 		want     string // partitions of calls, of round trips
 	}{
-		{false, []parcel{
+		{false, []bundle{
 			{partition: 1, bytes: 10}, {partition: 2, bytes: 10}, {partition: 1, bytes: 10},
-			{partition: 2, bytes: maxTripBytes}, {partition: 3, bytes: 2 * maxTripBytes}, {partition: 4, bytes: 1},
+			{partition: 2, bytes: maxRoundTripBytes}, {partition: 3, bytes: 2 * maxRoundTripBytes}, {partition: 4, bytes: 1},
 		}, "[[1][2]] [[1]] [[2]] [[3]] [[4]]"},
-		{true, []parcel{
+		{true, []bundle{
 			{partition: 1, bytes: 10}, {partition: 2, bytes: 10}, {partition: 1, bytes: 10},
 			{partition: 2, bytes: maxCallBytes}, {partition: 3, bytes: 2 * maxCallBytes}, {partition: 4, bytes: 1},
 			{partition: 5, events: maxCallEvents - 1}, {partition: 6, events: 1}, {partition: 7, events: 1},
-			{partition: 8, bytes: maxTripBytes},
+			{partition: 8, bytes: maxRoundTripBytes},
 		}, "[[1 2]] [[1][2][3][4 5 6][7]] [[8]]"},
 	} {
 		var got []string
-		for _, trip := range trips(c.parcels, c.together) {
+		for _, trip := range roundTrips(c.bundles, c.together) {
 			text := ""
 			for _, call := range trip {
 				var partitions []int
@@ -143,14 +143,14 @@ func TestOneRoundTripHoldsAPartitionOnceAndSoManyBytes(t *testing.T) {
 func TestLifetimesNeverGrow(t *testing.T) {
 	const ttl = 30 * time.Second
 	now := time.Now().UnixNano()
-	to := caller{names: names{"p:"}, origin: "me", ttl: ttl}
+	to := bundler{names: names{"p:"}, instance: "me", ttl: ttl}
 	for age, want := range map[time.Duration]string{
 		0: "30000", time.Microsecond: "29999", 10 * time.Second: "20000",
 		ttl: "0", time.Hour: "0", -time.Hour: "30000",
 	} {
 		e := tick("A", "R", 1, 1)
 		e.Born = now - int64(age)
-		if got := to.parcels([]hub.BroadcastEvent{e}, now)[0].args[2]; got != want {
+		if got := to.bundles([]hub.BroadcastEvent{e}, now)[0].args[2]; got != want {
 			t.Errorf("age %v: %s ms left, want %s", age, got, want)
 		}
 	}
@@ -188,11 +188,11 @@ func TestBadOptionsAreOneLineWithoutThePassword(t *testing.T) {
 		change func(*Options)
 		want   string
 	}{
-		"URL":     {func(o *Options) { o.URL = "redis://:secret@h/x" }, "the URL names the database"},
-		"origin":  {func(o *Options) { o.Origin = `a"b` }, "origin"},
-		"prefix":  {func(o *Options) { o.Prefix = "a{b}" }, "prefix"},
-		"TTL":     {func(o *Options) { o.TTL = -1 }, "TTL"},
-		"no sink": {func(o *Options) { o.Sink = nil }, "sink"},
+		"URL":      {func(o *Options) { o.URL = "redis://:secret@h/x" }, "the URL names the database"},
+		"instance": {func(o *Options) { o.Instance = `a"b` }, "instance id"},
+		"prefix":   {func(o *Options) { o.Prefix = "a{b}" }, "prefix"},
+		"TTL":      {func(o *Options) { o.TTL = -1 }, "TTL"},
+		"no sink":  {func(o *Options) { o.Sink = nil }, "sink"},
 	} {
 		_, o := newInstance(t, "A")
 		o.URL = "redis://h"

@@ -13,15 +13,15 @@ import (
 
 // A stored last price is
 //
-//	{"version":"<16 hex digits>-<origin>","event":{...}}
+//	{"version":"<16 hex digits>-<instance id>","event":{...}}
 //
-// with the version first, where the script finds it without parsing JSON.
+// The version comes first, where the script finds it without parsing JSON.
 
 func storedValue(version, payload string) string {
 	return `{"version":"` + version + `","event":` + payload + `}`
 }
 
-// decodeValue reads what Redis holds of a room, of which remaining is left to live.
+// decodeValue reads the value that Redis holds of a room and that has remaining left to live.
 func decodeValue(room, value string, remaining, ttl time.Duration, now int64) (e hub.BroadcastEvent, ok bool) {
 	if remaining <= 0 || len(value) > maxEnvelope {
 		return e, false

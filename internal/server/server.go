@@ -122,7 +122,7 @@ func (s *Server) buildRouting() error {
 	s.bridge, err = bridge.New(bridge.Options{
 		URL:       url,
 		Prefix:    s.cfg.RedisPrefix,
-		Origin:    instance,
+		Instance:  instance,
 		TTL:       s.cfg.LastPriceTTL,
 		Outbox:    outbox,
 		Reads:     reads,

@@ -1,0 +1,93 @@
+package bridge
+
+import (
+	"strconv"
+
+	"backbone/internal/partition"
+)
+
+// Bounds of what is sent together.
+const (
+	maxCallBytes      = 256 << 10 // of one call, and so of one Redis message
+	maxCallEvents     = 1000      // of one call; Lua accepts several thousand keys at most
+	maxRoundTripBytes = 1 << 20   // heartbeats pass between two round trips
+)
+
+// call is one run of the write script, for bundles of different partitions.
+type call []bundle
+
+func (c call) events() (n int) {
+	for i := range c {
+		n += c[i].events
+	}
+	return n
+}
+
+func (c call) bytes() (n int) {
+	for i := range c {
+		n += c[i].bytes
+	}
+	return n
+}
+
+// partitions are those of the bundles.
+func (c call) partitions() (set partition.Set) {
+	for i := range c {
+		set |= partition.Only(c[i].partition)
+	}
+	return set
+}
+
+// script returns the arguments of the write script.
+func (c call) script() (keys, args []string) {
+	for i := range c {
+		b := &c[i]
+		keys = append(keys, b.keys...)
+		args = append(args, b.channel, b.head, strconv.Itoa(len(b.keys)), strconv.Itoa(b.events))
+		args = append(args, b.args...)
+	}
+	return keys, args
+}
+
+// roundTrip is the calls that are sent together. A partition has one call in it at most: a
+// call that has to be repeated alone then overtakes no other call of its partition.
+type roundTrip []call
+
+// roundTrips divides bundles into calls and round trips, and keeps their order. A round trip
+// has no more bytes than a heartbeat should wait for. With together, a call is for as many
+// partitions as fit into it; otherwise each call is for one.
+func roundTrips(bundles []bundle, together bool) (out []roundTrip) {
+	var open roundTrip
+	bytes, seen := 0, partition.Set(0)
+	for i := range bundles {
+		b := &bundles[i]
+		if len(open) > 0 && (seen.Has(b.partition) || bytes+b.bytes > maxRoundTripBytes) {
+			out, open, bytes, seen = append(out, open), nil, 0, 0
+		}
+		seen |= partition.Only(b.partition)
+		bytes += b.bytes
+		if last := len(open) - 1; together && last >= 0 && open[last].fits(b) {
+			open[last] = append(open[last], *b)
+		} else {
+			open = append(open, call{*b})
+		}
+	}
+	if len(open) > 0 {
+		out = append(out, open)
+	}
+	return out
+}
+
+// fits reports whether b fits into the call.
+func (c call) fits(b *bundle) bool {
+	return c.bytes()+b.bytes <= maxCallBytes && c.events()+b.events <= maxCallEvents
+}
+
+func countEvents(trips []roundTrip) (n int) {
+	for _, trip := range trips {
+		for _, c := range trip {
+			n += c.events()
+		}
+	}
+	return n
+}

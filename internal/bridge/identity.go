@@ -1,0 +1,102 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/rueidis"
+
+	"backbone/internal/partition"
+)
+
+// identity distinguishes a Redis from another one at the same address. It is empty where the
+// user has no right to ask.
+type identity struct{ runID, role string }
+
+// prepare loads the script, asks the server for its identity, and tries to publish to the
+// partitions that the master holds.
+func (c *redisConns) prepare(ctx context.Context, n names, held partition.Set) (err error) {
+	if err := c.reader.Do(ctx, c.reader.B().Ping().Build()).Error(); err != nil {
+		return fmt.Errorf("ping: %w", err)
+	}
+	b := c.client.B()
+	res := c.client.DoMulti(ctx, b.ScriptLoad().Script(c.script.text).Build(),
+		b.Info().Section("server").Build(), b.Info().Section("replication").Build())
+	if err := res[0].Error(); err != nil {
+		return fmt.Errorf("script load: %w", err)
+	}
+	if c.identity, err = decodeIdentity(res[1], res[2]); err != nil {
+		return err
+	}
+	if c.identity.role != "" && c.identity.role != "master" {
+		return fmt.Errorf("the server is a %s: expected a master", c.identity.role)
+	}
+	return c.rehearse(ctx, n, held)
+}
+
+// whoami asks the server for its identity.
+func (c *redisConns) whoami(ctx context.Context) (identity, error) {
+	b := c.client.B()
+	res := c.client.DoMulti(ctx, b.Info().Section("server").Build(), b.Info().Section("replication").Build())
+	return decodeIdentity(res[0], res[1])
+}
+
+func (c *redisConns) load(ctx context.Context) error {
+	if err := c.client.Do(ctx, c.client.B().ScriptLoad().Script(c.script.text).Build()).Error(); err != nil {
+		return fmt.Errorf("script load: %w", err)
+	}
+	return nil
+}
+
+// beat publishes a heartbeat and checks that the server is still the same.
+func (c *redisConns) beat(ctx context.Context, channel, message string) error {
+	b := c.client.B()
+	publish := b.Publish().Channel(channel).Message(message).Build
+	if c.bySlot {
+		publish = b.Spublish().Channel(channel).Message(message).Build
+	}
+	res := c.client.DoMulti(ctx, publish(),
+		b.Info().Section("server").Build(), b.Info().Section("replication").Build())
+	if err := res[0].Error(); err != nil {
+		return fmt.Errorf("heartbeat: %w", err)
+	}
+	now, err := decodeIdentity(res[1], res[2])
+	if err != nil {
+		return err
+	}
+	return c.same(now)
+}
+
+func (c *redisConns) same(now identity) error {
+	if now.role != c.identity.role {
+		return fmt.Errorf("the server is a %s now", now.role)
+	}
+	if now.runID != c.identity.runID {
+		return errors.New("another server answers at this address")
+	}
+	return nil
+}
+
+func decodeIdentity(server, replication rueidis.RedisResult) (id identity, err error) {
+	for _, r := range []rueidis.RedisResult{server, replication} {
+		info, err := r.ToString()
+		if denied, ok := rueidis.IsRedisErr(err); ok && strings.HasPrefix(denied.Error(), "NOPERM") {
+			continue
+		}
+		if err != nil {
+			return id, fmt.Errorf("info: %w", err)
+		}
+		for line := range strings.Lines(info) {
+			line = strings.TrimSpace(line)
+			if v, ok := strings.CutPrefix(line, "run_id:"); ok {
+				id.runID = v
+			}
+			if v, ok := strings.CutPrefix(line, "role:"); ok {
+				id.role = v
+			}
+		}
+	}
+	return id, nil
+}
