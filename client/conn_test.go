@@ -22,6 +22,11 @@ func price(room, price string, ts int64) string {
 	return fmt.Sprintf(`{"type":"price_update","instrument":%q,"price":%s,"ts":%d}`, room, price, ts)
 }
 
+func textOf(m protocol.ClientMessage) string {
+	text, _ := protocol.TextOf(m.Data)
+	return text
+}
+
 func TestJoinSendsOneMessageAndReturnsItsAnswer(t *testing.T) {
 	c, p := newServer(t).consumer(ConnOptions{})
 	async(t, func() {
@@ -111,7 +116,7 @@ func TestSendAndPing(t *testing.T) {
 	c, p := newServer(t).consumer(ConnOptions{})
 	async(t, func() {
 		m := p.expect(protocol.TypeMessage)
-		if m.Room != "lobby" || *m.Data != "hello" {
+		if m.Room != "lobby" || textOf(m) != "hello" {
 			t.Errorf("server got %+v", m)
 		}
 		p.answer(protocol.ServerMessage{Type: protocol.TypeAck, ID: m.ID})
@@ -155,8 +160,8 @@ func TestSendOfTextsThatGrow(t *testing.T) {
 	async(t, func() {
 		for _, text := range good {
 			m := p.expect(protocol.TypeMessage)
-			if *m.Data != text {
-				t.Errorf("server got %d bytes of %.5q, want %d of %.5q", len(*m.Data), *m.Data, len(text), text)
+			if got := textOf(m); got != text {
+				t.Errorf("server got %d bytes of %.5q, want %d of %.5q", len(got), got, len(text), text)
 			}
 			p.answer(protocol.ServerMessage{Type: protocol.TypeAck, ID: m.ID})
 		}

@@ -8,167 +8,48 @@ import (
 	"backbone/protocol"
 )
 
-// The messages that come in numbers, as servers write them: this key order, no blanks.
-// Whatever differs is left to encoding/json, with the same result.
-const (
-	pricePrefix     = `{"type":"price_update","instrument":"`
-	conflatedPrefix = `{"type":"conflated","room":"`
-	ackPrefix       = `{"type":"ack","id":"`
-)
-
-// parseEvent is the fast path of PriceUpdate and Conflated. names gives known room
-// names without an allocation.
+// parseEvent is the fast path of PriceUpdate and Conflated, which come in numbers. names
+// gives known room names without an allocation. A message that it does not take is left to
+// encoding/json, with the same result.
 func parseEvent(b []byte, names map[string]string) (Event, bool) {
-	if rest, ok := after(b, pricePrefix); ok {
-		if u, ok := parsePrice(rest, names); ok {
-			return u, true
+	if p, ok := protocol.ScanPriceUpdate(b); ok {
+		instrument, ok := name(p.Instrument, names)
+		if !ok {
+			return nil, false
 		}
-		return nil, false
+		u := PriceUpdate{Instrument: instrument, Price: json.Number(p.Price), TS: p.TS, Snapshot: p.Snapshot}
+		if p.Data != nil {
+			u.Data = bytes.Clone(p.Data)
+		}
+		return u, true
 	}
-	if rest, ok := after(b, conflatedPrefix); ok {
-		if c, ok := parseConflated(rest, names); ok {
-			return c, true
+	if room, skipped, ok := protocol.ScanConflated(b); ok {
+		if room, ok := name(room, names); ok {
+			return Conflated{Room: room, Skipped: skipped}, true
 		}
 	}
 	return nil, false
 }
 
-func parsePrice(b []byte, names map[string]string) (u PriceUpdate, ok bool) {
-	if u.Instrument, b, ok = name(b, names); !ok {
-		return u, false
+// name is b as a string, if it is a valid name of a room.
+func name(b []byte, names map[string]string) (string, bool) {
+	if s, ok := names[string(b)]; ok {
+		return s, true
 	}
-	if b, ok = after(b, `,"price":`); !ok {
-		return u, false
-	}
-	n := numberLen(b)
-	if n == 0 {
-		return u, false
-	}
-	price := b[:n]
-	if b, ok = after(b[n:], `,"ts":`); !ok {
-		return u, false
-	}
-	ts, b, ok := integer(b)
-	if !ok {
-		return u, false
-	}
-	switch string(b) {
-	case `}`:
-	case `,"snapshot":true}`:
-		u.Snapshot = true
-	default:
-		return u, false
-	}
-	u.Price, u.TS = json.Number(price), int64(ts)
-	return u, true
+	return string(b), protocol.ValidRoom(b)
 }
-
-func parseConflated(b []byte, names map[string]string) (c Conflated, ok bool) {
-	if c.Room, b, ok = name(b, names); !ok {
-		return c, false
-	}
-	if b, ok = after(b, `,"skipped":`); !ok {
-		return c, false
-	}
-	c.Skipped, b, ok = integer(b)
-	return c, ok && string(b) == `}`
-}
-
-// parseAck is the fast path of the acks to this client's own ids.
-func parseAck(b []byte) (id uint64, ok bool) {
-	if b, ok = after(b, ackPrefix); !ok {
-		return 0, false
-	}
-	id, b, ok = integer(b)
-	return id, ok && string(b) == `"}`
-}
-
-func after(b []byte, prefix string) ([]byte, bool) {
-	if len(b) < len(prefix) || string(b[:len(prefix)]) != prefix {
-		return b, false
-	}
-	return b[len(prefix):], true
-}
-
-// name takes a room name and its closing quote.
-func name(b []byte, names map[string]string) (string, []byte, bool) {
-	i := bytes.IndexByte(b, '"')
-	if i < 0 {
-		return "", b, false
-	}
-	if s, ok := names[string(b[:i])]; ok {
-		return s, b[i+1:], true
-	}
-	if !protocol.ValidRoom(b[:i]) {
-		return "", b, false
-	}
-	return string(b[:i]), b[i+1:], true
-}
-
-// integer takes a natural number of up to 18 digits, as JSON writes it.
-func integer(b []byte) (n uint64, rest []byte, ok bool) {
-	i := 0
-	for ; i < len(b) && isDigit(b[i]); i++ {
-		if i == 18 {
-			return 0, b, false
-		}
-		n = n*10 + uint64(b[i]-'0')
-	}
-	if i == 0 || i > 1 && b[0] == '0' {
-		return 0, b, false
-	}
-	return n, b[i:], true
-}
-
-// numberLen is the length of the JSON number (RFC 8259, section 6) that s begins with,
-// 0 if there is none.
-func numberLen[S string | []byte](s S) int {
-	digits := func(i int) int {
-		for i < len(s) && isDigit(s[i]) {
-			i++
-		}
-		return i
-	}
-	i := 0
-	if i < len(s) && s[i] == '-' {
-		i++
-	}
-	whole := i
-	if i = digits(i); i == whole || s[whole] == '0' && i > whole+1 {
-		return 0
-	}
-	if i < len(s) && s[i] == '.' {
-		fraction := i + 1
-		if i = digits(fraction); i == fraction {
-			return 0
-		}
-	}
-	if i < len(s) && (s[i] == 'e' || s[i] == 'E') {
-		i++
-		if i < len(s) && (s[i] == '+' || s[i] == '-') {
-			i++
-		}
-		exponent := i
-		if i = digits(i); i == exponent {
-			return 0
-		}
-	}
-	return i
-}
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 // toEvent is what the program receives of m, which was read from raw. It is nil for
 // answers to requests.
 func toEvent(m *protocol.ServerMessage, raw []byte) Event {
 	switch m.Type {
 	case protocol.TypePriceUpdate:
-		if m.Instrument != "" && m.Price != "" && m.TS != nil {
-			return PriceUpdate{Instrument: m.Instrument, Price: m.Price, TS: *m.TS, Snapshot: m.Snapshot}
+		if m.Instrument != "" && m.Price != "" && m.TS != nil && (m.Data == nil || m.Data[0] == '{') {
+			return PriceUpdate{Instrument: m.Instrument, Price: m.Price, TS: *m.TS, Data: m.Data, Snapshot: m.Snapshot}
 		}
 	case protocol.TypeMessage:
-		if m.Room != "" && m.Data != nil {
-			return ChatMessage{Room: m.Room, Text: *m.Data}
+		if text, ok := protocol.TextOf(m.Data); ok && m.Room != "" {
+			return ChatMessage{Room: m.Room, Text: text}
 		}
 	case protocol.TypeConflated:
 		if m.Room != "" {

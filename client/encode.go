@@ -18,7 +18,7 @@ func checkUpdate(u *PriceUpdate) *RequestError {
 		return invalid(protocol.CodeInvalidRoom, "instrument: %q, expected [A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}", clip(u.Instrument))
 	}
 	p := string(u.Price)
-	if n := numberLen(p); n == 0 || n != len(p) || len(p) > protocol.MaxPriceLength {
+	if !protocol.ValidNumber(p) || len(p) > protocol.MaxPriceLength {
 		return invalid(protocol.CodeInvalidEvent, "price: %q, expected a JSON number of at most %d characters", clip(p), protocol.MaxPriceLength)
 	}
 	if strings.ContainsAny(p, "eE") { // 64 characters overflow with an exponent only
@@ -28,6 +28,22 @@ func checkUpdate(u *PriceUpdate) *RequestError {
 	}
 	if u.TS < 0 {
 		return invalid(protocol.CodeInvalidEvent, "ts: %d, expected 0 ... 2^63-1", u.TS)
+	}
+	if len(u.Data) > 0 {
+		return checkData(u.Data)
+	}
+	return nil
+}
+
+func checkData(data json.RawMessage) *RequestError {
+	if len(data) > protocol.MaxDataBytes {
+		return invalid(protocol.CodeInvalidEvent, "data: %d bytes, expected at most %d", len(data), protocol.MaxDataBytes)
+	}
+	if data[0] != '{' || !json.Valid(data) {
+		return invalid(protocol.CodeInvalidEvent, "data: %s, expected a JSON object", clip(string(data)))
+	}
+	if depth := protocol.Depth([]byte(data)); depth > protocol.MaxDataDepth {
+		return invalid(protocol.CodeInvalidEvent, "data: nested %d deep, expected at most %d", depth, protocol.MaxDataDepth)
 	}
 	return nil
 }
@@ -40,21 +56,21 @@ func clip(s string) string {
 	return s
 }
 
-// smallUpdate is the size of all but extreme messages, bytes.
+// smallUpdate is the size of all but extreme messages without data, bytes.
 const smallUpdate = 112
 
-const maxUpdateBytes = len(`{"type":"price_update","instrument":"","price":,"ts":,"id":""}`) +
+const maxUpdateBytes = len(`{"type":"price_update","instrument":"","price":,"ts":,"data":,"id":""}`) +
 	protocol.MaxRoomLength + protocol.MaxPriceLength + 20 + 20
 
 // appendUpdate appends the message of a checked update; id 0 is none.
 func appendUpdate(b []byte, u *PriceUpdate, id uint64) []byte {
-	b = append(b, pricePrefix...)
-	b = append(b, u.Instrument...)
-	b = append(b, `","price":`...)
-	b = append(b, u.Price...)
-	b = append(b, `,"ts":`...)
-	b = strconv.AppendInt(b, u.TS, 10)
-	return append(appendID(b, id), '}')
+	var short [20]byte
+	ts := strconv.AppendInt(short[:0], u.TS, 10)
+	b = protocol.AppendPriceUpdate(b, u.Instrument, string(u.Price), string(ts), string(u.Data))
+	if id == 0 {
+		return b
+	}
+	return append(appendID(b[:len(b)-1], id), '}')
 }
 
 // encode writes any other request. It escapes no more than JSON asks for: a chat text may
@@ -64,13 +80,13 @@ func encode(m protocol.ClientMessage) []byte {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(m); err != nil {
-		panic("client: a request can not be encoded: " + err.Error()) // only a Price that is no number does that
+		panic("client: a request cannot be encoded: " + err.Error()) // no request of this package has a bad Price or Data
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 func encodeChat(room, text string, id uint64) []byte {
-	return encode(protocol.ClientMessage{Type: protocol.TypeMessage, Room: room, Data: &text, ID: strconv.FormatUint(id, 10)})
+	return encode(protocol.ClientMessage{Type: protocol.TypeMessage, Room: room, Data: protocol.Text(text), ID: strconv.FormatUint(id, 10)})
 }
 
 // splitRooms cuts rooms into parts whose join messages stay inside the size limit.

@@ -22,8 +22,12 @@ type PriceUpdate struct {
 	Price json.Number `json:"price"`
 	// TS is the producer's time, 0 or more, in a unit that the producer chose.
 	TS int64 `json:"ts"`
+	// Data is a JSON object of the producer's own, at most 4 KiB of text and nested at most
+	// 16 deep: size, side, bid, ask, trade id. Servers pass it on unread as the text that was
+	// sent. Nil if there is none.
+	Data json.RawMessage `json:"data,omitempty"`
 	// Snapshot marks a received price as the current value and not a tick: it replaces
-	// the value held. It is no part of what is published.
+	// the value held. It is not published.
 	Snapshot bool `json:"snapshot,omitempty"`
 }
 

@@ -60,7 +60,7 @@ func (p *Ingestor) PublishBatch(ctx context.Context, us []PriceUpdate) error {
 		return p.s.enqueue(ctx, r)
 	}
 	for i := range us {
-		if len(data) > protocol.MaxMessageBytes-maxUpdateBytes-2 {
+		if len(data) > protocol.MaxMessageBytes-maxUpdateBytes-len(us[i].Data)-2 {
 			if err := flush(); err != nil {
 				return err
 			}

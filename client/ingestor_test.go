@@ -49,16 +49,20 @@ func TestInvalidUpdatesAreNotSent(t *testing.T) {
 		code  protocol.Code
 		field string
 	}{
-		{PriceUpdate{"", "1", 0, false}, protocol.CodeInvalidRoom, "instrument"},
-		{PriceUpdate{`A"`, "1", 0, false}, protocol.CodeInvalidRoom, "instrument"},
-		{PriceUpdate{"A", "", 0, false}, protocol.CodeInvalidEvent, "price"},
-		{PriceUpdate{"A", "01", 0, false}, protocol.CodeInvalidEvent, "price"},
-		{PriceUpdate{"A", "1.", 0, false}, protocol.CodeInvalidEvent, "price"},
-		{PriceUpdate{"A", "NaN", 0, false}, protocol.CodeInvalidEvent, "price"},
-		{PriceUpdate{"A", `1,"ts":2`, 0, false}, protocol.CodeInvalidEvent, "price"},
-		{PriceUpdate{"A", "1e999", 0, false}, protocol.CodeInvalidEvent, "price"},
-		{PriceUpdate{"A", json.Number(strings.Repeat("1", 65)), 0, false}, protocol.CodeInvalidEvent, "price"},
-		{PriceUpdate{"A", "1", -1, false}, protocol.CodeInvalidEvent, "ts"},
+		{PriceUpdate{Instrument: "", Price: "1"}, protocol.CodeInvalidRoom, "instrument"},
+		{PriceUpdate{Instrument: `A"`, Price: "1"}, protocol.CodeInvalidRoom, "instrument"},
+		{PriceUpdate{Instrument: "A", Price: ""}, protocol.CodeInvalidEvent, "price"},
+		{PriceUpdate{Instrument: "A", Price: "01"}, protocol.CodeInvalidEvent, "price"},
+		{PriceUpdate{Instrument: "A", Price: "1."}, protocol.CodeInvalidEvent, "price"},
+		{PriceUpdate{Instrument: "A", Price: "NaN"}, protocol.CodeInvalidEvent, "price"},
+		{PriceUpdate{Instrument: "A", Price: `1,"ts":2`}, protocol.CodeInvalidEvent, "price"},
+		{PriceUpdate{Instrument: "A", Price: "1e999"}, protocol.CodeInvalidEvent, "price"},
+		{PriceUpdate{Instrument: "A", Price: json.Number(strings.Repeat("1", 65))}, protocol.CodeInvalidEvent, "price"},
+		{PriceUpdate{Instrument: "A", Price: "1", TS: -1}, protocol.CodeInvalidEvent, "ts"},
+		{PriceUpdate{Instrument: "A", Price: "1", Data: json.RawMessage(`[]`)}, protocol.CodeInvalidEvent, "data"},
+		{PriceUpdate{Instrument: "A", Price: "1", Data: json.RawMessage(`{}}`)}, protocol.CodeInvalidEvent, "data"},
+		{PriceUpdate{Instrument: "A", Price: "1", Data: json.RawMessage(`{"a":"` + strings.Repeat("x", protocol.MaxDataBytes) + `"}`)}, protocol.CodeInvalidEvent, "data"},
+		{PriceUpdate{Instrument: "A", Price: "1", Data: json.RawMessage(strings.Repeat(`{"a":`, 17) + "1" + strings.Repeat("}", 17))}, protocol.CodeInvalidEvent, "data"},
 	} {
 		_, asyncErr := in.PublishAsync(t.Context(), c.u)
 		for _, err := range []error{

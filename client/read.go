@@ -67,7 +67,7 @@ func (s *session) receive(conn *connection, b []byte) bool {
 	if ev, ok := parseEvent(b, s.rooms.names); ok {
 		return s.deliver(ev)
 	}
-	if id, ok := parseAck(b); ok {
+	if id, ok := protocol.ScanAck(b); ok {
 		if c := conn.find(id); c != nil {
 			s.settle(c, nil, nil)
 		}

@@ -6,26 +6,32 @@ import (
 	"strconv"
 )
 
-// Append appends m as the server writes it: keys in the order of the struct, no
-// blanks, characters outside ASCII and HTML's as themselves (but for U+2028 and U+2029,
-// which JavaScript once took for the end of a line).
+// Append appends m as the server writes it: keys in the order of the struct, no blanks,
+// no character escaped that JSON allows as it is, except U+2028 and U+2029. It panics if
+// Price is not a number or Data is not JSON.
 func (m ServerMessage) Append(dst []byte) []byte {
 	buf := bytes.NewBuffer(dst)
 	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(m); err != nil {
-		panic("protocol: a server message can not be encoded: " + err.Error()) // only a Price that is no number does that
+		panic("protocol: a server message cannot be encoded: " + err.Error()) // its Price is not a number, or its Data is not JSON
 	}
 	out := buf.Bytes()
 	return out[:len(out)-1] // Encode ends with a newline
 }
 
+// The text of a conflated notice around its values.
+const (
+	conflatedOpen = `{"type":"` + TypeConflated + `","room":"`
+	skippedKey    = `","skipped":`
+)
+
 // Conflated is the notice that skipped live events of room were left out.
 func Conflated(room string, skipped uint64) string {
-	b := make([]byte, 0, len(`{"type":"conflated","room":"","skipped":}`)+len(room)+20)
-	b = append(b, `{"type":"conflated","room":"`...)
+	b := make([]byte, 0, len(conflatedOpen)+len(room)+len(skippedKey)+len(`18446744073709551615}`))
+	b = append(b, conflatedOpen...)
 	b = append(b, room...) // a valid room needs no escape
-	b = append(b, `","skipped":`...)
+	b = append(b, skippedKey...)
 	b = strconv.AppendUint(b, skipped, 10)
 	return string(append(b, '}'))
 }
@@ -55,8 +61,21 @@ func BridgeStatus(ok bool, since int64) string {
 	return `{"type":"status","bridge":"` + bridge + `","since":` + strconv.FormatInt(since, 10) + `}`
 }
 
-// MarkSnapshot returns the event with "snapshot":true as its last key. The event
-// must be an object as this protocol's servers write it.
-func MarkSnapshot(event string) string {
-	return event[:len(event)-1] + `,"snapshot":true}`
+// Text is s as the data of a message: a JSON string, escaped no more than by
+// [ServerMessage.Append].
+func Text(s string) json.RawMessage {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // a string can always be encoded
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// TextOf returns the text that the data of a message holds. ok is false if data is not a
+// JSON string.
+func TextOf(data json.RawMessage) (text string, ok bool) {
+	if len(data) == 0 || data[0] != '"' || json.Unmarshal(data, &text) != nil {
+		return "", false
+	}
+	return text, true
 }

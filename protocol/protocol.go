@@ -48,6 +48,8 @@ const (
 	MaxIDLength        = 64       // "id" of a request, characters
 	MaxRoomLength      = 64       // a room or instrument name, characters
 	MaxPriceLength     = 64       // the text of a price, characters
+	MaxDataBytes       = 4 << 10  // the text of "data" of a price_update, bytes
+	MaxDataDepth       = 16       // objects and arrays within each other in that text, itself counted
 	MaxCloseReasonSize = 123      // RFC 6455, 5.5: a control frame carries 125 bytes, two are the code
 )
 
@@ -132,21 +134,21 @@ const (
 //	leave         Room, ID
 //	message       Room, Data, ID
 //	ping          ID
-//	price_update  Instrument, Price, TS, ID
+//	price_update  Instrument, Price, TS, Data, ID
 //
 // ID is optional everywhere, at most [MaxIDLength] characters, and is echoed in
 // exactly one answer.
 type ClientMessage struct {
-	Type       string      `json:"type"`
-	Room       string      `json:"room,omitempty"`
-	Rooms      []string    `json:"rooms,omitempty"`
-	MarkEmpty  bool        `json:"mark_empty,omitempty"`
-	Status     bool        `json:"status,omitempty"`
-	Data       *string     `json:"data,omitempty"`
-	Instrument string      `json:"instrument,omitempty"`
-	Price      json.Number `json:"price,omitempty"` // passed on as the text that was sent
-	TS         *int64      `json:"ts,omitempty"`    // 0 ... 2^63-1, unit chosen by the producer, passed on unread
-	ID         string      `json:"id,omitempty"`
+	Type       string          `json:"type"`
+	Room       string          `json:"room,omitempty"`
+	Rooms      []string        `json:"rooms,omitempty"`
+	MarkEmpty  bool            `json:"mark_empty,omitempty"`
+	Status     bool            `json:"status,omitempty"`
+	Instrument string          `json:"instrument,omitempty"`
+	Price      json.Number     `json:"price,omitempty"` // passed on as the text that was sent
+	TS         *int64          `json:"ts,omitempty"`    // 0 ... 2^63-1, unit chosen by the producer, passed on unread
+	Data       json.RawMessage `json:"data,omitempty"`  // of a message: a string, see [Text]; of a price_update: an object, passed on as the text that was sent
+	ID         string          `json:"id,omitempty"`
 }
 
 // ServerMessage is any message from a server, its keys in the order in which they
@@ -157,29 +159,29 @@ type ClientMessage struct {
 //	pong          ID if the ping had one, TS (server's Unix time in milliseconds)
 //	ack           ID
 //	error         Code, Message; ID if the request had one; Index within a batch
-//	price_update  Instrument, Price, TS, Snapshot
+//	price_update  Instrument, Price, TS, Data, Snapshot
 //	message       Room, Data
 //	conflated     Room, Skipped
 //	no_snapshot   Room
 //	status        Room and Feed, or Bridge; Since
 type ServerMessage struct {
-	Type       string      `json:"type"`
-	Room       string      `json:"room,omitempty"`
-	Rooms      []string    `json:"rooms,omitzero"`
-	Rejected   []Rejected  `json:"rejected,omitempty"`
-	Instrument string      `json:"instrument,omitempty"`
-	Price      json.Number `json:"price,omitempty"`
-	Data       *string     `json:"data,omitempty"`
-	Feed       string      `json:"feed,omitempty"`    // live or silent
-	Bridge     string      `json:"bridge,omitempty"`  // ok or degraded
-	Since      int64       `json:"since,omitempty"`   // Unix time in milliseconds
-	Skipped    uint64      `json:"skipped,omitempty"` // live events of the room left out since the last delivered one
-	Code       Code        `json:"code,omitempty"`
-	Message    string      `json:"message,omitempty"`
-	ID         string      `json:"id,omitempty"`
-	Index      *int        `json:"index,omitempty"` // position within the batch, from 0
-	TS         *int64      `json:"ts,omitempty"`
-	Snapshot   bool        `json:"snapshot,omitempty"` // the current value, not a tick; replaces the value held
+	Type       string          `json:"type"`
+	Room       string          `json:"room,omitempty"`
+	Rooms      []string        `json:"rooms,omitzero"`
+	Rejected   []Rejected      `json:"rejected,omitempty"`
+	Instrument string          `json:"instrument,omitempty"`
+	Price      json.Number     `json:"price,omitempty"`
+	Feed       string          `json:"feed,omitempty"`    // live or silent
+	Bridge     string          `json:"bridge,omitempty"`  // ok or degraded
+	Since      int64           `json:"since,omitempty"`   // Unix time in milliseconds
+	Skipped    uint64          `json:"skipped,omitempty"` // live events of the room left out since the last delivered one
+	Code       Code            `json:"code,omitempty"`
+	Message    string          `json:"message,omitempty"`
+	ID         string          `json:"id,omitempty"`
+	Index      *int            `json:"index,omitempty"` // position within the batch, from 0
+	TS         *int64          `json:"ts,omitempty"`
+	Data       json.RawMessage `json:"data,omitempty"`     // of a message: a string, see [TextOf]; of a price_update: an object
+	Snapshot   bool            `json:"snapshot,omitempty"` // the current value, not a tick; replaces the value held
 }
 
 // Rejected is one room of a join that was refused while others were joined.

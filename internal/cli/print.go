@@ -51,9 +51,9 @@ func jsonLine(e client.Event, _ time.Time) []byte {
 	var m protocol.ServerMessage
 	switch e := e.(type) {
 	case client.PriceUpdate:
-		m = protocol.ServerMessage{Type: protocol.TypePriceUpdate, Instrument: e.Instrument, Price: e.Price, TS: &e.TS, Snapshot: e.Snapshot}
+		m = protocol.ServerMessage{Type: protocol.TypePriceUpdate, Instrument: e.Instrument, Price: e.Price, TS: &e.TS, Data: e.Data, Snapshot: e.Snapshot}
 	case client.ChatMessage:
-		m = protocol.ServerMessage{Type: protocol.TypeMessage, Room: e.Room, Data: &e.Text}
+		m = protocol.ServerMessage{Type: protocol.TypeMessage, Room: e.Room, Data: protocol.Text(e.Text)}
 	case client.Conflated:
 		m = protocol.ServerMessage{Type: protocol.TypeConflated, Room: e.Room, Skipped: e.Skipped}
 	case client.NoSnapshot:
@@ -142,6 +142,9 @@ func (p *pretty) price(u client.PriceUpdate) string {
 	case known && before != 0:
 		change := math.Round((value/before-1)*1e6) / 1e4
 		text += p.paint(StyleFaint, fmt.Sprintf("  %+.4f%%", change+0)) // + 0 makes 0 of -0
+	}
+	if u.Data != nil {
+		text += p.paint(StyleFaint, "  "+Printable(string(u.Data)))
 	}
 	return text
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -12,13 +13,14 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 5e6, time.Local)
 
 func TestJSONLinesAreTheServersMessages(t *testing.T) {
 	for want, e := range map[string]client.Event{
-		`{"type":"price_update","instrument":"A","price":1.10,"ts":0}`:                 client.PriceUpdate{Instrument: "A", Price: "1.10"},
-		`{"type":"price_update","instrument":"A","price":1e-7,"ts":5,"snapshot":true}`: client.PriceUpdate{Instrument: "A", Price: "1e-7", TS: 5, Snapshot: true},
-		`{"type":"message","room":"r","data":"<ä\n>"}`:                                 client.ChatMessage{Room: "r", Text: "<ä\n>"},
-		`{"type":"message","room":"r","data":""}`:                                      client.ChatMessage{Room: "r"},
-		`{"type":"conflated","room":"A","skipped":37}`:                                 client.Conflated{Room: "A", Skipped: 37},
-		`{"type":"no_snapshot","room":"A"}`:                                            client.NoSnapshot{Room: "A"},
-		`{"type": "new"}`:                                                              client.Unknown{Type: "new", Raw: []byte(`{"type":` + "\n" + `"new"}`)},
+		`{"type":"price_update","instrument":"A","price":1.10,"ts":0}`:                       client.PriceUpdate{Instrument: "A", Price: "1.10"},
+		`{"type":"price_update","instrument":"A","price":1e-7,"ts":5,"snapshot":true}`:       client.PriceUpdate{Instrument: "A", Price: "1e-7", TS: 5, Snapshot: true},
+		`{"type":"price_update","instrument":"A","price":1,"ts":5,"data":{"a":1.0,"b":"<"}}`: client.PriceUpdate{Instrument: "A", Price: "1", TS: 5, Data: json.RawMessage("{ \"a\":1.0,\n\"b\":\"<\" }")},
+		`{"type":"message","room":"r","data":"<ä\n>"}`:                                       client.ChatMessage{Room: "r", Text: "<ä\n>"},
+		`{"type":"message","room":"r","data":""}`:                                            client.ChatMessage{Room: "r"},
+		`{"type":"conflated","room":"A","skipped":37}`:                                       client.Conflated{Room: "A", Skipped: 37},
+		`{"type":"no_snapshot","room":"A"}`:                                                  client.NoSnapshot{Room: "A"},
+		`{"type": "new"}`:                                                                    client.Unknown{Type: "new", Raw: []byte(`{"type":` + "\n" + `"new"}`)},
 	} {
 		if got := string(jsonLine(e, noon)); got != want+"\n" {
 			t.Errorf("%+v: %q, want %q", e, got, want)
@@ -38,6 +40,7 @@ func TestPrettyLinesAreAligned(t *testing.T) {
 		client.PriceUpdate{Instrument: "A", Price: "101.0"},
 		client.PriceUpdate{Instrument: "LONGER", Price: "5"},
 		client.PriceUpdate{Instrument: "A", Price: "99.5"},
+		client.PriceUpdate{Instrument: "LONGER", Price: "5", Data: json.RawMessage("{\"size\":\n1}")},
 		client.Conflated{Room: "A", Skipped: 12},
 		client.NoSnapshot{Room: "LONGER"},
 		client.ChatMessage{Room: "A", Text: "a\x1b[31m\nb"},
@@ -50,6 +53,7 @@ func TestPrettyLinesAreAligned(t *testing.T) {
 		"12:00:00.005  A       ▲      101.0  +0.0000%\n",
 		"12:00:00.005  LONGER             5\n",
 		"12:00:00.005  A       ▼       99.5  -1.4851%\n",
+		"12:00:00.005  LONGER             5  +0.0000%  {\"size\": 1}\n",
 		"12:00:00.005  A         … 12 left out: this reader is slower than the room\n",
 		"12:00:00.005  LONGER    no last price is known\n",
 		"12:00:00.005  A       a�[31m b\n",

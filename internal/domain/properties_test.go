@@ -118,7 +118,15 @@ func TestAnySpelling(t *testing.T) {
 			field("instrument", spelled(t, room))
 			field("price", p)
 			field("ts", fmt.Sprint(ts))
-			want = fmt.Sprintf(`{"type":"price_update","instrument":"%s","price":%s,"ts":%d}`, room, p, ts)
+			want = fmt.Sprintf(`{"type":"price_update","instrument":"%s","price":%s,"ts":%d`, room, p, ts)
+			if rapid.Bool().Draw(t, "with data") {
+				data := "{" + blank.Draw(t, "blank") + spelled(t, rapid.String().Draw(t, "key")) + ":" + rapid.SampledFrom([]string{
+					"1.50", "[ {} ]", `"}\\\""`, "null",
+				}).Draw(t, "value") + blank.Draw(t, "blank") + "}"
+				field("data", data)
+				want += `,"data":` + data
+			}
+			want += "}"
 		} else {
 			data := rapid.String().Draw(t, "data")
 			field("type", spelled(t, "message"))

@@ -48,7 +48,7 @@ func reference(object []byte) (payload string, err error) {
 		}
 	}
 	allowed := map[string]string{
-		"price_update": " type id instrument price ts ",
+		"price_update": " type id instrument price ts data ",
 		"message":      " type id room data ",
 	}[typ]
 	for name := range fields {
@@ -73,7 +73,33 @@ func reference(object []byte) (payload string, err error) {
 	if _, err := strconv.ParseFloat(price, 64); err != nil || len(price) > 64 {
 		return "", errRefused
 	}
-	return `{"type":"price_update","instrument":"` + instrument + `","price":` + price + `,"ts":` + ts + `}`, nil
+	data := ""
+	if raw, present := fields["data"]; present {
+		if raw[0] != '{' || len(raw) > 4<<10 || levels(raw) > 16 {
+			return "", errRefused
+		}
+		data = `,"data":` + string(raw)
+	}
+	return `{"type":"price_update","instrument":"` + instrument + `","price":` + price + `,"ts":` + ts + data + `}`, nil
+}
+
+// levels is how deep the objects and arrays of a valid text are nested.
+func levels(raw []byte) (deepest int) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	for depth := 0; ; {
+		token, err := dec.Token()
+		if err != nil {
+			return deepest
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		deepest = max(deepest, depth)
+	}
 }
 
 // members returns the members of an object, each of which must be there once.

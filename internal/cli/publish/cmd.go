@@ -12,8 +12,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"backbone/internal/cli"
 	"backbone/internal/config"
 	"backbone/internal/telemetry"
@@ -25,6 +23,7 @@ type Cmd struct {
 	Instrument string `group:"One event" placeholder:"NAME" help:"Instrument to publish a price of, instead of JSON lines."`
 	Price      string `group:"One event" placeholder:"NUMBER" help:"The price. Consumers receive it exactly as written here."`
 	TS         *int64 `group:"One event" name:"ts" placeholder:"N" help:"Its time, in a unit of your choice. Now in milliseconds, if left out."`
+	Data       string `group:"One event" placeholder:"OBJECT" help:"A JSON object that consumers receive with the price, such as '{\"size\":0.5}'."`
 
 	File string  `placeholder:"FILE" help:"Read JSON lines from a file instead of standard input."`
 	Rate float64 `placeholder:"N" help:"Events a second. 0 is as fast as the server takes them."`
@@ -36,7 +35,7 @@ type Cmd struct {
 
 // Validate is called by kong.
 func (c *Cmd) Validate() error {
-	one := c.Instrument != "" || c.Price != "" || c.TS != nil
+	one := c.Instrument != "" || c.Price != "" || c.TS != nil || c.Data != ""
 	switch {
 	case one && c.File != "":
 		return config.Errorf("file", "and an event in flags exclude each other: leave one out")
@@ -46,10 +45,15 @@ func (c *Cmd) Validate() error {
 		return config.Errorf("price", "is missing: an event has --instrument and --price")
 	case one && !protocol.ValidRoom(c.Instrument):
 		return config.Errorf("instrument", "must be [A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}, not %q", c.Instrument)
-	case one && (jsontext.Value(c.Price).Kind() != '0' || !jsontext.Value(c.Price).IsValid() || len(c.Price) > protocol.MaxPriceLength):
+	case one && (!protocol.ValidNumber(c.Price) || len(c.Price) > protocol.MaxPriceLength):
 		return config.Errorf("price", "must be a JSON number of at most %d characters, not %q", protocol.MaxPriceLength, c.Price)
 	case c.TS != nil && *c.TS < 0:
 		return config.Errorf("ts", "must be at least 0, not %d", *c.TS)
+	case c.Data != "" && (c.Data[0] != '{' || !json.Valid([]byte(c.Data))):
+		return config.Errorf("data", "must be a JSON object, not %q", c.Data)
+	case len(c.Data) > protocol.MaxDataBytes || protocol.Depth(c.Data) > protocol.MaxDataDepth:
+		return config.Errorf("data", "must have at most %d bytes and be nested at most %d deep, not %d bytes and %d deep",
+			protocol.MaxDataBytes, protocol.MaxDataDepth, len(c.Data), protocol.Depth(c.Data))
 	}
 	if err := cli.CheckRateOrNone("rate", c.Rate, cli.MaxPublishRate); err != nil {
 		return err
@@ -85,7 +89,7 @@ func (c *Cmd) input(s cli.Streams) (io.Reader, error) {
 		if c.TS != nil {
 			ts = *c.TS
 		}
-		event := protocol.ServerMessage{Type: protocol.TypePriceUpdate, Instrument: c.Instrument, Price: json.Number(c.Price), TS: &ts}
+		event := protocol.ServerMessage{Type: protocol.TypePriceUpdate, Instrument: c.Instrument, Price: json.Number(c.Price), TS: &ts, Data: json.RawMessage(c.Data)}
 		return bytes.NewReader(event.Append(nil)), nil
 	case c.File != "" && c.File != "-":
 		f, err := os.Open(c.File)

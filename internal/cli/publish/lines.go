@@ -132,8 +132,13 @@ func (r *eventReader) set(u *client.PriceUpdate, key string, value jsontext.Valu
 		if kind != '"' {
 			return r.wrong(protocol.CodeInvalidEvent, "id: expected a string, not %s", value)
 		}
+	case "data":
+		if kind != '{' {
+			return r.wrong(protocol.CodeInvalidEvent, "data: expected an object, not %s", value)
+		}
+		u.Data = json.RawMessage(bytes.Clone(value))
 	default:
-		return r.wrong(protocol.CodeUnknownField, "%s: expected type, instrument, price, ts or id", key)
+		return r.wrong(protocol.CodeUnknownField, "%s: expected type, instrument, price, ts, data or id", key)
 	}
 	return nil
 }

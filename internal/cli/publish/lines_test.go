@@ -1,8 +1,10 @@
 package publish
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -37,9 +39,9 @@ func TestLinesKeepTheTextOfPrices(t *testing.T) {
 	events, wrong := readAll(t, `{"type":"price_update","instrument":"A","price":1.10,"ts":1}
 
   {"ts":9223372036854775807, "price":1e2 , "id":"x", "instrument":"\u0042", "type":"price_update"}  `+"\r\n"+
-		`{"type":"price_update","instrument":"A","price":-0.0,"ts":0}`)
-	want := []client.PriceUpdate{{Instrument: "A", Price: "1.10", TS: 1}, {Instrument: "B", Price: "1e2", TS: 1<<63 - 1}, {Instrument: "A", Price: "-0.0"}}
-	if len(wrong) != 0 || len(events) != 3 || events[0] != want[0] || events[1] != want[1] || events[2] != want[2] {
+		`{"type":"price_update","instrument":"A","price":-0.0,"ts":0,"data":{ "size":1.0 }}`)
+	want := []client.PriceUpdate{{Instrument: "A", Price: "1.10", TS: 1}, {Instrument: "B", Price: "1e2", TS: 1<<63 - 1}, {Instrument: "A", Price: "-0.0", Data: json.RawMessage(`{ "size":1.0 }`)}}
+	if len(wrong) != 0 || !reflect.DeepEqual(events, want) {
 		t.Errorf("events %+v, wrong %v; want %+v", events, wrong, want)
 	}
 }
@@ -57,6 +59,7 @@ func TestAWrongLineIsNamedAndTheOthersAreRead(t *testing.T) {
 		good[:len(good)-1] + `,"ts":2}`:   protocol.CodeInvalidJSON, // a key twice
 		good[:len(good)-1] + `,"x":2}`:    protocol.CodeUnknownField,
 		good[:len(good)-1] + `,"id":2}`:   protocol.CodeInvalidEvent,
+		good[:len(good)-1] + `,"data":2}`: protocol.CodeInvalidEvent,
 		strings.Replace(good, "1", "", 1): protocol.CodeInvalidJSON,
 		`{"type":"price_update"}`:         protocol.CodeInvalidEvent,
 		`{"type":"message"}`:              protocol.CodeUnknownType,

@@ -107,6 +107,19 @@ func (o *Object) Bool(name string) (value, present bool, err error) {
 	return f.value[0] == 't', true, nil
 }
 
+// Nested returns the text of the object field of this name as it was sent, and whether it is
+// present.
+func (o *Object) Nested(name string) (text []byte, present bool, err error) {
+	f := o.find(name)
+	if f == nil {
+		return nil, false, nil
+	}
+	if f.value[0] != '{' {
+		return nil, true, wrongKind(name, "must be a JSON object", f.value)
+	}
+	return f.value, true, nil
+}
+
 // Strings returns a copy of the field of this name, an array of strings, and whether
 // it is present.
 func (o *Object) Strings(name string) (list []string, present bool, err error) {

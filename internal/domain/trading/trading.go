@@ -25,18 +25,11 @@ func (PriceUpdate) RoomField() string { return "instrument" }
 // MembersOnly is false: an ingestor joins nothing.
 func (PriceUpdate) MembersOnly() bool { return false }
 
-// The text of an event around its values.
-const (
-	openInstrument = `{"type":"` + protocol.TypePriceUpdate + `","instrument":"`
-	openPrice      = `","price":`
-	openTS         = `,"ts":`
-)
-
-// Validate returns the price_update with instrument, price and ts, the numbers as the
-// texts that were sent. Of several faults it reports an unknown field first, then that
-// of instrument, price, ts.
+// Validate returns the price_update with instrument, price, ts, and data if there is one,
+// each as the text that was sent. Of several faults it reports an unknown field first, then
+// that of instrument, price, ts, data.
 func (PriceUpdate) Validate(obj *common.Object) (common.Event, error) {
-	if err := obj.Only("instrument", "price", "ts"); err != nil {
+	if err := obj.Only("instrument", "price", "ts", "data"); err != nil {
 		return common.Event{}, err
 	}
 	instrument, err := obj.Room("instrument")
@@ -51,9 +44,13 @@ func (PriceUpdate) Validate(obj *common.Object) (common.Event, error) {
 	if err != nil {
 		return common.Event{}, err
 	}
-	payload := openInstrument + string(instrument) + openPrice + string(price) + openTS + string(ts) + "}" // one allocation
-	room := payload[len(openInstrument):][:len(instrument)]
-	return common.Event{Room: room, Payload: payload, State: true}, nil
+	data, err := data(obj)
+	if err != nil {
+		return common.Event{}, err
+	}
+	var short [512]byte // most events need no more, and so one allocation
+	payload := string(protocol.AppendPriceUpdate(short[:0], instrument, price, ts, data))
+	return common.Event{Room: protocol.InstrumentOf(payload, len(instrument)), Payload: payload, State: true}, nil
 }
 
 func price(obj *common.Object) ([]byte, error) {
@@ -87,6 +84,23 @@ func timestamp(obj *common.Object) ([]byte, error) {
 	// ParseUint takes digits only, and 63 bits leave room for no more than 2^63-1.
 	if _, err := strconv.ParseUint(string(text), 10, 63); err != nil {
 		return nil, common.Errorf(protocol.CodeInvalidEvent, "ts: must be an integer from 0 to 2^63-1, without fraction or exponent")
+	}
+	return text, nil
+}
+
+// data returns nil where there is none.
+func data(obj *common.Object) ([]byte, error) {
+	text, present, err := obj.Nested("data")
+	switch {
+	case err != nil || !present:
+		return nil, err
+	case len(text) > protocol.MaxDataBytes:
+		return nil, common.Errorf(protocol.CodeInvalidEvent, "data: must have at most %d bytes, got %d",
+			protocol.MaxDataBytes, len(text))
+	}
+	if depth := protocol.Depth(text); depth > protocol.MaxDataDepth {
+		return nil, common.Errorf(protocol.CodeInvalidEvent, "data: must be nested at most %d deep, got %d",
+			protocol.MaxDataDepth, depth)
 	}
 	return text, nil
 }

@@ -89,10 +89,10 @@ func TestRefused(t *testing.T) {
 		{`"instrument":"A","price":1`, `invalid_event: ts: is required`},
 		{`"instrument":5,"price":1,"ts":1`, `invalid_event: instrument: must be a JSON string, got number`},
 		{`"instrument":"A B","price":1,"ts":1`, `invalid_room: instrument: must match [A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}, got "A B"`},
-		{`"instrument":"A","price":1,"ts":1,"snapshot":true`, `unknown_field: snapshot: unknown field, price_update has instrument, price, ts, type, id`},
+		{`"instrument":"A","price":1,"ts":1,"snapshot":true`, `unknown_field: snapshot: unknown field, price_update has instrument, price, ts, data, type, id`},
 		{`"instrument":"A","Price":1,"ts":1`, `unknown_field: Price: unknown field, did you mean price?`},
 		// An unknown field first, then instrument, price, ts.
-		{`"x":1`, `unknown_field: x: unknown field, price_update has instrument, price, ts, type, id`},
+		{`"x":1`, `unknown_field: x: unknown field, price_update has instrument, price, ts, data, type, id`},
 		{`"ts":"1","price":"1","instrument":""`, `invalid_room: instrument: must match [A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}, got ""`},
 		{`"ts":"1","price":"1","instrument":"A"`, `invalid_event: price: must be a JSON number, got string`},
 	} {
@@ -102,6 +102,33 @@ func TestRefused(t *testing.T) {
 		}
 		if ev != (common.Event{}) {
 			t.Errorf("%s: refused, and still %+v", tt.fields, ev)
+		}
+	}
+}
+
+func TestData(t *testing.T) {
+	t.Parallel()
+	deep := func(n int) string { return strings.Repeat(`{"a":`, n-1) + `{}` + strings.Repeat(`}`, n-1) }
+	large := func(n int) string { return `{"a":"` + strings.Repeat("x", n-len(`{"a":""}`)) + `"}` }
+	for _, data := range []string{
+		`{}`, `{ "size" : 1.50, "side":"buy", "\u0061":[ {}, null ] }`, `{"a":1,"a":2}`, `{"snapshot":true}`,
+		deep(protocol.MaxDataDepth), `{"a":"` + strings.Repeat("[{", 20) + `"}`, large(protocol.MaxDataBytes),
+	} {
+		ev, err := validate(t, `{"data":`+data+`,"type":"price_update","instrument":"A","price":1,"ts":2,"id":"7"}`)
+		if want := `{"type":"price_update","instrument":"A","price":1,"ts":2,"data":` + data + `}`; err != nil || ev.Payload != want {
+			t.Errorf("%.60s: became %.100s, %v", data, ev.Payload, err)
+		}
+	}
+	for data, want := range map[string]string{
+		`"x"`:                            `invalid_event: data: must be a JSON object, got string`,
+		`[1]`:                            `invalid_event: data: must be a JSON object, got array`,
+		`null`:                           `invalid_event: data: must be a JSON object, got null`,
+		large(protocol.MaxDataBytes + 1): `invalid_event: data: must have at most 4096 bytes, got 4097`,
+		deep(protocol.MaxDataDepth + 1):  `invalid_event: data: must be nested at most 16 deep, got 17`,
+	} {
+		_, err := validate(t, `{"type":"price_update","instrument":"A","price":1,"ts":2,"data":`+data+`}`)
+		if err == nil || err.Error() != want {
+			t.Errorf("%.60s\n got %v\nwant %s", data, err, want)
 		}
 	}
 }

@@ -1,0 +1,99 @@
+package protocol
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+func TestNumberLen(t *testing.T) {
+	for s, want := range map[string]int{
+		"": 0, "-": 0, "a": 0, "0": 1, "-0": 2, "00": 0, "01": 0, "10,": 2, "1.": 0, "1.5": 3, ".5": 0,
+		"1e": 0, "1e5": 3, "1E+05": 5, "1e-": 0, "1.0e1.0": 5, "+1": 0,
+	} {
+		if got := numberLen(s); got != want {
+			t.Errorf("%q: %d, want %d", s, got, want)
+		}
+		if got := ValidNumber(s); got != (want > 0 && want == len(s)) {
+			t.Errorf("%q: valid %v", s, got)
+		}
+	}
+}
+
+func TestDepth(t *testing.T) {
+	for s, want := range map[string]int{
+		`1`: 0, `"{["`: 0, `{}`: 1, `{"a":[]}`: 2, `{"a":"\\\"{","b":{"c":1},"d":[[]]}`: 3,
+	} {
+		if got := Depth(s); got != want {
+			t.Errorf("%s: %d, want %d", s, got, want)
+		}
+	}
+}
+
+// What AppendPriceUpdate and MarkSnapshot write, ScanPriceUpdate and encoding/json read
+// alike.
+func TestScanPriceUpdate(t *testing.T) {
+	for _, data := range []string{``, `{}`, `{ "a" : [ "}", "\\\"" ] }`, `{"a":{},"snapshot":true}`} {
+		for _, snapshot := range []bool{false, true} {
+			text := string(AppendPriceUpdate(nil, "BTC_USDT", "1.10", "1710000000", data))
+			if InstrumentOf(text, 8) != "BTC_USDT" {
+				t.Errorf("%s: instrument %q", text, InstrumentOf(text, 8))
+			}
+			if snapshot {
+				text = MarkSnapshot(text)
+			}
+			p, ok := ScanPriceUpdate([]byte(text))
+			if !ok || string(p.Instrument) != "BTC_USDT" || string(p.Price) != "1.10" || p.TS != 1710000000 ||
+				string(p.Data) != data || p.Snapshot != snapshot {
+				t.Errorf("%s: %+v, %v", text, p, ok)
+			}
+			var m ServerMessage
+			if err := json.Unmarshal([]byte(text), &m); err != nil || m.Instrument != "BTC_USDT" || m.Price != "1.10" ||
+				*m.TS != 1710000000 || string(m.Data) != data || m.Snapshot != snapshot {
+				t.Errorf("%s: %+v, %v", text, m, err)
+			}
+		}
+	}
+}
+
+func TestScanLeavesOthersToAParser(t *testing.T) {
+	for _, text := range []string{
+		``, `{}`, `{"type":"price_update","instrument":"A`,
+		`{"type":"price_update", "instrument":"A","price":1,"ts":1}`,
+		`{"type":"price_update","instrument":"A","price":01,"ts":1}`,
+		`{"type":"price_update","instrument":"A","price":1,"ts":-1}`,
+		`{"type":"price_update","instrument":"A","price":1,"ts":9223372036854775808}`,
+		`{"type":"price_update","instrument":"A","price":1,"ts":1,"data":{}`,
+		`{"type":"price_update","instrument":"A","price":1,"ts":1,"data":{"a"}}`,
+		`{"type":"price_update","instrument":"A","price":1,"ts":1,"data":[]}`,
+		`{"type":"price_update","instrument":"A","price":1,"ts":1,"seq":7}`,
+		`{"type":"price_update","instrument":"A","price":1,"ts":1} `,
+	} {
+		if p, ok := ScanPriceUpdate([]byte(text)); ok {
+			t.Errorf("%s: %+v", text, p)
+		}
+	}
+	if room, skipped, ok := ScanConflated([]byte(Conflated("A", 37))); !ok || string(room) != "A" || skipped != 37 {
+		t.Errorf("conflated: %s, %d, %v", room, skipped, ok)
+	}
+	for _, text := range []string{`{"type":"conflated","room":"A","skipped":037}`, `{"type":"conflated","room":"A","skipped":1,"x":1}`} {
+		if _, _, ok := ScanConflated([]byte(text)); ok {
+			t.Errorf("%s: taken", text)
+		}
+	}
+}
+
+func TestText(t *testing.T) {
+	for _, s := range []string{``, `<&> "you" ☃`, "\u2028\n\x01"} {
+		if got, ok := TextOf(Text(s)); !ok || got != s {
+			t.Errorf("%q: became %q, %v", s, got, ok)
+		}
+	}
+	if got := string(Text(`<&>`)); got != `"<&>"` {
+		t.Errorf("got %s", got)
+	}
+	for _, data := range []string{``, `{}`, `null`, `5`} {
+		if _, ok := TextOf(json.RawMessage(data)); ok {
+			t.Errorf("%s is a text", data)
+		}
+	}
+}
