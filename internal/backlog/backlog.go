@@ -11,9 +11,9 @@ import (
 const Overhead = 128
 
 // Queue holds events in order. Once it holds more than its limit it conflates until it is
-// taken: of each room it keeps the newest value and the furthest resync request, which asks
-// for the most, and it drops further messages. Once it holds more than its maximum it drops
-// values and resync requests of further rooms too.
+// taken: of each room and type it keeps the newest value and the furthest resync request,
+// which asks for the most, and it drops further messages. Once it holds more than its
+// maximum it drops values and resync requests of further rooms and types too.
 //
 // A Queue has one owner.
 type Queue struct {
@@ -28,13 +28,13 @@ type Queue struct {
 
 // place is what one event of a conflated queue holds.
 type place struct {
-	room   string
-	resync bool
+	room, typ string
+	resync    bool
 }
 
 // Counts says how many events a queue has left out, and why.
 type Counts struct {
-	Conflated uint64 // live values, because a newer value of the room is held
+	Conflated uint64 // live values, because a newer value of the room and type is held
 	Repeated  uint64 // offers and resync requests, because an event is held that says as much
 	Dropped   uint64 // messages past the limit, values and resync requests past the maximum
 }
@@ -97,7 +97,7 @@ func (q *Queue) conflate() {
 
 // settle gives e its place in a queue that conflates.
 func (q *Queue) settle(e *hub.BroadcastEvent) {
-	key := place{e.Room, e.Kind == hub.Resync}
+	key := place{e.Room, e.Type, e.Kind == hub.Resync}
 	i, taken := q.at[key]
 	switch {
 	case taken && supersedes(e, &q.events[i]):

@@ -113,6 +113,16 @@ func TestQueueDropsRoomsPastItsMaximum(t *testing.T) {
 	}
 }
 
+func TestQueueKeepsTheNewestOfEachType(t *testing.T) {
+	q := New(2*priceSize, 16*priceSize)
+	for i := range uint64(12) {
+		e := price("X", i, hub.State)
+		e.Type = []string{"price", "book"}[i%2]
+		q.Add(e)
+	}
+	check(t, &q, "once it conflates", "live X 10", "live X 11")
+}
+
 // A resync request that is lost is not sent again: whoever sent it would stay on an old
 // value.
 func TestQueueKeepsTheFurthestResyncOfARoom(t *testing.T) {

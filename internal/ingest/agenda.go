@@ -6,22 +6,23 @@ import "container/heap"
 type duty uint8
 
 const (
-	lookAt     duty = iota // whether a room has fallen silent
+	lookAt     duty = iota // look whether a room's feed has fallen silent
 	offerLater             // offer a value, unless another instance has
-	reread                 // read a last price that could not be read
+	reread                 // read last values that could not be read
 )
 
 // task is something to do for a room later.
 type task struct {
 	due   int64 // Unix nanoseconds
 	order uint64
-	value *value
+	room  *room
+	value *value // of the room, for offerLater
 	duty  duty
 	index int // in the agenda
 }
 
 // agenda holds tasks by the time at which they are due. A room has at most one of each
-// duty.
+// duty, and one offer for each of its values.
 type agenda struct {
 	tasks []*task
 	added uint64
@@ -55,11 +56,12 @@ func (a *agenda) Pop() any {
 	return last
 }
 
-func (a *agenda) add(due int64, v *value, d duty) *task {
+// add has t done at due.
+func (a *agenda) add(due int64, t task) *task {
 	a.added++
-	t := &task{due: due, order: a.added, value: v, duty: d}
-	heap.Push(a, t)
-	return t
+	t.due, t.order = due, a.added
+	heap.Push(a, &t)
+	return &t
 }
 
 func (a *agenda) remove(t *task) { heap.Remove(a, t.index) }

@@ -8,21 +8,21 @@ import (
 // maxSkew is how far ahead of local time a version may be before it is reported.
 const maxSkew = 5 * time.Second
 
-// maxForeign is the newest clock that this one moves past, a thousand years ahead. What
-// instances take as a version goes far beyond it: whoever was shown nonsense still
-// gives versions that all others take.
+// maxForeign is the newest clock that this one moves past, a thousand years ahead.
+// Instances accept versions far beyond it. So an instance that was shown nonsense still
+// gives versions that all others accept.
 const maxForeign = 1 << 61
 
-// skewQuiet is how long no version must have been too far ahead before the next one
-// that is makes another log line.
+// skewQuiet is the time without a version too far ahead after which the next such version
+// is logged again.
 const skewQuiet = time.Minute
 
 // clock is a hybrid logical clock (Kulkarni et al., "Logical Physical Clocks", 2014):
-// the wall clock in milliseconds << 16, plus a counter that carries into it, and never
-// behind anything it was shown.
+// the wall clock in milliseconds << 16, plus a counter that carries into it. It is never
+// behind a clock that it was shown.
 type clock struct {
 	last  uint64
-	quiet time.Time // skew before is not logged
+	quiet time.Time // skew is not logged before
 }
 
 func wall(now time.Time) uint64 { return uint64(max(0, now.UnixMilli())) << 16 }

@@ -19,10 +19,15 @@ type world struct {
 	t     *rapid.T
 	now   time.Time
 	nodes []*node
-	store map[string]stored
+	store map[string]stored      // by room and type
 	born  map[string]hub.Version // versions by payload, which are all different
 	count int
 }
+
+// types are those of which a room may have a value.
+var types = []string{"price", "book"}
+
+func key(e *hub.BroadcastEvent) string { return e.Room + " " + e.Type }
 
 type stored struct {
 	event   hub.BroadcastEvent
@@ -37,7 +42,7 @@ type node struct {
 	incoming []sent
 	reading  [][]string
 	members  map[string]int
-	shown    map[string]hub.Version // newest value that the room's members were given
+	shown    map[string]hub.Version // newest value that the members were given, by room and type
 }
 
 // sent is an event on its way, with its age instead of its birth: clocks differ.
@@ -50,8 +55,10 @@ func newWorld(t *rapid.T) *world {
 	w := &world{t: t, now: epoch, store: map[string]stored{}, born: map[string]hub.Version{}}
 	for i := range rapid.IntRange(2, 3).Draw(t, "instances") {
 		name := string(rune('a' + i))
+		o := testOptions(name, true)
+		o.Types = types
 		n := &node{
-			name: name, core: newCore(testOptions(name, true), epoch), members: map[string]int{}, shown: map[string]hub.Version{},
+			name: name, core: newCore(o, epoch), members: map[string]int{}, shown: map[string]hub.Version{},
 			skew: time.Duration(rapid.IntRange(-2000, 2000).Draw(t, "skew")) * time.Millisecond,
 		}
 		w.nodes = append(w.nodes, n)
@@ -74,20 +81,20 @@ func (w *world) show(n *node, pass []hub.BroadcastEvent) {
 		if n.members[e.Room] == 0 {
 			continue
 		}
-		switch old := n.shown[e.Room]; {
+		switch old := n.shown[key(&e)]; {
 		case version.Compare(old) < 0:
 			w.t.Fatalf("%s: the members of %s are given %v after %v", n.name, e.Room, version, old)
 		case e.Kind != hub.Warm && version == old:
 			w.t.Fatalf("%s: the members of %s are given %v twice", n.name, e.Room, version)
 		}
-		n.shown[e.Room] = version
+		n.shown[key(&e)] = version
 	}
 }
 
-func (w *world) publish(n *node, room string) {
+func (w *world) publish(n *node, room, typ string) {
 	w.count++
 	payload := fmt.Sprint(room, "#", w.count)
-	pass, _ := n.core.publish([]hub.BroadcastEvent{{Room: room, Payload: payload}}, w.clock(n))
+	pass, _ := n.core.publish([]hub.BroadcastEvent{{Room: room, Type: typ, Payload: payload}}, w.clock(n))
 	w.born[payload] = pass[0].Version
 	w.show(n, pass)
 }
@@ -99,7 +106,9 @@ func (w *world) join(n *node, room string) {
 
 func (w *world) leave(n *node, room string) {
 	if n.members[room]--; n.members[room] == 0 {
-		delete(n.shown, room)
+		for _, typ := range types {
+			delete(n.shown, room+" "+typ)
+		}
 	}
 	n.unwatch([]string{room})
 }
@@ -114,13 +123,13 @@ func (w *world) send(n *node, lost bool) {
 	for _, e := range batch {
 		age := w.clock(n).Sub(time.Unix(0, e.Born))
 		if e.Kind != hub.Resync {
-			held, ok := w.store[e.Room]
+			held, ok := w.store[key(&e)]
 			if ok && held.expires.After(w.now) && e.Version.Compare(held.event.Version) <= 0 {
 				n.observe(held.event.Version.Clock, w.clock(n))
 				continue
 			}
 			if age < testTTL {
-				w.store[e.Room] = stored{e, w.now.Add(testTTL - age)}
+				w.store[key(&e)] = stored{e, w.now.Add(testTTL - age)}
 			}
 		}
 		for _, other := range w.nodes {
@@ -160,11 +169,13 @@ func (w *world) answer(n *node, failed bool) {
 	n.reading = n.reading[1:]
 	var found []hub.BroadcastEvent
 	for _, room := range rooms {
-		if s, ok := w.store[room]; ok && n.linked && !failed && s.expires.After(w.now) {
-			e := s.event
-			e.Kind, e.Seq = hub.Recovered, 0
-			e.Born = w.clock(n).Add(s.expires.Sub(w.now) - testTTL).UnixNano()
-			found = append(found, e)
+		for _, typ := range types {
+			if s, ok := w.store[room+" "+typ]; ok && n.linked && !failed && s.expires.After(w.now) {
+				e := s.event
+				e.Kind, e.Seq = hub.Recovered, 0
+				e.Born = w.clock(n).Add(s.expires.Sub(w.now) - testTTL).UnixNano()
+				found = append(found, e)
+			}
 		}
 	}
 	w.show(n, n.lastPrices(rooms, found, failed || !n.linked, w.clock(n)))
@@ -206,35 +217,38 @@ func (w *world) heal() {
 	}
 }
 
-// converged checks that all members of a room were given the newest value that anybody
-// has. Where its time is over, those who joined late may have been given nothing.
+// converged checks that all members of a room were given the newest value of each type that
+// anybody has. Where its time is over, those who joined late may have been given nothing.
 func (w *world) converged() {
-	rooms := map[string]hub.Version{}
-	newer := func(room string, v hub.Version) {
-		if v.Compare(rooms[room]) > 0 {
-			rooms[room] = v
+	newest := map[string]hub.Version{} // by room and type
+	newer := func(key string, v hub.Version) {
+		if v.Compare(newest[key]) > 0 {
+			newest[key] = v
 		}
 	}
 	for _, n := range w.nodes {
 		for p := range partition.Count {
-			for _, v := range n.table.sorted(p) {
-				newer(v.room, v.version)
+			for _, r := range n.table.sorted(p) {
+				for v := range r.values {
+					newer(r.name+" "+v.typ, v.version)
+				}
 			}
 		}
 	}
-	for room, s := range w.store {
+	for key, s := range w.store {
 		if s.expires.After(w.now) {
-			newer(room, s.event.Version)
+			newer(key, s.event.Version)
 		}
 	}
-	for room, newest := range rooms {
+	for key, newest := range newest {
+		room, typ, _ := strings.Cut(key, " ")
 		for _, n := range w.nodes {
 			if n.members[room] == 0 {
 				continue
 			}
-			shown, v := n.shown[room], n.table.watched(room)
-			if v.version != newest {
-				w.t.Fatalf("%s holds %v of %s, want %v", n.name, v.version, room, newest)
+			shown, v := n.shown[key], n.table.watched(room).of(typ)
+			if v == nil || v.version != newest {
+				w.t.Fatalf("%s holds %v of %s, want %v", n.name, v, key, newest)
 			}
 			if shown != newest && (shown != hub.Version{} || v.alive(w.clock(n), testTTL)) {
 				w.t.Fatalf("%s: the members of %s were last given %v, want %v", n.name, room, shown, newest)
@@ -251,7 +265,9 @@ func TestConvergence(t *testing.T) {
 		onNode := func(f func(*node)) func(*rapid.T) {
 			return func(t *rapid.T) { f(anyNode.Draw(t, "instance")) }
 		}
-		publish := func(t *rapid.T) { w.publish(anyNode.Draw(t, "instance"), anyRoom.Draw(t, "room")) }
+		publish := func(t *rapid.T) {
+			w.publish(anyNode.Draw(t, "instance"), anyRoom.Draw(t, "room"), rapid.SampledFrom(types).Draw(t, "type"))
+		}
 		send := onNode(func(n *node) {
 			if n.linked {
 				w.send(n, false)
@@ -293,7 +309,7 @@ func TestConvergence(t *testing.T) {
 				w.now = w.now.Add(time.Duration(rapid.IntRange(0, 20_000).Draw(t, "ms")) * time.Millisecond)
 			},
 			"forgets an acknowledged write": func(t *rapid.T) {
-				delete(w.store, anyRoom.Draw(t, "room"))
+				delete(w.store, anyRoom.Draw(t, "room")+" "+rapid.SampledFrom(types).Draw(t, "type"))
 				for _, n := range w.nodes { // as in a failover
 					n.linked = false
 				}

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"backbone/internal/backlog"
@@ -9,11 +10,11 @@ import (
 	"backbone/internal/partition"
 )
 
-// ErrTooManyInstruments is why Publish refuses an event.
+// ErrTooManyInstruments is why Publish rejects an event.
 var ErrTooManyInstruments = errors.New("this instance keeps no further instruments")
 
-// versionLife is how many times the TTL a version is kept at least after its last
-// event, so that an older one can not slip in behind.
+// versionLife is for how many TTLs at least a version is kept after its last event, so that
+// an older event is not taken for a newer one.
 const versionLife = 10
 
 // outboxMaximum is how many times its bound the outbox holds at most, however many rooms
@@ -27,18 +28,18 @@ type core struct {
 	opts   Options
 	clock  clock
 	table  *table        // nil: no warm starts
-	out    backlog.Queue // what other instances are to hear, until the bridge takes it
+	out    backlog.Queue // what other instances are to get, until the bridge takes it
 	agenda agenda
 
 	toRead []string                // rooms for the bridge to read
-	reads  map[string]*pendingRead // of those and the rooms that it is reading
+	reads  map[string]*pendingRead // reads of the rooms in toRead and of those the bridge is reading
 
-	// Each is closed when the bridge takes an empty batch: it takes none before the
-	// one it took last was sent.
+	// Each is closed when the bridge takes an empty batch. It takes a batch only when it
+	// has sent the one before.
 	flushes []chan struct{}
 
-	generation [partition.Count]uint64 // of each partition's link to Redis; 0 never linked
-	due        partition.Set           // whose rooms are to be read and offered again
+	generation [partition.Count]uint64 // of each partition's connection to Redis; 0: never connected
+	due        partition.Set           // partitions whose rooms are to be read and offered again
 	stats      Stats
 	abandoned  uint64 // live events in the outbox when ingest ended
 }
@@ -46,16 +47,16 @@ type core struct {
 func newCore(opts Options, now time.Time) *core {
 	c := &core{opts: opts, out: backlog.New(opts.OutboxBytes, outboxMaximum*opts.OutboxBytes), reads: map[string]*pendingRead{}}
 	if opts.TTL > 0 {
-		c.table = newTable(now)
+		c.table = newTable(opts.Types, now)
 	}
 	return c
 }
 
-// bridged reports whether other instances hear what is published here.
+// bridged reports whether there are other instances.
 func (c *core) bridged() bool { return c.opts.Outbox != nil }
 
-// publish takes local events in. rejected holds the positions of those that were not
-// taken; the others are returned in place.
+// publish takes local events. It returns the accepted ones, in place, and the positions of
+// the rejected ones.
 func (c *core) publish(events []hub.BroadcastEvent, now time.Time) (pass []hub.BroadcastEvent, rejected []int) {
 	c.rotate(now)
 	pass = events[:0]
@@ -77,9 +78,9 @@ func (c *core) publish(events []hub.BroadcastEvent, now time.Time) (pass []hub.B
 		if c.bridged() {
 			c.out.Add(e)
 		}
-		if v != nil && v.members > 0 {
-			e.Missed, v.missed = v.missed, 0
-			resumed = c.heardFrom(v, born, now, resumed)
+		if v != nil && v.room.members > 0 {
+			e.Missed = v.missing.take()
+			resumed = c.heardFrom(v.room, born, now, resumed)
 		}
 		if len(rejected) > 0 {
 			events[len(pass)] = *e
@@ -91,21 +92,22 @@ func (c *core) publish(events []hub.BroadcastEvent, now time.Time) (pass []hub.B
 	return append(pass, resumed...), rejected
 }
 
-// remember makes a local event the newest value of its room. It returns what is known
-// of the room, or nil if there is no place for a further one.
+// remember makes a local event the newest value of its room and type, and returns the
+// value, or nil if the table is full.
 func (c *core) remember(e *hub.BroadcastEvent) *value {
-	v := c.table.find(e.Room)
+	r := c.table.find(e.Room)
+	v := r.of(e.Type)
 	if v == nil || !v.known() {
 		if c.table.known >= c.opts.MaxInstruments {
 			return nil
 		}
 		if v == nil {
-			v = c.table.add(e.Room)
+			v = c.table.value(r, e)
 		}
 	}
 	v.seq++
-	e.Room, e.Seq = v.room, v.seq
-	v.heard = c.generation[v.partition]
+	e.Room, e.Type, e.Seq = v.room.name, v.typ, v.seq
+	v.heard = c.generation[v.room.partition]
 	c.table.set(v, e)
 	return v
 }
@@ -116,7 +118,7 @@ func (c *core) rotate(now time.Time) {
 	}
 }
 
-// remote admits what is newer than the newest known, and counts the rest.
+// remote admits values that are newer than the newest known, and counts the others.
 func (c *core) remote(events []hub.BroadcastEvent, now time.Time) (pass []hub.BroadcastEvent) {
 	c.rotate(now)
 	pass = events[:0]
@@ -134,7 +136,7 @@ func (c *core) remote(events []hub.BroadcastEvent, now time.Time) (pass []hub.Br
 		case c.table == nil && e.Kind == hub.State:
 			pass = append(pass, *e)
 		case c.table == nil:
-			c.stats.Stale++ // whether it is newer, only a table would tell
+			c.stats.Stale++ // only a table would tell whether it is newer
 		default:
 			var newer bool
 			if newer, resumed = c.admit(e, now, resumed); newer {
@@ -146,48 +148,57 @@ func (c *core) remote(events []hub.BroadcastEvent, now time.Time) (pass []hub.Br
 	return append(pass, resumed...)
 }
 
-// admit makes a remote value the newest of its room if it is newer than what is known.
-// It reports whether local members are to hear it.
+// admit makes a remote value the newest of its room and type if it is newer than the known
+// one. It reports whether local members are to get it.
 func (c *core) admit(e *hub.BroadcastEvent, now time.Time, resumed []hub.BroadcastEvent) (pass bool, _ []hub.BroadcastEvent) {
-	v := c.table.find(e.Room)
+	r := c.table.find(e.Room)
+	v := r.of(e.Type)
 	if v == nil {
-		if c.table.known >= c.opts.MaxInstruments {
-			c.stats.Untracked++ // nobody here has joined the room, or it would be in the table
+		if !c.hasPlace(r, e.Type) {
+			c.stats.Untracked++
 			return false, resumed
 		}
-		v = c.table.add(e.Room)
+		v = c.table.value(r, e)
 	}
 	order := e.Version.Compare(v.version)
 	if order >= 0 {
-		v.answered = true
+		v.offer.done = true
 	}
-	if v.members > 0 {
-		lost, fresh := v.advance(e)
-		v.missed += lost
+	if v.room.members > 0 {
+		lost, fresh := v.missing.advance(e)
+		v.missing.count += lost
 		c.stats.Lost += lost
 		if fresh && order <= 0 {
-			v.missed++ // it came, but too late to be passed on
+			v.missing.count++ // it came, but too late to be passed on
 		}
 		if e.Kind == hub.State {
-			resumed = c.heardFrom(v, e.Born, now, resumed)
+			resumed = c.heardFrom(v.room, e.Born, now, resumed)
 		}
 	}
 	if order <= 0 {
 		c.stats.Stale++
 		return false, resumed
 	}
-	v.heard = c.generation[v.partition]
+	v.heard = c.generation[v.room.partition]
 	c.replace(v, e)
-	// A member that the hub has and that is not counted in here yet may have got a local
-	// value already, so that no warm start reaches it: it must hear what is newer.
-	return v.members > 0 || v.seq > 0, resumed
+	// A member that the hub has and that is not counted here yet may have got a local
+	// value already, and must get what is newer even if that is past its TTL by the time
+	// of the member's warm start.
+	return v.room.members > 0 || v.seq > 0, resumed
 }
 
-// replace makes a value that came from elsewhere the newest of its room, and e what the
-// members hear of it: a recovered value is marked as the current one, not a tick.
+// hasPlace reports whether a remote value of a new type may be kept. r is nil for a room
+// that is not in the table. The members of a room get all values of the types that this
+// instance knows, however many instruments there are.
+func (c *core) hasPlace(r *room, typ string) bool {
+	return c.table.known < c.opts.MaxInstruments || r != nil && r.members > 0 && slices.Contains(c.opts.Types, typ)
+}
+
+// replace makes a value that came from elsewhere the newest of its room and type, and e
+// what the members get of it: a recovered value is marked as the current one, not a tick.
 func (c *core) replace(v *value, e *hub.BroadcastEvent) {
 	c.table.set(v, e)
-	e.Missed, v.missed = v.missed, 0
+	e.Missed = v.missing.take()
 	if e.Kind == hub.Recovered {
 		e.Payload = c.opts.Snapshot(e.Payload)
 	}
@@ -200,8 +211,8 @@ func (c *core) observe(seen uint64, now time.Time) {
 	}
 }
 
-// outboxSent says that the bridge took the batch. What had no place in it is offered
-// again, with all of its partition.
+// outboxSent says that the bridge received the batch. A partition of which something had no
+// place in the batch is offered again.
 func (c *core) outboxSent() {
 	if c.table != nil {
 		c.due |= c.out.Lost()
@@ -209,7 +220,7 @@ func (c *core) outboxSent() {
 	c.out.Taken()
 }
 
-// abandon counts the live events that the bridge did not take before the end.
+// abandon counts the live events that the bridge did not receive before the end.
 func (c *core) abandon() {
 	for i := range c.out.Events() {
 		if c.out.Events()[i].Kind.Live() {
@@ -219,7 +230,7 @@ func (c *core) abandon() {
 	c.out.Taken()
 }
 
-// flushed says that the bridge took an empty batch.
+// flushed says that the bridge received an empty batch.
 func (c *core) flushed() {
 	for _, f := range c.flushes {
 		close(f)

@@ -6,52 +6,63 @@ import (
 	"backbone/internal/hub"
 )
 
-// A room's feed is silent when no live event of it came for the TTL: whether a price is
-// quiet or its producer dead is the first question of whoever looks at it. Each room
-// with members has one task, which is looked at again a TTL after the last event, not
-// one timer for each.
+// A room's feed is silent when no live value of it came for the TTL, of whatever type.
+// Silence tells a quiet price from a dead producer. Each room with members has one task
+// that looks at the feed, a TTL after the last event, not one timer for each event.
 
-// observeFeed begins to look at a room that has got its first member.
-func (c *core) observeFeed(v *value, now time.Time) {
-	v.live = now.UnixNano()
-	if v.known() {
-		v.live = v.born
-	}
-	v.silent = now.UnixNano()-v.live >= int64(c.opts.TTL)
-	c.expect(v)
+// feedState is the feed of a room with members.
+type feedState struct {
+	live   int64 // time of the last live value, or of the first member, Unix nanoseconds
+	silent bool  // no live value came for the TTL
+	look   *task // looks at the feed next; nil: the feed is silent
 }
 
-// expect has the feed looked at when it could be silent.
-func (c *core) expect(v *value) {
-	if v.expected == nil && !v.silent {
-		v.expected = c.agenda.add(v.live+int64(c.opts.TTL), v, lookAt)
+// observeFeed begins to look at the feed of a room that has got its first member.
+func (c *core) observeFeed(r *room, now time.Time) {
+	f := &r.feed
+	f.live = now.UnixNano()
+	if r.known > 0 {
+		f.live = 0
+		for v := range r.values {
+			f.live = max(f.live, v.born)
+		}
+	}
+	f.silent = now.UnixNano()-f.live >= int64(c.opts.TTL)
+	c.lookLater(r)
+}
+
+// lookLater has the feed looked at when it could be silent.
+func (c *core) lookLater(r *room) {
+	if r.feed.look == nil && !r.feed.silent {
+		r.feed.look = c.agenda.add(r.feed.live+int64(c.opts.TTL), task{room: r, duty: lookAt})
 	}
 }
 
-// heardFrom notes a live event of a room with members, and says so if it was silent.
-// One that lay in an outbox for longer than the TTL does not end the silence.
-func (c *core) heardFrom(v *value, born int64, now time.Time, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
-	v.live = max(v.live, born)
-	if !v.silent || now.UnixNano()-v.live >= int64(c.opts.TTL) {
+// heardFrom notes a live value of a room with members, and tells them if the feed was
+// silent. A value that was in an outbox for longer than the TTL does not end the silence.
+func (c *core) heardFrom(r *room, born int64, now time.Time, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
+	f := &r.feed
+	f.live = max(f.live, born)
+	if !f.silent || now.UnixNano()-f.live >= int64(c.opts.TTL) {
 		return pass
 	}
-	v.silent = false
-	c.expect(v)
-	return append(pass, c.feed(v, hub.Status))
+	f.silent = false
+	c.lookLater(r)
+	return append(pass, c.feed(r, hub.Status))
 }
 
 // feed is what a room's members are told of its feed.
-func (c *core) feed(v *value, kind hub.Kind) hub.BroadcastEvent {
-	return hub.BroadcastEvent{Room: v.room, Kind: kind, Payload: c.opts.FeedStatus(v.room, v.silent, v.live/int64(time.Millisecond))}
+func (c *core) feed(r *room, kind hub.Kind) hub.BroadcastEvent {
+	return hub.BroadcastEvent{Room: r.name, Kind: kind, Payload: c.opts.FeedStatus(r.name, r.feed.silent, r.feed.live/int64(time.Millisecond))}
 }
 
-// lookAt is the task of a room that should have been heard from.
-func (c *core) lookAt(v *value, now time.Time, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
-	v.expected = nil
-	if now.UnixNano()-v.live >= int64(c.opts.TTL) {
-		v.silent = true
-		pass = append(pass, c.feed(v, hub.Status))
+// lookAt tells the members of a room if its feed has fallen silent.
+func (c *core) lookAt(r *room, now time.Time, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
+	r.feed.look = nil
+	if now.UnixNano()-r.feed.live >= int64(c.opts.TTL) {
+		r.feed.silent = true
+		pass = append(pass, c.feed(r, hub.Status))
 	}
-	c.expect(v)
+	c.lookLater(r)
 	return pass
 }

@@ -12,55 +12,56 @@ import (
 	"backbone/internal/partition"
 )
 
-// ErrStopped is returned once ingest takes nothing in any more.
+// ErrStopped is returned when ingest accepts no more events.
 var ErrStopped = errors.New("the instance is stopping")
 
 // Options are what ingest is built from.
 type Options struct {
 	Instance       string        // this instance's id, part of every version
-	TTL            time.Duration // lifetime of a last price from ingestion; 0: no warm starts, no table
-	MaxInstruments int           // rooms with a known value, at most
+	Types          []string      // State types that this instance knows; a room may have a value of each
+	TTL            time.Duration // lifetime of a last value from ingestion; 0: no warm starts, no table
+	MaxInstruments int           // known values at most, counted by room and type
 	OutboxBytes    int           // bound of the batch that waits for the bridge; 0: 16 MiB
 
 	Snapshot     func(payload string) string                          // marks an event as the current value, not a tick
 	NoSnapshot   func(room string) string                             // says that a room has no last value
 	FeedStatus   func(room string, silent bool, sinceMS int64) string // tells of a room's feed, since a time in Unix milliseconds
-	BridgeStatus func(ok bool, sinceMS int64) string                  // tells of the link to other instances
+	BridgeStatus func(ok bool, sinceMS int64) string                  // tells of the bridge, since a time in Unix milliseconds
 	Delay        func(limit time.Duration) time.Duration              // a random time up to limit; nil: uniform
 
-	Hub    chan<- []hub.BroadcastEvent // where all events go
-	Outbox chan<- []hub.BroadcastEvent // offered what other instances are to hear; nil: there are none
-	Reads  chan<- []string             // offered the rooms whose last price is to be read
+	Hub    chan<- []hub.BroadcastEvent // receives all events
+	Outbox chan<- []hub.BroadcastEvent // is offered the events for other instances; nil: there are none
+	Reads  chan<- []string             // is offered the rooms whose last values are to be read
 
 	Logger *slog.Logger
 }
 
 // Stats are counters since start, and gauges where marked.
 type Stats struct {
-	Instruments     int    // gauge: rooms with a known value
+	Instruments     int    // gauge: known values, by room and type
 	OutboxEvents    int    // gauge: events that wait for the bridge
-	OutboxBytes     int    // gauge: and their size
-	Published       uint64 // local events taken in
-	TooMany         uint64 // local events refused since MaxInstruments is reached
+	OutboxBytes     int    // gauge: size of the events that wait for the bridge
+	Published       uint64 // local events accepted
+	TooMany         uint64 // local events rejected because of MaxInstruments
 	Remote          uint64 // events from other instances
-	Stale           uint64 // of these, not newer than what was known
-	Untracked       uint64 // of these, dropped since MaxInstruments is reached
+	Stale           uint64 // remote events that were not newer than the known value
+	Untracked       uint64 // remote events dropped because of MaxInstruments
 	Lost            uint64 // live events of others that did not arrive, by their numbers, in rooms with members
-	Reoffered       uint64 // values offered again after a new link, or since another instance asked
-	OutboxConflated uint64 // live values left out while the bridge took nothing
-	OutboxDropped   uint64 // messages, and values of too many rooms, dropped while the bridge took nothing; and what it had not taken at the end
+	Reoffered       uint64 // values offered again in a new generation, or because another instance requested it
+	OutboxConflated uint64 // live values left out of the outbox for newer ones
+	OutboxDropped   uint64 // messages and values of too many rooms dropped from the outbox, and live events in it at the end
 	ClockSkew       uint64 // versions more than 5 s ahead of local time
 }
 
-// Ingest is the goroutine between pumps, bridge and hub. Its methods may be called by
-// any number of goroutines at once; Run is called once.
+// Ingest is the goroutine between pumps, bridge and hub. Its methods are safe for
+// concurrent use by multiple goroutines. Run is called once.
 type Ingest struct {
 	// Immutable after New.
 	opts   Options
 	inputs chan input
 	done   chan struct{} // closed when Run has ended
 
-	latest atomic.Uint64 // written by Run alone: the clock, for whoever asks
+	latest atomic.Uint64 // the newest stamp given or seen; written by Run alone
 	final  Stats         // written by Run before done is closed
 }
 
@@ -92,7 +93,7 @@ type input struct {
 	flush  chan struct{}
 }
 
-// inputPlaces is how many inputs may wait before their senders do.
+// inputPlaces is how many inputs wait in the channel before their senders have to.
 const inputPlaces = 64
 
 // New returns an ingest that does nothing until Run.
@@ -159,7 +160,7 @@ func (in *Ingest) Run(ctx context.Context) {
 	}
 }
 
-// pass hands events to the hub. It reports whether ctx left it the time.
+// pass hands events to the hub. It reports whether that was done before ctx ended.
 func (in *Ingest) pass(ctx context.Context, events []hub.BroadcastEvent) bool {
 	if len(events) == 0 {
 		return true
@@ -172,7 +173,7 @@ func (in *Ingest) pass(ctx context.Context, events []hub.BroadcastEvent) bool {
 	}
 }
 
-// step gives the core one input and answers whoever waits for it.
+// step gives the core one input and replies to the goroutine that waits for it.
 func step(c *core, i input) (pass []hub.BroadcastEvent) {
 	now := time.Now()
 	switch i.kind {
@@ -202,18 +203,18 @@ func step(c *core, i input) (pass []hub.BroadcastEvent) {
 	return pass
 }
 
-// A Publisher is one connection's way in.
+// A Publisher publishes for one goroutine.
 type Publisher struct {
 	in     *Ingest
-	answer chan []int // to the one goroutine that publishes
+	answer chan []int // to the goroutine that publishes
 }
 
-// Publisher returns a way in for one goroutine.
+// Publisher returns a Publisher for one goroutine.
 func (in *Ingest) Publisher() *Publisher { return &Publisher{in: in, answer: make(chan []int, 1)} }
 
-// Publish takes events in, in order, and owns the slice from then on. It returns the
-// positions of those refused (see ErrTooManyInstruments), or ErrStopped. It waits for
-// the hub if that is behind: this is what slows a producer, nothing else does.
+// Publish publishes events in order and owns the slice afterwards. It returns the
+// positions of the rejected ones (see ErrTooManyInstruments), or ErrStopped. It waits for
+// the hub if that is behind. Nothing else slows a producer down.
 func (p *Publisher) Publish(events []hub.BroadcastEvent) (rejected []int, err error) {
 	if !p.in.send(input{kind: publish, events: events, reply: p.answer}) {
 		return nil, ErrStopped
@@ -226,9 +227,9 @@ func (p *Publisher) Publish(events []hub.BroadcastEvent) (rejected []int, err er
 	}
 }
 
-// Watch counts a local member of each room in, once the hub has it, and has the hub
-// give it the room's last price. wants is what the hub was told when it joined.
-// Unwatch must follow once for each.
+// Watch counts a local member of each room in, after it joined in the hub, and has the hub
+// give it the room's last values. wants is what the hub was told at the join. Each Watch of
+// a room is followed by one Unwatch.
 func (in *Ingest) Watch(rooms []string, wants hub.Wants) {
 	in.send(input{kind: watch, rooms: rooms, wants: wants})
 }
@@ -257,10 +258,10 @@ func (in *Ingest) Stats() Stats {
 	}
 }
 
-// Settle returns when the hub has been given everything that was taken in before.
-func (in *Ingest) Settle() { in.Stats() } // it is answered in its turn
+// Settle returns when the hub has been given everything that was published before.
+func (in *Ingest) Settle() { in.Stats() } // inputs are handled in order
 
-// Flush returns when the bridge has sent what other instances are to hear, or ctx ends.
+// Flush returns when the bridge has sent the events for other instances, or ctx ends.
 func (in *Ingest) Flush(ctx context.Context) error {
 	if in.opts.Outbox == nil {
 		return nil

@@ -27,14 +27,14 @@ var epoch = time.UnixMilli(1_700_000_000_000)
 // testOptions are those of an instance that has others if linked.
 func testOptions(origin string, linked bool) Options {
 	o := Options{
-		Instance: origin, TTL: testTTL, MaxInstruments: 1000, OutboxBytes: 1 << 20,
+		Instance: origin, Types: []string{""}, TTL: testTTL, MaxInstruments: 1000, OutboxBytes: 1 << 20,
 		Snapshot:   func(payload string) string { return payload + "!" },
 		NoSnapshot: func(room string) string { return "no " + room },
 		FeedStatus: func(room string, silent bool, sinceMS int64) string {
 			return fmt.Sprintf("%s silent=%t since=%d", room, silent, sinceMS-epoch.UnixMilli())
 		},
 		BridgeStatus: func(ok bool, sinceMS int64) string {
-			return fmt.Sprintf("link ok=%t since=%d", ok, sinceMS-epoch.UnixMilli())
+			return fmt.Sprintf("bridge ok=%t since=%d", ok, sinceMS-epoch.UnixMilli())
 		},
 		Delay:  func(limit time.Duration) time.Duration { return limit / 2 },
 		Logger: slog.New(slog.DiscardHandler),

@@ -6,45 +6,59 @@ import (
 	"backbone/internal/hub"
 )
 
-// position is how far an origin's live events of a room have been seen.
-type position struct {
-	origin string
-	seq    uint64
-	clock  uint64 // of the event with this seq
+// missingState is the account of the live events of other instances that did not arrive,
+// of one room and type while the room has members.
+type missingState struct {
+	positions []position // one for each other instance
+	count     uint64     // lost, or dropped as too old, since the last event that was passed on
 }
 
-// maxOrigins bounds the positions kept for one room; the oldest goes first.
-const maxOrigins = 16
+// position is how far an instance's live events of a room and type have been seen.
+type position struct {
+	instance string
+	seq      uint64
+	clock    uint64 // of the event with this seq
+}
+
+// maxPositions bounds the positions of one room and type; the oldest goes first.
+const maxPositions = 16
+
+// take returns the count and begins a new one.
+func (m *missingState) take() uint64 {
+	n := m.count
+	m.count = 0
+	return n
+}
 
 // advance notes that a value of another instance arrived for a room with members. It
-// returns how many of its origin's live events since the last one that arrived did not;
-// and whether e is a live event that was not counted as lost before.
+// returns how many live events of that instance were skipped since the last one that
+// arrived, and whether e is a live event that was not counted as lost before.
 //
-// A position begins with a live event: how many came before the first one, or before a
-// value that was offered again, says nothing about those since the members joined.
-func (v *value) advance(e *hub.BroadcastEvent) (lost uint64, fresh bool) {
+// A position begins with a live event. The events before the first one, or before a
+// value that was offered again, may be from before the members joined.
+func (m *missingState) advance(e *hub.BroadcastEvent) (lost uint64, fresh bool) {
 	live := e.Kind == hub.State
 	if e.Seq == 0 {
 		return 0, live
 	}
-	i := slices.IndexFunc(v.origins, func(p position) bool { return p.origin == e.Version.Instance })
+	i := slices.IndexFunc(m.positions, func(p position) bool { return p.instance == e.Version.Instance })
 	if i < 0 {
 		if live {
-			if len(v.origins) == maxOrigins {
-				v.origins = slices.Delete(v.origins, 0, 1)
+			if len(m.positions) == maxPositions {
+				m.positions = slices.Delete(m.positions, 0, 1)
 			}
-			v.origins = append(v.origins, position{e.Version.Instance, e.Seq, e.Version.Clock})
+			m.positions = append(m.positions, position{e.Version.Instance, e.Seq, e.Version.Clock})
 		}
 		return 0, live
 	}
-	p := &v.origins[i]
+	p := &m.positions[i]
 	if e.Version.Clock <= p.clock {
 		return 0, false
 	}
 	lost = e.Seq
 	if e.Seq > p.seq {
 		lost -= p.seq
-	} // else its origin had forgotten the room, and counts from 1 again
+	} // else its instance had forgotten the room, and counts from 1 again
 	if live {
 		lost--
 	}

@@ -128,8 +128,8 @@ func TestOriginsOfARoomAreBounded(t *testing.T) {
 	for i := range int64(100) {
 		b.take(from(fmt.Sprint("o", i), "X", i, 1, "p"))
 	}
-	if got := len(b.table.find("X").origins); got != maxOrigins {
-		t.Errorf("%d positions are kept, want %d", got, maxOrigins)
+	if got := len(b.table.find("X").of("").missing.positions); got != maxPositions {
+		t.Errorf("%d positions are kept, want %d", got, maxPositions)
 	}
 	want(t, "the newest is kept", b.take(from("o99", "X", 200, 3, "p")), "live X p missed=1")
 	want(t, "the oldest is not", b.take(from("o0", "X", 201, 9, "p")), "live X p")
@@ -190,7 +190,7 @@ func TestMissedAccount(t *testing.T) {
 				account(b.remote([]hub.BroadcastEvent{e}, b.now))
 			},
 			"own offered again": func(*rapid.T) {
-				if v := b.table.find("X"); v.version.Instance == "me" {
+				if v := b.table.find("X").of(""); v.version.Instance == "me" {
 					account(b.remote([]hub.BroadcastEvent{{
 						Room: "X", Payload: v.payload, Kind: hub.Recovered, Version: v.version, Born: v.born, Seq: v.number,
 					}}, b.now))

@@ -55,8 +55,8 @@ func TestLinkedAnewReadsAndOffers(t *testing.T) {
 
 // known is the newest value of a room as an event.
 func known(b *box, room string) *hub.BroadcastEvent {
-	v := b.table.find(room)
-	return &hub.BroadcastEvent{Room: v.room, Payload: v.payload, Version: v.version, Born: v.born, Seq: v.number}
+	v := b.table.find(room).of("")
+	return &hub.BroadcastEvent{Room: room, Payload: v.payload, Version: v.version, Born: v.born, Seq: v.number}
 }
 
 func TestLinkedAnewConcernsItsPartitions(t *testing.T) {

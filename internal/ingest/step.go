@@ -7,9 +7,9 @@ import (
 	"backbone/internal/partition"
 )
 
-// Steps is ingest without its goroutine and clock: each method does at once, at the time
-// that it is given, what Run would do with one input, and returns what Run would hand to
-// the hub. It is for simulations, which choose every step; one goroutine uses it.
+// Steps is ingest without its goroutine and clock. Each method immediately does what Run
+// would do with one input at the given time, and returns what Run would hand to the hub.
+// It is for simulations, which choose every step. One goroutine uses it.
 type Steps struct{ core *core }
 
 // NewSteps returns an ingest to be driven step by step. Options.Hub is not used, and of
@@ -50,24 +50,24 @@ func (s Steps) ForeignClock(clock uint64, now time.Time) { s.core.observe(clock,
 // Clock is [Ingest.Clock].
 func (s Steps) Clock() uint64 { return s.core.clock.last }
 
-// Outbox is the batch that is offered to the bridge; TakeOutbox takes it.
+// Outbox is the batch that is offered to the bridge.
 func (s Steps) Outbox() []hub.BroadcastEvent { return s.core.out.Events() }
 
-// TakeOutbox is the bridge taking the batch.
+// TakeOutbox returns the batch as the bridge receives it.
 func (s Steps) TakeOutbox() []hub.BroadcastEvent {
 	batch := s.core.out.Events()
 	s.core.outboxSent()
 	return batch
 }
 
-// TakeReads is the bridge taking the rooms to be read, nil if there are none.
+// TakeReads returns the rooms to be read as the bridge receives them, nil if there are none.
 func (s Steps) TakeReads() []string {
 	rooms := s.core.nextReads()
 	s.core.readsSent()
 	return rooms
 }
 
-// NextTask is when Tasks has something to do, zero for never.
+// NextTask is when Tasks has something to do; zero: never.
 func (s Steps) NextTask() time.Time {
 	if next := s.core.next(); next != 0 {
 		return time.Unix(0, next)

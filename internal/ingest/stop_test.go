@@ -17,7 +17,7 @@ func TestLinkReports(t *testing.T) {
 	far := wall(time.Now().Add(time.Hour))
 	link.Clock(t.Context(), far)
 	link.State(t.Context(), false, epoch.Add(time.Second))
-	want(t, "the hub", describe(<-i.hub), "status  link ok=false since=1000")
+	want(t, "the hub", describe(<-i.hub), "status  bridge ok=false since=1000")
 	if got := i.Clock(); got != far {
 		t.Errorf("the clock is %x, want that of the heartbeat, %x", got, far)
 	}

@@ -10,153 +10,158 @@ import (
 	"backbone/internal/partition"
 )
 
-// value is what is known of one room.
-type value struct {
-	room      string
-	partition int
-	version   hub.Version // of the newest value known; kept when the value itself is too old to warm anyone
-	payload   string      // "" while none is known
-	born      int64       // of payload, Unix nanoseconds
-	number    uint64      // of payload among its origin's live events of the room, 0 unknown
-	seq       uint64      // local live events of the room so far
-
-	members int        // local members
-	heard   uint64     // generation of the partition in which an event last set the value
-	read    uint64     // generation in which Redis was last asked for a newer one; 0 never
-	origins []position // where each other instance's sequence stands
-	missed  uint64     // live events of others lost or dropped since the last one passed on
-
-	live     int64 // last live event, or first member, Unix nanoseconds; of rooms with members
-	silent   bool  // no live event for the TTL
-	expected *task // looks at the feed
-
-	wanting   bool // others are still to be asked for a newer value, after a new link
-	answering bool // a task offers the value to others
-	answered  bool // another was first
-	again     bool // a task reads it again
-}
-
-func (v *value) known() bool { return v.payload != "" }
-
-// alive reports whether the value may still warm someone.
-func (v *value) alive(now time.Time, ttl time.Duration) bool {
-	return v.known() && now.UnixNano()-v.born < int64(ttl)
-}
-
-// table holds the values of all rooms, by partition. A room without members is
-// forgotten by rotation: what was not touched for one whole period goes, at once and
-// unswept.
+// table holds what is known of all rooms, by partition. A room without members is
+// forgotten by rotation: the rooms that were not touched for one whole period go together,
+// without a search for them.
 type table struct {
+	types   []string // of which a room may hold a value; others are admitted too
 	parts   [partition.Count]part
 	rotated time.Time
-	known   int // rooms with a known value
+	known   int // known values
 }
 
 type part struct {
-	watched map[string]*value // rooms with members
-	recent  map[string]*value // touched since the last rotation; known
-	old     map[string]*value // touched in the period before; known
+	watched map[string]*room // rooms with members
+	recent  shelf            // rooms without members touched since the last rotation
+	old     shelf            // rooms without members touched in the period before
 }
 
-func newTable(now time.Time) *table {
-	t := &table{rotated: now}
+// shelf is a set of rooms of which at least one value is known.
+type shelf struct {
+	rooms map[string]*room
+	known int // known values of all rooms
+}
+
+func (s *shelf) put(r *room) {
+	s.rooms[r.name] = r
+	s.known += r.known
+}
+
+func (s *shelf) remove(r *room) {
+	delete(s.rooms, r.name)
+	s.known -= r.known
+}
+
+func newTable(types []string, now time.Time) *table {
+	t := &table{types: types, rotated: now}
 	for i := range t.parts {
-		t.parts[i] = part{map[string]*value{}, map[string]*value{}, map[string]*value{}}
+		p := &t.parts[i]
+		p.watched, p.recent.rooms, p.old.rooms = map[string]*room{}, map[string]*room{}, map[string]*room{}
 	}
 	return t
 }
 
 // find returns the room's entry, or nil, and keeps it from rotating out.
-func (t *table) find(room string) *value {
-	p := &t.parts[partition.Of(room)]
-	if v := p.watched[room]; v != nil {
-		return v
+func (t *table) find(name string) *room {
+	p := &t.parts[partition.Of(name)]
+	if r := p.watched[name]; r != nil {
+		return r
 	}
-	if v := p.recent[room]; v != nil {
-		return v
+	if r := p.recent.rooms[name]; r != nil {
+		return r
 	}
-	v := p.old[room]
-	if v != nil {
-		delete(p.old, room)
-		p.recent[v.room] = v
+	r := p.old.rooms[name]
+	if r != nil {
+		p.old.remove(r)
+		p.recent.put(r)
 	}
-	return v
+	return r
 }
 
 // watched returns the entry of a room with members, or nil.
-func (t *table) watched(room string) *value { return t.parts[partition.Of(room)].watched[room] }
+func (t *table) watched(name string) *room { return t.parts[partition.Of(name)].watched[name] }
 
-// add makes an entry for a room that has none, and is given a value or a member next.
-func (t *table) add(room string) *value {
-	v := &value{room: strings.Clone(room), partition: partition.Of(room)} // room may be part of a payload that need not live on
-	t.parts[v.partition].recent[v.room] = v
-	return v
+// add makes an entry for a room that has none. The caller gives it a value or a member. It
+// copies the name, which may be part of a payload that need not live on.
+func (t *table) add(name string) *room {
+	r := &room{name: strings.Clone(name), partition: partition.Of(name)}
+	t.parts[r.partition].recent.put(r)
+	return r
+}
+
+// value makes an unknown value of a room, which may be nil if the table has no entry of it.
+func (t *table) value(r *room, e *hub.BroadcastEvent) *value {
+	if r == nil {
+		r = t.add(e.Room)
+	}
+	if i := slices.Index(t.types, e.Type); i >= 0 {
+		return r.add(t.types[i])
+	}
+	return r.add(strings.Clone(e.Type))
 }
 
 // set gives v a newer value.
 func (t *table) set(v *value, e *hub.BroadcastEvent) {
 	if !v.known() {
 		t.known++
+		v.room.known++
+		if v.room.members == 0 {
+			t.parts[v.room.partition].recent.known++
+		}
 	}
 	v.version, v.payload, v.born, v.number = e.Version, e.Payload, e.Born, e.Seq
 }
 
-// watch counts a local member of room in.
-func (t *table) watch(room string) *value {
-	v := t.find(room)
-	if v == nil {
-		v = t.add(room)
+// watch counts a local member of a room in.
+func (t *table) watch(name string) *room {
+	r := t.find(name)
+	if r == nil {
+		r = t.add(name)
 	}
-	if v.members == 0 {
-		p := &t.parts[v.partition]
-		delete(p.recent, v.room)
-		p.watched[v.room] = v
+	if r.members == 0 {
+		p := &t.parts[r.partition]
+		p.recent.remove(r)
+		p.watched[r.name] = r
 	}
-	v.members++
-	return v
+	r.members++
+	return r
 }
 
-// unwatch counts a local member out. It returns the room's entry.
-func (t *table) unwatch(room string) *value {
-	v := t.watched(room)
-	if v == nil {
-		panic("ingest: unwatch of a room that nobody watches: " + room)
+// unwatch counts a local member of a room out.
+func (t *table) unwatch(name string) *room {
+	r := t.watched(name)
+	if r == nil {
+		panic("ingest: unwatch of a room that nobody watches: " + name)
 	}
-	if v.members--; v.members > 0 {
-		return v
+	if r.members--; r.members > 0 {
+		return r
 	}
-	p := &t.parts[v.partition]
-	delete(p.watched, v.room)
-	v.origins, v.missed, v.wanting = nil, 0, false
-	if v.known() {
-		p.recent[v.room] = v
+	p := &t.parts[r.partition]
+	delete(p.watched, r.name)
+	r.warm.resyncDue = false
+	for v := range r.values {
+		v.missing = missingState{}
 	}
-	return v
+	if r.known > 0 {
+		p.recent.put(r)
+	}
+	return r
 }
 
-// rotate forgets what was not touched since the rotation before, once in a period.
+// rotate forgets the rooms that were not touched since the rotation before, once in a
+// period.
 func (t *table) rotate(now time.Time, period time.Duration) {
 	if now.Sub(t.rotated) < period {
 		return
 	}
 	for i := range t.parts {
 		p := &t.parts[i]
-		t.known -= len(p.old)
-		p.old, p.recent = p.recent, map[string]*value{}
+		t.known -= p.old.known
+		p.old, p.recent = p.recent, shelf{rooms: map[string]*room{}}
 	}
 	t.rotated = now
 }
 
-// sorted returns every entry of a partition, in the order of their rooms' names: what
-// follows from it must not depend on the order of a map.
-func (t *table) sorted(number int) []*value {
-	p := &t.parts[number]
-	all := make([]*value, 0, len(p.watched)+len(p.recent)+len(p.old))
-	for _, m := range [...]map[string]*value{p.watched, p.recent, p.old} {
-		for _, v := range m {
-			all = append(all, v)
+// sorted returns the entries of a partition in the order of their rooms' names, because
+// nothing may depend on the order of a map.
+func (t *table) sorted(partition int) []*room {
+	p := &t.parts[partition]
+	all := make([]*room, 0, len(p.watched)+len(p.recent.rooms)+len(p.old.rooms))
+	for _, m := range [...]map[string]*room{p.watched, p.recent.rooms, p.old.rooms} {
+		for _, r := range m {
+			all = append(all, r)
 		}
 	}
-	slices.SortFunc(all, func(a, b *value) int { return cmp.Compare(a.room, b.room) })
+	slices.SortFunc(all, func(a, b *room) int { return cmp.Compare(a.name, b.name) })
 	return all
 }

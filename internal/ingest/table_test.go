@@ -12,10 +12,10 @@ import (
 )
 
 // has reports where the table keeps a room, without touching it.
-func (t *table) has(room string) string {
-	p := &t.parts[partition.Of(room)]
-	for where, m := range map[string]map[string]*value{"watched": p.watched, "recent": p.recent, "old": p.old} {
-		if m[room] != nil {
+func (t *table) has(name string) string {
+	p := &t.parts[partition.Of(name)]
+	for where, m := range map[string]map[string]*room{"watched": p.watched, "recent": p.recent.rooms, "old": p.old.rooms} {
+		if m[name] != nil {
 			return where
 		}
 	}
@@ -114,8 +114,8 @@ func TestTableKeepsNoPayloadAliveByARoomsName(t *testing.T) {
 	if v == nil {
 		t.Fatal("the room is not known")
 	}
-	if same := fmt.Sprintf("%p", []byte(v.room)) == fmt.Sprintf("%p", []byte(text[15:21])); same || pass[0].Room != v.room {
-		t.Errorf("the event goes on with the room %q, want the table's own %q", pass[0].Room, v.room)
+	if same := fmt.Sprintf("%p", []byte(v.name)) == fmt.Sprintf("%p", []byte(text[15:21])); same || pass[0].Room != v.name {
+		t.Errorf("the event goes on with the room %q, want the table's own %q", pass[0].Room, v.name)
 	}
 }
 
@@ -123,31 +123,34 @@ func TestTableKeepsNoPayloadAliveByARoomsName(t *testing.T) {
 func TestTableModel(t *testing.T) {
 	const period = 10 * time.Second
 	type known struct {
-		clock   uint64
+		clock   map[string]uint64 // by type
 		touched time.Time
 		members int
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		now, clock := epoch, uint64(0)
-		table := newTable(now)
+		table := newTable(nil, now)
 		model := map[string]*known{}
 		at := func(room string) *known {
 			if model[room] == nil {
-				model[room] = &known{}
+				model[room] = &known{clock: map[string]uint64{}}
 			}
 			model[room].touched = now
 			return model[room]
 		}
 		room := rapid.SampledFrom([]string{"A", "B", "C", "D", "E", "F"})
+		typ := rapid.SampledFrom([]string{"price", "book", "trade"})
 		set := func(t *rapid.T) {
 			r := room.Draw(t, "room")
-			v := table.find(r)
-			if v == nil {
-				v = table.add(r)
-			}
 			clock++
-			table.set(v, &hub.BroadcastEvent{Room: r, Payload: "p", Version: hub.Version{Clock: clock}})
-			at(r).clock = clock
+			e := &hub.BroadcastEvent{Room: r, Type: typ.Draw(t, "type"), Payload: "p", Version: hub.Version{Clock: clock}}
+			entry := table.find(r)
+			v := entry.of(e.Type)
+			if v == nil {
+				v = table.value(entry, e)
+			}
+			table.set(v, e)
+			at(r).clock[e.Type] = clock
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"set":  set,
@@ -181,26 +184,33 @@ func TestTableModel(t *testing.T) {
 				valued := 0
 				for p := range table.parts {
 					entries := table.sorted(p)
-					for i, v := range entries {
-						if v.known() {
-							valued++
+					for i, r := range entries {
+						n := 0
+						for v := range r.values {
+							if v.known() {
+								n++
+							}
 						}
-						if i > 0 && entries[i-1].room >= v.room {
-							t.Fatalf("%s is kept before %s", entries[i-1].room, v.room)
+						if n != r.known {
+							t.Fatalf("%s counts %d values, want %d", r.name, r.known, n)
 						}
-						if v.partition != p {
-							t.Fatalf("%s is kept in partition %d", v.room, p)
+						valued += n
+						if i > 0 && entries[i-1].name >= r.name {
+							t.Fatalf("%s is kept before %s", entries[i-1].name, r.name)
 						}
-						if where := table.has(v.room); (where == "watched") != (v.members > 0) || where != "watched" && !v.known() {
-							t.Fatalf("%s with %d members, known %t, is %s", v.room, v.members, v.known(), where)
+						if r.partition != p {
+							t.Fatalf("%s is kept in partition %d", r.name, p)
+						}
+						if where := table.has(r.name); (where == "watched") != (r.members > 0) || where != "watched" && n == 0 {
+							t.Fatalf("%s with %d members and %d values is %s", r.name, r.members, n, where)
 						}
 					}
 				}
 				if valued != table.known {
-					t.Fatalf("%d rooms are counted as known, want %d", table.known, valued)
+					t.Fatalf("%d values are counted as known, want %d", table.known, valued)
 				}
 				for r, k := range model {
-					where, must := table.has(r), k.members > 0 || k.clock > 0 && now.Sub(k.touched) < period
+					where, must := table.has(r), k.members > 0 || len(k.clock) > 0 && now.Sub(k.touched) < period
 					if must && where == "nowhere" {
 						t.Fatalf("%s is forgotten %v after it was touched, with %d members", r, now.Sub(k.touched), k.members)
 					}
@@ -208,8 +218,10 @@ func TestTableModel(t *testing.T) {
 						delete(model, r)
 						continue
 					}
-					if v := table.parts[partition.Of(r)]; v.watched[r] != nil && v.watched[r].version.Clock != k.clock {
-						t.Fatalf("%s has the version %d, want %d", r, v.watched[r].version.Clock, k.clock)
+					for typ, clock := range k.clock {
+						if e := table.parts[partition.Of(r)].watched[r]; e != nil && e.of(typ).version.Clock != clock {
+							t.Fatalf("the %s of %s has the version %d, want %d", typ, r, e.of(typ).version.Clock, clock)
+						}
 					}
 				}
 			},

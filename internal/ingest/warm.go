@@ -6,49 +6,71 @@ import (
 	"backbone/internal/hub"
 )
 
-// pendingRead is a read of a room's last price that was not answered yet. There is one of
-// a room at a time, however many join, leave and join again.
-type pendingRead struct {
-	generation uint64 // in which it was asked
-	waiting    bool   // a joiner has heard nothing yet
-	absent     bool   // one of them asked to be told if there is nothing
+// warmState is what a room's warm starts need to know.
+type warmState struct {
+	read      uint64 // generation in which Redis was last read; 0: never
+	rereading bool   // a task reads again
+	resyncDue bool   // the room still has to request a resync, once it was read
 }
 
-// rereadDelay is how long a last price that could not be read is let alone at most,
-// where a room has members. It is part of the time to heal.
+// pendingRead is a read of a room's last values that is under way. A room has at most one,
+// however many clients join, leave and join again.
+type pendingRead struct {
+	generation uint64 // in which it was requested
+	waiting    bool   // a joiner has got nothing yet
+	absent     bool   // such a joiner wants to be told if there is no value
+}
+
+// rereadDelay is the longest wait until last values that could not be read are read again,
+// if the room has members. It is part of the time to heal.
 const rereadDelay = time.Second
 
-// watch counts a member of each room in and answers its warm start: at once where
-// memory was set since the last link, after a read otherwise. It is told what else it
-// wants: where there is no last price, and where the room's feed is silent.
+// watch counts a member of each room in and gives it its warm start. That comes immediately
+// if memory was set since the last generation began, and after a read otherwise. The
+// member is also told what it wants: if there is no last value, and if the room's feed is
+// silent.
 //
-// Only a read proves that nothing newer exists. An event does not: one from here may
-// have a lower version than one that was missed, and one from elsewhere may have
-// arrived on the link before. So there is one read for each room and link in any case;
-// if memory is current as far as it knows, the joiner just does not wait for it.
+// Only a read proves that nothing newer exists. An event does not: a local one may
+// have a lower version than one that was missed, and a remote one may have arrived before
+// the generation began. So there is one read for each room and generation in any case. If
+// memory is current as far as this instance knows, the joiner does not wait for the read.
 func (c *core) watch(rooms []string, wants hub.Wants, now time.Time) (pass []hub.BroadcastEvent) {
-	for _, room := range rooms {
+	for _, name := range rooms {
 		if c.table == nil {
 			if wants.Absent {
-				pass = append(pass, c.absent(room))
+				pass = append(pass, c.absent(name))
 			}
 			continue
 		}
-		v := c.table.watch(room)
-		if v.members == 1 {
-			c.observeFeed(v, now)
+		r := c.table.watch(name)
+		if r.members == 1 {
+			c.observeFeed(r, now)
 		}
-		current := v.heard == c.generation[v.partition] && v.alive(now, c.opts.TTL)
-		if q := c.read(v); q == nil || current {
-			pass = c.warm(pass, v, wants.Absent, now)
+		if q := c.read(r); q == nil || c.current(r, now) {
+			pass = c.warm(pass, r, wants.Absent, now, nil)
 		} else {
 			q.waiting, q.absent = true, q.absent || wants.Absent
 		}
-		if wants.Status && v.silent {
-			pass = append(pass, c.feed(v, hub.StatusNow))
+		if wants.Status && r.feed.silent {
+			pass = append(pass, c.feed(r, hub.StatusNow))
 		}
 	}
 	return pass
+}
+
+// current reports whether memory has values of the room, all set since the last generation
+// began.
+func (c *core) current(r *room, now time.Time) bool {
+	alive := 0
+	for v := range r.values {
+		if v.alive(now, c.opts.TTL) {
+			if v.heard != c.generation[r.partition] {
+				return false
+			}
+			alive++
+		}
+	}
+	return alive > 0
 }
 
 // unwatch counts a member of each room out.
@@ -56,38 +78,48 @@ func (c *core) unwatch(rooms []string) {
 	if c.table == nil {
 		return
 	}
-	for _, room := range rooms {
-		if v := c.table.unwatch(room); v.members == 0 && v.expected != nil {
-			c.agenda.remove(v.expected)
-			v.expected = nil
+	for _, name := range rooms {
+		if r := c.table.unwatch(name); r.members == 0 && r.feed.look != nil {
+			c.agenda.remove(r.feed.look)
+			r.feed.look = nil
 		}
 	}
 }
 
-// read asks for the room's last price unless that was done since the last link. It
-// returns the question if its answer is to come, nil otherwise.
-func (c *core) read(v *value) *pendingRead {
-	now := c.generation[v.partition]
-	if !c.bridged() || v.read == now {
+// read requests the room's last values unless that was done in this generation. It
+// returns the read if it is still under way, nil otherwise.
+func (c *core) read(r *room) *pendingRead {
+	now := c.generation[r.partition]
+	if !c.bridged() || r.warm.read == now {
 		return nil
 	}
-	q := c.reads[v.room]
+	q := c.reads[r.name]
 	if q == nil {
 		q = &pendingRead{generation: now}
-		c.reads[v.room] = q
-		c.toRead = append(c.toRead, v.room)
+		c.reads[r.name] = q
+		c.toRead = append(c.toRead, r.name)
 	}
 	return q
 }
 
-// warm appends what a new member hears of the room first; absent has it told if there is
-// nothing.
-func (c *core) warm(pass []hub.BroadcastEvent, v *value, absent bool, now time.Time) []hub.BroadcastEvent {
-	switch {
-	case v.alive(now, c.opts.TTL):
-		return append(pass, hub.BroadcastEvent{Room: v.room, Kind: hub.Warm, Payload: c.opts.Snapshot(v.payload), Version: v.version})
-	case absent:
-		return append(pass, c.absent(v.room))
+// warm appends what a new member gets of the room first: the last value of each type, but
+// none of those that all members get in the same step. absent has it told if there is
+// none.
+func (c *core) warm(pass []hub.BroadcastEvent, r *room, absent bool, now time.Time, given map[*value]bool) []hub.BroadcastEvent {
+	any := false
+	for v := range r.values {
+		if !v.alive(now, c.opts.TTL) {
+			continue
+		}
+		any = true
+		if !given[v] {
+			pass = append(pass, hub.BroadcastEvent{
+				Room: r.name, Type: v.typ, Kind: hub.Warm, Payload: c.opts.Snapshot(v.payload), Version: v.version,
+			})
+		}
+	}
+	if absent && !any {
+		pass = append(pass, c.absent(r.name))
 	}
 	return pass
 }
@@ -96,55 +128,65 @@ func (c *core) absent(room string) hub.BroadcastEvent {
 	return hub.BroadcastEvent{Room: room, Kind: hub.Absent, Payload: c.opts.NoSnapshot(room)}
 }
 
-// lastPrices takes the answer to a read. What is newer than the known value goes to
-// all members; otherwise those that wait get what memory has.
+// lastPrices takes the result of a read. Values that are newer than the known ones go to
+// all members. Joiners that wait get the others from memory.
 func (c *core) lastPrices(rooms []string, found []hub.BroadcastEvent, failed bool, now time.Time) (pass []hub.BroadcastEvent) {
+	var given map[*value]bool
 	for i := range found {
 		e := &found[i]
 		c.observe(e.Version.Clock, now)
-		q := c.reads[e.Room]
-		if q == nil {
-			continue // not asked for
+		if c.reads[e.Room] == nil {
+			continue // it was not requested
 		}
-		v := c.table.watched(e.Room)
-		if v == nil || e.Version.Compare(v.version) <= 0 || now.UnixNano()-e.Born >= int64(c.opts.TTL) {
+		r := c.table.watched(e.Room)
+		if r == nil || now.UnixNano()-e.Born >= int64(c.opts.TTL) {
+			continue // nobody needs it any more
+		}
+		v := r.of(e.Type)
+		switch {
+		case v == nil:
+			v = c.table.value(r, e)
+		case e.Version.Compare(v.version) <= 0:
 			continue
 		}
 		c.replace(v, e)
 		pass = append(pass, *e)
-		q.waiting = false
+		if given == nil {
+			given = map[*value]bool{}
+		}
+		given[v] = true
 	}
-	for _, room := range rooms {
-		q := c.reads[room]
+	for _, name := range rooms {
+		q := c.reads[name]
 		if q == nil {
 			continue
 		}
-		delete(c.reads, room)
-		v := c.table.watched(room)
-		if v == nil {
+		delete(c.reads, name)
+		r := c.table.watched(name)
+		if r == nil {
 			continue
 		}
 		if failed {
-			c.readAgain(v, now)
+			c.readAgain(r, now)
 		} else {
-			v.read = q.generation
-			if c.read(v) == nil { // else it was linked anew meanwhile
-				c.requestResync(v, now)
+			r.warm.read = q.generation
+			if c.read(r) == nil { // else another generation began meanwhile
+				c.requestResync(r, now)
 			}
 		}
 		if q.waiting {
-			pass = c.warm(pass, v, q.absent, now)
+			pass = c.warm(pass, r, q.absent, now, given)
 		}
 	}
 	return pass
 }
 
-// readAgain has a last price that could not be read be read later.
-func (c *core) readAgain(v *value, now time.Time) {
-	if !v.again {
-		v.again = true
+// readAgain has last values that could not be read be read later.
+func (c *core) readAgain(r *room, now time.Time) {
+	if !r.warm.rereading {
+		r.warm.rereading = true
 		delay := rereadDelay/2 + c.opts.Delay(rereadDelay/2)
-		c.agenda.add(now.Add(delay).UnixNano(), v, reread)
+		c.agenda.add(now.Add(delay).UnixNano(), task{room: r, duty: reread})
 	}
 }
 
@@ -154,10 +196,11 @@ func (c *core) nextReads() []string {
 	return c.toRead[:n:n]
 }
 
-// maxReads is how many rooms are read at once: handling the answer must not take long.
+// maxReads is how many rooms one read is of, because handling its result must not take
+// long.
 const maxReads = 1000
 
-// readsSent says that the bridge took nextReads.
+// readsSent says that the bridge received nextReads.
 func (c *core) readsSent() {
 	c.toRead = c.toRead[min(len(c.toRead), maxReads):]
 	if len(c.toRead) == 0 {

@@ -107,7 +107,7 @@ func (w *world) newInstance(id int) *instance {
 	}
 	in.hub = hub.NewSteps(hub.Options{QueueBytes: queueBytes, Frame: frame, Conflated: func(room string, n uint64) string { return fmt.Sprintf("conflated %s %d", room, n) }})
 	in.ingest = ingest.NewSteps(ingest.Options{
-		Instance: in.origin, TTL: w.ttl, MaxInstruments: 1000, OutboxBytes: w.outbox,
+		Instance: in.origin, Types: []string{""}, TTL: w.ttl, MaxInstruments: 1000, OutboxBytes: w.outbox,
 		Snapshot:     func(p string) string { return p + " snapshot" },
 		NoSnapshot:   func(room string) string { return "empty " + room },
 		FeedStatus:   func(room string, silent bool, _ int64) string { return fmt.Sprintf("feed %s %v", room, silent) },

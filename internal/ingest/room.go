@@ -1,0 +1,81 @@
+package ingest
+
+import (
+	"time"
+
+	"backbone/internal/hub"
+)
+
+// room is what is known of one room.
+type room struct {
+	name      string
+	partition int
+	members   int // local members
+	known     int // values with a payload
+
+	value value // the first one; others follow by next
+	types int   // values in use
+	warm  warmState
+	feed  feedState
+}
+
+// value is the newest event of one State type in a room, and what belongs to it.
+type value struct {
+	room *room
+	next *value // the room's value of another type; nil: none
+	typ  string
+
+	version hub.Version // of the newest value; kept when the value itself is too old for a warm start
+	payload string      // "" while none is known
+	born    int64       // time of ingestion, Unix nanoseconds
+	number  uint64      // number among its instance's live events of the room and type; 0: unknown
+	seq     uint64      // local live events of the room and type so far
+	heard   uint64      // generation of the partition in which an event last set the value
+
+	missing missingState
+	offer   offerState
+}
+
+func (v *value) known() bool { return v.payload != "" }
+
+// alive reports whether the value may still be given to a new member.
+func (v *value) alive(now time.Time, ttl time.Duration) bool {
+	return v.known() && now.UnixNano()-v.born < int64(ttl)
+}
+
+// of returns the room's value of a type, or nil. r may be nil.
+func (r *room) of(typ string) *value {
+	if r == nil || r.types == 0 {
+		return nil
+	}
+	for v := &r.value; v != nil; v = v.next {
+		if v.typ == typ {
+			return v
+		}
+	}
+	return nil
+}
+
+// add makes an unknown value of a type that the room has none of.
+func (r *room) add(typ string) *value {
+	r.types++
+	if r.types == 1 {
+		r.value = value{room: r, typ: typ}
+		return &r.value
+	}
+	last := &r.value
+	for last.next != nil {
+		last = last.next
+	}
+	last.next = &value{room: r, typ: typ}
+	return last.next
+}
+
+// values calls f for each of the room's values, in the order in which they were added.
+func (r *room) values(f func(*value) bool) {
+	if r.types == 0 {
+		return
+	}
+	for v := &r.value; v != nil && f(v); v = v.next {
+	}
+}
