@@ -36,7 +36,7 @@ func BenchmarkBridge(b *testing.B) {
 	var sinks []counting
 	for _, origin := range []string{"A", "B"} {
 		sink := counting{make(chan struct{}, 10), make(chan int, 1<<16)}
-		o := Options{URL: s.URL(), Instance: origin, TTL: 30 * time.Second, Sink: sink,
+		o := Options{URL: s.URL(), Instance: origin, Types: []string{"price"}, TTL: 30 * time.Second, Sink: sink,
 			Clock: func() uint64 { return 1 }, Logger: slog.New(slog.DiscardHandler), InboxBytes: 1 << 30}
 		if origin == "A" {
 			o.Outbox = outbox

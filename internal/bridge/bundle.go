@@ -13,7 +13,7 @@ type bundle struct {
 	partition int
 	channel   string
 	head      string   // of the envelope
-	keys      []string // of rooms with a value, each once
+	keys      []string // of values, each once
 	args      []string // five for each event, see writeScript
 	events    int
 	bytes     int
@@ -54,7 +54,7 @@ func (c bundler) bundles(events []hub.BroadcastEvent, now int64) []bundle {
 // openBundle is a bundle that can get more events.
 type openBundle struct {
 	bundle
-	index map[string]int // of the key of each room, from 1
+	index map[slot]int // of keys, from 1
 }
 
 func (c bundler) add(b *openBundle, e *hub.BroadcastEvent, now int64) {
@@ -63,7 +63,7 @@ func (c bundler) add(b *openBundle, e *hub.BroadcastEvent, now int64) {
 	if e.Kind != hub.Message {
 		version = e.Version.String()
 		if c.ttl > 0 && e.Kind.Value() {
-			key = b.key(c.names, e.Room)
+			key = b.key(c.names, e)
 			remaining = max(0, (int64(c.ttl)-max(0, now-e.Born))/int64(time.Millisecond))
 		}
 	}
@@ -73,16 +73,21 @@ func (c bundler) add(b *openBundle, e *hub.BroadcastEvent, now int64) {
 	b.bytes += len(head) + len(version) + len(e.Payload)
 }
 
-func (b *openBundle) key(n names, room string) int {
-	i, ok := b.index[room]
+// slot is what has one newest value.
+type slot struct{ room, typ string }
+
+// key returns the number of the key of the event's slot, from 1.
+func (b *openBundle) key(n names, e *hub.BroadcastEvent) int {
+	of := slot{e.Room, e.Type}
+	i, ok := b.index[of]
 	if !ok {
 		if b.index == nil {
-			b.index = map[string]int{}
+			b.index = map[slot]int{}
 		}
-		b.keys = append(b.keys, n.lastPrice(room))
-		b.bytes += len(room) + len(n.prefix)
+		b.keys = append(b.keys, n.last(e.Type, e.Room))
+		b.bytes += len(e.Room) + len(e.Type) + len(n.prefix)
 		i = len(b.keys)
-		b.index[room] = i
+		b.index[of] = i
 	}
 	return i
 }

@@ -22,9 +22,9 @@ import (
 // "v" and "origin", the instance id, always come first, so that an instance knows its own
 // messages by their beginning. An EVENT is
 //
-//	{"room":"BTC_USDT","kind":"state","version":"<16 hex digits>-<instance id>","seq":7,"age":0,"data":{...}}
+//	{"room":"BTC_USDT","type":"price_update","kind":"state","version":"<16 hex digits>-<instance id>","seq":7,"age":0,"data":{...}}
 //
-// kind is state, recovered, message or resync. A resync requests values newer than version; its
+// type is the name of the event's domain. kind is state, recovered, message or resync. A resync requests values newer than version; its
 // data is {}. A message has no version. seq is left out where it is not known. age is
 // milliseconds since ingestion. Unknown keys are ignored.
 
@@ -47,6 +47,8 @@ func eventHead(e *hub.BroadcastEvent, version string, now int64) string {
 	b := make([]byte, 0, 128)
 	b = append(b, `{"room":"`...)
 	b = append(b, e.Room...)
+	b = append(b, `","type":"`...)
+	b = append(b, e.Type...)
 	b = append(b, `","kind":"`...)
 	b = append(b, kindNames[e.Kind]...)
 	if e.Kind != hub.Message {
@@ -144,6 +146,8 @@ func decodeEvent(d *jsontext.Decoder, instance string, now int64) (e hub.Broadca
 		switch string(key) {
 		case "room":
 			e.Room, err = text(d)
+		case "type":
+			e.Type, err = text(d)
 		case "kind":
 			kind, err = text(d)
 		case "version":
@@ -162,7 +166,7 @@ func decodeEvent(d *jsontext.Decoder, instance string, now int64) (e hub.Broadca
 	if err != nil {
 		return e, false, err
 	}
-	ok = strings.HasPrefix(e.Payload, "{")
+	ok = strings.HasPrefix(e.Payload, "{") && validType(e.Type)
 	switch kind {
 	case "state":
 		e.Kind = hub.State

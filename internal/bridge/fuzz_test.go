@@ -12,8 +12,8 @@ import (
 func FuzzEnvelope(f *testing.F) {
 	for _, seed := range []string{
 		`{"v":1,"origin":"A","events":[]}`,
-		`{"v":1,"origin":"A","events":[{"room":"A","kind":"state","version":"0000000000000001-A","seq":1,"age":0,"data":{"x":1}}]}`,
-		`{"v":1,"origin":"A","events":[{"room":"A","kind":"message","age":3,"data":{}},{"room":"A","kind":"recovered","version":"7fffffffffffffff-b","age":3,"data":{}}],"more":[1]}`,
+		`{"v":1,"origin":"A","events":[{"room":"A","type":"price","kind":"state","version":"0000000000000001-A","seq":1,"age":0,"data":{"x":1}}]}`,
+		`{"v":1,"origin":"A","events":[{"room":"A","type":"price","kind":"message","age":3,"data":{}},{"room":"A","type":"price","kind":"recovered","version":"7fffffffffffffff-b","age":3,"data":{}}],"more":[1]}`,
 		`{"v":1,"origin":"A","events":[{"room":"A","room":"B"}]}`, `{"v":1,"v":1}`, `[`, ``, `{"events":[]}`,
 	} {
 		f.Add(seed)
@@ -40,11 +40,11 @@ func FuzzValue(f *testing.F) {
 	f.Add(`{"version":"0000000000000001-A","event":[]}`)
 	f.Add(`{"version":`)
 	f.Fuzz(func(t *testing.T, value string) {
-		e, ok := decodeValue("R", value, time.Second, time.Minute, time.Now().UnixNano())
+		e, ok := decodeValue("R", "price", value, time.Second, time.Minute, time.Now().UnixNano())
 		if !ok {
 			return
 		}
-		if again, ok := decodeValue("R", storedValue(e.Version.String(), e.Payload), time.Second, time.Minute, e.Born+int64(59*time.Second)); !ok || again != e {
+		if again, ok := decodeValue("R", "price", storedValue(e.Version.String(), e.Payload), time.Second, time.Minute, e.Born+int64(59*time.Second)); !ok || again != e {
 			t.Fatalf("%+v, stored again %+v", e, again)
 		}
 	})

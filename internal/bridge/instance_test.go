@@ -82,7 +82,7 @@ func newInstance(t *testing.T, origin string) (*instance, Options) {
 		generations: make(chan partition.Set, 100), clocks: make(chan uint64, 1000), states: make(chan bool, 1000),
 	}
 	return i, Options{
-		Instance: origin, TTL: 30 * time.Second, Outbox: i.outbox, Reads: i.reads, Sink: i,
+		Instance: origin, Types: []string{"price"}, TTL: 30 * time.Second, Outbox: i.outbox, Reads: i.reads, Sink: i,
 		Clock: func() uint64 { return 1 }, Logger: slog.New(slog.NewTextHandler(i.log, nil)),
 	}
 }
@@ -213,13 +213,13 @@ func (b *logBook) Write(p []byte) (int, error) {
 // tick is a live value of a room, born now.
 func tick(origin, room string, clock uint64, price int) hub.BroadcastEvent {
 	return hub.BroadcastEvent{
-		Room: room, Kind: hub.State, Payload: fmt.Sprintf(`{"price":%d}`, price),
+		Room: room, Type: "price", Kind: hub.State, Payload: fmt.Sprintf(`{"price":%d}`, price),
 		Version: hub.Version{Clock: clock, Instance: origin}, Born: time.Now().UnixNano(), Seq: clock,
 	}
 }
 
 func chat(room, text string) hub.BroadcastEvent {
-	return hub.BroadcastEvent{Room: room, Kind: hub.Message, Payload: fmt.Sprintf(`{"text":%q}`, text), Born: time.Now().UnixNano(), Seq: 1}
+	return hub.BroadcastEvent{Room: room, Type: "message", Kind: hub.Message, Payload: fmt.Sprintf(`{"text":%q}`, text), Born: time.Now().UnixNano(), Seq: 1}
 }
 
 func recovered(e hub.BroadcastEvent) hub.BroadcastEvent {

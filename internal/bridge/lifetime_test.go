@@ -22,7 +22,7 @@ func TestALifetimeThatGrewInAFreezeIsTakenBack(t *testing.T) {
 	a.logged("redis is lost") // after the time-out of the call
 	s.Thaw()
 	a.linked()
-	const key = "backbone:last_price:{17aitp}:BTC_USDT"
+	const key = "backbone:last:{17aitp}:price:BTC_USDT"
 	born := time.Unix(0, e.Born)
 	lives := func() time.Duration { return time.Since(born) + pttl(t, s, key) }
 	if got := lives(); got < ttl+time.Second {

@@ -10,11 +10,12 @@ func tagged(p int) string { return "{" + partition.Tag(p) + "}" }
 
 func (n names) events(p int) string { return n.prefix + "events:" + tagged(p) }
 
-func (n names) lastPrice(room string) string { return n.noPrice(partition.Of(room)) + room }
+// last is the key of a room's newest value of a type.
+func (n names) last(typ, room string) string { return n.noLast(partition.Of(room)) + typ + ":" + room }
 
-// noPrice is a key among the last prices of a partition that never exists: its room has
-// no name.
-func (n names) noPrice(p int) string { return n.prefix + "last_price:" + tagged(p) + ":" }
+// noLast is a key among the newest values of a partition that never exists, because it names
+// neither a type nor a room.
+func (n names) noLast(p int) string { return n.prefix + "last:" + tagged(p) + ":" }
 
 // heartbeat is the channel of heartbeats. The channel of one master of a cluster carries the
 // tag of the master's lowest partition, so that all instances use the same channel.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"backbone/internal/hub"
@@ -18,6 +19,7 @@ type Options struct {
 	URL      string        // of a server, of sentinels or of a cluster: see "Several instances" in docs/operations.md
 	Prefix   string        // of all keys and channels; "": DefaultPrefix
 	Instance string        // this instance's id, new at each start: 1 to 64 of A-Z a-z 0-9 _ . -
+	Types    []string      // State types, of which reads look for values: each 1 to 64 of A-Z a-z 0-9 _ . -
 	TTL      time.Duration // lifetime of a last price from ingestion; 0: nothing is stored, nothing is read
 
 	// Outbox delivers events for other instances. The bridge receives from it only when it
@@ -93,6 +95,8 @@ func (o Options) check() error {
 	switch {
 	case !validInstance(o.Instance):
 		return fmt.Errorf("instance id: %q: expected 1 to 64 of A-Z a-z 0-9 _ . -", o.Instance)
+	case o.TTL > 0 && len(o.Types) == 0, slices.ContainsFunc(o.Types, func(t string) bool { return !validType(t) }):
+		return fmt.Errorf("types: %q: expected one or more, each 1 to 64 of A-Z a-z 0-9 _ . -", o.Types)
 	case o.TTL < 0:
 		return fmt.Errorf("TTL: %v: expected 0 or more", o.TTL)
 	case o.Clock == nil || o.Sink == nil:
@@ -100,6 +104,9 @@ func (o Options) check() error {
 	}
 	return nil
 }
+
+// validType reports whether s may be a type, which keys and envelopes hold unquoted.
+func validType(s string) bool { return validInstance(s) }
 
 // validInstance reports whether s has the form of an instance id.
 func validInstance(s string) bool {

@@ -103,11 +103,13 @@ func (r *reads) fail(ctx context.Context, rooms []string, err error) {
 
 func (r *reads) answer(ctx context.Context, from *redisConns, rooms []string) {
 	timed, cancel := context.WithTimeout(ctx, r.opts.ReadTimeout)
-	groups := byPartition(rooms)
+	groups := byPartition(rooms, max(1, maxReadKeys/len(r.opts.Types)))
 	keys := make([][]string, len(groups))
 	for i, g := range groups {
 		for _, room := range g {
-			keys[i] = append(keys[i], r.names.lastPrice(room))
+			for _, typ := range r.opts.Types {
+				keys[i] = append(keys[i], r.names.last(typ, room))
+			}
 		}
 	}
 	now := time.Now().UnixNano() // taken before the read: its duration counts as age
@@ -130,31 +132,33 @@ func (r *reads) answer(ctx context.Context, from *redisConns, rooms []string) {
 	}
 }
 
-// values returns the values of rooms that were found and can be parsed.
+// values returns the values of rooms, of each type, that were found and can be parsed.
 func (r *reads) values(rooms []string, found map[string]price, now int64) []hub.BroadcastEvent {
 	events := make([]hub.BroadcastEvent, 0, len(found))
 	for _, room := range rooms {
-		p, ok := found[r.names.lastPrice(room)]
-		if !ok {
-			continue
+		for _, typ := range r.opts.Types {
+			p, ok := found[r.names.last(typ, room)]
+			if !ok {
+				continue
+			}
+			e, ok := decodeValue(room, typ, p.value, p.remaining, r.opts.TTL, now)
+			if !ok {
+				r.count.garbage.Add(1)
+				continue
+			}
+			events = append(events, e)
 		}
-		e, ok := decodeValue(room, p.value, p.remaining, r.opts.TTL, now)
-		if !ok {
-			r.count.garbage.Add(1)
-			continue
-		}
-		events = append(events, e)
 	}
 	return events
 }
 
-// byPartition groups rooms for the calls of the read script.
-func byPartition(rooms []string) (groups [][]string) {
+// byPartition groups rooms for the calls of the read script, at most limit in each.
+func byPartition(rooms []string, limit int) (groups [][]string) {
 	var open [partition.Count][]string
 	for _, room := range rooms {
 		p := partition.Of(room)
 		open[p] = append(open[p], room)
-		if len(open[p]) == maxReadKeys {
+		if len(open[p]) == limit {
 			groups, open[p] = append(groups, open[p]), nil
 		}
 	}

@@ -71,7 +71,7 @@ func TestLastPriceIsReadableAndLivesAsLongAsItMay(t *testing.T) {
 	e.Born -= int64(10 * time.Second)
 	a.publish(e)
 	b.hearsNothingBut(e)
-	key := "backbone:last_price:{17aitp}:BTC_USDT"
+	key := "backbone:last:{17aitp}:price:BTC_USDT"
 	if got, want := s.CLI("GET", key), `{"version":"0000000000000007-A","event":{"price":1}}`; got != want {
 		t.Errorf("GET: %s, want %s", got, want)
 	}
@@ -184,7 +184,7 @@ func TestAQuestionIsHeardAndNeitherStoredNorCompared(t *testing.T) {
 	e := tick("A", "BTC_USDT", 2, 2)
 	a.publish(e)
 	b.hearsNothingBut(e)
-	q := hub.BroadcastEvent{Room: "BTC_USDT", Kind: hub.Resync, Payload: "{}", Version: hub.Version{Clock: 1, Instance: "B"}, Born: time.Now().UnixNano()}
+	q := hub.BroadcastEvent{Room: "BTC_USDT", Type: "price", Kind: hub.Resync, Payload: "{}", Version: hub.Version{Clock: 1, Instance: "B"}, Born: time.Now().UnixNano()}
 	b.publish(q)
 	if got := a.hears(); got.Kind != hub.Resync || got.Version != q.Version {
 		t.Errorf("A heard %+v, want the question", got)
@@ -257,9 +257,9 @@ func TestGarbageIsCountedAndHarmless(t *testing.T) {
 	}
 	s.CLI("PUBLISH", DefaultPrefix+"heartbeat", "junk")
 	s.CLI("PUBLISH", DefaultPrefix+"heartbeat", `{"v":1,"origin":"X","session":1,"clock":"ffffffffffffffff"}`)
-	s.CLI("RPUSH", names{DefaultPrefix}.lastPrice("LIST"), "x")
-	s.CLI("SET", names{DefaultPrefix}.lastPrice("TEXT"), "x", "PX", "20000")
-	s.CLI("SET", names{DefaultPrefix}.lastPrice("ETERNAL"), `{"version":"0000000000000007-A","event":{}}`)
+	s.CLI("RPUSH", names{DefaultPrefix}.last("price", "LIST"), "x")
+	s.CLI("SET", names{DefaultPrefix}.last("price", "TEXT"), "x", "PX", "20000")
+	s.CLI("SET", names{DefaultPrefix}.last("price", "ETERNAL"), `{"version":"0000000000000007-A","event":{}}`)
 	e := tick("A", room, 1, 1)
 	a.publish(e)
 	b.hearsNothingBut(e)

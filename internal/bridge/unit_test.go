@@ -19,6 +19,7 @@ func genEvent() *rapid.Generator[hub.BroadcastEvent] {
 	return rapid.Custom(func(t *rapid.T) hub.BroadcastEvent {
 		e := hub.BroadcastEvent{
 			Room:    rapid.StringMatching(`[A-C][a-c]?`).Draw(t, "room"),
+			Type:    rapid.SampledFrom([]string{"price", "book"}).Draw(t, "type"),
 			Kind:    rapid.SampledFrom([]hub.Kind{hub.State, hub.Message, hub.Recovered, hub.Resync}).Draw(t, "kind"),
 			Payload: fmt.Sprintf(`{"n":%d,"pad":%q}`, rapid.Int().Draw(t, "n"), strings.Repeat("x", rapid.IntRange(0, 100<<10).Draw(t, "pad"))),
 			Seq:     rapid.Uint64().Draw(t, "seq"),
@@ -156,12 +157,12 @@ func TestLifetimesNeverGrow(t *testing.T) {
 	}
 	value := storedValue("0000000000000001-A", "{}")
 	for remaining, want := range map[time.Duration]time.Duration{ttl: 0, time.Second: 29 * time.Second, time.Hour: 0} {
-		if e, ok := decodeValue("R", value, remaining, ttl, now); !ok || now-e.Born != int64(want) {
+		if e, ok := decodeValue("R", "price", value, remaining, ttl, now); !ok || now-e.Born != int64(want) {
 			t.Errorf("%v left: age %v, %v, want %v", remaining, time.Duration(now-e.Born), ok, want)
 		}
 	}
 	for _, remaining := range []time.Duration{0, -time.Millisecond} {
-		if _, ok := decodeValue("R", value, remaining, ttl, now); ok {
+		if _, ok := decodeValue("R", "price", value, remaining, ttl, now); ok {
 			t.Errorf("a value with %v left was taken", remaining)
 		}
 	}

@@ -21,8 +21,9 @@ func storedValue(version, payload string) string {
 	return `{"version":"` + version + `","event":` + payload + `}`
 }
 
-// decodeValue reads the value that Redis holds of a room and that has remaining left to live.
-func decodeValue(room, value string, remaining, ttl time.Duration, now int64) (e hub.BroadcastEvent, ok bool) {
+// decodeValue reads the value that Redis holds of a room and type and that has remaining left
+// to live.
+func decodeValue(room, typ, value string, remaining, ttl time.Duration, now int64) (e hub.BroadcastEvent, ok bool) {
 	if remaining <= 0 || len(value) > maxEnvelope {
 		return e, false
 	}
@@ -46,7 +47,7 @@ func decodeValue(room, value string, remaining, ttl time.Duration, now int64) (e
 		return e, false
 	}
 	e.Version, ok = parseVersion(version)
-	e.Room, e.Kind = room, hub.Recovered
+	e.Room, e.Type, e.Kind = room, typ, hub.Recovered
 	e.Born = now - int64(max(0, ttl-remaining))
 	return e, ok
 }

@@ -54,7 +54,7 @@ func (c *redisConns) rehearse(ctx context.Context, n names, held partition.Set) 
 	var apart roundTrip
 	var all call
 	for p := range held.Each() {
-		of := bundle{partition: p, channel: n.events(p), keys: []string{n.noPrice(p)}}
+		of := bundle{partition: p, channel: n.events(p), keys: []string{n.noLast(p)}}
 		apart, all = append(apart, call{of}), append(all, of)
 	}
 	if !c.bySlot {

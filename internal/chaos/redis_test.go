@@ -36,7 +36,7 @@ const (
 
 // lastPrice is where Redis keeps the last price of an instrument.
 func lastPrice(instrument string) string {
-	return fmt.Sprintf("%slast_price:{%s}:%s", bridge.DefaultPrefix, partition.Tag(partition.Of(instrument)), instrument)
+	return fmt.Sprintf("%slast:{%s}:price_update:%s", bridge.DefaultPrefix, partition.Tag(partition.Of(instrument)), instrument)
 }
 
 // single is one server, with a proxy before it for each instance.

@@ -53,7 +53,7 @@ func TestTheNewestPriceArrivesAfterAClusterLostAMaster(t *testing.T) {
 	c := redistest.StartCluster(t)
 	a, b := pair(t, "redis://"+c.Addrs())
 	key := func(instrument string) string {
-		return fmt.Sprintf("backbone:last_price:{%s}:%s", partition.Tag(partition.Of(instrument)), instrument)
+		return fmt.Sprintf("backbone:last:{%s}:price_update:%s", partition.Tag(partition.Of(instrument)), instrument)
 	}
 	lost := c.MasterOf(key("BTC_USDT"))
 	kept := ""

@@ -99,6 +99,7 @@ func (s *Server) buildRouting() error {
 	instance := newInstanceID()
 	options := ingest.Options{
 		Instance:       instance,
+		Types:          domains().StateTypes(),
 		TTL:            s.cfg.LastPriceTTL,
 		MaxInstruments: s.cfg.MaxInstruments,
 		Snapshot:       protocol.MarkSnapshot,
@@ -123,6 +124,7 @@ func (s *Server) buildRouting() error {
 		URL:       url,
 		Prefix:    s.cfg.RedisPrefix,
 		Instance:  instance,
+		Types:     options.Types,
 		TTL:       s.cfg.LastPriceTTL,
 		Outbox:    outbox,
 		Reads:     reads,

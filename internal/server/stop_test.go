@@ -67,7 +67,7 @@ func TestAStopWithAStuckClientStillSendsToRedis(t *testing.T) {
 	if strings.Contains(text, "did not reach Redis") {
 		t.Errorf("the log tells of a loss: %s", text)
 	}
-	if got := redis.CLI("GET", "backbone:last_price:{17aitp}:BTC_USDT"); !strings.Contains(got, `"price":20000,`) {
+	if got := redis.CLI("GET", "backbone:last:{17aitp}:price_update:BTC_USDT"); !strings.Contains(got, `"price":20000,`) {
 		t.Errorf("Redis holds %s, want the last price", got)
 	}
 }

@@ -58,6 +58,7 @@ func start(t *testing.T, l net.Listener, s settings) *instance {
 		Snapshot:       protocol.MarkSnapshot,
 		NoSnapshot:     protocol.NoSnapshot,
 		FeedStatus:     protocol.FeedStatus,
+		Types:          []string{protocol.TypePriceUpdate},
 		BridgeStatus:   protocol.BridgeStatus,
 		Hub:            events,
 		Logger:         logger,

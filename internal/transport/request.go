@@ -119,11 +119,11 @@ func (r *readSide) event(domain common.Domain, o *common.Object, index int) erro
 		return common.Errorf(protocol.CodeNotJoined, "room: join %s first", e.Room)
 	}
 	kind := hub.Message
-	if e.State {
+	if domain.State() {
 		kind = hub.State
 	}
 	id, _ := o.ID()
-	r.scratch.events = append(r.scratch.events, hub.BroadcastEvent{Room: e.Room, Payload: e.Payload, Kind: kind})
+	r.scratch.events = append(r.scratch.events, hub.BroadcastEvent{Room: e.Room, Type: domain.Type(), Payload: e.Payload, Kind: kind})
 	r.scratch.receipts = append(r.scratch.receipts, receipt{id: id, index: index, field: domain.RoomField()})
 	if len(r.scratch.events) >= maxPublish {
 		r.publish()

@@ -24,6 +24,9 @@ func (Message) RoomField() string { return "room" }
 // MembersOnly is true: a client that writes into a room also hears it.
 func (Message) MembersOnly() bool { return true }
 
+// State is false: every message counts.
+func (Message) State() bool { return false }
+
 // The text of an event around its values.
 const (
 	openRoom = `{"type":"` + protocol.TypeMessage + `","room":"`

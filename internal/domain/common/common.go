@@ -9,11 +9,10 @@ import "backbone/protocol"
 type Event struct {
 	Room    string // a valid room name
 	Payload string // the message that the room's members receive, canonical JSON
-	State   bool   // only the newest of the room counts; otherwise every one does
 }
 
 // Domain validates one type of message and turns it into an Event. A Domain has no
-// state and may be used by any number of goroutines at once.
+// state and is safe for concurrent use by multiple goroutines.
 type Domain interface {
 	// Type is the value of "type" that the domain answers for.
 	Type() string
@@ -23,6 +22,9 @@ type Domain interface {
 	RoomField() string
 	// MembersOnly reports whether the sender must have joined the room.
 	MembersOnly() bool
+	// State reports whether only the newest event of a room counts, as of a price. Otherwise
+	// each one counts, as of a chat message.
+	State() bool
 	// Validate checks every field and returns the event. Its errors are of type *Error.
 	Validate(*Object) (Event, error)
 }

@@ -2,8 +2,8 @@ package common
 
 import "fmt"
 
-// Domains is the list of the domains that a server knows. It is immutable and may be
-// used by any number of goroutines at once.
+// Domains is the list of the domains that a server knows. It is immutable and safe for
+// concurrent use by multiple goroutines.
 type Domains struct {
 	list []Domain // a handful: going through them beats hashing
 }
@@ -17,6 +17,16 @@ func NewDomains(list ...Domain) Domains {
 		}
 	}
 	return Domains{list}
+}
+
+// StateTypes returns the types of the State domains.
+func (ds Domains) StateTypes() (types []string) {
+	for _, d := range ds.list {
+		if d.State() {
+			types = append(types, d.Type())
+		}
+	}
+	return types
 }
 
 // Lookup returns the domain that answers for the type.

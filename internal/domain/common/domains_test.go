@@ -13,6 +13,7 @@ func (n named) Type() string                                      { return strin
 func (n named) Sender() protocol.Role                             { return protocol.Consumer }
 func (n named) RoomField() string                                 { return "room" }
 func (n named) MembersOnly() bool                                 { return false }
+func (n named) State() bool                                       { return n == "a" }
 func (n named) Validate(*common.Object) (e common.Event, _ error) { return e, nil }
 
 func TestDomains(t *testing.T) {
@@ -22,6 +23,9 @@ func TestDomains(t *testing.T) {
 		if d, ok := domains.Lookup(typ); ok != want || ok && d.Type() != typ {
 			t.Errorf("%q: %v, %v", typ, d, ok)
 		}
+	}
+	if got := domains.StateTypes(); len(got) != 1 || got[0] != "a" {
+		t.Errorf("the State types are %q, want a", got)
 	}
 	for _, list := range [][]common.Domain{{named("a"), named("b"), named("a")}, {named("")}} {
 		func() {

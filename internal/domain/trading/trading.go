@@ -25,6 +25,9 @@ func (PriceUpdate) RoomField() string { return "instrument" }
 // MembersOnly is false: an ingestor joins nothing.
 func (PriceUpdate) MembersOnly() bool { return false }
 
+// State is true: a newer price replaces an older one.
+func (PriceUpdate) State() bool { return true }
+
 // Validate returns the price_update with instrument, price, ts, and data if there is one,
 // each as the text that was sent. Of several faults it reports an unknown field first, then
 // that of instrument, price, ts, data.
@@ -50,7 +53,7 @@ func (PriceUpdate) Validate(obj *common.Object) (common.Event, error) {
 	}
 	var short [512]byte // most events need no more, and so one allocation
 	payload := string(protocol.AppendPriceUpdate(short[:0], instrument, price, ts, data))
-	return common.Event{Room: protocol.InstrumentOf(payload, len(instrument)), Payload: payload, State: true}, nil
+	return common.Event{Room: protocol.InstrumentOf(payload, len(instrument)), Payload: payload}, nil
 }
 
 func price(obj *common.Object) ([]byte, error) {

@@ -23,7 +23,7 @@ func validate(t testing.TB, msg string) (common.Event, error) {
 func TestPriceUpdate(t *testing.T) {
 	t.Parallel()
 	var d trading.PriceUpdate
-	if d.Type() != "price_update" || d.Sender() != protocol.Ingestor || d.RoomField() != "instrument" || d.MembersOnly() {
+	if d.Type() != "price_update" || d.Sender() != protocol.Ingestor || d.RoomField() != "instrument" || d.MembersOnly() || !d.State() {
 		t.Errorf("%q of %s, room in %q, members only %v", d.Type(), d.Sender(), d.RoomField(), d.MembersOnly())
 	}
 	const msg = `{"id":"7","ts":1710000000,"price":60214.30,"instrument":"BTC\u005fUSDT","type":"price_update"}`
@@ -31,7 +31,6 @@ func TestPriceUpdate(t *testing.T) {
 	want := common.Event{
 		Room:    "BTC_USDT",
 		Payload: `{"type":"price_update","instrument":"BTC_USDT","price":60214.30,"ts":1710000000}`,
-		State:   true,
 	}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v", got, err)
