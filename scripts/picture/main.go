@@ -27,20 +27,25 @@ func main() {
 	height := flag.Int("height", 24, "rows of the terminal; empty rows at the end are left out")
 	after := flag.Duration("after", 20*time.Second, "how long the demo has shown prices when the picture is taken")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
 	if flag.NArg() > 0 || *width < 1 || *height < 1 || *after < 0 {
-		fmt.Fprintln(os.Stderr, "picture: takes no arguments; sizes are at least 1, and the time is not below 0")
+		fmt.Fprintln(os.Stderr, "picture: takes no arguments; sizes must be at least 1 and the time at least 0")
 		os.Exit(2)
 	}
-	screen, err := record(ctx, *width, *height, *after)
-	if err == nil {
-		_, err = os.Stdout.Write(draw(parse(screen), *width, "$ "+command))
-	}
-	if err != nil {
+	if err := run(*width, *height, *after); err != nil {
 		fmt.Fprintln(os.Stderr, "picture:", err)
 		os.Exit(1)
 	}
+}
+
+func run(width, height int, after time.Duration) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	screen, err := record(ctx, width, height, after)
+	if err != nil {
+		return err
+	}
+	_, err = os.Stdout.Write(draw(parse(screen), width, "$ "+command))
+	return err
 }
 
 // record runs the demo in a terminal of its own and returns the screen, with the escape

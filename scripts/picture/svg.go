@@ -10,8 +10,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// run is a piece of a row in one style.
-type run struct {
+// piece is a part of a row in one style.
+type piece struct {
 	text   string
 	column int
 	style  style
@@ -30,12 +30,12 @@ var palette = [16]string{
 	"#6e7681", "#ffa198", "#56d364", "#e3b341", "#79c0ff", "#d2a8ff", "#56d4dd", "#ffffff",
 }
 
-// parse cuts a screen into rows of runs. Rows at the end that are empty are left out.
-func parse(screen string) [][]run {
-	var rows [][]run
+// parse cuts a screen into rows of pieces. Rows at the end that are empty are left out.
+func parse(screen string) [][]piece {
+	var rows [][]piece
 	now := style{colour: none}
 	for _, line := range strings.Split(strings.TrimRight(screen, "\n"), "\n") {
-		var row []run
+		var row []piece
 		column := 0
 		for state, p := byte(0), ansi.NewParser(); line != ""; {
 			var text string
@@ -51,7 +51,7 @@ func parse(screen string) [][]run {
 			if last := len(row) - 1; last >= 0 && row[last].style == now {
 				row[last].text += text
 			} else {
-				row = append(row, run{text: text, column: column, style: now})
+				row = append(row, piece{text: text, column: column, style: now})
 			}
 			column += width
 		}
@@ -94,9 +94,9 @@ const (
 	title  = 34 // the height of the window's title
 )
 
-// draw makes a picture of the rows in a window with a title. Each run says where it
+// draw makes a picture of the rows in a window with a title. Each word says where it
 // begins and how wide it is, so the columns are straight in any font.
-func draw(rows [][]run, columns int, name string) []byte {
+func draw(rows [][]piece, columns int, name string) []byte {
 	var b strings.Builder
 	width, height := 2*margin+int(float64(columns)*cell+0.5), title+len(rows)*line+margin
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d"`, width, height, width, height)
@@ -108,8 +108,8 @@ func draw(rows [][]run, columns int, name string) []byte {
 	}
 	fmt.Fprintf(&b, `<text x="%d" y="22" fill="#8b949e">%s</text>`+"\n", margin+62, escape(name))
 	for i, row := range rows {
-		for _, r := range row {
-			b.WriteString(r.svg(title + (i+1)*line - 4))
+		for _, p := range row {
+			b.WriteString(p.svg(title + (i+1)*line - 4))
 		}
 	}
 	b.WriteString("</svg>\n")
@@ -120,22 +120,22 @@ func draw(rows [][]run, columns int, name string) []byte {
 // arrows and blocks of another width in some font do not move the figures.
 var words = regexp.MustCompile(`[^ ]+( [^ ]+)*`)
 
-// svg is the run as text at height y. It is empty where there is nothing to see.
-func (r run) svg(y int) string {
+// svg is the piece as text at height y. It is empty where there is nothing to see.
+func (p piece) svg(y int) string {
 	attributes := ""
-	if r.style.colour != none {
-		attributes += ` fill="` + palette[r.style.colour] + `"`
+	if p.style.colour != none {
+		attributes += ` fill="` + palette[p.style.colour] + `"`
 	}
-	if r.style.bold {
+	if p.style.bold {
 		attributes += ` font-weight="bold"`
 	}
-	if r.style.faint {
+	if p.style.faint {
 		attributes += ` opacity="0.65"`
 	}
 	var b strings.Builder
-	for _, at := range words.FindAllStringIndex(r.text, -1) {
-		text := r.text[at[0]:at[1]]
-		column := r.column + ansi.StringWidth(r.text[:at[0]])
+	for _, at := range words.FindAllStringIndex(p.text, -1) {
+		text := p.text[at[0]:at[1]]
+		column := p.column + ansi.StringWidth(p.text[:at[0]])
 		fmt.Fprintf(&b, `<text x="%s" y="%d" textLength="%s"%s>%s</text>`+"\n",
 			pixels(margin+float64(column)*cell), y, pixels(float64(ansi.StringWidth(text))*cell), attributes, escape(text))
 	}

@@ -12,7 +12,7 @@ import (
 func TestParseReadsColoursAndColumns(t *testing.T) {
 	got := parse("\x1b[1mdemo\x1b[0m\x1b[39m  5\n\n\x1b[2mA\x1b[22m \x1b[32m▲ 1\x1b[39m \x1b[91m<x>\x1b[m\n\n\n")
 	plain := style{colour: none}
-	want := [][]run{
+	want := [][]piece{
 		{{"demo", 0, style{colour: none, bold: true}}, {"  5", 4, plain}},
 		nil,
 		{
@@ -26,7 +26,7 @@ func TestParseReadsColoursAndColumns(t *testing.T) {
 }
 
 func TestDrawWritesEachWordAtItsColumn(t *testing.T) {
-	picture := string(draw([][]run{nil, {{"  <x>   ▲ 1 ", 3, style{colour: 1, bold: true}}, {"   ", 9, style{colour: none}}}}, 20, "a & b"))
+	picture := string(draw([][]piece{nil, {{"  <x>   ▲ 1 ", 3, style{colour: 1, bold: true}}, {"   ", 9, style{colour: none}}}}, 20, "a & b"))
 	for _, want := range []string{
 		`<text x="58" y="66" textLength="25.2" fill="#ff7b72" font-weight="bold">&lt;x&gt;</text>`,
 		`<text x="108.4" y="66" textLength="25.2" fill="#ff7b72" font-weight="bold">▲ 1</text>`,
