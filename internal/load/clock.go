@@ -34,6 +34,7 @@ type stage struct {
 	interval time.Duration // of the series
 
 	measured atomic.Int64 // when measuring begins; by the clock
+	over     atomic.Bool  // measuring has ended
 	phase    atomic.Int32
 	sent     atomic.Int64 // events so far; written by the publisher
 }

@@ -57,12 +57,12 @@ func (r *run) measure(ctx, life context.Context, ingestor *client.Ingestor) erro
 			publishing, published = false, nil
 		case <-over:
 			over = nil
-			r.end, r.ended = end, r.used()
+			r.measuredUntil(end)
 		case <-interrupted:
 			interrupted, storm = nil, nil
 			if over != nil {
 				over = nil
-				r.end, r.ended = clock.now(), r.used()
+				r.measuredUntil(clock.now())
 			}
 			close(stop)
 		case <-life.Done():
@@ -76,6 +76,12 @@ func (r *run) measure(ctx, life context.Context, ingestor *client.Ingestor) erro
 		}
 	}
 	return r.drain(life, ingestor)
+}
+
+// measuredUntil ends the measurement.
+func (r *run) measuredUntil(end time.Duration) {
+	r.stage.over.Store(true)
+	r.end, r.ended = end, r.used()
 }
 
 // drain publishes the end marks and waits until they have arrived everywhere.

@@ -19,8 +19,9 @@ type consumer struct {
 	first     int           // number of the first room; the others follow
 	fromStart bool          // it joins before anything is published
 	pause     time.Duration // of a slow one, before each event
+	readRate  ByteRate      // of a slow reader
 	stage     *stage
-	hurry     <-chan struct{} // closed: slow ones read as fast as they can
+	hurry     <-chan struct{} // closed: slow ones and slow readers read as fast as they can
 	release   <-chan struct{} // closed: stalled ones read on
 	batches   chan<- *batch
 	finished  chan<- struct{} // one signal, once all rooms have had their end mark; never full
@@ -51,8 +52,11 @@ const slowReceiveBuffer = 4 << 10
 func (c *consumer) connect(ctx context.Context, url string, opt client.ConnOptions) error {
 	opt.OnMessage = c.hear
 	opt.Buffer = 1 // for events that are not of a room
-	if c.kind == slowConsumer {
+	switch c.kind {
+	case slowConsumer:
 		opt.ReceiveBuffer = slowReceiveBuffer
+	case slowReader:
+		opt.DialContext = paced(opt.DialContext, c.readRate, c.hurry)
 	}
 	conn, err := client.Dial(ctx, url, &opt)
 	if err != nil {
@@ -174,12 +178,23 @@ func (c *consumer) note(now time.Duration, before *Tally, fresh bool, ts int64) 
 	c.batch.delivered += int(c.tally.Delivered - before.Delivered)
 	c.batch.conflated += int(c.tally.Conflated - before.Conflated)
 	c.batch.wrong += int(c.tally.Wrong() - before.Wrong())
-	if sent := c.stage.clock.at(ts); fresh && int64(sent) >= c.stage.measured.Load() {
+	if sent := c.stage.clock.at(ts); fresh && c.counts(sent, slot) {
 		c.batch.latencies = append(c.batch.latencies, int64(now-sent))
 	}
 	if c.batch.delivered == batchSize {
 		c.flush()
 	}
+}
+
+// counts reports whether the latency of an event that was sent then and read in that slot is
+// recorded. For most consumers that is decided by when the event was sent, so that the events
+// of the measurement count whenever they arrive. For a slow reader it is decided by when the
+// event was read: its age is that of all that it sees in a span of time.
+func (c *consumer) counts(sent time.Duration, slot int) bool {
+	if c.kind == slowReader {
+		return slot >= 0 && !c.stage.over.Load()
+	}
+	return int64(sent) >= c.stage.measured.Load()
 }
 
 func (c *consumer) flush() {

@@ -39,6 +39,8 @@ type Shape struct {
 	SlowRate      float64       // events a second that a slow consumer reads, above 0
 	Stalled       Share         // of the consumers: they join and never read; Slow+Stalled is at most 1
 	ReceiveBuffer int           // of a consumer's socket, bytes; -1: the system's own choice
+	SlowReaders   int           // further consumers whose connections are read at ReadRate
+	ReadRate      ByteRate      // of each slow reader, above 0
 	Storm         int           // further consumers that all connect and join halfway through, concurrently
 	Seed          uint64        // chooses the rooms of events and the slow consumers
 	For           time.Duration // length of the measurement, above 0

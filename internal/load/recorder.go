@@ -14,6 +14,7 @@ const (
 	slowConsumer
 	stalledConsumer
 	stormConsumer
+	slowReader // its connection is read at ReadRate, where a slowConsumer reads events at SlowRate
 	consumerKinds
 )
 
@@ -26,7 +27,7 @@ type batch struct {
 	delivered int
 	conflated int
 	wrong     int
-	latencies []int64 // nanoseconds, of measured events
+	latencies []int64 // nanoseconds: of measured events; of a slowReader, the age of what was read while measuring
 }
 
 // batchSize is the number of live events after which a batch is handed over.
@@ -48,6 +49,7 @@ type interval struct {
 	delivered int // live events, by all consumers
 	conflated int
 	latency   *hdrhistogram.Histogram // of normal consumers; nil: nothing was received
+	age       *hdrhistogram.Histogram // of what slow readers read; nil: they read nothing
 }
 
 const (
@@ -98,12 +100,20 @@ func (r *recorder) take(b *batch) {
 	in := r.interval(b.slot)
 	in.delivered += b.delivered
 	in.conflated += b.conflated
-	if b.kind == normalConsumer && len(b.latencies) > 0 {
-		if in.latency == nil {
-			in.latency = newLatencies(seriesDigits)
-		}
-		record(in.latency, b.latencies)
+	switch b.kind {
+	case normalConsumer:
+		recordPart(&in.latency, b.latencies)
+	case slowReader:
+		recordPart(&in.age, b.latencies)
 	}
+}
+
+// recordPart records latencies of one interval, whose histogram is made with the first.
+func recordPart(h **hdrhistogram.Histogram, latencies []int64) {
+	if *h == nil && len(latencies) > 0 {
+		*h = newLatencies(seriesDigits)
+	}
+	record(*h, latencies)
 }
 
 func (r *recorder) interval(slot int) *interval {

@@ -21,6 +21,7 @@ type Result struct {
 	Publish   Publish    `json:"publish"`
 	Delivery  Delivery   `json:"delivery"`
 	Latency   Latency    `json:"latency_ms"`
+	Readers   *Readers   `json:"slow_readers,omitempty"` // nil without slow readers
 	Storm     *Storm     `json:"storm,omitempty"`
 	Server    *Process   `json:"server"` // null unless the run had a server of its own
 	Tool      *Process   `json:"tool"`
@@ -63,6 +64,8 @@ type Settings struct {
 	Slow          float64  `json:"slow"` // share
 	SlowRate      float64  `json:"slow_rate"`
 	Stalled       float64  `json:"stalled"` // share
+	SlowReaders   int      `json:"slow_readers"`
+	ReadRate      float64  `json:"read_rate"` // of a slow reader, bytes a second
 	Storm         int      `json:"storm"`
 	Seed          uint64   `json:"seed"`
 	ReceiveBuffer int      `json:"receive_buffer"` // of a consumer's socket, bytes; -1: the system's own
@@ -146,6 +149,14 @@ type Latency struct {
 	Storm     *Percentiles `json:"storm,omitempty"` // those that came with the storm
 }
 
+// Readers is how the slow readers fared. The age of a price is the time from the moment it
+// was due to the moment it was read.
+type Readers struct {
+	Age       Percentiles `json:"age_ms"`    // of the prices that were read while measuring
+	CutOff    int         `json:"cut_off"`   // readers that lost their connection at least once
+	Conflated uint64      `json:"conflated"` // left out for slow readers, who were told
+}
+
 // Storm is how the storm went, and what the consumers that were there before felt.
 type Storm struct {
 	Connect
@@ -166,10 +177,11 @@ type Process struct {
 
 // Interval is one part of the series.
 type Interval struct {
-	TS          float64 `json:"t_s"` // begin, since the measurement began
-	Delivered   int     `json:"delivered"`
-	Conflated   int     `json:"conflated"`
-	Percentiles         // latency
+	TS          float64      `json:"t_s"` // begin, since the measurement began
+	Delivered   int          `json:"delivered"`
+	Conflated   int          `json:"conflated"`
+	Percentiles              // latency
+	Age         *Percentiles `json:"age_ms,omitempty"` // of what slow readers read
 }
 
 // Wrong is the number of events, or consumers, with which something went wrong.

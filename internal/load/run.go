@@ -79,13 +79,16 @@ func newRun(o Options) *run {
 		recorder:      newRecorder(),
 		hurry:         make(chan struct{}),
 		release:       make(chan struct{}),
-		finished:      make(chan struct{}, o.Consumers+o.Storm),
+		finished:      make(chan struct{}, o.Consumers+o.SlowReaders+o.Storm),
 		firstRejected: make(chan error, 1),
 		random:        rand.New(rand.NewPCG(o.Seed, 0)),
 	}
 	kinds := kindsOf(o.Consumers, o.Slow, o.Stalled, r.random)
 	for i, place := range r.random.Perm(o.Consumers) {
 		r.standing = append(r.standing, r.consumer(kinds[i], place))
+	}
+	for place := range o.SlowReaders {
+		r.standing = append(r.standing, r.consumer(slowReader, place))
 	}
 	for place := range o.Storm {
 		r.newcomers = append(r.newcomers, r.consumer(stormConsumer, place))
@@ -101,6 +104,7 @@ func (r *run) consumer(kind consumerKind, place int) *consumer {
 		first:     place * r.Joins % r.Rooms,
 		fromStart: kind != stormConsumer,
 		pause:     schedule{r.SlowRate, 1}.due(1),
+		readRate:  r.ReadRate,
 		stage:     r.stage,
 		hurry:     r.hurry, release: r.release,
 		batches:  r.recorder.batches,

@@ -35,12 +35,30 @@ func (r *run) result(interrupted bool) *Result {
 		slow := percentilesOf(kinds[slowConsumer])
 		res.Latency.Slow, res.Histograms.Slow = &slow, kinds[slowConsumer]
 	}
+	if r.SlowReaders > 0 {
+		res.Readers = r.readers()
+	}
 	if r.stormed != nil {
 		r.storm(res)
 	}
 	r.course(res)
 	r.processes(res)
 	return res
+}
+
+// readers is how the slow readers fared. Their tallies are settled.
+func (r *run) readers() *Readers {
+	all := &Readers{Age: percentilesOf(r.recorder.kinds[slowReader])}
+	for _, c := range r.standing {
+		if c.kind != slowReader {
+			continue
+		}
+		if c.disconnects > 0 {
+			all.CutOff++
+		}
+		all.Conflated += c.tally.Conflated
+	}
+	return all
 }
 
 // storm adds what became of the storm.
@@ -110,10 +128,15 @@ func (r *run) course(res *Result) {
 		if i < measured {
 			received += in.delivered
 		}
-		res.Series = append(res.Series, Interval{
+		part := Interval{
 			TS: float64(i) * length, Delivered: in.delivered, Conflated: in.conflated,
 			Percentiles: percentilesOf(in.latency),
-		})
+		}
+		if in.age != nil {
+			age := percentilesOf(in.age)
+			part.Age = &age
+		}
+		res.Series = append(res.Series, part)
 	}
 	res.Delivery.PerSecond = float64(received) / res.MeasuredS
 }
@@ -136,7 +159,7 @@ func (r *run) processes(res *Result) {
 		res.Server.DeliveriesPerCPUS = &rate
 	}
 	if r.idle.known && r.full.known {
-		each := float64(r.full.rss-r.idle.rss) / float64(r.Consumers)
+		each := float64(r.full.rss-r.idle.rss) / float64(r.Consumers+r.SlowReaders)
 		res.Server.BytesPerConsumer = &each
 	}
 }
@@ -147,6 +170,8 @@ func (r *run) settings() Settings {
 		Consumers: r.Consumers, Rooms: r.Rooms, Joins: r.Joins,
 		Rate: r.Rate, Burst: r.Burst, Batch: r.Batch,
 		ForS: r.For.Seconds(), WarmupS: r.Warmup.Seconds(),
-		Slow: float64(r.Slow), SlowRate: r.SlowRate, Stalled: float64(r.Stalled), Storm: r.Storm, Seed: r.Seed, ReceiveBuffer: r.ReceiveBuffer,
+		Slow: float64(r.Slow), SlowRate: r.SlowRate, Stalled: float64(r.Stalled),
+		SlowReaders: r.SlowReaders, ReadRate: float64(r.ReadRate),
+		Storm: r.Storm, Seed: r.Seed, ReceiveBuffer: r.ReceiveBuffer,
 	}
 }

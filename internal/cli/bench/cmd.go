@@ -26,6 +26,8 @@ const (
 	maxSlowRate      = 1e6
 	minReceiveBuffer = 1 << 10
 	maxReceiveBuffer = 1 << 30
+	minReadRate      = load.ByteRate(100)
+	maxReadRate      = load.ByteRate(1e9)
 )
 
 // Cmd is the command and its flags.
@@ -46,18 +48,20 @@ type Cmd struct {
 
 // shape has the fields of a load.Shape, each with its flag.
 type shape struct {
-	Consumers     int        `group:"Load" default:"100" help:"Consumers."`
-	Rooms         int        `group:"Load" default:"1" help:"Rooms. Each event goes to one of them, chosen at random."`
-	Joins         int        `group:"Load" default:"1" help:"Rooms that each consumer joins."`
-	Rate          float64    `group:"Load" default:"1000" help:"Events a second, over all rooms. 0 is as fast as the server takes them."`
-	Burst         int        `group:"Load" default:"1" help:"Events that are due at the same moment. The rate stays."`
-	Batch         bool       `group:"Load" help:"Send a burst as one message."`
-	Slow          load.Share `group:"Load" default:"0%" placeholder:"SHARE" help:"Share of the consumers that read slowly, like 10%."`
-	SlowRate      float64    `group:"Load" default:"100" help:"Events a second that a slow consumer reads."`
-	Stalled       load.Share `group:"Load" default:"0%" placeholder:"SHARE" help:"Share of the consumers that join and then never read."`
-	ReceiveBuffer int        `group:"Load" default:"65536" help:"Receive buffer of a consumer's socket in bytes. -1 leaves it to the system, which makes it larger when much comes."`
-	Storm         int        `group:"Load" default:"0" placeholder:"N" help:"Further consumers that all connect and join at once, halfway through."`
-	Seed          uint64     `group:"Load" default:"1" help:"The same seed chooses the same rooms and the same slow consumers."`
+	Consumers     int           `group:"Load" default:"100" help:"Consumers."`
+	Rooms         int           `group:"Load" default:"1" help:"Rooms. Each event goes to one of them, chosen at random."`
+	Joins         int           `group:"Load" default:"1" help:"Rooms that each consumer joins."`
+	Rate          float64       `group:"Load" default:"1000" help:"Events a second, over all rooms. 0 is as fast as the server takes them."`
+	Burst         int           `group:"Load" default:"1" help:"Events that are due at the same moment. The rate stays."`
+	Batch         bool          `group:"Load" help:"Send a burst as one message."`
+	Slow          load.Share    `group:"Load" default:"0%" placeholder:"SHARE" help:"Share of the consumers that read slowly, like 10%."`
+	SlowRate      float64       `group:"Load" default:"100" help:"Events a second that a slow consumer reads."`
+	Stalled       load.Share    `group:"Load" default:"0%" placeholder:"SHARE" help:"Share of the consumers that join and then never read."`
+	ReceiveBuffer int           `group:"Load" default:"65536" help:"Receive buffer of a consumer's socket in bytes. -1 leaves it to the system, which makes it larger when much comes."`
+	SlowReaders   int           `group:"Load" default:"0" placeholder:"N" help:"Further consumers that read their connection at --read-rate. The age of the prices that they read is measured apart from the latency."`
+	ReadRate      load.ByteRate `group:"Load" default:"100KB" help:"Bytes a second that a slow reader reads, like 20KB, 64KiB or 1MB."`
+	Storm         int           `group:"Load" default:"0" placeholder:"N" help:"Further consumers that all connect and join concurrently, halfway through."`
+	Seed          uint64        `group:"Load" default:"1" help:"The same seed chooses the same rooms and the same slow consumers."`
 
 	For    time.Duration `group:"Run" default:"10s" help:"How long to measure."`
 	Warmup time.Duration `group:"Run" default:"1s" help:"How long to publish before that."`
@@ -74,6 +78,7 @@ func (c *Cmd) Validate() error {
 		{"rooms", c.Rooms, 1, maxRooms},
 		{"joins", c.Joins, 1, c.Rooms},
 		{"burst", c.Burst, 1, maxBurst},
+		{"slow-readers", c.SlowReaders, 0, maxConsumers},
 		{"storm", c.Storm, 0, maxConsumers},
 	} {
 		if n.value < n.low || n.value > n.high {
@@ -88,6 +93,9 @@ func (c *Cmd) Validate() error {
 	}
 	if err := cli.CheckRate("slow-rate", c.SlowRate, maxSlowRate); err != nil {
 		return err
+	}
+	if c.ReadRate < minReadRate || c.ReadRate > maxReadRate || c.ReadRate != c.ReadRate {
+		return config.Errorf("read-rate", "must be from %v to %v, not %v", minReadRate, maxReadRate, c.ReadRate)
 	}
 	switch {
 	case c.Slow+c.Stalled > 1:
@@ -181,7 +189,7 @@ func (c *Cmd) run(ctx context.Context, s cli.Streams, server *ownServer, publish
 		o.ServerPID, o.Abort = server.pid, server.failed
 	}
 	if telemetry.IsTerminal(s.Err) {
-		p := &progress{terminal: s.Err, consumers: c.Consumers}
+		p := &progress{terminal: s.Err, consumers: c.Consumers + c.SlowReaders}
 		o.Progress, o.ProgressEvery = p.show, progressEvery
 		defer p.clear()
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 func TestRatesThatNothingCanKeepAreRefused(t *testing.T) {
-	sound := shape{Consumers: 1, Rooms: 1, Joins: 1, Burst: 1, Rate: 1, SlowRate: 1, ReceiveBuffer: -1}
+	sound := shape{Consumers: 1, Rooms: 1, Joins: 1, Burst: 1, Rate: 1, SlowRate: 1, ReadRate: 1e5, ReceiveBuffer: -1}
 	for _, rate := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), -1, math.SmallestNonzeroFloat64, 1e-9, 1e10} {
 		fast, slow := sound, sound
 		fast.Rate, slow.SlowRate = rate, rate

@@ -34,6 +34,9 @@ func notes(r *load.Result, drain time.Duration) []string {
 	if n := r.Delivery.SlowDisconnects; n > 0 {
 		say("slow consumers were disconnected %s times: the server's socket moved too little within its write timeout (serve --write-timeout); what they missed meanwhile counts as wrong, so let them read faster (--slow-rate), or see --stalled", human.Group(n))
 	}
+	if s := r.Readers; s != nil && s.CutOff > 0 {
+		say("%s of %s slow readers lost their connection: the server, or a proxy before it, took them for dead; what they missed meanwhile counts as wrong", human.Group(s.CutOff), human.Group(r.Settings.SlowReaders))
+	}
 	if r.Delivery.Unfinished > 0 {
 		say("%s consumers had not received the end of their rooms %v after the last event (--drain)", human.Group(r.Delivery.Unfinished), drain)
 	}

@@ -93,7 +93,11 @@ func milliAxis(curves []curve) *axis {
 }
 
 func plots(r *load.Result) []plot {
-	return []plot{percentilePlot(r), throughputPlot(r), coursePlot(r)}
+	all := []plot{percentilePlot(r), throughputPlot(r), latencyPlot(r)}
+	if r.Readers != nil {
+		all = append(all, agePlot(r))
+	}
+	return all
 }
 
 func percentilePlot(r *load.Result) plot {
@@ -141,10 +145,27 @@ func throughputPlot(r *load.Result) plot {
 	return p
 }
 
-func coursePlot(r *load.Result) plot {
+func latencyPlot(r *load.Result) plot {
+	return coursePlot(r, "Latency over time", "Of the events received in each interval, by consumers that read at full speed.",
+		func(in load.Interval) load.Percentiles { return in.Percentiles })
+}
+
+func agePlot(r *load.Result) plot {
+	return coursePlot(r, "Age over time", "How old the prices were that slow readers read in each interval.",
+		func(in load.Interval) load.Percentiles {
+			if in.Age == nil {
+				return load.Percentiles{}
+			}
+			return *in.Age
+		})
+}
+
+// coursePlot has the percentiles that of picks from each interval.
+func coursePlot(r *load.Result, title, about string, of func(load.Interval) load.Percentiles) plot {
 	curves := []curve{{name: "p50"}, {name: "p99"}, {name: "max"}}
 	for _, in := range plotted(r) {
-		for i, v := range []*float64{in.P50, in.P99, in.Max} {
+		figures := of(in)
+		for i, v := range []*float64{figures.P50, figures.P99, figures.Max} {
 			p := point{in.TS + r.IntervalS/2, nothing}
 			if v != nil {
 				p.y = *v
@@ -157,10 +178,10 @@ func coursePlot(r *load.Result) plot {
 	if y != nil {
 		x = xAxisTo(plottedTo(r))
 	}
-	p := newPlot("Latency over time", "Of the events received in each interval, by consumers that read at full speed.",
-		"time since the measurement began", x, y, curves, "a", "b", "c")
+	p := newPlot(title, about, "time since the measurement began", x, y, curves, "a", "b", "c")
 	tell(r, &p, x, func(in load.Interval) string {
-		return fmt.Sprintf("p50 %s, p99 %s, max %s", human.Millis(in.P50), human.Millis(in.P99), human.Millis(in.Max))
+		figures := of(in)
+		return fmt.Sprintf("p50 %s, p99 %s, max %s", human.Millis(figures.P50), human.Millis(figures.P99), human.Millis(figures.Max))
 	})
 	return p
 }

@@ -22,13 +22,14 @@ func sample() *load.Result {
 	return &load.Result{
 		Begun: time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC), Command: "backbone bench <x>", MeasuredS: 1, IntervalS: 0.5,
 		Machine:  load.Machine{CPU: "a model", Cores: 2},
-		Settings: load.Settings{URL: "ws://h:1", ConsumeURLs: []string{"ws://h:2"}, Consumers: 1, Rooms: 2000, Joins: 2, Rate: 1500, Slow: 0.1, SlowRate: 5},
+		Settings: load.Settings{URL: "ws://h:1", ConsumeURLs: []string{"ws://h:2"}, Consumers: 1, Rooms: 2000, Joins: 2, Rate: 1500, Slow: 0.1, SlowRate: 5, SlowReaders: 10, ReadRate: 20_000},
 		Connect:  load.Connect{Joined: 1, TookS: 0.5, PerSecond: 2, LatencyMS: latency},
 		Publish:  load.Publish{Due: 1500, Sent: 1500, PerSecond: 1500, LatenessMS: latency},
 		Delivery: load.Delivery{PerSecond: 1500, Delivered: 1600, Lost: 7, Conflated: 40},
+		Readers:  &load.Readers{Age: latency, CutOff: 3},
 		Latency:  load.Latency{Consumers: latency, Slow: &load.Percentiles{}},
 		Series: []load.Interval{
-			{Delivered: 700, Percentiles: latency}, {TS: 0.5, Delivered: 800, Conflated: 40, Percentiles: latency}, {TS: 1},
+			{Delivered: 700, Percentiles: latency}, {TS: 0.5, Delivered: 800, Conflated: 40, Percentiles: latency, Age: &latency}, {TS: 1},
 		},
 		Notes:      []string{"a note"},
 		Histograms: load.Histograms{Consumers: h, Slow: hdrhistogram.New(1, 1000, 3)},
@@ -38,12 +39,14 @@ func sample() *load.Result {
 func TestTheTableNamesWhatWasMeasured(t *testing.T) {
 	got := Table(sample())
 	for _, want := range []string{
-		"load        1 consumer, 2,000 rooms (2 each), 1,500 events/s, 10% slow (5/s)\n",
+		"load        1 consumer, 2,000 rooms (2 each), 1,500 events/s, 10% slow (5/s), 10 slow readers (20KB/s each)\n",
 		"server      published to ws://h:1, consumed from ws://h:2\n",
 		"connected   1 consumer in 0.50 s (2.00/s); each took p50 250 us, p99 2.50 ms, max 1.20 s\n",
 		"wrong       7 lost, 0 duplicated, 0 out of order\n",
 		"consumers                     250 us    1.00 ms    2.50 ms    3.00 ms     1.20 s         1,500\n",
 		"slow consumers                     -          -          -          -          -             0\n",
+		"cut off     3 of 10 slow readers\n",
+		"slow readers                  250 us    1.00 ms    2.50 ms    3.00 ms     1.20 s         1,500\n",
 		"note        a note\n",
 	} {
 		if !strings.Contains(got, want) {
@@ -62,13 +65,14 @@ func TestThePageHasAllPlots(t *testing.T) {
 		`<p class="verdict bad">7 lost, 0 duplicated, 0 out of order</p>`, "backbone bench &lt;x&gt;", "<li>a note</li>",
 		"<h2>Latency by percentile</h2>", "<h2>Throughput over time</h2>", "<h2>Latency over time</h2>",
 		"<title>0.5 s: 1,600 events/s delivered, 80/s conflated</title>", "<td>slow consumers</td>",
+		"<h2>Age over time</h2>", "<td>slow readers</td>", "<dd>3 of 10 slow readers</dd>",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in the page", want)
 		}
 	}
-	if n := strings.Count(page, `<path class=`); n != 2+2+3 {
-		t.Errorf("%d curves, want 7", n)
+	if n := strings.Count(page, `<path class=`); n != 2+2+3+3 {
+		t.Errorf("%d curves, want 10", n)
 	}
 	if strings.Contains(page, "1.0 s: ") {
 		t.Error("an interval in which nothing came is drawn")

@@ -44,7 +44,13 @@ func Table(r *load.Result) string {
 	if d.StalledConsumers > 0 {
 		line("stalled", "%s consumers read nothing; the server disconnected them %s times", human.Group(d.StalledConsumers), human.Group(d.StalledDisconnects))
 	}
+	if s := r.Readers; s != nil {
+		line("cut off", "%s of %s", human.Group(s.CutOff), human.Things(r.Settings.SlowReaders, "slow reader"))
+	}
 	b.WriteString("\n" + latencies(r))
+	if s := r.Readers; s != nil {
+		b.WriteString("\n" + ages(s))
+	}
 	if s := r.Server; s != nil {
 		b.WriteByte('\n')
 		text := used(s)
@@ -88,6 +94,9 @@ func asked(s *load.Settings) string {
 	if s.Stalled > 0 {
 		text += fmt.Sprintf(", %v stalled", load.Share(s.Stalled))
 	}
+	if s.SlowReaders > 0 {
+		text += fmt.Sprintf(", %s (%v/s each)", human.Things(s.SlowReaders, "slow reader"), load.ByteRate(s.ReadRate))
+	}
 	if s.Storm > 0 {
 		text += fmt.Sprintf(", a storm of %s", human.Group(s.Storm))
 	}
@@ -123,12 +132,21 @@ func wrongs(d *load.Delivery) string {
 }
 
 // latencies is the table of latencies.
-func latencies(r *load.Result) string {
+func latencies(r *load.Result) string { return percentiles("publish to receive", rows(r)) }
+
+// ages is the table of how old prices were when they were read.
+func ages(s *load.Readers) string {
+	return percentiles("age when read", []latencyRow{{"slow readers", s.Age}})
+}
+
+// percentiles is a table of rows.
+func percentiles(title string, all []latencyRow) string {
+	const cells = "%-25s%11s%11s%11s%11s%11s%14s\n"
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-25s%11s%11s%11s%11s%11s%14s\n", "publish to receive", "p50", "p90", "p99", "p99.9", "max", "events")
-	for _, l := range rows(r) {
+	fmt.Fprintf(&b, cells, title, "p50", "p90", "p99", "p99.9", "max", "events")
+	for _, l := range all {
 		p := l.Percentiles
-		fmt.Fprintf(&b, "%-25s%11s%11s%11s%11s%11s%14s\n", l.Name, human.Millis(p.P50), human.Millis(p.P90), human.Millis(p.P99), human.Millis(p.P999), human.Millis(p.Max), human.Group(int(p.Count)))
+		fmt.Fprintf(&b, cells, l.Name, human.Millis(p.P50), human.Millis(p.P90), human.Millis(p.P99), human.Millis(p.P999), human.Millis(p.Max), human.Group(int(p.Count)))
 	}
 	return b.String()
 }
