@@ -15,8 +15,12 @@ const { WebSocketServer, WebSocket } = require('ws');
 const { spawn } = require('child_process');
 const net = require('net');
 let seen = 0, end;
-const free = () => new Promise(done => { const s = net.createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => done(port)); }); });
-const up = port => new Promise(done => (function again() { net.connect(port, '127.0.0.1', done).on('error', () => setTimeout(again, 100)); })());
+const free = () => new Promise(done => {
+  const s = net.createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => done(port)); });
+});
+const up = port => new Promise(done => (function again() {
+  net.connect(port, '127.0.0.1', done).on('error', () => setTimeout(again, 100));
+})());
 const server = new WebSocketServer({ port: 0, host: '127.0.0.1' }, async () => {
   const port = await free();
   const p = spawn('node', ['node_modules/http-server/bin/http-server', 'node_modules/ws', '-s', '-a', '127.0.0.1', '-p', port,

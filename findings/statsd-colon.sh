@@ -13,11 +13,15 @@ npm install --silent --no-audit --no-fund --ignore-scripts statsd@0.9.0 >/dev/nu
 cat >probe.js <<'EOF'
 const { spawn } = require('child_process');
 const fs = require('fs'), net = require('net'), dgram = require('dgram');
-const free = () => new Promise(done => { const s = net.createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => done(port)); }); });
+const free = () => new Promise(done => {
+  const s = net.createServer().listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => done(port)); });
+});
 const wait = ms => new Promise(done => setTimeout(done, ms));
 (async () => {
   const port = await free(), mgmt = await free();
-  fs.writeFileSync('config.js', JSON.stringify({ port, mgmt_port: mgmt, address: '127.0.0.1', mgmt_address: '127.0.0.1', backends: [], flushInterval: 60000 }));
+  fs.writeFileSync('config.js', JSON.stringify({
+    port, mgmt_port: mgmt, address: '127.0.0.1', mgmt_address: '127.0.0.1', backends: [], flushInterval: 60000,
+  }));
   const p = spawn('node', ['node_modules/statsd/stats.js', 'config.js'], { stdio: 'ignore' });
   let c;
   for (let i = 0; i < 50 && !c; i++) {
