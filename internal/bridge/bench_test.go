@@ -34,11 +34,11 @@ func BenchmarkBridge(b *testing.B) {
 	s := redistest.Start(b)
 	outbox := make(chan []hub.BroadcastEvent)
 	var sinks []counting
-	for _, origin := range []string{"A", "B"} {
+	for _, id := range []string{"A", "B"} {
 		sink := counting{make(chan struct{}, 10), make(chan int, 1<<16)}
-		o := Options{URL: s.URL(), Instance: origin, Types: []string{"price"}, TTL: 30 * time.Second, Sink: sink,
+		o := Options{URL: s.URL(), Instance: id, Types: []string{"price"}, TTL: 30 * time.Second, Sink: sink,
 			Clock: func() uint64 { return 1 }, Logger: slog.New(slog.DiscardHandler), InboxBytes: 1 << 30}
-		if origin == "A" {
+		if id == "A" {
 			o.Outbox = outbox
 		}
 		bridge, err := New(o)

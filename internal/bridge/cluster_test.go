@@ -13,11 +13,11 @@ import (
 	"backbone/internal/redistest"
 )
 
-// whole waits until the generations cover all partitions, and no link is down.
+// whole waits until the generations cover all partitions, and all shards are up.
 func (i *instance) whole() {
 	i.t.Helper()
 	for held := partition.Set(0); held != partition.All || i.bridge.Status().State != OK; {
-		held |= receive(i.t, i.generations, i.origin+": a generation: "+fmt.Sprint(i.bridge.Status()))
+		held |= receive(i.t, i.generations, i.id+": a generation: "+fmt.Sprint(i.bridge.Status()))
 	}
 }
 
@@ -138,8 +138,8 @@ func TestClusterSlotMoves(t *testing.T) {
 	key := names{DefaultPrefix}.last("price", room)
 	exchangeIn(t, a, b, []string{room}, 1)
 
-	// While a slot is on its way, what has no place yet is refused. The link lives on,
-	// and what was refused is asked for again.
+	// While a slot is on its way, what has no place yet is refused. The session lives on,
+	// and what was refused is requested again.
 	own := partition.Only(partition.Of(room))
 	sibling := "ROOM_0"
 	for n := 1; partition.Of(sibling) != partition.Of(room); n++ {
@@ -158,7 +158,7 @@ func TestClusterSlotMoves(t *testing.T) {
 	to := c.Migrate(key)
 	begun := time.Now()
 	for _, i := range []*instance{a, b} {
-		for receive(t, i.generations, i.origin+": a generation")&own == 0 {
+		for receive(t, i.generations, i.id+": a generation")&own == 0 {
 		}
 		i.works()
 	}
@@ -169,12 +169,12 @@ func TestClusterSlotMoves(t *testing.T) {
 	}
 	for _, i := range []*instance{a, b} {
 		if got := i.readAll([]string{room}); len(got) != 1 {
-			t.Errorf("%s: %d rooms found", i.origin, len(got))
+			t.Errorf("%s: %d rooms found", i.id, len(got))
 		}
 	}
 }
 
-// holds waits until i has heard e or reads it, as ingest does once the link works. (An
+// holds waits until i has heard e or reads it, as ingest does once the session works. (An
 // event that was published before i had subscribed again is not heard.)
 func (i *instance) holds(e hub.BroadcastEvent) {
 	i.t.Helper()
@@ -187,14 +187,14 @@ func (i *instance) holds(e hub.BroadcastEvent) {
 			return
 		}
 	}
-	i.t.Fatalf("%s: neither heard nor read after %v: %s", i.origin, patience, e.Payload)
+	i.t.Fatalf("%s: neither heard nor read after %v: %s", i.id, patience, e.Payload)
 }
 
 // works waits until all links work.
 func (i *instance) works() {
 	i.t.Helper()
 	for i.bridge.Status().State != OK {
-		receive(i.t, i.generations, i.origin+": a generation: "+fmt.Sprint(i.bridge.Status()))
+		receive(i.t, i.generations, i.id+": a generation: "+fmt.Sprint(i.bridge.Status()))
 	}
 }
 
@@ -205,7 +205,7 @@ func exchangeIn(t *testing.T, a, b *instance, rooms []string, clock uint64) {
 		missing := map[string]bool{}
 		var batch []hub.BroadcastEvent
 		for _, room := range rooms {
-			e := tick(way[0].origin, room, clock+uint64(n), int(clock)+n)
+			e := tick(way[0].id, room, clock+uint64(n), int(clock)+n)
 			batch, missing[room] = append(batch, e), true
 		}
 		way[0].publish(batch...)
@@ -221,9 +221,9 @@ func exchangeIn(t *testing.T, a, b *instance, rooms []string, clock uint64) {
 func (i *instance) readAll(rooms []string) (found []hub.BroadcastEvent) {
 	i.t.Helper()
 	got := i.read(rooms...)
-	for answered := 0; ; got = receive(i.t, i.answers, i.origin+": an answer to a read") {
+	for answered := 0; ; got = receive(i.t, i.answers, i.id+": an answer to a read") {
 		if got.err != nil {
-			i.t.Errorf("%s: read: %v", i.origin, got.err)
+			i.t.Errorf("%s: read: %v", i.id, got.err)
 		}
 		found = append(found, got.found...)
 		if answered += len(got.rooms); answered >= len(rooms) {

@@ -64,7 +64,7 @@ func TestLeastRights(t *testing.T) {
 	}
 }
 
-// A right that is missing for good must not make a link that works and breaks in turn.
+// A right that is missing for good must not make sessions that work and break in turn.
 func TestADeniedScriptIsToldOnce(t *testing.T) {
 	noLeak(t)
 	s := redistest.Start(t)

@@ -12,10 +12,10 @@ import (
 // exchange proves that events pass both ways.
 func exchange(t *testing.T, a, b *instance, clock uint64) {
 	t.Helper()
-	e := tick(a.origin, "EXCHANGE", clock, 1)
+	e := tick(a.id, "EXCHANGE", clock, 1)
 	a.publish(e)
 	b.hearsNothingBut(e)
-	e = tick(b.origin, "EXCHANGE", clock+1, 2)
+	e = tick(b.id, "EXCHANGE", clock+1, 2)
 	b.publish(e)
 	a.hearsNothingBut(e)
 }
@@ -54,10 +54,10 @@ func TestRestartedEmpty(t *testing.T) {
 	}
 	a.publish(recovered(e)) // known by now: heard by nobody
 	exchange(t, a, b, 10)
-	for !receive(t, a.states, "the state of the link") { // it may have been told of the time before
+	for !receive(t, a.states, "the state of the bridge") { // it may have been told of the time before
 	}
 	for _, want := range []bool{false, true} {
-		if got := receive(t, a.states, "the state of the link"); got != want {
+		if got := receive(t, a.states, "the state of the bridge"); got != want {
 			t.Errorf("told of state %v, want %v", got, want)
 		}
 	}
@@ -172,7 +172,7 @@ func TestCutAndSlow(t *testing.T) {
 	if got := a.read("EXCHANGE"); len(got.found) != 1 {
 		t.Errorf("read over a slow link: %+v", got)
 	}
-	p.Cut() // the slow link's pending bytes must not hold anything up
+	p.Cut() // the slow session's pending bytes must not hold anything up
 	a.logged("redis is lost")
 }
 

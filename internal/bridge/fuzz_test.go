@@ -54,12 +54,12 @@ func FuzzHeartbeat(f *testing.F) {
 	f.Add(beat("A", 1, 2))
 	f.Add(`{"v":1,"origin":"A"}`)
 	f.Fuzz(func(t *testing.T, message string) {
-		origin, clock, ok := decodeBeat(message)
+		id, clock, ok := decodeBeat(message)
 		if !ok {
 			return
 		}
-		if o, c, ok := decodeBeat(beat(origin, 1, clock)); !ok || o != origin || c != clock {
-			t.Fatalf("%s %x, sent again %s %x", origin, clock, o, c)
+		if o, c, ok := decodeBeat(beat(id, 1, clock)); !ok || o != id || c != clock {
+			t.Fatalf("%s %x, sent again %s %x", id, clock, o, c)
 		}
 	})
 }

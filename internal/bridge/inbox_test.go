@@ -19,8 +19,8 @@ func messages(events ...hub.BroadcastEvent) (out []incoming) {
 	return out
 }
 
-// A value that is dropped may be the last one of its room: what Redis and the others
-// have must be asked for, as after a new link.
+// A value that is dropped may be the last one of its room. So the values of Redis and of other
+// instances must be requested, as in a new session.
 func TestWhatTheInboxDroppedBeginsAGeneration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink, _ := newInstance(t, "me")

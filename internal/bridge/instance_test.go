@@ -23,7 +23,7 @@ const patience = 20 * time.Second
 // instance is a bridge with a Sink that keeps everything in channels.
 type instance struct {
 	t      *testing.T
-	origin string
+	id     string
 	outbox chan []hub.BroadcastEvent
 	reads  chan []string
 	log    *logBook
@@ -74,23 +74,23 @@ func noLeak(t *testing.T) {
 	t.Cleanup(func() { goleak.VerifyNone(t, redistest.ProxyLeaks()) })
 }
 
-func newInstance(t *testing.T, origin string) (*instance, Options) {
+func newInstance(t *testing.T, id string) (*instance, Options) {
 	i := &instance{
-		t: t, origin: origin, log: &logBook{lines: make(chan string, 1000)},
+		t: t, id: id, log: &logBook{lines: make(chan string, 1000)},
 		outbox: make(chan []hub.BroadcastEvent), reads: make(chan []string),
 		remote: make(chan hub.BroadcastEvent, 1<<16), answers: make(chan answer, 100),
 		generations: make(chan partition.Set, 100), clocks: make(chan uint64, 1000), states: make(chan bool, 1000),
 	}
 	return i, Options{
-		Instance: origin, Types: []string{"price"}, TTL: 30 * time.Second, Outbox: i.outbox, Reads: i.reads, Sink: i,
+		Instance: id, Types: []string{"price"}, TTL: 30 * time.Second, Outbox: i.outbox, Reads: i.reads, Sink: i,
 		Clock: func() uint64 { return 1 }, Logger: slog.New(slog.NewTextHandler(i.log, nil)),
 	}
 }
 
 // start runs a bridge to url and stops it with the test.
-func start(t *testing.T, origin, url string, change ...func(*Options)) *instance {
+func start(t *testing.T, id, url string, change ...func(*Options)) *instance {
 	t.Helper()
-	i, o := newInstance(t, origin)
+	i, o := newInstance(t, id)
 	o.URL = url
 	for _, f := range change {
 		f(&o)
@@ -137,20 +137,20 @@ func receive[T any](t *testing.T, from <-chan T, what string) T {
 	}
 }
 
-// linked waits until the link works.
+// linked waits until the session works.
 func (i *instance) linked() {
 	i.t.Helper()
 	select {
 	case got := <-i.generations:
 		if got != partition.All {
-			i.t.Errorf("%s: generation of partitions %x, want all", i.origin, got)
+			i.t.Errorf("%s: generation of partitions %x, want all", i.id, got)
 		}
 	case <-time.After(patience):
-		i.t.Fatalf("%s: no generation after %v: %s", i.origin, patience, i.why())
+		i.t.Fatalf("%s: no generation after %v: %s", i.id, patience, i.why())
 	}
 }
 
-// why is the reason why the link does not work.
+// why is the reason why the session does not work.
 func (i *instance) why() string {
 	return i.bridge.Status().Shards[0].Reason
 }
@@ -160,21 +160,21 @@ func (i *instance) publish(events ...hub.BroadcastEvent) {
 	select {
 	case i.outbox <- events:
 	case <-time.After(patience):
-		i.t.Fatalf("%s: the outbox was not taken", i.origin)
+		i.t.Fatalf("%s: the outbox was not taken", i.id)
 	}
 }
 
 // hears waits for the next event of another instance.
 func (i *instance) hears() hub.BroadcastEvent {
 	i.t.Helper()
-	return receive(i.t, i.remote, i.origin+": an event of another instance")
+	return receive(i.t, i.remote, i.id+": an event of another instance")
 }
 
 // hearsNothingBut checks that the next event heard is e: nothing came before it.
 func (i *instance) hearsNothingBut(e hub.BroadcastEvent) {
 	i.t.Helper()
 	if got := i.hears(); got.Payload != e.Payload || got.Room != e.Room {
-		i.t.Errorf("%s heard %s %s, want %s %s", i.origin, got.Room, got.Payload, e.Room, e.Payload)
+		i.t.Errorf("%s heard %s %s, want %s %s", i.id, got.Room, got.Payload, e.Room, e.Payload)
 	}
 }
 
@@ -183,16 +183,16 @@ func (i *instance) read(rooms ...string) answer {
 	select {
 	case i.reads <- rooms:
 	case <-time.After(patience):
-		i.t.Fatalf("%s: a read was not taken", i.origin)
+		i.t.Fatalf("%s: a read was not taken", i.id)
 	}
-	return receive(i.t, i.answers, i.origin+": an answer to a read")
+	return receive(i.t, i.answers, i.id+": an answer to a read")
 }
 
 // logged waits for a log line with the text.
 func (i *instance) logged(text string) string {
 	i.t.Helper()
 	for {
-		if line := receive(i.t, i.log.lines, i.origin+": a log line with "+text); strings.Contains(line, text) {
+		if line := receive(i.t, i.log.lines, i.id+": a log line with "+text); strings.Contains(line, text) {
 			return line
 		}
 	}
@@ -211,10 +211,10 @@ func (b *logBook) Write(p []byte) (int, error) {
 }
 
 // tick is a live value of a room, born now.
-func tick(origin, room string, clock uint64, price int) hub.BroadcastEvent {
+func tick(id, room string, clock uint64, price int) hub.BroadcastEvent {
 	return hub.BroadcastEvent{
 		Room: room, Type: "price", Kind: hub.State, Payload: fmt.Sprintf(`{"price":%d}`, price),
-		Version: hub.Version{Clock: clock, Instance: origin}, Born: time.Now().UnixNano(), Seq: clock,
+		Version: hub.Version{Clock: clock, Instance: id}, Born: time.Now().UnixNano(), Seq: clock,
 	}
 }
 

@@ -109,7 +109,7 @@ func elsewhere(err error) bool {
 
 // nodeOfCluster explains err where the URL names a server that is not a cluster.
 func nodeOfCluster(err error) error {
-	return fmt.Errorf("the server is a node of a cluster and has not all rooms: use redis+cluster://: %w", err)
+	return fmt.Errorf("the server is a node of a cluster and does not have all rooms: use redis+cluster://: %w", err)
 }
 
 func (x *session) tally(w written, bytes int) {

@@ -125,7 +125,7 @@ func TestAnOlderVersionIsRefusedAndTheNewerClockTold(t *testing.T) {
 		t.Errorf("B's stats: %+v", st)
 	}
 
-	// Of one clock the origin decides, byte by byte: a lower-case letter is the newer.
+	// Between equal clocks the instance id decides, byte by byte: a lower-case letter is newer.
 	tie := tick("b", "BTC_USDT", 5000, 4)
 	b.publish(tie)
 	a.hearsNothingBut(tie)
@@ -175,7 +175,7 @@ func TestAnExpiredValueIsHeardButNotStored(t *testing.T) {
 	}
 }
 
-func TestAQuestionIsHeardAndNeitherStoredNorCompared(t *testing.T) {
+func TestAResyncIsHeardAndNeitherStoredNorCompared(t *testing.T) {
 	noLeak(t)
 	s := redistest.Start(t)
 	a, b := start(t, "A", s.URL()), start(t, "B", s.URL())
@@ -187,7 +187,7 @@ func TestAQuestionIsHeardAndNeitherStoredNorCompared(t *testing.T) {
 	q := hub.BroadcastEvent{Room: "BTC_USDT", Type: "price", Kind: hub.Resync, Payload: "{}", Version: hub.Version{Clock: 1, Instance: "B"}, Born: time.Now().UnixNano()}
 	b.publish(q)
 	if got := a.hears(); got.Kind != hub.Resync || got.Version != q.Version {
-		t.Errorf("A heard %+v, want the question", got)
+		t.Errorf("A heard %+v, want the resync request", got)
 	}
 	if got := b.read("BTC_USDT"); len(got.found) != 1 || got.found[0].Version != e.Version {
 		t.Errorf("read: %+v", got)

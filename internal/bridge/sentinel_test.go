@@ -56,7 +56,7 @@ func TestSentinelFailover(t *testing.T) {
 	}
 	exchange(t, a, b, 10)
 
-	// Without sentinels the link lives on.
+	// Without sentinels the session lives on.
 	for _, one := range s.Sentinels {
 		one.Kill()
 	}

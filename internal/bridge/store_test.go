@@ -39,7 +39,7 @@ func TestStoringMayFailWithoutSilencingOthers(t *testing.T) {
 	}
 	for _, i := range []*instance{a, b} {
 		if st := i.stats(); st.Reconnects != 0 {
-			t.Errorf("%s's stats: %+v", i.origin, st)
+			t.Errorf("%s's stats: %+v", i.id, st)
 		}
 	}
 	if st := a.stats(); st.StoreFailed != 1 {

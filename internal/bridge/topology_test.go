@@ -9,8 +9,8 @@ import (
 	"backbone/internal/redisurl"
 )
 
-// A master that the others see go before its link breaks, and that comes back later, is
-// one that was lost and is back.
+// A master that vanishes before its session breaks, and that comes back later, was lost and
+// is back.
 func TestAMasterThatVanishesAndReturnsWasLost(t *testing.T) {
 	noLeak(t)
 	const nobody = "127.0.0.1:1"
