@@ -189,7 +189,7 @@ func TestProtocolRefusals(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer resp.Body.Close() //nolint:errcheck // it is read
+			defer resp.Body.Close()
 			body, err := io.ReadAll(resp.Body)
 			if err != nil {
 				t.Fatal(err)
@@ -255,7 +255,7 @@ func (p *player) settle() {
 	for got != probe+"}" { // a snapshot of an earlier one may come first
 		got = c.hear()
 	}
-	c.conn.Close() //nolint:errcheck // it was of use
+	c.conn.Close()
 }
 
 // nothingMore fails if a peer has heard more than the page shows. A pong may overtake
@@ -291,7 +291,7 @@ func dial(t *testing.T, address, path string) *peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() }) //nolint:errcheck // it may be closed already
+	t.Cleanup(func() { conn.Close() })
 	p := &peer{t: t, conn: conn, from: conn}
 	if ahead != nil {
 		p.from = io.MultiReader(io.LimitReader(ahead, int64(ahead.Buffered())), conn)

@@ -119,7 +119,7 @@ func TestDocumentedMetricsExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // it is read
+	defer resp.Body.Close()
 	metrics, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
