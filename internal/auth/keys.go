@@ -59,7 +59,7 @@ func ReadKeys(path string) (*Keys, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	defer f.Close() //nolint:errcheck // only read from
+	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
 		return nil, nil, err

@@ -154,7 +154,7 @@ func get(url string) string {
 	if err != nil {
 		return err.Error()
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
+	defer resp.Body.Close()
 	var b strings.Builder
 	if err := resp.Write(&b); err != nil {
 		return err.Error()

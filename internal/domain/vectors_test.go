@@ -55,7 +55,7 @@ func handle(t rapid.TB, dec *common.Decoder, msg []byte) []answer {
 			if domain, ok := domains().Lookup(obj.Type()); ok {
 				a.event, a.err = domain.Validate(obj)
 			} else {
-				a.err = &common.Error{Code: "unknown_type", Message: "-"}
+				a.err = &common.RequestError{Code: "unknown_type", Message: "-"}
 			}
 		}
 		answers = append(answers, a)
@@ -67,7 +67,7 @@ func handle(t rapid.TB, dec *common.Decoder, msg []byte) []answer {
 		answers = append(answers, answer{index: -1, err: err})
 	}
 	for _, a := range answers {
-		if _, coded := errors.AsType[*common.Error](a.err); a.err != nil && !coded {
+		if _, coded := errors.AsType[*common.RequestError](a.err); a.err != nil && !coded {
 			t.Errorf("%s: error %T without a code", msg, a.err)
 		}
 	}

@@ -35,7 +35,7 @@ func follow(t *testing.T, c *client.Conn) *follower {
 		}
 	})
 	t.Cleanup(ended.Wait)
-	t.Cleanup(func() { c.Close() }) //nolint:errcheck // always nil
+	t.Cleanup(func() { c.Close() })
 	return f
 }
 

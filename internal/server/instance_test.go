@@ -42,7 +42,7 @@ func (in *instance) get(path string) (status int, body string) {
 	if err != nil {
 		in.t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
+	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		in.t.Fatal(err)
@@ -86,7 +86,7 @@ func (in *instance) consume(rooms ...string) *client.Conn {
 	if err != nil {
 		in.t.Fatal(err)
 	}
-	in.t.Cleanup(func() { c.Close() }) //nolint:errcheck // always nil
+	in.t.Cleanup(func() { c.Close() })
 	if err := c.Join(in.t.Context(), rooms...); err != nil {
 		in.t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func (in *instance) ingestor() *client.Ingestor {
 	if err != nil {
 		in.t.Fatal(err)
 	}
-	in.t.Cleanup(func() { p.Close() }) //nolint:errcheck // what was published is checked where it arrives
+	in.t.Cleanup(func() { p.Close() })
 	return p
 }
 
@@ -184,7 +184,7 @@ func (in *instance) rawConsumer(room string) net.Conn {
 	if err != nil {
 		in.t.Fatal(err)
 	}
-	in.t.Cleanup(func() { c.Close() }) //nolint:errcheck // it may be closed already
+	in.t.Cleanup(func() { c.Close() })
 	join := fmt.Sprintf(`{"type":"join","room":%q}`, room)
 	_, err = io.WriteString(c, "GET /ws HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")

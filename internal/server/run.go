@@ -41,7 +41,7 @@ func (s *Server) Run(ctx context.Context) error {
 			if err := web.Serve(admin); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("admin listener: %w", err)
 			}
-		}, func() { web.Close() }) //nolint:errcheck // scrapes under way need no goodbye
+		}, func() { web.Close() }) // scrapes under way need no goodbye
 	}
 	parts.start(s.hub.Run, nil)
 	parts.start(s.ingest.Run, nil)
@@ -118,7 +118,7 @@ func (s *Server) listen(ctx context.Context) (public, admin net.Listener, err er
 	}
 	admin, err = config.Listen(ctx, "tcp", s.cfg.AdminListen)
 	if err != nil {
-		public.Close() //nolint:errcheck // nothing was accepted yet
+		public.Close() // nothing was accepted yet
 		return nil, nil, fmt.Errorf("--admin-listen: %w: choose another address, or end what uses this one", err)
 	}
 	s.adminAddr = admin.Addr()

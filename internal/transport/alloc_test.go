@@ -10,8 +10,8 @@ import (
 	"backbone/protocol"
 )
 
-// From the ReadPump to the write nothing is allocated for an event and consumer: what an
-// event costs is shared by all who get it.
+// From the ReadPump to the write nothing is allocated for one consumer of an event: its cost is
+// shared by all of them.
 func TestDeliveriesAllocateNothing(t *testing.T) {
 	const consumers, warmup, events = 100, 50, 300
 	i := onTCP(t, settings{})

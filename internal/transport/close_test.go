@@ -18,23 +18,23 @@ import (
 func TestEverythingIsUndoneAtTheEnd(t *testing.T) {
 	stuck := func(i *instance) { i.publish(hub.State, "A", price("A", "1")) }
 	for name, end := range map[string]func(*instance, *peer){
-		"gone":                    func(_ *instance, p *peer) { p.Close() },
-		"gone while written to":   func(i *instance, p *peer) { stuck(i); p.Close() },
-		"write timed out":         func(i *instance, _ *peer) { stuck(i) },
-		"closed":                  func(_ *instance, p *peer) { p.raw(masked(ws.OpClose, "")); p.closed(1000); p.Close() },
-		"closed while written to": func(i *instance, p *peer) { stuck(i); p.raw(masked(ws.OpClose, "")) },
-		"fault":                   func(_ *instance, p *peer) { p.raw(masked(ws.OpBinary, "")); p.closed(1003); p.Close() },
-		"fault, nobody listens":   func(_ *instance, p *peer) { p.raw(masked(ws.OpBinary, "")) },
-		"drained":                 func(i *instance, p *peer) { i.hub.CloseAll(); p.closed(1001); p.Close() },
-		"drained, nobody listens": func(i *instance, _ *peer) { i.hub.CloseAll() },
-		"drained and gone":        func(i *instance, p *peer) { i.hub.CloseAll(); p.Close() },
+		"gone":                        func(_ *instance, p *peer) { p.Close() },
+		"gone while written to":       func(i *instance, p *peer) { stuck(i); p.Close() },
+		"write timed out":             func(i *instance, _ *peer) { stuck(i) },
+		"closed":                      func(_ *instance, p *peer) { p.raw(masked(ws.OpClose, "")); p.closed(1000); p.Close() },
+		"closed while written to":     func(i *instance, p *peer) { stuck(i); p.raw(masked(ws.OpClose, "")) },
+		"close error":                 func(_ *instance, p *peer) { p.raw(masked(ws.OpBinary, "")); p.closed(1003); p.Close() },
+		"close error, nobody listens": func(_ *instance, p *peer) { p.raw(masked(ws.OpBinary, "")) },
+		"drained":                     func(i *instance, p *peer) { i.hub.CloseAll(); p.closed(1001); p.Close() },
+		"drained, nobody listens":     func(i *instance, _ *peer) { i.hub.CloseAll() },
+		"drained and gone":            func(i *instance, p *peer) { i.hub.CloseAll(); p.Close() },
 		"drained and answered": func(i *instance, p *peer) {
 			i.hub.CloseAll()
 			p.closed(1001)
 			p.raw(masked(ws.OpClose, closing(1001, "")))
 		},
-		"drained, fault at the time": func(i *instance, p *peer) { i.hub.CloseAll(); p.raw(masked(ws.OpBinary, "")) },
-		"no answer to pings":         func(_ *instance, p *peer) { go io.Copy(io.Discard, p) },
+		"drained, close error at the same time": func(i *instance, p *peer) { i.hub.CloseAll(); p.raw(masked(ws.OpBinary, "")) },
+		"no answer to pings":                    func(_ *instance, p *peer) { go io.Copy(io.Discard, p) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -99,7 +99,7 @@ func TestServerLingers(t *testing.T) {
 	})
 }
 
-// The hub is done with a client whose end is only waited for.
+// A client that only lingers has left the hub.
 func TestLingeringClientIsNoMember(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := onPipes(t, settings{})
@@ -124,7 +124,7 @@ func TestSlowConsumerIsClosed(t *testing.T) {
 		p.join("A")
 		texts := make([]string, 20)
 		for n := range texts {
-			texts[n] = say("A", strings.Repeat("x", 15<<10)) // chat can not be conflated
+			texts[n] = say("A", strings.Repeat("x", 15<<10)) // chat cannot be conflated
 		}
 		i.publish(hub.Message, "A", texts...)
 		if s := i.hub.Stats(); s.Slow != 1 {

@@ -134,7 +134,7 @@ func roleFor(path string) (protocol.Role, bool) {
 	return "", false
 }
 
-// upgrade answers the handshake. On success c has its place in the registry.
+// upgrade replies to the handshake. On success c has its place in the registry.
 func (s *Server) upgrade(c *conn, head []byte) error {
 	var origin, host, key string
 	entered := false

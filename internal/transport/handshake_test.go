@@ -19,7 +19,7 @@ import (
 func (i *instance) ask(request string) (*http.Response, string) {
 	i.t.Helper()
 	c := i.dial()
-	go io.WriteString(c, request) // the answer may come before all of it is taken
+	go io.WriteString(c, request) // the answer can come before all of it is read
 	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		i.t.Fatalf("%.100q: %v", request, err)

@@ -20,7 +20,7 @@ import (
 	"backbone/protocol"
 )
 
-// settings are what a test changes of an instance; the zero value is the default.
+// settings are what a test changes in an instance; the zero value is the default.
 type settings struct {
 	queueBytes  int
 	instruments int

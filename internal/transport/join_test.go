@@ -9,7 +9,7 @@ import (
 )
 
 // Ingest is asked for last prices when the hub has the member. Asked before, its answer
-// could be routed before the member is there, who would then start without a price.
+// could be routed before the member is there, which would then start without a price.
 func TestAJoinWaitsForTheHubBeforeIngestIsAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := make(chan []hub.BroadcastEvent, 10) // what ingest passes on, in place of the hub

@@ -46,7 +46,7 @@ func (p *peer) upgrade(path string, behind ...byte) {
 	p.t.Helper()
 	p.r = bufio.NewReader(p.Conn)
 	written := make(chan error, 1)
-	go func() { // a pipe takes nothing until it is read, and the server may answer first
+	go func() { // a pipe takes nothing until it is read, and the server can answer first
 		_, err := p.Write(append([]byte(upgradeTo(path)+"\r\n"), behind...))
 		written <- err
 	}()

@@ -103,7 +103,7 @@ func (r *readSide) flushReplies() {
 }
 
 // handOver gives complete frames to the write side, which owns them from then on; nil says that
-// the read side has ended. It waits while replyPlaces are taken.
+// the read side has ended. It waits while all replyPlaces are full.
 func (r *readSide) handOver(frames []byte) {
 	r.conn.replies <- frames // the write side receives until the nil
 	if w := &r.conn.write; w.writer != nil {

@@ -17,7 +17,7 @@ type registry struct {
 type change struct {
 	conn   *conn
 	leaves bool
-	answer chan error // receives nil or an *httpRefusal; nil: there are no limits, so nobody waits
+	result chan error // receives nil or an *httpRefusal; nil: there are no limits, so nobody waits
 }
 
 // changePlaces is how many changes can wait before their senders do.
@@ -59,10 +59,10 @@ func (r *registry) run() {
 				}
 				continue
 			case r.max > 0 && len(conns) >= r.max:
-				c.answer <- busy("the server has as many connections as it may")
+				c.result <- busy("the server has as many connections as it may")
 				continue
 			case r.maxPerAddress > 0 && addresses[host] >= r.maxPerAddress:
-				c.answer <- tooManyRequests("too many connections from this address")
+				c.result <- tooManyRequests("too many connections from this address")
 				continue
 			}
 			conns[c.conn] = struct{}{}
@@ -70,8 +70,8 @@ func (r *registry) run() {
 			if closing {
 				c.conn.socket.Close()
 			}
-			if c.answer != nil {
-				c.answer <- nil
+			if c.result != nil {
+				c.result <- nil
 			}
 		case w := <-r.idles:
 			idle = append(idle, w)
@@ -90,9 +90,9 @@ func (r *registry) enter(c *conn) error {
 		r.changes <- change{conn: c}
 		return nil
 	}
-	e := change{conn: c, answer: make(chan error, 1)}
+	e := change{conn: c, result: make(chan error, 1)}
 	r.changes <- e
-	return <-e.answer
+	return <-e.result
 }
 
 func (r *registry) leave(c *conn) { r.changes <- change{conn: c, leaves: true} }

@@ -69,7 +69,7 @@ func (r *readSide) withinRate() error {
 // replyError tells the client that a request was not carried out. It returns a *closeError when
 // the client has sent too many of them in a row.
 func (r *readSide) replyError(err error, id string, index int) error {
-	e, ok := err.(*common.Error) //nolint:errorlint // the domains' contract: never wrapped
+	e, ok := err.(*common.RequestError) //nolint:errorlint // the domains' contract: never wrapped
 	if !ok {
 		panic(fmt.Sprintf("transport: a request failed without a code: %v", err))
 	}
@@ -81,7 +81,7 @@ func (r *readSide) replyError(err error, id string, index int) error {
 	return nil
 }
 
-func errorMessage(e *common.Error, id string, index int) protocol.ServerMessage {
+func errorMessage(e *common.RequestError, id string, index int) protocol.ServerMessage {
 	m := protocol.ServerMessage{Type: protocol.TypeError, Code: e.Code, Message: e.Message, ID: id}
 	if index >= 0 {
 		m.Index = &index
@@ -89,7 +89,7 @@ func errorMessage(e *common.Error, id string, index int) protocol.ServerMessage 
 	return m
 }
 
-// handle carries out one request, or returns the *common.Error that says why not.
+// handle carries out one request, or returns the *common.RequestError that says why not.
 func (r *readSide) handle(o *common.Object, index int) error {
 	typ := o.Type()
 	if typ == protocol.TypePing {
@@ -161,7 +161,7 @@ func (r *readSide) publish() {
 // message.
 func (r *readSide) eventError(to receipt, code protocol.Code, message string) {
 	r.conn.server.stats.errors.count(string(code))
-	r.reply(errorMessage(&common.Error{Code: code, Message: message}, to.id, to.index))
+	r.reply(errorMessage(&common.RequestError{Code: code, Message: message}, to.id, to.index))
 }
 
 func (r *readSide) ping(o *common.Object) error {

@@ -97,7 +97,7 @@ func rawCases() map[string]rawCase {
 		"64 KiB and one, in pieces":   {join(encode(false, ws.OpText, padded(64<<10)), encode(true, ws.OpContinuation, " ")), nil, 1009},
 		"many pieces over 64 KiB":     {join(encode(false, ws.OpText, padded(30000)), encode(false, ws.OpContinuation, padded(30000)), encode(false, ws.OpContinuation, padded(30000))), nil, 1009},
 
-		"an answer before a fault": {join(masked(ws.OpText, pingText), masked(ws.OpBinary, ""), masked(ws.OpText, pingText)), []string{pong}, 1003},
+		"an answer before a close error": {join(masked(ws.OpText, pingText), masked(ws.OpBinary, ""), masked(ws.OpText, pingText)), []string{pong}, 1003},
 	}
 	for _, bit := range []byte{0x40, 0x20, 0x10} {
 		cases[fmt.Sprintf("reserved bit %#x", bit)] = rawCase{flagged(bit, masked(ws.OpText, pingText)), nil, 1002}
@@ -121,7 +121,7 @@ type rawCase struct {
 	code    protocol.CloseCode
 }
 
-// Each case is the same whether its bytes come at once or one by one, over a pipe or
+// Each case is the same whether its bytes come together or one by one, over a pipe or
 // over TCP, which are read in different ways.
 func TestRawFrames(t *testing.T) {
 	for name, c := range rawCases() {
@@ -156,7 +156,7 @@ func TestRawFramesOverTCP(t *testing.T) {
 				sent := p.inBackground(c.in, pieces...)
 				p.answered(c)
 				if c.code == 0 {
-					<-sent // the last bytes may be without an answer
+					<-sent // there can be no answer to the last bytes
 					p.raw(masked(ws.OpPing, "alive"))
 					p.want(ws.OpPong, "alive")
 				}
@@ -166,8 +166,8 @@ func TestRawFramesOverTCP(t *testing.T) {
 	}
 }
 
-// inBackground sends b in pieces of these sizes, the last again and again; at once
-// where there are none. A peer that closes may take less. What it returns is closed then.
+// inBackground sends b in pieces of the given sizes, the last one repeated, or in one piece if
+// there are none. It closes the channel that it returns when all is sent, or the peer has closed.
 func (p *peer) inBackground(b []byte, sizes ...int) <-chan struct{} {
 	done := make(chan struct{})
 	p.t.Cleanup(func() {

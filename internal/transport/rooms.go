@@ -61,7 +61,7 @@ func (r *readSide) joinMany(o *common.Object, list []string, wants hub.Wants) er
 	reply := protocol.ServerMessage{Type: protocol.TypeJoined, Rooms: []string{}}
 	reply.ID, _ = o.ID()
 	reject := func(room string, err error) {
-		e := err.(*common.Error) //nolint:errorlint,forcetypeassert // the domains' contract
+		e := err.(*common.RequestError) //nolint:errorlint,forcetypeassert // the domains' contract
 		reply.Rejected = append(reply.Rejected, protocol.Rejected{Room: room, Code: e.Code, Message: e.Message})
 	}
 	var in map[string]bool // rooms of the list that the client is in already; nil while the limit is far

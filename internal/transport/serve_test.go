@@ -70,7 +70,7 @@ func TestServeEndsAtAnyMoment(t *testing.T) {
 	}
 }
 
-// Ingest and hub may be gone before the connections are.
+// Ingest and hub can end before the connections do.
 func TestServeEndsAfterIngestAndHub(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stuck := make(chan []hub.BroadcastEvent)

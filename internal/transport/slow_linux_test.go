@@ -80,7 +80,7 @@ func (i *instance) floodOn() (end func()) {
 	return func() { close(ending); <-ended }
 }
 
-// A kernel that holds much unsent asks for more only when half of it is gone. A reader who
+// A kernel that holds much unsent asks for more only when half of it is gone. A reader that
 // takes longer than the time-out for that, but does read, is not cut off.
 func TestAReaderThatIsSlowerThanTheKernelAsksIsNotClosed(t *testing.T) {
 	const timeout = 500 * time.Millisecond

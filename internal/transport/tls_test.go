@@ -101,8 +101,8 @@ func TestKeepAliveOverTLS(t *testing.T) {
 	})
 }
 
-// TLS can not go on after a write that timed out, and yet a peer that takes a byte now
-// and then is served.
+// TLS cannot go on after a write that timed out, and yet a peer that reads a byte now and then
+// is served.
 func TestWriteOverTLSIsRenewedByProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i, connect := overTLS(t, onPipes, settings{})

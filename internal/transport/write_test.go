@@ -125,7 +125,7 @@ func TestRepliesOfOneReadAreBounded(t *testing.T) {
 	})
 }
 
-func TestAnswersAndFaultsComeInOrder(t *testing.T) {
+func TestRepliesAndCloseErrorsComeInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := onPipes(t, settings{})
 		p := i.consumer()

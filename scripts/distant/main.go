@@ -71,7 +71,7 @@ func run(delay time.Duration, rate float64, queue time.Duration) error {
 		}
 	}
 	fmt.Printf("ip netns exec %s ... reaches this machine as %s\n", namespace, near)
-	context.AfterFunc(ctx, func() { here.Close(); there.Close() }) //nolint:errcheck // this ends the relays
+	context.AfterFunc(ctx, func() { here.Close(); there.Close() }) // this ends the relays
 	var relays errgroup.Group
 	relays.Go(func() error { return relay(here, there, delay, rate, queue) })
 	relays.Go(func() error { return relay(there, here, delay, 0, 0) })

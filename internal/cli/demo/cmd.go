@@ -109,12 +109,12 @@ func (c *Cmd) run(ctx, serving context.Context, servers *errgroup.Group, s cli.S
 	if err != nil {
 		return unlessOver(ctx, err)
 	}
-	defer ingestor.CloseNow() //nolint:errcheck // invented prices may get lost
+	defer ingestor.CloseNow() // invented prices may get lost
 	conn, err := client.Dial(ctx, watched.URL(), &client.ConnOptions{Buffer: cli.EventBuffer})
 	if err != nil {
 		return unlessOver(ctx, err)
 	}
-	defer conn.Close() //nolint:errcheck // always nil
+	defer conn.Close()
 	if err := conn.Join(ctx, market.Instruments()...); err != nil {
 		return unlessOver(ctx, err)
 	}

@@ -68,7 +68,7 @@ func TestTradesAreAtTheirOwnTimes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // always nil
+	defer conn.Close()
 	if err := conn.Join(ctx, market.Instruments()...); err != nil {
 		t.Fatal(err)
 	}

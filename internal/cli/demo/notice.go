@@ -26,7 +26,7 @@ func bridgeNotice(ctx context.Context, url string) string {
 	resp, err := http.DefaultClient.Do(req)
 	if err == nil {
 		err = json.NewDecoder(resp.Body).Decode(&state)
-		resp.Body.Close() //nolint:errcheck // all was read that matters
+		resp.Body.Close()
 	}
 	switch {
 	case err != nil:

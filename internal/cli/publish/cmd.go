@@ -76,7 +76,7 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 		return err
 	}
 	if f, ok := input.(*os.File); ok && f != s.In {
-		defer f.Close() //nolint:errcheck // only read from
+		defer f.Close()
 	}
 	return newPublication(c, s).run(ctx, opt, newEventReader(input))
 }

@@ -28,7 +28,7 @@ func joinServer(t *testing.T, answer func(protocol.ClientMessage) []protocol.Ser
 			t.Error(err)
 			return
 		}
-		defer ws.CloseNow() //nolint:errcheck // the client may have been first
+		defer ws.CloseNow()
 		for {
 			_, text, err := ws.Read(context.Background())
 			if err != nil {

@@ -62,7 +62,7 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 		}
 		return c.Failure(err)
 	}
-	defer conn.Close() //nolint:errcheck // always nil
+	defer conn.Close()
 	c.Rooms = distinct(c.Rooms)
 	joined := make(chan error, 1)
 	wishes := client.JoinOptions{MarkEmpty: c.MarkEmpty || c.SnapshotOnly, Status: c.Status}

@@ -30,7 +30,7 @@ func TestEachLineIsFlushedAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ingestor.Close() //nolint:errcheck // the test ends
+	defer ingestor.Close()
 	written := make(chan string, 16)
 	out := cli.WriterFunc(func(b []byte) error { written <- string(b); return nil })
 	watching, end := context.WithCancel(ctx)
@@ -65,7 +65,7 @@ func TestOutputThatFailsEndsTheSubscription(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ingestor.Close() //nolint:errcheck // the test ends
+	defer ingestor.Close()
 	if err := ingestor.PublishAck(ctx, client.PriceUpdate{Instrument: "A", Price: "1"}); err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ const (
 )
 
 // Validate returns the message with room and data, data escaped no more than JSON
-// demands. Of several faults it reports an unknown field first, then that of room, data.
+// demands. Of several mistakes it reports an unknown field first, then that of room, data.
 func (Message) Validate(obj *common.Object) (common.Event, error) {
 	if err := obj.Only("room", "data"); err != nil {
 		return common.Event{}, err

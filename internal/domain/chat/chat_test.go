@@ -74,7 +74,7 @@ func TestRefused(t *testing.T) {
 		{`"data":5,"room":5`, `invalid_event: room: must be a JSON string, got number`},
 	} {
 		ev, err := validate(t, `{"type":"message",`+tt.fields+`}`)
-		if coded, ok := errors.AsType[*common.Error](err); !ok || coded.Error() != tt.want {
+		if coded, ok := errors.AsType[*common.RequestError](err); !ok || coded.Error() != tt.want {
 			t.Errorf("%s\n got %v\nwant %s", tt.fields, err, tt.want)
 		}
 		if ev != (common.Event{}) {

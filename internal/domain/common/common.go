@@ -25,14 +25,15 @@ type Domain interface {
 	// State reports whether only the newest event of a room counts, as of a price. Otherwise
 	// each one counts, as of a chat message.
 	State() bool
-	// Validate checks every field and returns the event. Its errors are of type *Error.
+	// Validate checks every field and returns the event. Its errors are of type *RequestError.
 	Validate(*Object) (Event, error)
 }
 
-// Error is a request that is answered and not carried out. The connection lives on.
-type Error struct {
+// RequestError says why a request is not carried out. The client is told, and the connection
+// lives on.
+type RequestError struct {
 	Code    protocol.Code
 	Message string // names the field and what was expected
 }
 
-func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
+func (e *RequestError) Error() string { return string(e.Code) + ": " + e.Message }

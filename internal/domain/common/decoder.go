@@ -19,7 +19,7 @@ const maxNesting = 512
 //
 // It works in two steps. jsontext checks the syntax of the whole message, so that of
 // a message that is not JSON nothing is ever taken. The text, known to be good, is
-// then cut into fields, object by object, which is where an object's own faults come
+// then cut into fields, object by object, which is where an object's own mistakes come
 // to light: they concern that object alone.
 type Decoder struct {
 	text jsontext.Decoder
@@ -32,7 +32,7 @@ func NewDecoder() *Decoder { return new(Decoder) }
 
 // Object decodes a message that must be one object. The Object is never nil: also
 // with an error, its ID is what the answer echoes. It is valid until the next call of
-// a method of d, and as long as msg does not change. Errors are of type *Error.
+// a method of d, and as long as msg does not change. Errors are of type *RequestError.
 func (d *Decoder) Object(msg []byte) (*Object, error) {
 	d.obj.reset()
 	text, err := d.check(msg)
@@ -43,15 +43,15 @@ func (d *Decoder) Object(msg []byte) (*Object, error) {
 		return &d.obj, Errorf(protocol.CodeInvalidJSON, "must be a JSON object, got %s", kind(text))
 	}
 	d.obj.read(text, 0)
-	return &d.obj, d.obj.fault
+	return &d.obj, d.obj.err
 }
 
 // Batch decodes a message that is one object, or an array of objects, and calls each
 // for each of them in order, with its position in the array or -1 for the object that
-// stands alone. err is what is wrong with this object, of type *Error; obj is as
+// stands alone. err is what is wrong with this object, of type *RequestError; obj is as
 // [Decoder.Object] returns it and valid until each returns.
 //
-// Batch returns an error, of type *Error and code invalid_json, if the message is
+// Batch returns an error, of type *RequestError and code invalid_json, if the message is
 // neither, is not JSON or is an empty array; each was then not called at all.
 func (d *Decoder) Batch(msg []byte, each func(index int, obj *Object, err error)) error {
 	text, err := d.check(msg)
@@ -60,7 +60,7 @@ func (d *Decoder) Batch(msg []byte, each func(index int, obj *Object, err error)
 	}
 	if text[0] == '{' {
 		d.obj.read(text, 0)
-		each(-1, &d.obj, d.obj.fault)
+		each(-1, &d.obj, d.obj.err)
 		return nil
 	}
 	if text[0] != '[' {
@@ -79,7 +79,7 @@ func (d *Decoder) Batch(msg []byte, each func(index int, obj *Object, err error)
 			d.obj.reset()
 			d.obj.fail(Errorf(protocol.CodeInvalidEvent, "must be a JSON object, got %s", kind(text[i:])))
 		}
-		each(index, &d.obj, d.obj.fault)
+		each(index, &d.obj, d.obj.err)
 		i = nextItem(text, end)
 	}
 	return nil

@@ -18,7 +18,7 @@ func text(t testing.TB, err error) string {
 	if err == nil {
 		return ""
 	}
-	coded, ok := errors.AsType[*common.Error](err)
+	coded, ok := errors.AsType[*common.RequestError](err)
 	if !ok || coded.Code == "" || coded.Message == "" {
 		t.Fatalf("%T %v is not a coded error", err, err)
 	}

@@ -11,10 +11,10 @@ import (
 // maxQuoted is how many bytes of a client's text an error message repeats.
 const maxQuoted = 64
 
-// Errorf is an *Error with a formatted message. What comes from the client goes
+// Errorf is an *RequestError with a formatted message. What comes from the client goes
 // through [Quote] first.
 func Errorf(code protocol.Code, format string, args ...any) error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+	return &RequestError{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
 // Required says that a field is missing.

@@ -18,13 +18,13 @@ const maxFields = 16
 // Object is one JSON object of a message: cut into fields, its "type" and "id"
 // checked, everything else still to be validated. What its methods return as []byte is
 // part of the message or of the Object's own memory, and valid as long as the Object
-// is. One goroutine at a time may use it. Errors of its methods are of type *Error.
+// is. One goroutine at a time may use it. Errors of its methods are of type *RequestError.
 type Object struct {
 	fields  [maxFields + 2]field
 	n       int    // fields in use
 	typ     string // "" if there is no valid one
 	id      []byte // nil if there is no valid one
-	fault   error  // the first thing found wrong, of type *Error
+	err     error  // the first thing found wrong, of type *RequestError
 	seen    string // the last type that was copied: most messages of a connection have the same
 	scratch []byte // unescaped strings of this object
 }
@@ -147,18 +147,18 @@ func (o *Object) Strings(name string) (list []string, present bool, err error) {
 }
 
 func (o *Object) reset() {
-	o.n, o.typ, o.id, o.fault, o.scratch = 0, "", nil, nil, o.scratch[:0]
+	o.n, o.typ, o.id, o.err, o.scratch = 0, "", nil, nil, o.scratch[:0]
 }
 
 // fail notes err as what is wrong with the object, unless something was found before.
 func (o *Object) fail(err error) {
-	if o.fault == nil {
-		o.fault = err
+	if o.err == nil {
+		o.err = err
 	}
 }
 
 // read takes the object that begins at i of the valid JSON text b, and returns the
-// place after it. Of several faults the first key that appears twice is the one
+// place after it. Of several mistakes the first key that appears twice is the one
 // reported, then the id, then the type.
 func (o *Object) read(b []byte, i int) (end int) {
 	o.reset()

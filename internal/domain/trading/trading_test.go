@@ -96,7 +96,7 @@ func TestRefused(t *testing.T) {
 		{`"ts":"1","price":"1","instrument":"A"`, `invalid_event: price: must be a JSON number, got string`},
 	} {
 		ev, err := validate(t, `{"type":"price_update",`+tt.fields+`}`)
-		if coded, ok := errors.AsType[*common.Error](err); !ok || coded.Error() != tt.want {
+		if coded, ok := errors.AsType[*common.RequestError](err); !ok || coded.Error() != tt.want {
 			t.Errorf("%s\n got %v\nwant %s", tt.fields, err, tt.want)
 		}
 		if ev != (common.Event{}) {
