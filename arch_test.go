@@ -16,6 +16,7 @@ var arrows = []row{
 	{from: "internal/redisurl", why: "a leaf: a Redis URL is checked as the flag and read by the bridge"},
 	{from: "internal/telemetry", why: "telemetry is a leaf: others hand it their figures through what it offers"},
 	{from: "internal/frame", why: "both ends of a WebSocket parse frame headers with it, so it may know neither"},
+	{from: "client/clienttest", to: []string{"protocol"}, why: "a server for tests of the client may not know it"},
 	{from: "client", to: []string{"internal/frame", "protocol"}, why: "the SDK may know of the server only what is public on the wire"},
 
 	{from: "internal/hub", why: "the hub routes bytes to rooms and knows nothing else"},
@@ -104,7 +105,7 @@ var arrows = []row{
 var libraries = []library{
 	{path: "github.com/redis/rueidis", only: "internal/bridge", why: "Redis can fail in any way: one package deals with it"},
 	{path: "github.com/gobwas/ws", only: "internal/transport", why: "it is the only package of the server with a socket"},
-	{path: "github.com/coder/websocket", only: "client", why: "whoever else needs a connection takes the SDK's"},
+	{path: "github.com/coder/websocket", only: "client", why: "everything else that needs a connection takes the SDK's"},
 
 	{path: "net", not: "internal/hub", why: "the hub has queues, no connections; net/http is the transport's"},
 	{path: "encoding/json", not: "internal/hub", why: "the hub never looks into a payload"},

@@ -21,14 +21,14 @@ type row struct {
 	why  string
 }
 
-// library is a rule about a path and all below it. It is allowed in one package only,
-// or not allowed in one; only and not name a package.
+// library is a rule about a path and all below it. It is allowed in one package and those
+// below it only, or not allowed in one; only and not name a package.
 type library struct {
 	path, only, not, why string
 }
 
 func (l library) forbids(dir, imported string) bool {
-	return (imported == l.path || strings.HasPrefix(imported, l.path+"/")) && (l.only != "" && dir != l.only || dir == l.not)
+	return (imported == l.path || strings.HasPrefix(imported, l.path+"/")) && (l.only != "" && dir != l.only && !strings.HasPrefix(dir, l.only+"/") || dir == l.not)
 }
 
 // source is one parsed file.

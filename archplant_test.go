@@ -72,7 +72,7 @@ func TestArchFindsWhatIsPlanted(t *testing.T) {
 		{"internal/server/x.go", `import "github.com/redis/rueidis"`, "internal/server must not import github.com/redis/rueidis: Redis can fail"},
 		{"internal/ingest/x.go", `import "github.com/redis/rueidis/rueidislock"`, "internal/ingest must not import github.com/redis/rueidis/rueidislock: Redis can fail"},
 		{"internal/server/x.go", `import "github.com/gobwas/ws/wsutil"`, "internal/server must not import github.com/gobwas/ws/wsutil: it is the only package"},
-		{"cmd/backbone/x.go", `import "github.com/coder/websocket"`, "cmd/backbone must not import github.com/coder/websocket: whoever else"},
+		{"cmd/backbone/x.go", `import "github.com/coder/websocket"`, "cmd/backbone must not import github.com/coder/websocket: everything else"},
 		// Code.
 		{"internal/auth/x.go", `func init() {}`, "func init: what happens on import"},
 		{"internal/auth/x.go", `import "os"; func f() { os.Exit(1) }`, "os.Exit outside of package main"},

@@ -14,6 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"backbone/client/clienttest"
 	"backbone/protocol"
 )
 
@@ -216,14 +217,14 @@ func TestCallThatMissedTheEndReturns(t *testing.T) {
 
 // Close, while many goroutines use everything and connections break.
 func TestCloseDuringEverything(t *testing.T) {
-	fake := newFakeServer()
-	defer fake.close()
+	srv := clienttest.NewServer()
+	defer srv.Close()
 	for round := range 20 {
-		c, err := Dial(t.Context(), fake.url, &ConnOptions{Buffer: 4})
+		c, err := Dial(t.Context(), srv.URL, &ConnOptions{Buffer: 4})
 		if err != nil {
 			t.Fatal(err)
 		}
-		in, err := DialIngestor(t.Context(), fake.url, &IngestorOptions{Options: Options{SendQueue: 4, MaxInFlight: 4}})
+		in, err := DialIngestor(t.Context(), srv.URL, &IngestorOptions{Options: Options{SendQueue: 4, MaxInFlight: 4}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -259,7 +260,7 @@ func TestCloseDuringEverything(t *testing.T) {
 		use(func(i int) error { return c.Leave(ctx, fmt.Sprint("R", i%5)) })
 		use(func(int) error { return c.Send(ctx, "R1", "x") })
 		use(func(int) error { _, err := c.Ping(ctx); return err })
-		use(func(i int) error { // acks keep the fake server from drowning
+		use(func(i int) error { // acks keep the server from falling behind
 			return errors.Join(
 				in.Publish(ctx, PriceUpdate{Instrument: "R2", Price: "1"}),
 				in.PublishAck(ctx, PriceUpdate{Instrument: "R3", Price: "1"}))
@@ -273,7 +274,7 @@ func TestCloseDuringEverything(t *testing.T) {
 			<-received
 		}
 		if round%2 == 0 {
-			fake.cut()
+			srv.Disconnect()
 		}
 		var closers sync.WaitGroup
 		for range 3 {

@@ -8,18 +8,21 @@ import (
 	"time"
 
 	"backbone/client"
+	"backbone/client/clienttest"
 )
 
 // A consumer keeps the newest price of each instrument, and knows when it may be out of
 // date.
 func ExampleDial() {
-	url, stop := client.StartFakeServer() // in a program: "ws://127.0.0.1:8080"
-	defer stop()
+	srv := clienttest.NewServer() // a program dials a real one, as "ws://127.0.0.1:8080"
+	defer srv.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	publish(ctx, url, client.PriceUpdate{Instrument: "BTC_USDT", Price: "60214.30", TS: 1710000000})
+	if err := srv.Publish(`{"type":"price_update","instrument":"BTC_USDT","price":60214.30,"ts":1710000000}`); err != nil {
+		log.Fatal(err)
+	}
 
-	c, err := client.Dial(ctx, url, nil)
+	c, err := client.Dial(ctx, srv.URL, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -53,26 +56,16 @@ func ExampleDial() {
 	// ETH_USDT has no price yet
 }
 
-func publish(ctx context.Context, url string, u client.PriceUpdate) {
-	p, err := client.DialIngestor(ctx, url, nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer p.Close()
-	if err := p.PublishAck(ctx, u); err != nil {
-		log.Fatal(err)
-	}
-}
-
-// An ingestor publishes without waiting. Close waits until all of it is taken in, and
-// OnEvent hears what was not.
+// An ingestor publishes without waiting. Close waits until the server has all of it, and
+// OnEvent is called for each event that the server rejects.
 func ExampleDialIngestor() {
-	url, stop := client.StartFakeServer() // in a program: "ws://127.0.0.1:8080"
-	defer stop()
+	srv := clienttest.NewServer() // a program dials a real one, as "ws://127.0.0.1:8080"
+	defer srv.Close()
+	srv.Reject("FORBIDDEN", client.CodeTooManyInstruments, "instrument: the limit is reached")
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 
-	p, err := client.DialIngestor(ctx, url, &client.IngestorOptions{
+	p, err := client.DialIngestor(ctx, srv.URL, &client.IngestorOptions{
 		Options: client.Options{APIKey: "from-a-file-or-the-environment"},
 		OnEvent: func(ev client.Event) {
 			switch ev := ev.(type) {
@@ -98,14 +91,15 @@ func ExampleDialIngestor() {
 	// close: <nil>
 }
 
-// Many events are on their way while their answers are awaited in order.
+// Many events are on their way while their acknowledgements are awaited in order.
 func ExampleIngestor_PublishAsync() {
-	url, stop := client.StartFakeServer() // in a program: "ws://127.0.0.1:8080"
-	defer stop()
+	srv := clienttest.NewServer() // a program dials a real one, as "ws://127.0.0.1:8080"
+	defer srv.Close()
+	srv.Reject("FORBIDDEN", client.CodeTooManyInstruments, "instrument: the limit is reached")
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 
-	p, err := client.DialIngestor(ctx, url, nil)
+	p, err := client.DialIngestor(ctx, srv.URL, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -129,11 +123,11 @@ func ExampleIngestor_PublishAsync() {
 		case err != nil:
 			log.Fatal(err)
 		default:
-			fmt.Println(i, "taken in")
+			fmt.Println(i, "acknowledged")
 		}
 	}
 	// Output:
-	// 0 taken in
+	// 0 acknowledged
 	// 1 rejected: too_many_instruments
-	// 2 taken in
+	// 2 acknowledged
 }

@@ -1,0 +1,129 @@
+package clienttest
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"backbone/protocol"
+)
+
+// handle carries out one request of c.
+func (s *Server) handle(c *conn, m protocol.ClientMessage, index *int) {
+	var err *rejectedError
+	switch {
+	case m.Type == protocol.TypePing:
+		now := time.Now().UnixMilli()
+		c.reply(protocol.ServerMessage{Type: protocol.TypePong, ID: m.ID, TS: &now})
+	case c.ingestor && m.Type == protocol.TypePriceUpdate:
+		if err = s.price(m); err == nil && m.ID != "" {
+			c.reply(protocol.ServerMessage{Type: protocol.TypeAck, ID: m.ID})
+		}
+	case !c.ingestor && m.Type == protocol.TypeJoin:
+		s.join(c, m)
+	case !c.ingestor && m.Type == protocol.TypeLeave:
+		if err = c.mustBeIn(m.Room); err == nil {
+			delete(c.rooms, m.Room)
+			c.reply(protocol.ServerMessage{Type: protocol.TypeLeft, Room: m.Room, ID: m.ID})
+		}
+	case !c.ingestor && m.Type == protocol.TypeMessage:
+		if err = c.mustBeIn(m.Room); err == nil {
+			s.toRoom(m.Room, string(protocol.ServerMessage{Type: protocol.TypeMessage, Room: m.Room, Data: m.Data}.Append(nil)))
+			if m.ID != "" {
+				c.reply(protocol.ServerMessage{Type: protocol.TypeAck, ID: m.ID})
+			}
+		}
+	case m.Type == "":
+		err = &rejectedError{protocol.CodeInvalidJSON, "expected an object with a type"}
+	default:
+		err = &rejectedError{protocol.CodeUnknownType, "type: " + m.Type + " is not known to this role"}
+	}
+	if err != nil {
+		c.reply(protocol.ServerMessage{Type: protocol.TypeError, Code: err.code, Message: err.message, ID: m.ID, Index: index})
+	}
+}
+
+func (c *conn) reply(m protocol.ServerMessage) { c.send(m.Append(nil)) }
+
+func (c *conn) mustBeIn(room string) *rejectedError {
+	if !c.rooms[room] {
+		return &rejectedError{protocol.CodeNotJoined, "room: " + strconv.Quote(room) + " was not joined"}
+	}
+	return nil
+}
+
+func (s *Server) join(c *conn, m protocol.ClientMessage) {
+	reply := protocol.ServerMessage{Type: protocol.TypeJoined, Room: m.Room, ID: m.ID}
+	rooms := m.Rooms
+	if m.Room != "" {
+		rooms = []string{m.Room}
+	} else {
+		reply.Rooms = []string{}
+	}
+	var fresh []string
+	for _, room := range rooms {
+		if r, ok := s.rejected[room]; ok {
+			reply.Rejected = append(reply.Rejected, r)
+			continue
+		}
+		if !protocol.ValidRoom(room) {
+			reply.Rejected = append(reply.Rejected, protocol.Rejected{Room: room, Code: protocol.CodeInvalidRoom, Message: "rooms: not a valid name"})
+			continue
+		}
+		if !c.rooms[room] {
+			c.rooms[room] = true
+			fresh = append(fresh, room)
+		}
+		if m.Room == "" {
+			reply.Rooms = append(reply.Rooms, room)
+		}
+	}
+	if m.Room != "" && len(reply.Rejected) > 0 {
+		r := reply.Rejected[0]
+		reply = protocol.ServerMessage{Type: protocol.TypeError, Code: r.Code, Message: r.Message, ID: m.ID}
+	}
+	c.reply(reply)
+	for _, room := range fresh {
+		if last, ok := s.last[room]; ok {
+			c.send([]byte(protocol.MarkSnapshot(last)))
+		} else if m.MarkEmpty {
+			c.send([]byte(protocol.NoSnapshot(room)))
+		}
+	}
+}
+
+// publish handles the text of an event from the test.
+func (s *Server) publish(text string) error {
+	var m protocol.ClientMessage
+	if err := json.Unmarshal([]byte(text), &m); err != nil {
+		return &rejectedError{protocol.CodeInvalidJSON, err.Error()}
+	}
+	if m.Type != protocol.TypePriceUpdate {
+		return &rejectedError{protocol.CodeUnknownType, "type: expected price_update, got " + strconv.Quote(m.Type)}
+	}
+	if err := s.price(m); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (s *Server) price(m protocol.ClientMessage) *rejectedError {
+	switch {
+	case !protocol.ValidRoom(m.Instrument):
+		return &rejectedError{protocol.CodeInvalidRoom, "instrument: not a valid name"}
+	case m.Price == "":
+		return &rejectedError{protocol.CodeInvalidEvent, "price: is required"}
+	case m.TS == nil || *m.TS < 0:
+		return &rejectedError{protocol.CodeInvalidEvent, "ts: must be an integer from 0 to 2^63-1"}
+	case m.Data != nil && m.Data[0] != '{':
+		return &rejectedError{protocol.CodeInvalidEvent, "data: must be a JSON object"}
+	}
+	if r, ok := s.rejected[m.Instrument]; ok {
+		return &rejectedError{r.Code, r.Message}
+	}
+	event := string(protocol.AppendPriceUpdate(nil, m.Instrument, string(m.Price), strconv.FormatInt(*m.TS, 10), string(m.Data)))
+	s.published = append(s.published, event)
+	s.last[m.Instrument] = event
+	s.toRoom(m.Instrument, event)
+	return nil
+}

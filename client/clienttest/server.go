@@ -1,0 +1,215 @@
+// Package clienttest is a backbone server for the tests of programs that use the package
+// client. It listens on loopback and needs neither Redis nor another process.
+//
+// A [Server] speaks the whole protocol: rooms, snapshots, acknowledgements, batches, chat.
+// It has no limits of rates and rooms, knows no credentials, and keeps every last price
+// until it is closed. A test can look at the events that were published, publish itself,
+// reject rooms, refuse handshakes and break connections.
+//
+//	srv := clienttest.NewServer()
+//	defer srv.Close()
+//	conn, err := client.Dial(ctx, srv.URL, nil)
+package clienttest
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/coder/websocket"
+
+	"backbone/protocol"
+)
+
+// Server is a server that runs until Close. Its methods are safe for concurrent use by
+// multiple goroutines. Each takes effect before it returns.
+type Server struct {
+	// URL is where clients connect, as ws://127.0.0.1:port. It does not change.
+	URL string
+
+	// Immutable.
+	http *httptest.Server
+	do   chan func() // to run
+	quit chan struct{}
+
+	serving sync.WaitGroup // handlers of clients
+
+	// Owned by run.
+	conns     map[*conn]bool
+	last      map[string]string // the newest price of each instrument, as its event
+	rejected  map[string]protocol.Rejected
+	published []string
+	status    int  // that refuses handshakes; 0 accepts them
+	breaks    int  // calls of Disconnect
+	closing   bool // no connection may begin any more
+}
+
+// NewServer starts a server on loopback.
+func NewServer() *Server {
+	s := &Server{
+		do: make(chan func()), quit: make(chan struct{}),
+		conns: map[*conn]bool{}, last: map[string]string{}, rejected: map[string]protocol.Rejected{},
+	}
+	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
+	s.URL = "ws" + strings.TrimPrefix(s.http.URL, "http")
+	go s.run()
+	return s
+}
+
+// Close breaks all connections and returns when no goroutine of the server is left. It must
+// be called once, as the last of the methods.
+func (s *Server) Close() {
+	s.step(func() { s.closing = true })
+	s.Disconnect()
+	s.http.Close()
+	s.serving.Wait()
+	close(s.quit)
+}
+
+// Publish handles events as if an ingestor had sent them, one message each: the text of an
+// event such as {"type":"price_update","instrument":"BTC_USDT","price":60214.3,"ts":1}. The
+// error is that of the first event that is rejected, and the events behind it are left out.
+func (s *Server) Publish(events ...string) (err error) {
+	s.step(func() {
+		for _, text := range events {
+			if err = s.publish(text); err != nil {
+				return
+			}
+		}
+	})
+	return err
+}
+
+// Published returns the events that were accepted so far, in order, without their ids.
+func (s *Server) Published() (events []string) {
+	s.step(func() { events = slices.Clone(s.published) })
+	return events
+}
+
+// Send sends a message to all members of a room as it is: a conflated, a status, or one that
+// the client does not know.
+func (s *Server) Send(room, message string) {
+	s.step(func() { s.toRoom(room, message) })
+}
+
+// Members returns how many connections have joined a room.
+func (s *Server) Members(room string) (n int) {
+	s.step(func() {
+		for c := range s.conns {
+			if c.rooms[room] {
+				n++
+			}
+		}
+	})
+	return n
+}
+
+// Reject has later joins of a room, and later events of it, rejected with a code and a
+// message.
+func (s *Server) Reject(room string, code protocol.Code, message string) {
+	s.step(func() { s.rejected[room] = protocol.Rejected{Room: room, Code: code, Message: message} })
+}
+
+// Refuse has later handshakes answered with an HTTP status instead of a connection; 0
+// accepts them again. 401 and 403 end a client, after others it tries again.
+func (s *Server) Refuse(status int) {
+	s.step(func() { s.status = status })
+}
+
+// Disconnect breaks all connections as a network does. Clients connect again.
+func (s *Server) Disconnect() {
+	s.step(func() {
+		s.breaks++
+		for c := range s.conns {
+			_ = c.ws.CloseNow() // it may be closed already
+		}
+	})
+}
+
+// step runs f in the goroutine that owns the state, and waits for it.
+func (s *Server) step(f func()) {
+	done := make(chan struct{})
+	select {
+	case s.do <- func() { defer close(done); f() }:
+		<-done
+	case <-s.quit:
+	}
+}
+
+func (s *Server) run() {
+	for {
+		select {
+		case f := <-s.do:
+			f()
+		case <-s.quit:
+			return
+		}
+	}
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	s.serving.Add(1)
+	defer s.serving.Done()
+	var status, breaks int
+	s.step(func() { status, breaks = s.status, s.breaks })
+	if status != 0 {
+		http.Error(w, "clienttest: the server refuses with this status", status)
+		return
+	}
+	var ingestor bool
+	switch r.URL.Path {
+	case protocol.PathConsume:
+	case protocol.PathIngest:
+		ingestor = true
+	default:
+		http.NotFound(w, r)
+		return
+	}
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocol.Subprotocol}})
+	if err != nil {
+		return // Accept has answered
+	}
+	c := newConn(ws, ingestor)
+	s.step(func() {
+		s.conns[c] = true
+		if s.closing || s.breaks != breaks { // the client was connected before we knew
+			_ = ws.CloseNow() // it may be closed already
+		}
+	})
+	c.serve(func(messages []protocol.ClientMessage) {
+		s.step(func() {
+			for i, m := range messages {
+				s.handle(c, m, index(i, len(messages)))
+			}
+		})
+	})
+	s.step(func() { delete(s.conns, c) })
+	c.end()
+}
+
+// index is the position within a batch, nil outside of one.
+func index(i, n int) *int {
+	if n == 1 {
+		return nil
+	}
+	return &i
+}
+
+func (s *Server) toRoom(room, message string) {
+	for c := range s.conns {
+		if c.rooms[room] {
+			c.send([]byte(message))
+		}
+	}
+}
+
+// rejectedError is a request that is not carried out.
+type rejectedError struct {
+	code    protocol.Code
+	message string
+}
+
+func (e *rejectedError) Error() string { return fmt.Sprintf("%s: %s", e.code, e.message) }
