@@ -82,7 +82,7 @@ func newInstance(t *testing.T, id string) (*instance, Options) {
 		generations: make(chan partition.Set, 100), clocks: make(chan uint64, 1000), states: make(chan bool, 1000),
 	}
 	return i, Options{
-		Instance: id, Types: []string{"price"}, TTL: 30 * time.Second, Outbox: i.outbox, Reads: i.reads, Sink: i,
+		Instance: id, Types: []string{"price", "book"}, TTL: 30 * time.Second, Outbox: i.outbox, Reads: i.reads, Sink: i,
 		Clock: func() uint64 { return 1 }, Logger: slog.New(slog.NewTextHandler(i.log, nil)),
 	}
 }

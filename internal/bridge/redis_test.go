@@ -106,6 +106,35 @@ func TestLastPriceIsReadableAndLivesAsLongAsItMay(t *testing.T) {
 	}
 }
 
+func TestTypesOfARoomAreStoredApart(t *testing.T) {
+	noLeak(t)
+	s := redistest.Start(t)
+	a, b := start(t, "A", s.URL()), start(t, "B", s.URL())
+	a.linked()
+	b.linked()
+
+	price, book := tick("A", "BTC_USDT", 9, 1), tick("A", "BTC_USDT", 7, 2) // the older one is no less new of its type
+	book.Type = "book"
+	a.publish(price, book)
+	for _, want := range []hub.BroadcastEvent{price, book} {
+		if got := b.hears(); got.Type != want.Type || got.Version != want.Version || got.Payload != want.Payload {
+			t.Errorf("B heard %+v, want %+v", got, want)
+		}
+	}
+	got := b.read("BTC_USDT")
+	if got.err != nil || len(got.found) != 2 {
+		t.Fatalf("read: %+v, want both types", got)
+	}
+	for i, want := range []hub.BroadcastEvent{price, book} {
+		if f := got.found[i]; f.Type != want.Type || f.Version != want.Version || f.Payload != want.Payload {
+			t.Errorf("read %+v, want %+v", f, want)
+		}
+	}
+	if st := a.stats(); st.Refused != 0 || st.Published != 2 {
+		t.Errorf("A's stats: %+v, want both published", st)
+	}
+}
+
 func TestAnOlderVersionIsRefusedAndTheNewerClockTold(t *testing.T) {
 	noLeak(t)
 	s := redistest.Start(t)
