@@ -30,7 +30,12 @@ func TestManyJoinersCostRedisAHandfulOfReads(t *testing.T) {
 		conns[i] = b.rawConsumer("OTHER")
 		until(t, conns[i], `"joined","room":"OTHER"`)
 	}
-	before := b.Bridge().Stats().Reads
+	// A read that fails because the connection is down, as on a busy machine, costs Redis nothing.
+	costly := func() uint64 {
+		s := b.Bridge().Stats()
+		return s.Reads - s.ReadErrors
+	}
+	before := costly()
 	join := maskedText(`{"type":"join","room":"BTC_USDT"}`)
 	begun := time.Now()
 	for _, c := range conns {
@@ -41,7 +46,7 @@ func TestManyJoinersCostRedisAHandfulOfReads(t *testing.T) {
 	for _, c := range conns {
 		until(t, c, `"price":7,"ts":7,"snapshot":true}`)
 	}
-	reads := b.Bridge().Stats().Reads - before
+	reads := costly() - before
 	t.Logf("%d joined within %v, at the cost of %d reads", len(conns), time.Since(begun), reads)
 	if reads < 1 || reads > 5 {
 		t.Errorf("%d joiners cost %d reads, want one", len(conns), reads)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 
 	"backbone/internal/config"
 )
@@ -15,8 +16,11 @@ type Running struct {
 	err   error         // of Run
 }
 
+// ErrNotStarted is returned by Start if its context ended before the instance listened.
+var ErrNotStarted = errors.New("the instance was stopped before it listened")
+
 // Start builds an instance, runs it, and returns once it listens. The error is that of New
-// or of Run. The instance ends with ctx, with Stop, or by itself when a part of it fails.
+// or of Run, or ErrNotStarted. The instance ends with ctx, with Stop, or by itself when a part of it fails.
 func Start(ctx context.Context, cfg config.Serve, opts Options) (*Running, error) {
 	s, err := New(cfg, opts)
 	if err != nil {
@@ -33,6 +37,9 @@ func Start(ctx context.Context, cfg config.Serve, opts Options) (*Running, error
 	case <-s.Ready():
 		return r, nil
 	case <-r.ended:
+		if r.err == nil { // ctx ended first
+			return nil, ErrNotStarted
+		}
 		return nil, r.err
 	}
 }

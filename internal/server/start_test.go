@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -24,10 +25,14 @@ func TestAnInstanceThatCannotStartSaysWhy(t *testing.T) {
 	cfg.Listen = "127.0.0.1:0"
 	ended, end := context.WithCancel(t.Context())
 	end()
-	if in, err := server.Start(ended, cfg, quiet); err == nil {
+	in, err := server.Start(ended, cfg, quiet)
+	switch {
+	case err == nil: // it listened before it looked
 		if err := in.Stop(); err != nil {
 			t.Errorf("an instance whose context has ended says %v", err)
 		}
+	case !errors.Is(err, server.ErrNotStarted):
+		t.Errorf("error %v, want ErrNotStarted", err)
 	}
 }
 
