@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# wscat 6.1.0 in a script: when standard input has ended (cron, systemd, CI) it exits with 0 without connecting, also
-# with -x COMMAND. A line that arrives through a pipe before the connection is open is dropped.
+# wscat 6.1.0 in a script: when standard input has ended (cron, systemd, CI) it sends nothing and exits with 0, also
+# with -x COMMAND; often it has not even connected. A line that arrives through a pipe before the connection is open
+# is dropped.
 #
 # Exit code: 0 as told above, 1 the behaviour has changed, 2 nothing could be installed or run.
 set -euo pipefail
@@ -13,30 +14,42 @@ npm install --silent --no-audit --no-fund --ignore-scripts wscat@6.1.0 ws@8.23.0
 cat >probe.js <<'EOF'
 const { WebSocketServer } = require('ws');
 const { spawn } = require('child_process');
-const ask = (name, line) => new Promise(done => {
+// use gets standard input before the connection, connected a second after the server saw it.
+const ask = (name, args, stdin, use, connected) => new Promise(done => {
   const said = [];
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' }, () => {
     const url = `ws://127.0.0.1:${server.address().port}/ws`;
-    const p = spawn('bash', ['-c', line.replace('URL', url)], { stdio: 'ignore' });
-    p.on('exit', code => { console.log(`${name}: server saw [${said.join(', ')}], exit ${code}`); server.close(); done(); });
+    const p = spawn('node', ['node_modules/wscat/bin/wscat', '-c', url, ...args], { stdio: [stdin, 'ignore', 'ignore'] });
+    p.on('exit', code => {
+      console.log(`${name}: server got ${said.join(' ') || 'nothing'}, exit ${code}`);
+      server.close();
+      done();
+    });
+    if (p.stdin) p.stdin.on('error', () => {});
+    if (use) use(p.stdin);
+    server.on('connection', ws => {
+      ws.on('message', m => said.push(m.toString()));
+      if (connected) setTimeout(() => connected(p.stdin), 1000);
+    });
   });
-  server.on('connection', ws => { said.push('connection'); ws.on('message', m => said.push(m.toString())); });
 });
-const wscat = 'node node_modules/wscat/bin/wscat -c URL';
 (async () => {
-  await ask('-x, terminal or open pipe', `sleep 4 | ${wscat} -x join -w 1`);
-  await ask('-x, /dev/null', `${wscat} -x join -w 1 </dev/null`);
-  await ask('pipe that ends', `echo join | ${wscat}`);
-  await ask('pipe that stays open', `(echo join; sleep 3) | ${wscat}`);
-  await ask('pipe, line later', `(sleep 3; echo join; sleep 1) | ${wscat}`);
+  await ask('-x, input open', ['-x', 'join', '-w', '1'], 'pipe', null, null);
+  await ask('-x, /dev/null', ['-x', 'join', '-w', '1'], 'ignore', null, null);
+  await ask('pipe that ends', [], 'pipe', input => input.end('join\n'), null);
+  await ask('line before the connection', [], 'pipe', input => input.write('join\n'), input => input.end());
+  await ask('line after the connection', [], 'pipe', null, input => {
+    input.write('join\n');
+    setTimeout(() => input.end(), 1000);
+  });
 })();
 EOF
 got=$(timeout 60 node probe.js) || exit 2
-want='-x, terminal or open pipe: server saw [connection, join], exit 0
--x, /dev/null: server saw [], exit 0
-pipe that ends: server saw [], exit 0
-pipe that stays open: server saw [connection], exit 0
-pipe, line later: server saw [connection, join], exit 0'
+want='-x, input open: server got join, exit 0
+-x, /dev/null: server got nothing, exit 0
+pipe that ends: server got nothing, exit 0
+line before the connection: server got nothing, exit 0
+line after the connection: server got join, exit 0'
 echo "$got"
 [ "$got" = "$want" ] || {
 	printf '\nCHANGED: expected\n%s\n' "$want"
