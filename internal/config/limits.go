@@ -42,7 +42,7 @@ func checkMinima(s reflect.Value) error {
 }
 
 func checkMinimum(field reflect.StructField, value reflect.Value, least string) error {
-	low := false
+	var low bool
 	if d, ok := value.Interface().(time.Duration); ok {
 		bound, err := time.ParseDuration(least)
 		low = d < bound

@@ -24,7 +24,7 @@ const (
 )
 
 // httpRefusal is a handshake that is answered with an HTTP status.
-type httpRefusal struct {
+type httpRefusal struct { //nolint:errname // an error only to the upgrader: it is a reply
 	status int
 	reason string
 	retry  bool // the client can try again later
