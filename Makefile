@@ -50,6 +50,10 @@ $(LINT):
 	GOBIN=$(CURDIR)/bin/tmp $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	mv bin/tmp/golangci-lint $(LINT)
 
+.PHONY: api
+api: ## Accept the API of the public packages as it is now, in api.
+	$(GO) test -count=1 -run TestAPI . -update-api
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (10s).
 	GO=$(GO) scripts/fuzz $(FUZZTIME)

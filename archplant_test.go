@@ -56,7 +56,7 @@ func TestArchFindsWhatIsPlanted(t *testing.T) {
 		{"protocol/x.go", `import "golang.org/x/text/width"`, "protocol must not import golang.org/x/text/width: whoever writes a client"},
 		{"internal/ingest/x.go", `import "backbone/internal/bridge"`, "internal/ingest must not import backbone/internal/bridge: ingest orders events"},
 		{"internal/transport/x.go", `import "backbone/internal/domain/trading"`, "internal/transport must not import backbone/internal/domain/trading: an event goes"},
-		{"client/x.go", `import "backbone"`, "client must not import backbone: the SDK"},
+		{"client/x.go", `import "` + module + `"`, "client must not import " + module + ": the SDK"},
 		{"internal/other/x.go", ``, "package internal/other has no row"},
 		{"x.go", ``, "package . has no row"},
 		{"internal/cli/x.go", `import "backbone/internal/cli/publish"`, "internal/cli must not import backbone/internal/cli/publish: the kit"},
