@@ -81,7 +81,8 @@ func (c *pacedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// SetReadBuffer sets the size of the socket's receive buffer, where there is a socket.
+// SetReadBuffer sets the size of the socket's receive buffer, for which the SDK looks. What lies
+// in the buffer grows old before the pace lets it be read. Without a socket it does nothing.
 func (c *pacedConn) SetReadBuffer(bytes int) error {
 	if s, ok := c.Conn.(interface{ SetReadBuffer(bytes int) error }); ok {
 		return s.SetReadBuffer(bytes)

@@ -57,7 +57,7 @@ func TestAPacedConnectionHurriesAndCloses(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
-		defer far.Close() //nolint:errcheck // it is a pipe
+		defer far.Close()
 		conn, _ := paced(func(context.Context, string, string) (net.Conn, error) { return near, nil }, 1, nil)(t.Context(), "", "")
 		go func() { _, _ = far.Write([]byte("a")) }()
 		if _, err := io.ReadFull(conn, make([]byte, 1)); err != nil {

@@ -94,7 +94,7 @@ func (c *Cmd) Validate() error {
 	if err := cli.CheckRate("slow-rate", c.SlowRate, maxSlowRate); err != nil {
 		return err
 	}
-	if c.ReadRate < minReadRate || c.ReadRate > maxReadRate || c.ReadRate != c.ReadRate {
+	if c.ReadRate < minReadRate || c.ReadRate > maxReadRate {
 		return config.Errorf("read-rate", "must be from %v to %v, not %v", minReadRate, maxReadRate, c.ReadRate)
 	}
 	switch {
