@@ -81,7 +81,7 @@ func decodeEnvelope(
 	if len(message) > maxEnvelope {
 		return nil, 0, fmt.Errorf("%w: %d bytes", errEnvelope, len(message))
 	}
-	d := jsontext.NewDecoder(bytes.NewBufferString(message))
+	d := newDecoder(message)
 	var version, instance string
 	err = object(d, func(key []byte) (err error) {
 		switch key := string(key); {
@@ -230,6 +230,12 @@ func object(d *jsontext.Decoder, value func(key []byte) error) error {
 	}
 	_, err := d.ReadToken() // the end of the object, or the error in it
 	return err
+}
+
+// newDecoder reads a text that instances wrote. A producer's data may hold a key twice, which
+// must not make the text around it unreadable.
+func newDecoder(text string) *jsontext.Decoder {
+	return jsontext.NewDecoder(bytes.NewBufferString(text), jsontext.AllowDuplicateNames(true))
 }
 
 // text reads a string. Any other value reads as "".

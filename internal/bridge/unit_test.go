@@ -41,6 +41,11 @@ func asPublished(p bundle) string {
 	return p.head + strings.Join(events, ",") + "]}"
 }
 
+// storedValue is a value as the write script stores it.
+func storedValue(version, payload string) string {
+	return `{"version":"` + version + `","event":` + payload + `}`
+}
+
 func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		batch := rapid.SliceOfN(genEvent(), 0, 40).Draw(t, "batch")
@@ -165,6 +170,23 @@ func TestLifetimesNeverGrow(t *testing.T) {
 		if _, ok := decodeValue("R", "price", value, remaining, ttl, now); ok {
 			t.Errorf("a value with %v left was taken", remaining)
 		}
+	}
+}
+
+// A producer's data is passed on unread, and JSON allows a key twice.
+func TestAKeyTwiceInAPayloadIsHeardAndRead(t *testing.T) {
+	const payload = `{"type":"price_update","data":{"a":1,"a":[{"b":1,"b":2}]}}`
+	to := bundler{names: names{"p:"}, instance: "me", ttl: time.Minute}
+	e := tick("A", "R", 1, 1)
+	e.Payload = payload
+	message := asPublished(to.bundles([]hub.BroadcastEvent{e, tick("A", "R", 2, 2)}, someTime)[0])
+	heard, bad, err := decodeEnvelope(message, partition.Of("R"), someTime, plainRoom)
+	if err != nil || bad > 0 || len(heard) != 2 || heard[0].Payload != payload {
+		t.Errorf("heard %+v, %d bad, %v", heard, bad, err)
+	}
+	read, ok := decodeValue("R", "price", storedValue("0000000000000001-A", payload), time.Second, time.Minute, someTime)
+	if !ok || read.Payload != payload {
+		t.Errorf("read %+v, %v", read, ok)
 	}
 }
 

@@ -1,12 +1,9 @@
 package bridge
 
 import (
-	"bytes"
 	"io"
 	"strings"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"backbone/internal/hub"
 )
@@ -17,10 +14,6 @@ import (
 //
 // The version comes first, where the script finds it without parsing JSON.
 
-func storedValue(version, payload string) string {
-	return `{"version":"` + version + `","event":` + payload + `}`
-}
-
 // decodeValue reads the value that Redis holds of a room and type and that has remaining left
 // to live.
 func decodeValue(room, typ, value string, remaining, ttl time.Duration, now int64) (e hub.BroadcastEvent, ok bool) {
@@ -28,7 +21,7 @@ func decodeValue(room, typ, value string, remaining, ttl time.Duration, now int6
 		return e, false
 	}
 	var version string
-	d := jsontext.NewDecoder(bytes.NewBufferString(value))
+	d := newDecoder(value)
 	err := object(d, func(key []byte) (err error) {
 		switch string(key) {
 		case "version":

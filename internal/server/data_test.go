@@ -15,7 +15,7 @@ func TestDataOfAPriceArrivesEverywhere(t *testing.T) {
 	a, b := pair(t, redis.URL())
 	want := client.PriceUpdate{
 		Instrument: "BTC_USDT", Price: "60214.30", TS: 7,
-		Data: json.RawMessage(`{ "size":0.250, "side":"b\u0075y", "levels":[[1.0,2],{}] }`),
+		Data: json.RawMessage(`{ "size":0.250, "side":"b\u0075y", "levels":[[1.0,2],{}], "a":1, "a":2 }`),
 	}
 	live := []*client.Conn{a.consume("BTC_USDT"), b.consume("BTC_USDT")}
 	if err := a.ingestor().PublishAck(t.Context(), want); err != nil {

@@ -73,7 +73,7 @@ func (r *eventReader) readLine() ([]byte, error) {
 // parse reads a line as strictly as a server does. What the SDK checks is left to it.
 func (r *eventReader) parse(text []byte) (client.PriceUpdate, error) {
 	var u client.PriceUpdate
-	d := jsontext.NewDecoder(bytes.NewReader(text))
+	d := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true)) // in data they are allowed
 	if begin, err := d.ReadToken(); err != nil || begin.Kind() != '{' {
 		return u, r.wrong(protocol.CodeInvalidJSON, `expected an object like {"type":"price_update","instrument":"BTC_USDT","price":60214.3,"ts":1710000000}`)
 	}
@@ -84,6 +84,9 @@ func (r *eventReader) parse(text []byte) (client.PriceUpdate, error) {
 			return u, r.wrong(protocol.CodeInvalidJSON, "%v", err)
 		}
 		key := token.String()
+		if seen[key] {
+			return u, r.wrong(protocol.CodeInvalidJSON, "%s: appears more than once", key)
+		}
 		value, err := d.ReadValue()
 		if err != nil {
 			return u, r.wrong(protocol.CodeInvalidJSON, "%v", err)

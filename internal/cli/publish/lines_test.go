@@ -39,8 +39,8 @@ func TestLinesKeepTheTextOfPrices(t *testing.T) {
 	events, wrong := readAll(t, `{"type":"price_update","instrument":"A","price":1.10,"ts":1}
 
   {"ts":9223372036854775807, "price":1e2 , "id":"x", "instrument":"\u0042", "type":"price_update"}  `+"\r\n"+
-		`{"type":"price_update","instrument":"A","price":-0.0,"ts":0,"data":{ "size":1.0 }}`)
-	want := []client.PriceUpdate{{Instrument: "A", Price: "1.10", TS: 1}, {Instrument: "B", Price: "1e2", TS: 1<<63 - 1}, {Instrument: "A", Price: "-0.0", Data: json.RawMessage(`{ "size":1.0 }`)}}
+		`{"type":"price_update","instrument":"A","price":-0.0,"ts":0,"data":{ "size":1.0, "a":1, "a":2 }}`)
+	want := []client.PriceUpdate{{Instrument: "A", Price: "1.10", TS: 1}, {Instrument: "B", Price: "1e2", TS: 1<<63 - 1}, {Instrument: "A", Price: "-0.0", Data: json.RawMessage(`{ "size":1.0, "a":1, "a":2 }`)}}
 	if len(wrong) != 0 || !reflect.DeepEqual(events, want) {
 		t.Errorf("events %+v, wrong %v; want %+v", events, wrong, want)
 	}
