@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"backbone/protocol"
 )
 
@@ -39,13 +41,20 @@ func checkData(data json.RawMessage) *RequestError {
 	if len(data) > protocol.MaxDataBytes {
 		return invalid(protocol.CodeInvalidEvent, "data: %d bytes, expected at most %d", len(data), protocol.MaxDataBytes)
 	}
-	if data[0] != '{' || !json.Valid(data) {
-		return invalid(protocol.CodeInvalidEvent, "data: %s, expected a JSON object", clip(string(data)))
+	if data[0] != '{' || !serverReads(data) {
+		return invalid(protocol.CodeInvalidEvent, "data: %q, expected a JSON object", clip(string(data)))
 	}
 	if depth := protocol.Depth([]byte(data)); depth > protocol.MaxDataDepth {
 		return invalid(protocol.CodeInvalidEvent, "data: nested %d deep, expected at most %d", depth, protocol.MaxDataDepth)
 	}
 	return nil
+}
+
+// serverReads reports whether a server accepts the text as JSON. It is stricter than
+// encoding/json: a server closes the connection for invalid UTF-8, and a message with half of
+// a surrogate pair is an error without the id that a call waits for.
+func serverReads(text []byte) bool {
+	return jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true))
 }
 
 func clip(s string) string {

@@ -61,6 +61,8 @@ func TestInvalidUpdatesAreNotSent(t *testing.T) {
 		{PriceUpdate{Instrument: "A", Price: "1", TS: -1}, protocol.CodeInvalidEvent, "ts"},
 		{PriceUpdate{Instrument: "A", Price: "1", Data: json.RawMessage(`[]`)}, protocol.CodeInvalidEvent, "data"},
 		{PriceUpdate{Instrument: "A", Price: "1", Data: json.RawMessage(`{}}`)}, protocol.CodeInvalidEvent, "data"},
+		{PriceUpdate{Instrument: "A", Price: "1", Data: json.RawMessage("{\"a\":\"\xff\"}")}, protocol.CodeInvalidEvent, "data"},
+		{PriceUpdate{Instrument: "A", Price: "1", Data: json.RawMessage(`{"a":"\ud83d"}`)}, protocol.CodeInvalidEvent, "data"},
 		{PriceUpdate{Instrument: "A", Price: "1", Data: json.RawMessage(`{"a":"` + strings.Repeat("x", protocol.MaxDataBytes) + `"}`)}, protocol.CodeInvalidEvent, "data"},
 		{PriceUpdate{Instrument: "A", Price: "1", Data: json.RawMessage(strings.Repeat(`{"a":`, 17) + "1" + strings.Repeat("}", 17))}, protocol.CodeInvalidEvent, "data"},
 	} {

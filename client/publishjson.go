@@ -50,6 +50,9 @@ func encodeEvent(event any) ([]byte, error) {
 		return nil, invalid(CodeInvalidJSON, "the event cannot be encoded: %v", err)
 	}
 	data := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	if !serverReads(data) { // a json.RawMessage may hold more than encoding/json writes itself
+		return nil, invalid(CodeInvalidJSON, "the event must be JSON in UTF-8 without half surrogate pairs, got %q", clip(string(data)))
+	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil || fields == nil {
 		return nil, invalid(CodeInvalidJSON, "the event must be a JSON object, got %s", clip(string(data)))

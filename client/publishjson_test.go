@@ -61,6 +61,8 @@ func TestPublishJSONChecksTheFormAlone(t *testing.T) {
 	}{
 		"no JSON":   {func() {}, CodeInvalidJSON, "cannot be encoded"},
 		"bad raw":   {json.RawMessage(`{"type":`), CodeInvalidJSON, "cannot be encoded"},
+		"no UTF-8":  {json.RawMessage("{\"type\":\"x\",\"n\":\"\xff\"}"), CodeInvalidJSON, "must be JSON in UTF-8"},
+		"half pair": {json.RawMessage(`{"type":"x","n":"\ud83d"}`), CodeInvalidJSON, "must be JSON in UTF-8"},
 		"array":     {[]int{1}, CodeInvalidJSON, "must be a JSON object, got [1]"},
 		"null":      {nil, CodeInvalidJSON, "must be a JSON object, got null"},
 		"no type":   {map[string]int{"a": 1}, CodeInvalidEvent, "type: "},
