@@ -21,15 +21,10 @@ type Queue struct {
 
 	events []hub.BroadcastEvent
 	bytes  int
-	at     map[place]int // index of the event that holds a place; nil: the queue does not conflate
+	at     map[string]int // by room, the index of its event that was added last; nil: the queue does not conflate
+	chain  []int          // parallel to events while the queue conflates: the room's event before, -1: none
 	lost   partition.Set
 	left   Counts
-}
-
-// place is what one event of a conflated queue holds.
-type place struct {
-	room, typ string
-	resync    bool
 }
 
 // Counts says how many events a queue has left out, and why.
@@ -83,11 +78,11 @@ func (q *Queue) push(e *hub.BroadcastEvent) {
 // are held stay.
 func (q *Queue) conflate() {
 	all := q.events
-	q.events, q.bytes, q.at = all[:0], 0, make(map[place]int, 1024)
+	q.events, q.bytes, q.at = all[:0], 0, make(map[string]int, 1024)
 	for i := range all {
 		e := all[i] // q.events grows over all
 		if e.Kind == hub.Message {
-			q.push(&e)
+			q.pushLinked(&e, -1)
 		} else {
 			q.settle(&e)
 		}
@@ -97,8 +92,15 @@ func (q *Queue) conflate() {
 
 // settle gives e its place in a queue that conflates.
 func (q *Queue) settle(e *hub.BroadcastEvent) {
-	key := place{e.Room, e.Type, e.Kind == hub.Resync}
-	i, taken := q.at[key]
+	last, known := q.at[e.Room]
+	if !known {
+		last = -1
+	}
+	i := last
+	for i >= 0 && !samePlace(e, &q.events[i]) {
+		i = q.chain[i]
+	}
+	taken := i >= 0
 	switch {
 	case taken && supersedes(e, &q.events[i]):
 		held := &q.events[i]
@@ -111,9 +113,22 @@ func (q *Queue) settle(e *hub.BroadcastEvent) {
 		q.left.Dropped++
 		q.lost |= partition.Only(partition.Of(e.Room))
 	default:
-		q.at[key] = len(q.events)
-		q.push(e)
+		q.at[e.Room] = len(q.events)
+		q.pushLinked(e, last)
 	}
+}
+
+// pushLinked adds an event to a queue that conflates. before is the index of the room's event
+// before it, or -1.
+func (q *Queue) pushLinked(e *hub.BroadcastEvent, before int) {
+	q.push(e)
+	q.chain = append(q.chain, before)
+}
+
+// samePlace reports whether two events of a room replace one another: values of one type, or
+// resync requests of one type.
+func samePlace(e, f *hub.BroadcastEvent) bool {
+	return e.Type == f.Type && (e.Kind == hub.Resync) == (f.Kind == hub.Resync)
 }
 
 // supersedes reports whether e says all that held says. The resync request with the older
@@ -138,5 +153,5 @@ func (q *Queue) leaveOut(e *hub.BroadcastEvent) {
 // much again, so it makes room for that.
 func (q *Queue) Taken() {
 	q.events = make([]hub.BroadcastEvent, 0, min(len(q.events), 512))
-	q.bytes, q.at, q.lost = 0, nil, 0
+	q.bytes, q.at, q.chain, q.lost = 0, nil, nil, 0
 }

@@ -47,7 +47,7 @@ type BroadcastEvent struct {
 	Type    string // name of the payload's domain, opaque here; a room has one newest value of each type
 	Payload string // one text message, opaque here
 	Kind    Kind
-	Missed  uint64 // live events of the room and type that were lost between instances before this one
+	Missed  uint32 // live events of the room and type that were lost between instances before this one
 
 	Version Version // of a State, Recovered or Warm event: decides which of two is newer
 	Born    int64   // time of ingestion by this instance's clock, Unix nanoseconds

@@ -50,7 +50,7 @@ func (l *lagList) add(s *Segment) (skipped, dropped uint64) {
 func (l *lagList) entry(s slot) *entry {
 	first := l.states[s.room]
 	for at := first; at != nil; at = entryAt(at).next {
-		if e := entryAt(at); e.slot == s {
+		if e := entryAt(at); e.typ == s.typ && e.status == s.status {
 			return e
 		}
 	}

@@ -241,7 +241,7 @@ func (m *model) publish() {
 			e.Room = ""
 		}
 		if e.Kind.Value() && rapid.IntRange(0, 9).Draw(m.T, "lossy") == 0 {
-			e.Missed = uint64(rapid.IntRange(1, 5).Draw(m.T, "missed"))
+			e.Missed = uint32(rapid.IntRange(1, 5).Draw(m.T, "missed"))
 		}
 		m.n++
 		e.Type = rapid.SampledFrom([]string{"price", "book"}).Draw(m.T, "type")
@@ -329,7 +329,7 @@ func (m *model) fanOut(e *BroadcastEvent) {
 		}
 		members++
 		r := c.heard(e.Room)
-		it := item{payload: e.Payload, stint: r.stints, missed: e.Missed}
+		it := item{payload: e.Payload, stint: r.stints, missed: uint64(e.Missed)}
 		if e.Kind.Live() {
 			it.live = 1
 		}

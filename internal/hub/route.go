@@ -142,8 +142,8 @@ func (h *Hub) segment(events []*BroadcastEvent) *Segment {
 	s := &Segment{Data: make([]byte, 0, size), slot: last.slot(), state: last.Kind.conflatable()}
 	for _, e := range events {
 		if e.Missed > 0 {
-			s.Data = h.opts.Frame(s.Data, h.opts.Conflated(e.Room, e.Missed))
-			s.missed += e.Missed
+			s.Data = h.opts.Frame(s.Data, h.opts.Conflated(e.Room, uint64(e.Missed)))
+			s.missed += uint64(e.Missed)
 		}
 		if e.Kind.Live() {
 			s.live++

@@ -106,7 +106,7 @@ func (c *core) remember(e *hub.BroadcastEvent) *value {
 		}
 	}
 	v.seq++
-	e.Room, e.Type, e.Seq = v.room.name, v.typ, v.seq
+	e.Room, e.Seq = v.room.name, v.seq
 	v.heard = c.generation[v.room.partition]
 	c.table.set(v, e)
 	return v
@@ -187,11 +187,17 @@ func (c *core) admit(e *hub.BroadcastEvent, now time.Time, resumed []hub.Broadca
 	return v.room.members > 0 || v.seq > 0, resumed
 }
 
+// maxTypes bounds the types of one room, which are searched one by one.
+const maxTypes = 64
+
 // hasPlace reports whether a remote value of a new type may be kept. r is nil for a room
 // that is not in the table. The members of a room get all values of the types that this
 // instance knows, however many instruments there are.
 func (c *core) hasPlace(r *room, typ string) bool {
-	return c.table.known < c.opts.MaxInstruments || r != nil && r.members > 0 && slices.Contains(c.opts.Types, typ)
+	if r != nil && r.members > 0 && slices.Contains(c.opts.Types, typ) {
+		return true
+	}
+	return c.table.known < c.opts.MaxInstruments && (r == nil || r.types < maxTypes)
 }
 
 // replace makes a value that came from elsewhere the newest of its room and type, and e

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"math"
 	"slices"
 
 	"backbone/internal/hub"
@@ -23,10 +24,10 @@ type position struct {
 // maxPositions bounds the positions of one room and type; the oldest goes first.
 const maxPositions = 16
 
-// take returns the count and begins a new one.
-func (m *missingState) take() uint64 {
-	n := m.count
-	m.count = 0
+// take returns the count and begins a new one. What an event cannot tell, the next one tells.
+func (m *missingState) take() uint32 {
+	n := uint32(min(m.count, math.MaxUint32))
+	m.count -= uint64(n)
 	return n
 }
 

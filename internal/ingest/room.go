@@ -9,12 +9,12 @@ import (
 // room is what is known of one room.
 type room struct {
 	name      string
-	partition int
-	members   int // local members
-	known     int // values with a payload
+	members   int32  // local members
+	partition uint8  // of the name
+	known     uint16 // values with a payload
+	types     uint16 // values in use
 
 	value value // the first one; others follow by next
-	types int   // values in use
 	warm  warmState
 	feed  feedState
 }
@@ -32,8 +32,8 @@ type value struct {
 	seq     uint64      // local live events of the room and type so far
 	heard   uint64      // generation of the partition in which an event last set the value
 
-	missing missingState
 	offer   offerState
+	missing missingState
 }
 
 func (v *value) known() bool { return v.payload != "" }
@@ -48,12 +48,11 @@ func (r *room) of(typ string) *value {
 	if r == nil || r.types == 0 {
 		return nil
 	}
-	for v := &r.value; v != nil; v = v.next {
-		if v.typ == typ {
-			return v
-		}
+	v := &r.value
+	for v != nil && v.typ != typ {
+		v = v.next
 	}
-	return nil
+	return v
 }
 
 // add makes an unknown value of a type that the room has none of.

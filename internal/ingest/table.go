@@ -34,12 +34,12 @@ type shelf struct {
 
 func (s *shelf) put(r *room) {
 	s.rooms[r.name] = r
-	s.known += r.known
+	s.known += int(r.known)
 }
 
 func (s *shelf) remove(r *room) {
 	delete(s.rooms, r.name)
-	s.known -= r.known
+	s.known -= int(r.known)
 }
 
 func newTable(types []string, now time.Time) *table {
@@ -74,7 +74,7 @@ func (t *table) watched(name string) *room { return t.parts[partition.Of(name)].
 // add makes an entry for a room that has none. The caller gives it a value or a member. It
 // copies the name, which may be part of a payload that need not live on.
 func (t *table) add(name string) *room {
-	r := &room{name: strings.Clone(name), partition: partition.Of(name)}
+	r := &room{name: strings.Clone(name), partition: uint8(partition.Of(name))}
 	t.parts[r.partition].recent.put(r)
 	return r
 }

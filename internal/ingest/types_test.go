@@ -168,7 +168,14 @@ func TestTypesBeyondTheLimit(t *testing.T) {
 	want(t, "the types that are known, of a room with members", b.take(value("price", "X", 1), value("book", "X", 2)), "live X price; live X book")
 	want(t, "a type that is not", b.take(value("trade", "X", 3)), "")
 	want(t, "a room without members", b.take(value("price", "Y", 4)), "")
-	if s := b.count(); s.Untracked != 2 || s.Instruments != 2 {
-		t.Errorf("counted %d untracked and %d instruments, want 2 and 2", s.Untracked, s.Instruments)
+	b.opts.MaxInstruments = 1000
+	for i := range 2 * maxTypes {
+		b.take(value(strconv.Itoa(i), "Z", uint64(i)))
+	}
+	if got := b.table.find("Z").types; got != maxTypes {
+		t.Errorf("a room has %d types, want %d at most", got, maxTypes)
+	}
+	if s := b.count(); s.Untracked != 2+maxTypes || s.Instruments != 2+maxTypes {
+		t.Errorf("counted %d untracked and %d instruments, want %d and %d", s.Untracked, s.Instruments, 2+maxTypes, 2+maxTypes)
 	}
 }

@@ -51,7 +51,7 @@ func (c *core) watch(rooms []string, wants hub.Wants, now time.Time) (pass []hub
 		} else {
 			q.waiting, q.absent = true, q.absent || wants.Absent
 		}
-		if wants.Status && r.feed.silent {
+		if wants.Status && r.feed.silent() {
 			pass = append(pass, c.feed(r, hub.StatusNow))
 		}
 	}

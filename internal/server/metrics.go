@@ -50,7 +50,7 @@ func (s *Server) hubMetrics(reg *prometheus.Registry) error {
 		gauge("rooms", "Rooms with members.", func(s S) int { return s.Rooms }),
 		gauge("lagging_clients", "Clients that are behind and get conflated prices.", func(s S) int { return s.Lagging }),
 		counter("lags_total", "Times that a client fell behind.", func(s S) uint64 { return s.Lags }),
-		counter("slow_clients_closed_total", "Clients closed since too much waited for them.", func(s S) uint64 { return s.Slow }),
+		counter("slow_clients_closed_total", "Clients closed because too much waited for them.", func(s S) uint64 { return s.Slow }),
 		counter("events_total", "Live events routed.", func(s S) uint64 { return s.Events }),
 		counter("events_unheard_total", "Live events of rooms without members.", func(s S) uint64 { return s.Unheard }),
 		counter("deliveries_total", "Live events times members of their room.", func(s S) uint64 { return s.Deliveries }),
@@ -68,17 +68,17 @@ func (s *Server) hubMetrics(reg *prometheus.Registry) error {
 func (s *Server) ingestMetrics(reg *prometheus.Registry) error {
 	type S = ingest.Stats
 	return telemetry.Register(reg, s.ingest.Stats,
-		gauge("instruments", "Instruments with a known last price.", func(s S) int { return s.Instruments }),
-		counter("published_total", "Live events taken in from this instance's ingestors.", func(s S) uint64 { return s.Published }),
+		gauge("instruments", "Known last values, one for each room and type.", func(s S) int { return s.Instruments }),
+		counter("published_total", "Live events accepted from this instance's ingestors.", func(s S) uint64 { return s.Published }),
 		counter("remote_total", "Events that came from other instances.", func(s S) uint64 { return s.Remote }),
-		counter("remote_stale_total", "Events from other instances that were not newer than what was known.", func(s S) uint64 { return s.Stale }),
-		counter("remote_untracked_total", "Events from other instances of instruments beyond the limit, which nobody here follows.", func(s S) uint64 { return s.Untracked }),
+		counter("remote_stale_total", "Events from other instances that were not newer than the known value.", func(s S) uint64 { return s.Stale }),
+		counter("remote_untracked_total", "Events from other instances of instruments beyond the limit, in rooms without members here.", func(s S) uint64 { return s.Untracked }),
 		counter("remote_lost_total", "Live events of other instances that did not arrive.", func(s S) uint64 { return s.Lost }),
-		counter("reoffered_total", "Last prices offered again after the link to Redis was made anew.", func(s S) uint64 { return s.Reoffered }),
+		counter("reoffered_total", "Last prices offered again after the connection to Redis was lost and made again.", func(s S) uint64 { return s.Reoffered }),
 		counter("clock_skew_total", "Versions more than 5 s ahead of this instance's clock.", func(s S) uint64 { return s.ClockSkew }),
 		gauge("outbox_events", "Events that wait for Redis.", func(s S) int { return s.OutboxEvents }),
 		gauge("outbox_bytes", "Size of the events that wait for Redis.", func(s S) int { return s.OutboxBytes }),
-		telemetry.Family[S]{Name: "outbox_left_out_total", Help: "Events that other instances do not get since too many waited for Redis, by reason.", Kind: telemetry.Counter,
+		telemetry.Family[S]{Name: "outbox_left_out_total", Help: "Events that other instances do not get because too many waited for Redis, by reason.", Kind: telemetry.Counter,
 			Label: "reason", Values: []string{"conflated", "dropped"},
 			Value: func(s S, reason string) float64 {
 				if reason == "conflated" {
@@ -89,8 +89,8 @@ func (s *Server) ingestMetrics(reg *prometheus.Registry) error {
 	)
 }
 
-// bridgeMetrics are there without Redis too, all at zero: so that a dashboard needs not
-// know which instances have one.
+// bridgeMetrics exist without Redis too, all at zero, so that a dashboard works for every
+// instance.
 func (s *Server) bridgeMetrics(reg *prometheus.Registry) error {
 	type S = bridge.Stats
 	status, stats := func() bridge.Status { return bridge.Status{} }, func() S { return S{} }

@@ -93,8 +93,7 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 	return s, nil
 }
 
-// buildRouting builds ingest and, where there is a Redis, the bridge, with what they offer
-// each other between them.
+// buildRouting builds ingest and, if there is a Redis, the bridge, and connects the two.
 func (s *Server) buildRouting() error {
 	instance := newInstanceID()
 	options := ingest.Options{
