@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +63,8 @@ func TestProtocolMessages(t *testing.T) {
 	}
 }
 
-// TestProtocolNamesAllCodes compares the page with the constants of package protocol.
+// TestProtocolNamesAllCodes compares the page, and protocol.Codes, with the constants of
+// package protocol.
 func TestProtocolNamesAllCodes(t *testing.T) {
 	source := read(t, filepath.Join("..", "protocol", "protocol.go"))
 	page := read(t, "protocol.md")
@@ -71,6 +73,9 @@ func TestProtocolNamesAllCodes(t *testing.T) {
 		n++
 		if code := m[1] + m[2]; !strings.Contains(page, "\n| `"+code+"` |") {
 			t.Errorf("the page has no row for %s", code)
+		}
+		if m[1] != "" && !slices.Contains(protocol.Codes(), protocol.Code(m[1])) {
+			t.Errorf("protocol.Codes lacks %s", m[1])
 		}
 	}
 	if n < 20 {

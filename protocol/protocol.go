@@ -109,6 +109,15 @@ const (
 	CodeUnavailable        Code = "unavailable"          // the instance is stopping and takes nothing in any more
 )
 
+// Codes returns all codes of error messages.
+func Codes() []Code {
+	return []Code{
+		CodeInvalidJSON, CodeInvalidEvent, CodeUnknownType, CodeUnknownField,
+		CodeInvalidRoom, CodeNotJoined, CodeForbidden, CodeTooManyRooms,
+		CodeTooManyInstruments, CodeRateLimited, CodeUnavailable,
+	}
+}
+
 // CloseCode is the status of a WebSocket close frame.
 type CloseCode uint16
 

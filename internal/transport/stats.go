@@ -86,12 +86,7 @@ func newCounters(writes []*sent) *counters {
 			protocol.CloseInvalidData, protocol.CloseTooBig, protocol.CloseSlowConsumer, protocol.CloseTooMany,
 		)})
 	c.errors = c.add(Metric{Name: "requests_refused_total", Help: "Requests answered with an error, by code.",
-		Label: "code", Values: []string{
-			string(protocol.CodeInvalidJSON), string(protocol.CodeInvalidEvent), string(protocol.CodeUnknownType),
-			string(protocol.CodeUnknownField), string(protocol.CodeInvalidRoom), string(protocol.CodeNotJoined),
-			string(protocol.CodeForbidden), string(protocol.CodeTooManyRooms), string(protocol.CodeTooManyInstruments),
-			string(protocol.CodeRateLimited), string(protocol.CodeUnavailable),
-		}})
+		Label: "code", Values: codeLabels()})
 	c.messages = c.add(Metric{Name: "messages_received_total", Help: "Messages from clients."})
 	c.bytesIn = c.add(Metric{Name: "received_bytes_total", Help: "Bytes of messages from clients."})
 	c.stalled = c.add(Metric{Name: "write_timeouts_total",
@@ -101,6 +96,13 @@ func newCounters(writes []*sent) *counters {
 	c.add(Metric{Name: "sent_bytes_total", Help: "Bytes written to clients.",
 		sum: c.sum(func(s *sent) int64 { return s.bytes.Load() })})
 	return c
+}
+
+func codeLabels() (labels []string) {
+	for _, code := range protocol.Codes() {
+		labels = append(labels, string(code))
+	}
+	return labels
 }
 
 // add makes m one of the metrics.

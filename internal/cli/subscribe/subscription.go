@@ -149,6 +149,11 @@ func (sub *subscription) handle(e client.Event) error {
 			return nil
 		}
 		return sub.data(e)
+	case client.Unknown: // an event of a type that this version does not know is data too
+		if sub.SnapshotOnly {
+			return nil
+		}
+		return sub.data(e)
 	default:
 		return sub.printer.Print(e, time.Now())
 	}
