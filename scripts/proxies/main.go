@@ -7,8 +7,8 @@
 //	go run ./scripts/proxies --install
 //
 // What it starts ends with it, and its files are in a temporary directory that it removes.
-// With --install it installs the proxies that are missing with apt-get, without starting the
-// services of the packages; that needs root. Nothing else should run meanwhile.
+// With --install it installs the proxies that are missing with apt-get, which needs root.
+// Nothing else should run meanwhile.
 package main
 
 import (
@@ -42,7 +42,7 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.page, "page", "docs/proxies.md", "page with the configurations")
-	flag.BoolVar(&o.install, "install", false, "install what is missing with apt-get, without starting its services")
+	flag.BoolVar(&o.install, "install", false, "install what is missing with apt-get, without starting its services now")
 	flag.StringVar(&o.program, "program", "", "backbone program to measure; empty: it is built")
 	flag.StringVar(&o.only, "only", "", "proxies to run, separated by commas; empty: all, and none (direct)")
 	flag.StringVar(&o.maxAges, "max-age", "500ms,0", "values of serve --max-age to compare, separated by commas; empty: ages are not measured")
@@ -106,30 +106,6 @@ func (o *options) run(ctx context.Context) error {
 		return nil
 	}
 	return t.ages()
-}
-
-// installed sees to it that each is there.
-func (o *options) installed(ctx context.Context, chosen []*proxy) error {
-	var missing []string
-	for _, p := range chosen {
-		if _, err := exec.LookPath(p.version[0]); err != nil {
-			missing = append(missing, p.debian())
-		}
-	}
-	if missing == nil {
-		return nil
-	}
-	if !o.install {
-		return fmt.Errorf("not installed: %s. Give --install, or choose others with --only", strings.Join(missing, ", "))
-	}
-	say("installing %s with apt-get", strings.Join(missing, ", "))
-	cmd := exec.CommandContext(ctx, "apt-get", append([]string{"install", "-y", "-q", "--no-install-recommends"}, missing...)...)
-	// invoke-rc.d starts no service in runlevel 1.
-	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("apt-get: %w: %s", err, out)
-	}
-	return nil
 }
 
 // say tells what is done now, apart from the tables.

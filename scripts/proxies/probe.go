@@ -94,11 +94,17 @@ func early(address string, tries int) string {
 			last = err.Error()
 			continue
 		}
-		opcode, payload, err := w.next(time.Now().Add(time.Second))
+		patience := time.Now().Add(time.Second)
+		opcode, payload, err := w.next(patience)
+		for err == nil && opcode == 9 { // the server's ping may come first
+			opcode, payload, err = w.next(patience)
+		}
 		w.close()
 		switch {
-		case err != nil:
+		case isTimeout(err):
 			last = "silence"
+		case err != nil:
+			last = err.Error()
 		case opcode == 1 && strings.Contains(string(payload), `"joined"`):
 			answered++
 		default:
@@ -118,9 +124,8 @@ func (w *wire) ended(patience time.Duration) string {
 	for {
 		opcode, payload, err := w.next(begin.Add(patience))
 		after := time.Since(begin)
-		timeout, isNet := errors.AsType[net.Error](err)
 		switch {
-		case isNet && timeout.Timeout():
+		case isTimeout(err):
 			return fmt.Sprintf("open after %.0f s", patience.Seconds())
 		case err != nil:
 			return fmt.Sprintf("ended without a close frame after %.1f s", after.Seconds())
@@ -131,4 +136,9 @@ func (w *wire) ended(patience time.Duration) string {
 			_, _ = w.conn.Write(pong) // a failure shows in the next read
 		}
 	}
+}
+
+func isTimeout(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout()
 }
