@@ -68,6 +68,7 @@ const (
 	TypeLeave       = "leave"        // consumer: hear it no more
 	TypeMessage     = "message"      // consumer: chat, to a room it joined; also the delivered message
 	TypePing        = "ping"         // both: answered by pong
+	TypeMarked      = "marked"       // consumer: it has come to a mark
 	TypePriceUpdate = "price_update" // ingestor: a price; also the delivered event
 )
 
@@ -80,6 +81,7 @@ const (
 	TypeError      = "error"       // answers any request that was not carried out
 	TypeConflated  = "conflated"   // live events of a room were left out before the next one
 	TypeNoSnapshot = "no_snapshot" // answers a join with mark_empty: no last price is known
+	TypeMark       = "mark"        // to who joined with marks: to be answered by marked when the client comes to it
 	TypeStatus     = "status"      // to who joined with status: a room's feed, or the instance's link, has changed
 )
 
@@ -153,6 +155,8 @@ type ClientMessage struct {
 	Rooms      []string        `json:"rooms,omitempty"`
 	MarkEmpty  bool            `json:"mark_empty,omitempty"`
 	Status     bool            `json:"status,omitempty"`
+	Marks      bool            `json:"marks,omitempty"` // of a join, for the connection: marks are messages
+	N          uint64          `json:"n,omitempty"`     // of a mark
 	Instrument string          `json:"instrument,omitempty"`
 	Price      json.Number     `json:"price,omitempty"` // passed on as the text that was sent
 	TS         *int64          `json:"ts,omitempty"`    // 0 ... 2^63-1, unit chosen by the producer, passed on unread
@@ -172,6 +176,7 @@ type ClientMessage struct {
 //	message       Room, Data
 //	conflated     Room, Skipped
 //	no_snapshot   Room
+//	mark          N
 //	status        Room and Feed, or Bridge; Since
 type ServerMessage struct {
 	Type       string          `json:"type"`
@@ -187,6 +192,7 @@ type ServerMessage struct {
 	Code       Code            `json:"code,omitempty"`
 	Message    string          `json:"message,omitempty"`
 	ID         string          `json:"id,omitempty"`
+	N          uint64          `json:"n,omitempty"`     // of a mark
 	Index      *int            `json:"index,omitempty"` // position within the batch, from 0
 	TS         *int64          `json:"ts,omitempty"`
 	Data       json.RawMessage `json:"data,omitempty"`     // of a message: a string, see [TextOf]; of a price_update: an object

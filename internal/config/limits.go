@@ -21,6 +21,7 @@ type Limits struct {
 	PingInterval             time.Duration `group:"Limits" default:"25s" min:"1ms" help:"A client that has sent nothing for so long is pinged."`
 	PongTimeout              time.Duration `group:"Limits" default:"10s" min:"1ms" help:"A client that leaves a ping unanswered for so long is closed."`
 	WriteTimeout             time.Duration `group:"Limits" default:"10s" min:"1ms" help:"A client that takes no byte for so long is closed."`
+	MaxAge                   time.Duration `group:"Limits" default:"500ms" min:"10ms" orzero:"" help:"How old a price may grow on its way to a consumer that reads slowly: beyond it the consumer gets the newest only. 0: no bound."`
 	SocketSendBuffer         int           `group:"Limits" default:"0" min:"0" help:"Kernel send buffer of each connection (SO_SNDBUF). It caps the throughput to distant consumers. 0 lets the kernel tune it."`
 }
 

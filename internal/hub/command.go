@@ -9,6 +9,7 @@ const (
 	opLeave
 	opAmong
 	opPull
+	opConflate
 	opCloseAll
 	opStats
 )
@@ -21,7 +22,9 @@ type command struct {
 	rooms  []string
 	reply  []byte // frame for the client, in order with its events
 	wants  Wants
+	want   Want            // of opPull
 	result chan<- []string // gets the rooms that the command concerned; nil: nobody waits
+	done   chan<- struct{} // of opConflate: closed when it is carried out
 	stats  chan<- Stats
 }
 
@@ -41,7 +44,8 @@ type Stats struct {
 	Deliveries uint64 // live events times members
 	Conflated  uint64 // live events left out for clients that lagged
 	Dropped    uint64 // live events that waited for a client when it left or was closed
-	Lags       uint64 // times that a client began to lag
+	LagsBytes  uint64 // times that a client began to lag because too many bytes waited for it
+	LagsAge    uint64 // times that a client began to lag because what waited for it grew old
 	Slow       uint64 // clients closed because they did not keep up
 }
 
@@ -72,20 +76,28 @@ func (h *Hub) Among(c *Client, rooms []string) []string {
 	return h.sendAndWait(command{op: opAmong, client: c, rooms: rooms})
 }
 
+// Want is what a writing side pulls.
+type Want struct {
+	Limit int  // bytes; the hub gives at least one frame, and never more than it likes to give; 0: no limit
+	Slow  bool // the reader is slow: see [Hub.TryConflate]
+}
+
 // Pull asks for more of what the hub holds for c. It follows a Behind signal or a batch
-// with More, once the queue is empty.
-func (h *Hub) Pull(c *Client) { h.send(command{op: opPull, client: c}) }
+// with More, once the queue is empty. A pull that is not Slow ends what TryConflate began.
+func (h *Hub) Pull(c *Client, want Want) { h.send(command{op: opPull, client: c, want: want}) }
 
 // TryPull is Pull if that need not wait for the hub. It reports whether it pulled.
-func (h *Hub) TryPull(c *Client) bool {
-	select {
-	case h.commands <- command{op: opPull, client: c}:
-		return true
-	case <-h.done:
-		return true
-	default:
-		return false
-	}
+func (h *Hub) TryPull(c *Client, want Want) bool {
+	return h.trySend(command{op: opPull, client: c, want: want})
+}
+
+// TryConflate has the hub take back what is in c's queue, and conflate it with all that it
+// holds for c. From then on c lags even while nothing waits for it, so that a reader that
+// was found to be slow gets only newest values. done is closed when that has happened; the
+// caller must not receive from the queue until then. A Behind signal follows if anything
+// waits. TryConflate does not wait for the hub, and reports whether it was asked.
+func (h *Hub) TryConflate(c *Client, done chan<- struct{}) bool {
+	return h.trySend(command{op: opConflate, client: c, done: done})
 }
 
 // CloseAll sends CloseDrain to every client, and to each that registers later. Events
@@ -113,6 +125,18 @@ func (h *Hub) send(c command) {
 	select {
 	case h.commands <- c:
 	case <-h.done:
+	}
+}
+
+// trySend sends a command that has no result, if that need not wait for the hub.
+func (h *Hub) trySend(c command) bool {
+	select {
+	case h.commands <- c:
+		return true
+	case <-h.done:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -152,7 +176,9 @@ func (h *Hub) handle(cmd command) {
 	case opAmong:
 		cmd.result <- h.among(c, cmd.rooms)
 	case opPull:
-		h.pull(c)
+		h.pull(c, cmd.want)
+	case opConflate:
+		h.conflateQueue(c, cmd.done)
 	case opCloseAll:
 		h.routeWaiting() // earlier events still reach the clients
 		h.draining = true

@@ -75,7 +75,7 @@ func readAll(t *testing.T, s Steps, c *Client) (lines []string) {
 				return lines
 			}
 			more = false
-			s.Pull(c)
+			s.Pull(c, Want{})
 			continue
 		}
 		b := <-c.Queue()
@@ -246,7 +246,7 @@ func TestRun(t *testing.T) {
 	cancel()
 	<-h.Done()
 	h.Register(newClient())
-	h.Pull(c)
+	h.Pull(c, Want{})
 	h.CloseAll()
 	h.Unregister(c)
 	if s := h.Stats(); s != (Stats{}) {

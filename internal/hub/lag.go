@@ -8,6 +8,7 @@ type entry struct {
 	slot
 	frame   []byte
 	state   bool          // the slot's next frame replaces this one
+	ends    bool          // the reply to a leave of the room
 	live    uint64        // live events in frame: a state frame holds one, or none
 	skipped uint64        // live events left out before frame
 	next    *list.Element // of a state entry: another one of the room
@@ -34,7 +35,7 @@ func (l *lagList) add(s *Segment) (skipped, dropped uint64) {
 		dropped = l.forget(s.room)
 	}
 	if !s.state {
-		l.order.PushBack(&entry{slot: s.slot, frame: s.Data, live: s.live})
+		l.order.PushBack(&entry{slot: s.slot, frame: s.Data, live: s.live, ends: s.ends})
 		l.fixed++
 		l.bytes += len(s.Data)
 		return 0, dropped
@@ -44,6 +45,28 @@ func (l *lagList) add(s *Segment) (skipped, dropped uint64) {
 	e.skipped += skipped + s.missed
 	e.frame, e.live = s.frame(), s.last
 	return skipped, 0
+}
+
+// join adds the entries of a list of what came later, which is not used any more. It
+// returns what add returns.
+func (l *lagList) join(later *lagList) (skipped, dropped uint64) {
+	for at := later.order.Front(); at != nil; at = at.Next() {
+		e := entryAt(at)
+		if e.ends {
+			dropped += l.forget(e.room)
+		}
+		if !e.state {
+			l.order.PushBack(e)
+			l.fixed++
+			l.bytes += len(e.frame)
+			continue
+		}
+		mine := l.entry(e.slot)
+		skipped += mine.live
+		mine.skipped += mine.live + e.skipped
+		mine.frame, mine.live = e.frame, e.live
+	}
+	return skipped, dropped
 }
 
 // entry returns the slot's entry, a new one at the end of the list if there is none.

@@ -60,6 +60,7 @@ type consumer struct {
 	watches bool
 	behind  bool // the WritePump's state, as the transport's
 	pulled  bool
+	folding bool // the hub was asked to conflate the queue
 	dry     bool
 	drain   bool
 	ended   bool // the WritePump has ended
@@ -71,18 +72,26 @@ type consumer struct {
 	got     uint64 // live events received
 }
 
+// asked is a pull, or that the queue be conflated.
+type asked struct {
+	c        *consumer
+	want     Want
+	conflate bool
+}
+
 type model struct {
 	*rapid.T
-	h        *Hub
-	all      []*consumer
-	pulls    []*consumer        // asked for and not yet seen by the hub
-	waiting  [][]BroadcastEvent // in the hub's channel
-	n        int
-	size     int                // of the largest payload
-	bridge   string             // its newest status
-	newest   map[string]Version // by room and type
-	draining bool
-	want     Stats
+	h         *Hub
+	all       []*consumer
+	asked     []asked            // pulls and conflations that the hub has not seen yet
+	waiting   [][]BroadcastEvent // in the hub's channel
+	n         int
+	size      int                // of the largest payload
+	bridge    string             // its newest status
+	newest    map[string]Version // by room and type
+	draining  bool
+	finishing bool // all readers recover
+	want      Stats
 }
 
 func (m *model) frameBytes(p string) int { return len(p) + 1 }
@@ -213,8 +222,8 @@ func (m *model) unregister() {
 	if c == nil {
 		return
 	}
-	for slices.Contains(m.pulls, c) { // they were sent before
-		m.pull()
+	for slices.ContainsFunc(m.asked, func(a asked) bool { return a.c == c }) { // they were sent before
+		m.serve()
 	}
 	c.ended, c.gone = true, true
 	rooms := m.ask(command{op: opUnregister, client: c.Client})
@@ -382,14 +391,17 @@ func (c *consumer) tell(room, payload string, size int) {
 
 // pump is one turn of a WritePump. It reports false if there is nothing to do.
 func (m *model) pump(c *consumer) bool {
-	if c.ended {
+	if c.ended || c.folding {
 		return false
 	}
 	if len(c.queue) == 0 && !c.pulled {
 		switch {
 		case c.behind, c.drain && !c.dry:
 			c.behind, c.pulled = false, true
-			m.pulls = append(m.pulls, c)
+			m.asked = append(m.asked, asked{c: c, want: Want{
+				Limit: rapid.SampledFrom([]int{0, 1, 100, 1000}).Draw(m.T, "limit"),
+				Slow:  !m.finishing && rapid.Bool().Draw(m.T, "slow"),
+			}})
 			return true
 		case c.drain:
 			c.ended = true
@@ -437,16 +449,45 @@ func (m *model) write() {
 	}
 }
 
-// pull has the hub see the oldest pull.
-func (m *model) pull() {
-	if len(m.pulls) == 0 {
+// conflate has a consumer's WritePump find its reader slow.
+func (m *model) conflate() {
+	c := m.pick(func(c *consumer) bool { return !c.ended && !c.pulled && !c.folding })
+	if c != nil {
+		c.folding = true
+		m.asked = append(m.asked, asked{c: c, conflate: true})
+	}
+}
+
+// serve has the hub see the oldest pull or conflation.
+func (m *model) serve() {
+	if len(m.asked) == 0 {
 		return
 	}
-	c := m.pulls[0]
-	m.pulls = m.pulls[1:]
-	m.h.handle(command{op: opPull, client: c.Client})
+	a := m.asked[0]
+	c := a.c
+	m.asked = m.asked[1:]
+	if a.conflate {
+		done := make(chan struct{})
+		c.lagged, c.folding, c.behind, c.dry = true, false, false, false
+		m.h.handle(command{op: opConflate, client: c.Client, done: done})
+		<-done
+		return
+	}
+	most := a.want.Limit
+	if c.lag != nil && c.lag.order.Len() > 0 {
+		most = max(most, len(entryAt(c.lag.order.Front()).frame)+m.frameBytes("conflated A 1234567"))
+	}
+	lagged := c.lag != nil && len(c.queue) == 0
+	m.h.handle(command{op: opPull, client: c.Client, want: a.want})
 	if len(c.queue) == 0 {
 		m.Fatalf("%v pulled and is neither given a batch nor called again", c)
+	}
+	for range len(c.queue) {
+		b := <-c.queue
+		c.queue <- b
+		if lagged && a.want.Limit > 0 && b.Len() > most {
+			m.Fatalf("%v pulled %d bytes and is given %d", c, a.want.Limit, b.Len())
+		}
 	}
 }
 
@@ -457,7 +498,7 @@ func TestModel(t *testing.T) {
 			m := &model{T: rt, h: New(withQueue(limit)), size: rapid.SampledFrom([]int{5, limit / 20, limit / 5}).Draw(rt, "size"), newest: map[string]Version{}}
 			m.register()
 			actions := []func(){m.register, m.join, m.join, m.leave, m.unregister, m.publish, m.publish, m.publish,
-				m.turn, m.turn, m.burst, m.burst, m.write, m.write, m.write, m.write, m.pull, m.pull, m.closeAll}
+				m.turn, m.turn, m.burst, m.burst, m.write, m.write, m.write, m.write, m.serve, m.serve, m.conflate, m.closeAll}
 			for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(actions)-1), 20, 150).Draw(rt, "actions") {
 				actions[i]()
 				m.check()

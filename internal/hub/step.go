@@ -27,7 +27,12 @@ func (s Steps) Leave(c *Client, room string, reply []byte) bool {
 }
 
 // Pull is [Hub.Pull].
-func (s Steps) Pull(c *Client) { s.hub.handle(command{op: opPull, client: c}) }
+func (s Steps) Pull(c *Client, want Want) { s.hub.handle(command{op: opPull, client: c, want: want}) }
+
+// Conflate is [Hub.TryConflate], carried out immediately.
+func (s Steps) Conflate(c *Client) {
+	s.hub.handle(command{op: opConflate, client: c, done: make(chan struct{})})
+}
 
 // CloseAll is [Hub.CloseAll].
 func (s Steps) CloseAll() { s.hub.handle(command{op: opCloseAll}) }

@@ -41,6 +41,10 @@ func (s *Server) transportMetrics(reg *prometheus.Registry) error {
 		}
 		families = append(families, f)
 	}
+	if err := telemetry.RegisterHistogram(reg, "delivery_age_seconds",
+		"How old what a consumer read was when it read it, by its answers to marks.", s.transport.Ages().Read); err != nil {
+		return err
+	}
 	return telemetry.Register(reg, func() none { return none{} }, families...)
 }
 
@@ -49,7 +53,14 @@ func (s *Server) hubMetrics(reg *prometheus.Registry) error {
 	return telemetry.Register(reg, s.hub.Stats,
 		gauge("rooms", "Rooms with members.", func(s S) int { return s.Rooms }),
 		gauge("lagging_clients", "Clients that are behind and get conflated prices.", func(s S) int { return s.Lagging }),
-		counter("lags_total", "Times that a client fell behind.", func(s S) uint64 { return s.Lags }),
+		telemetry.Family[S]{Name: "lags_total", Help: "Times that a client fell behind, by what showed it: too many bytes, or their age.", Kind: telemetry.Counter,
+			Label: "why", Values: []string{"bytes", "age"},
+			Value: func(s S, why string) float64 {
+				if why == "bytes" {
+					return float64(s.LagsBytes)
+				}
+				return float64(s.LagsAge)
+			}},
 		counter("slow_clients_closed_total", "Clients closed because too much waited for them.", func(s S) uint64 { return s.Slow }),
 		counter("events_total", "Live events routed.", func(s S) uint64 { return s.Events }),
 		counter("events_unheard_total", "Live events of rooms without members.", func(s S) uint64 { return s.Unheard }),

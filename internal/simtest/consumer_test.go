@@ -108,7 +108,7 @@ func (c *consumer) read(n int) {
 				return
 			}
 			c.behind = false
-			c.in.hub.Pull(c.client)
+			c.in.hub.Pull(c.client, hub.Want{})
 			continue
 		}
 		b := <-c.client.Queue()

@@ -152,7 +152,7 @@ func TestSlowConsumerIsClosed(t *testing.T) {
 		}
 		p.ended()
 		i.waitIdle(time.Second)
-		if s := i.hub.Stats(); int(s.Dropped) < len(texts)-heard-10 || s.Lags != 1 {
+		if s := i.hub.Stats(); int(s.Dropped) < len(texts)-heard-10 || s.LagsBytes != 1 {
 			t.Errorf("%+v", s)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 
 	"backbone/internal/auth"
 	"backbone/internal/hub"
+	"backbone/protocol"
 )
 
 // How long a connection that is being closed can take.
@@ -51,6 +52,9 @@ func (s *Server) newConn(nc net.Conn) *conn {
 // what the client sent right behind its handshake. After an error the connection has to end.
 func (c *conn) start(early []byte) error {
 	c.server.stats.open.count(string(c.identity.Role))
+	if c.identity.Role == protocol.Consumer && c.server.opts.Limits.MaxAge > 0 {
+		c.write.fresh = newFreshness(c.server.opts.Limits.MaxAge, c.write.writer == nil)
+	}
 	c.server.opts.Hub.Register(&c.client)
 	if c.write.writer == nil {
 		go c.write.WritePump()

@@ -13,5 +13,6 @@ type Limits struct {
 	PingInterval             time.Duration // without a frame from the client before it is pinged
 	PongTimeout              time.Duration // until an unanswered ping closes the connection
 	WriteTimeout             time.Duration // without progress of a write before the connection is closed
+	MaxAge                   time.Duration // that a consumer's reading may add to what it reads; 0: no bound
 	SocketSendBuffer         int           // SO_SNDBUF, bytes; 0: the kernel tunes it
 }

@@ -60,6 +60,9 @@ func (r *readSide) process() error {
 	r.flushReplies()
 	r.keep(used)
 	if used > 0 {
+		if f := r.conn.write.fresh; f != nil {
+			f.frames.Add(1)
+		}
 		r.restartWait() // only now: until here it was not the client that was waited for
 	}
 	return err
@@ -70,6 +73,8 @@ func (r *readSide) controlFrame(op frame.Opcode, payload []byte) error {
 	case frame.Ping:
 		r.scratch.replies = appendControl(r.scratch.replies, frame.Pong, payload)
 		r.boundReplies()
+	case frame.Pong:
+		r.pong(payload)
 	case frame.Close:
 		code, err := checkClose(payload)
 		if err != nil {

@@ -43,6 +43,9 @@ func (r *readSide) message(p []byte) error {
 // request handles one object of a message; malformed is what the decoder says about it. It
 // returns a *closeError when the client has sent too many bad ones.
 func (r *readSide) request(o *common.Object, index int, malformed error) error {
+	if malformed == nil && o.Type() == protocol.TypeMarked && r.marked(o) {
+		return nil // it was asked for, so no limit applies
+	}
 	err := r.withinRate()
 	if err == nil {
 		err = malformed
@@ -103,7 +106,10 @@ func (r *readSide) handle(o *common.Object, index int) error {
 		return r.join(o)
 	case consumer && typ == protocol.TypeLeave:
 		return r.leave(o)
-	case known, typ == protocol.TypeJoin, typ == protocol.TypeLeave:
+	case consumer && typ == protocol.TypeMarked:
+		_, err := mark(o)
+		return err
+	case known, typ == protocol.TypeMarked, typ == protocol.TypeJoin, typ == protocol.TypeLeave:
 		return common.Errorf(protocol.CodeForbidden, "type: %s is not for the role %s", typ, r.conn.identity.Role)
 	}
 	return common.Errorf(protocol.CodeUnknownType, "type: there is no type %s", common.Quote(typ))

@@ -13,7 +13,7 @@ const maxReply = 2 * protocol.MaxMessageBytes
 // join puts the client into one room or many. The hub has the client before ingest is asked for
 // last prices, so that nothing falls between snapshot and stream.
 func (r *readSide) join(o *common.Object) error {
-	if err := o.Only("room", "rooms", "mark_empty", "status"); err != nil {
+	if err := o.Only("room", "rooms", "mark_empty", "status", "marks"); err != nil {
 		return err
 	}
 	var wants hub.Wants
@@ -23,6 +23,13 @@ func (r *readSide) join(o *common.Object) error {
 	}
 	if wants.Status, _, err = o.Bool("status"); err != nil {
 		return err
+	}
+	marks, _, err := o.Bool("marks")
+	if err != nil {
+		return err
+	}
+	if f := r.conn.write.fresh; marks && f != nil {
+		f.messages.Store(true)
 	}
 	list, many, err := o.Strings("rooms")
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"backbone/internal/auth"
+	"backbone/internal/credit"
 	"backbone/internal/domain/common"
 	"backbone/internal/hub"
 	"backbone/internal/ingest"
@@ -46,6 +47,7 @@ type Server struct {
 	writers  []*writer
 	stop     chan struct{} // closed when nothing is left to write
 	stats    *counters
+	begin    time.Time
 	sent     sent // by WritePumps without a writer
 
 	next     atomic.Uint32  // counts connections, to distribute them among the writers
@@ -62,6 +64,7 @@ func New(opts Options) *Server {
 		arena:    newArena(),
 		registry: newRegistry(opts.Limits.MaxConnections, opts.Limits.MaxConnectionsPerAddress),
 		stop:     make(chan struct{}),
+		begin:    time.Now(),
 	}
 	writes := []*sent{&s.sent}
 	for range runtime.GOMAXPROCS(0) {
@@ -157,6 +160,9 @@ func (s *Server) Wait(ctx context.Context) error {
 		return ctx.Err()
 	}
 }
+
+// Ages returns how old what consumers read was.
+func (s *Server) Ages() *credit.Ages { return &s.stats.age }
 
 // Metrics returns all that the server counts.
 func (s *Server) Metrics() []*Metric { return s.stats.all }

@@ -39,11 +39,14 @@ func (w *writeSide) writeNow(p []byte) (int, error) {
 
 // writeWaiting writes all of p. It fails when the write makes no progress for the time-out.
 func (w *writeSide) writeWaiting(p []byte) error {
-	socket := w.conn.socket.Conn
-	if err := socket.SetWriteDeadline(time.Now().Add(w.timeout)); err != nil {
+	socket, timeout := w.conn.socket.Conn, w.conn.server.opts.Limits.WriteTimeout
+	if w.phase == over {
+		timeout = finalTimeout
+	}
+	if err := socket.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
 		return err
 	}
-	_, err := writeOn(socket, p, w.timeout)
+	_, err := writeOn(socket, p, timeout)
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"sync/atomic"
 
+	"backbone/internal/credit"
 	"backbone/protocol"
 )
 
@@ -67,6 +68,9 @@ type counters struct {
 	messages *Metric
 	bytesIn  *Metric
 	stalled  *Metric
+	shut     *Metric
+	marksOff *Metric
+	age      credit.Ages
 }
 
 // sent counts what was written. Each writer has its own, so that writers on different cores
@@ -91,6 +95,9 @@ func newCounters(writes []*sent) *counters {
 	c.bytesIn = c.add(Metric{Name: "received_bytes_total", Help: "Bytes of messages from clients."})
 	c.stalled = c.add(Metric{Name: "write_timeouts_total",
 		Help: "Connections closed because their client took no byte for the write time-out."})
+	c.shut = c.add(Metric{Name: "windows_shut", Help: "Consumers that get nothing more until they have read what is under way to them.", Gauge: true})
+	c.marksOff = c.add(Metric{Name: "marks_off_total",
+		Help: "Consumers that answered no ping although they sent other frames: the age of what they read is not bounded."})
 	c.add(Metric{Name: "writes_total", Help: "Writes to clients; one may hold many messages.",
 		sum: c.sum(func(s *sent) int64 { return s.writes.Load() })})
 	c.add(Metric{Name: "sent_bytes_total", Help: "Bytes written to clients.",

@@ -20,7 +20,7 @@ func (w *writeSide) WritePump() {
 		case needSocket:
 			w.writeRest()
 		case needHub:
-			w.conn.server.opts.Hub.Pull(&w.conn.client)
+			w.conn.server.opts.Hub.Pull(&w.conn.client, w.want())
 			w.phase = pulling
 		case needFarewell:
 			w.leave()
@@ -31,11 +31,34 @@ func (w *writeSide) WritePump() {
 
 // await waits for one thing to write, and writes it.
 func (w *writeSide) await() {
+	f := w.bound()
+	if f == nil {
+		select {
+		case b := <-w.conn.client.Queue():
+			w.writeBatch(&b)
+		case frames := <-w.conn.replies:
+			w.writeReply(frames)
+		}
+		return
+	}
+	queue := w.conn.client.Queue()
+	if w.shut() {
+		queue = nil
+	}
+	var tick <-chan time.Time
+	if f.window.Watched() || len(w.conn.client.Queue()) > 0 {
+		f.alarm.tick.Reset(tickEvery)
+		tick = f.alarm.tick.C
+	}
 	select {
-	case b := <-w.conn.client.Queue():
-		w.writeBatch(&b)
+	case b := <-queue:
+		w.took(w.writeBatch(&b))
 	case frames := <-w.conn.replies:
 		w.writeReply(frames)
+	case <-f.alarm.answer:
+	case <-f.folding:
+	case <-tick:
+		w.tick()
 	}
 }
 
@@ -54,6 +77,12 @@ func (w *writeSide) writeRest() {
 // leave tells the peer why the connection ends, and waits for the read side to end.
 func (w *writeSide) leave() {
 	c := w.conn
+	if w.fresh != nil {
+		w.setRefusing(false)
+		if a := w.fresh.alarm; a != nil {
+			a.tick.Stop()
+		}
+	}
 	if err := w.farewell(); err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			c.server.stats.stalled.add(1)
@@ -73,7 +102,6 @@ func (w *writeSide) farewell() error {
 	if w.err != nil || w.closing == nil {
 		return w.err
 	}
-	w.timeout = finalTimeout
 	late := w.conn.closeLater()
 	defer late.Stop()
 	w.writeRest()

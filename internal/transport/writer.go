@@ -2,6 +2,7 @@ package transport
 
 import (
 	"sync"
+	"time"
 
 	"backbone/internal/hub"
 )
@@ -18,6 +19,10 @@ type writer struct {
 	notices chan notice     // from read sides and from WritePumps that end
 	stop    <-chan struct{} // closed when nothing is left to write
 	goes    *sync.WaitGroup // of the WritePumps' goroutines
+
+	tick    *time.Timer  // runs while sides are watched; owned by run
+	watched []*writeSide // whose windows have to be looked at; owned by run
+	looked  []*writeSide // empty, to be used again; owned by run
 
 	sent sent // safe for concurrent use by multiple goroutines
 }
@@ -36,6 +41,8 @@ func newWriter(stop <-chan struct{}, goes *sync.WaitGroup) *writer {
 }
 
 func (w *writer) run() {
+	w.tick = time.NewTimer(time.Hour)
+	defer w.tick.Stop()
 	for {
 		select {
 		case list := <-w.ready.Lists():
@@ -48,6 +55,8 @@ func (w *writer) run() {
 			w.ready.Done(list)
 		case n := <-w.notices:
 			w.noticed(n)
+		case <-w.tick.C:
+			w.look()
 		case <-w.stop:
 			return
 		}
@@ -76,5 +85,29 @@ func (w *writer) supply(side *writeSide, n need) {
 	if n != needNothing {
 		side.pumping = true
 		w.goes.Go(side.WritePump)
+		return
 	}
+	if f := side.bound(); f != nil && !f.watched && f.window.Watched() {
+		f.watched = true
+		w.watched = append(w.watched, side)
+		if len(w.watched) == 1 {
+			w.tick.Reset(tickEvery)
+		}
+	}
+}
+
+// look has each side that is watched look at its window.
+func (w *writer) look() {
+	sides := w.watched
+	w.watched, w.looked = w.looked, nil
+	for _, side := range sides {
+		if f := side.fresh; f != nil {
+			f.watched = false
+		}
+		if !side.pumping { // or else it is watched again once its WritePump has no goroutine
+			w.supply(side, side.tick())
+		}
+	}
+	clear(sides)
+	w.looked = sides[:0]
 }

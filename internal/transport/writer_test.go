@@ -48,7 +48,7 @@ func TestTheWriterWaitsForNobody(t *testing.T) {
 	h := newHub()
 	var other hub.Client
 	other.Init(nil, nil)
-	for h.TryPull(&other) {
+	for h.TryPull(&other, hub.Want{}) {
 	}
 	c, _ := unserved(t, h)
 	c.write.phase = behind

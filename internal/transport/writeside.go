@@ -2,7 +2,6 @@ package transport
 
 import (
 	"bytes"
-	"time"
 
 	"backbone/internal/hub"
 	"backbone/protocol"
@@ -23,13 +22,13 @@ type writeSide struct {
 
 	// Owned by the WritePump while it has a goroutine, or else by the writer.
 	phase     phase
-	draining  bool   // the instance stops: end once the hub holds nothing more
-	readEnded bool   // the read side has ended
-	unwritten []byte // of complete frames: what the kernel did not take yet
+	fresh     *freshness // set by conn.start; nil: what is under way is not bounded
+	draining  bool       // the instance stops: end once the hub holds nothing more
+	readEnded bool       // the read side has ended
+	unwritten []byte     // of complete frames: what the kernel did not take yet
 	raw       rawWriter
-	timeout   time.Duration // a write without progress for this long fails
-	closing   *closeError   // what the peer is told at the end; nil: nothing
-	err       error         // of the write that failed
+	closing   *closeError // what the peer is told at the end; nil: nothing
+	err       error       // of the write that failed
 }
 
 // phase is what a write side expects.
@@ -54,7 +53,6 @@ const (
 
 func (w *writeSide) init(c *conn) {
 	w.conn = c
-	w.timeout = c.server.opts.Limits.WriteTimeout
 	if c.socket.raw != nil {
 		w.raw.init()
 	}
@@ -79,11 +77,20 @@ func (w *writeSide) writeReplies() need {
 // writeQueued writes the batches that are queued by now, and pulls if the hub holds more. What is
 // queued meanwhile has its own turn, so that no client keeps a writer from the others.
 func (w *writeSide) writeQueued() need {
+	if w.bound() != nil {
+		w.hear()
+	}
 	queue := w.conn.client.Queue()
 	for left := len(queue); left > 0 && w.needs() == needNothing; {
+		if w.shut() {
+			w.refuse()
+			return needNothing
+		}
 		select {
 		case b := <-queue:
-			left -= w.writeBatch(&b)
+			n := w.writeBatch(&b)
+			w.took(n)
+			left -= n
 		default: // the hub took it back
 			left = 0
 		}
@@ -108,8 +115,14 @@ func (w *writeSide) needs() need {
 // pull asks the hub for more if it holds more. A connection that drains ends here, once
 // everything is written.
 func (w *writeSide) pull() need {
+	if w.phase == live && w.mustPull() {
+		w.phase = behind
+	}
+	if w.phase == behind && !w.mayPull() {
+		return needNothing
+	}
 	switch {
-	case w.phase == behind && !w.conn.server.opts.Hub.TryPull(&w.conn.client):
+	case w.phase == behind && !w.conn.server.opts.Hub.TryPull(&w.conn.client, w.want()):
 		return needHub
 	case w.phase == behind:
 		w.phase = pulling
@@ -135,6 +148,9 @@ func (w *writeSide) writeReply(frames []byte) {
 			w.finish(w.conn.last)
 		}
 	case w.phase != over:
+		if w.markDue(len(frames)) {
+			frames = w.mark(frames)
+		}
 		w.send(frames)
 	}
 }
@@ -142,7 +158,7 @@ func (w *writeSide) writeReply(frames []byte) {
 // writeBatch writes b and what is queued behind it, and returns how many batches that were.
 func (w *writeSide) writeBatch(b *hub.Batch) int {
 	w.note(b)
-	if data, ok := b.Single(); ok && len(w.conn.client.Queue()) == 0 {
+	if data, ok := b.Single(); ok && len(w.conn.client.Queue()) == 0 && !w.markDue(len(data)) {
 		w.send(data)
 		return 1
 	}
@@ -156,11 +172,14 @@ func (w *writeSide) writeJoined(b *hub.Batch) int {
 	queue := w.conn.client.Queue()
 	joined := w.conn.server.arena.joined.Get().(*[]byte)
 	data := b.Append((*joined)[:0])
-	for len(queue) > 0 && len(data) < hub.MaxWrite {
+	for len(queue) > 0 && len(data) < w.most() {
 		next := <-queue
 		w.note(&next)
 		data = next.Append(data)
 		n++
+	}
+	if w.markDue(len(data)) {
+		data = w.mark(data)
 	}
 	w.send(data)
 	if len(w.unwritten) > 0 {
@@ -196,6 +215,9 @@ func (w *writeSide) note(b *hub.Batch) {
 func (w *writeSide) send(frames []byte) {
 	if len(frames) == 0 {
 		return
+	}
+	if f := w.bound(); f != nil {
+		f.window.Sent(len(frames))
 	}
 	n, err := w.writeNow(frames)
 	if err != nil {

@@ -1,0 +1,110 @@
+package hub
+
+func (h *Hub) beginLag(c *Client) {
+	c.lag = newLagList()
+	h.stats.Lagging++
+}
+
+func (h *Hub) endLag(c *Client) {
+	c.lag = nil
+	h.stats.Lagging--
+}
+
+// conflate moves what is held for a lagging client into its lag list. One fixed frame is
+// accepted whatever its size: a client that asked for a long reply is not slow.
+func (h *Hub) conflate(c *Client) {
+	c.held.segments(func(s *Segment) { h.addToLag(c, s) })
+	c.held = Batch{}
+	tooMany := c.lag.fixed > maxFixedFrames || c.lag.fixed > 1 && c.lag.bytes > h.opts.QueueBytes
+	if tooMany && !c.closing {
+		h.stats.Slow++
+		h.close(c, CloseSlow)
+		return
+	}
+	if c.lag.order.Len() > 0 {
+		h.signalBehind(c)
+	}
+}
+
+// addToLag adds s to the end of c's lag list.
+func (h *Hub) addToLag(c *Client, s *Segment) {
+	skipped, dropped := c.lag.add(s)
+	h.stats.Conflated += skipped
+	h.stats.Dropped += dropped
+}
+
+// conflateQueue takes back what is in c's queue and conflates it with all that is held for
+// c. Its writing side receives nothing from the queue until done is closed.
+func (h *Hub) conflateQueue(c *Client, done chan<- struct{}) {
+	later := c.lag
+	if later == nil {
+		h.stats.LagsAge++
+		h.stats.Lagging++
+	}
+	c.lag, c.sticky, c.signalled = newLagList(), true, false
+	ending := NoSignal
+	for range len(c.queue) {
+		b := <-c.queue
+		ending = max(ending, b.Signal)
+		b.segments(func(s *Segment) { h.addToLag(c, s) })
+	}
+	if later != nil {
+		skipped, dropped := c.lag.join(later)
+		h.stats.Conflated += skipped
+		h.stats.Dropped += dropped
+	}
+	close(done)
+	h.conflate(c)
+	if ending > Behind {
+		h.enqueue(c, Batch{Signal: ending})
+	}
+	if c.ready != nil {
+		h.list(c) // also if nothing was enqueued: the writing side waits for done
+	}
+}
+
+// pull enqueues more for c, whose writing side had emptied its queue. If nothing is held,
+// c gets an empty batch and so knows that. If the queue has got something since, c has to
+// write that first, and is signalled again.
+func (h *Hub) pull(c *Client, want Want) {
+	c.signalled = false
+	if c.sticky && !want.Slow {
+		c.sticky = false
+		if c.lag != nil && c.lag.order.Len() == 0 {
+			h.endLag(c)
+		}
+	}
+	switch {
+	case c.lag == nil:
+		h.deliver(c)
+		if len(c.queue) == 0 {
+			h.enqueue(c, Batch{})
+		}
+	case len(c.queue) > 0:
+		h.signalBehind(c)
+	default:
+		h.enqueue(c, h.nextLagged(c, want))
+	}
+}
+
+// nextLagged removes a batch from the front of c's lag list.
+func (h *Hub) nextLagged(c *Client, want Want) Batch {
+	limit := min(pullBytes, h.opts.QueueBytes/2)
+	if want.Limit > 0 {
+		limit = min(limit, want.Limit)
+	}
+	var b Batch
+	if c.lag.order.Len() > 0 {
+		b.add(c.lag.take(limit, func(dst []byte, room string, skipped uint64) []byte {
+			return h.opts.Frame(dst, h.opts.Conflated(room, skipped))
+		}), 0)
+	}
+	b.More = c.lag.order.Len() > 0
+	switch {
+	case b.More:
+		c.signalled = true
+	case !c.sticky:
+		h.endLag(c)
+	}
+	return b
+}

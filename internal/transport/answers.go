@@ -1,0 +1,59 @@
+package transport
+
+import (
+	"encoding/binary"
+	"strconv"
+
+	"backbone/internal/domain/common"
+	"backbone/protocol"
+)
+
+// answer notes that the client answered a mark, and has the write side look at that.
+// It reports false if the client has answered that one or a later one before.
+func (r *readSide) answer(number uint64) bool {
+	f := r.conn.write.fresh
+	if f == nil || number <= f.newest {
+		return false
+	}
+	f.newest = number
+	f.answered.Store(&answer{number, r.conn.server.now()})
+	if f.alarm == nil {
+		r.conn.write.writer.notices <- notice{side: &r.conn.write}
+		return true
+	}
+	select {
+	case f.alarm.answer <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// pong takes the payload of a pong. One that answers no mark says only that the client lives.
+func (r *readSide) pong(payload []byte) {
+	if len(payload) == 8 {
+		r.answer(binary.BigEndian.Uint64(payload))
+	}
+}
+
+// marked takes a client's answer to a mark that is a message. It reports false if that is not
+// valid, or answers nothing.
+func (r *readSide) marked(o *common.Object) bool {
+	number, err := mark(o)
+	return err == nil && r.answer(number)
+}
+
+// mark is the number of the mark that o answers.
+func mark(o *common.Object) (uint64, error) {
+	if err := o.Only("n"); err != nil {
+		return 0, err
+	}
+	text, _, err := o.Number("n")
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseUint(string(text), 10, 64)
+	if err != nil {
+		return 0, common.Errorf(protocol.CodeInvalidEvent, "n: must be the number of a mark")
+	}
+	return n, nil
+}
