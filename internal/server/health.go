@@ -59,7 +59,7 @@ func (s *Server) readiness() readiness {
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	text, err := json.Marshal(body)
 	if err != nil {
-		panic("server: a body that can not be encoded: " + err.Error())
+		panic("server: a body that cannot be encoded: " + err.Error())
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")

@@ -15,10 +15,10 @@ import (
 )
 
 // Run listens and serves until ctx ends, then stops gracefully and returns nil. The
-// error is that of an address that can not be listened on, or of a part that failed.
+// error is that of an address that cannot be listened on, or of a part that failed.
 //
-// The parts stop in the order in which events flow, so that nothing is cut off behind
-// one that still works:
+// The parts stop in the order in which events flow, so that no part loses the events of one
+// that still works:
 //
 //  1. New WebSockets are refused and /readyz says so: a load balancer looks elsewhere.
 //  2. The hub closes all clients; each gets what is queued for it first.

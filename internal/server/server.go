@@ -38,8 +38,8 @@ type Options struct {
 	Version string // of the program, for the metrics
 }
 
-// Server is one instance. Run is called once; the other methods may be called by any
-// number of goroutines at once.
+// Server is one instance. Run is called once. The other methods are safe for concurrent use
+// by multiple goroutines.
 type Server struct {
 	// Immutable after New.
 	cfg       config.Serve
