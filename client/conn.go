@@ -63,7 +63,7 @@ func (c *Conn) Send(ctx context.Context, room, text string) error {
 func (c *Conn) Ping(ctx context.Context) (time.Duration, error) { return c.s.roundTrip(ctx) }
 
 // Close ends the Conn, within two seconds, and returns when no goroutine of it is left.
-// Calls that wait return ErrClosed; events received before can still be read from Events.
+// Calls that wait return ErrClosed; events that Events holds can still be read from it.
 // It may be called more than once and always returns nil.
 func (c *Conn) Close() error {
 	c.s.close()

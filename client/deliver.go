@@ -1,116 +1,115 @@
 package client
 
-import "sync/atomic"
+// callFactor times ConnOptions.Buffer is the number of events that are held while a call
+// awaits its reply: its caller may be the goroutine that receives events.
+const callFactor = 16
 
-// spillFactor times ConnOptions.Buffer is the number of events that are kept beyond the
-// buffer while a call awaits its answer.
-const spillFactor = 16
-
-// spill takes events past a full buffer while a call awaits its answer: its caller may
-// be the one who empties the buffer. A goroutine of its own moves them on, in order.
-type spill struct {
-	queue   chan Event    // closed by run at its end
-	emptied chan struct{} // a signal, each time that nothing is left
-	left    atomic.Int64  // events put in and not yet delivered
-	done    chan struct{} // closed when the goroutine has ended
-}
+// maxReceived bounds the part of ConnOptions.Buffer that is on its way to the pump.
+const maxReceived = 256
 
 // deliver hands ev to the program. It is false once the session has ended. While the
-// buffer is full and nobody awaits an answer it waits, so that the socket fills and the
-// server conflates. A call that begins meanwhile ends the wait.
+// buffer is full and no call awaits a reply it waits, so that the socket fills and the
+// server conflates.
 func (s *session) deliver(ev Event) bool {
 	if s.events == nil {
 		s.tell(ev)
 		return true
 	}
-	if !s.behind() {
-		select {
-		case s.events <- ev:
-			return true
-		default:
-		}
+	select {
+	case s.received <- ev:
+		return true
+	default:
 	}
 	s.stalled.Store(true)
 	defer s.stalled.Store(false)
-	for !s.awaited() {
-		to, emptied := s.events, (chan struct{})(nil)
-		if s.behind() {
-			to, emptied = nil, s.spill.emptied
-		}
-		select {
-		case to <- ev:
-			return true
-		case <-emptied:
-		case <-s.begun:
-		case <-s.ctx.Done():
-			return false
-		}
-	}
-	return s.keep(ev)
-}
-
-// awaited reports whether a call has begun and is not settled.
-func (s *session) awaited() bool { return len(s.slots) > 0 }
-
-// behind reports whether events were kept that the program has yet to take.
-func (s *session) behind() bool { return s.spill != nil && s.spill.left.Load() > 0 }
-
-// keep hands ev to the spill.
-func (s *session) keep(ev Event) bool {
-	if s.spill == nil {
-		s.spill = s.startSpill()
-	}
-	s.spill.left.Add(1)
 	select {
-	case s.spill.queue <- ev:
+	case s.received <- ev:
 		return true
 	case <-s.ctx.Done():
 		return false
 	}
 }
 
-func (s *session) startSpill() *spill {
-	sp := &spill{
-		queue:   make(chan Event, spillFactor*s.opt.buffer),
-		emptied: make(chan struct{}, 1),
-		done:    make(chan struct{}),
-	}
-	go func() {
-		defer close(sp.done)
-		for ev := range sp.queue {
-			select {
-			case s.events <- ev:
-			case <-s.ctx.Done():
-				return
-			}
-			if sp.left.Add(-1) == 0 {
-				select {
-				case sp.emptied <- struct{}{}:
-				default:
-				}
-			}
-		}
-	}()
-	return sp
+// startPump makes the channels to the program, which hold opt.buffer events together with
+// the one that the pump holds.
+func (s *session) startPump() {
+	received := min(s.opt.buffer/2, maxReceived)
+	s.received = make(chan Event, received)
+	s.events = make(chan Event, s.opt.buffer-received-1)
+	s.pumped = make(chan struct{})
+	go s.pump()
 }
 
-// drainSpill waits until all that was kept is taken, or a call wants to know how the
-// session ended.
-func (s *session) drainSpill() {
-	for s.behind() && !s.awaited() {
+// pump moves events from the reader to the program, in order. It ends when received is
+// closed and all are moved, or a call wants to know how the session ended; and with the
+// session, whatever is left.
+func (s *session) pump() {
+	defer close(s.pumped)
+	var held ring
+	for in := s.received; in != nil || held.len() > 0 && !s.awaited(); {
+		from, to := in, s.events
+		if held.len() == 0 {
+			to = nil
+		}
+		if held.len() >= s.mayHold() {
+			from = nil
+		}
 		select {
-		case <-s.spill.emptied:
-		case <-s.begun:
+		case ev, ok := <-from:
+			if !ok {
+				in = nil
+				continue
+			}
+			s.forward(ev, from, &held)
+		case to <- held.first():
+			held.drop()
+		case <-s.begun: // a call, for which more may be held
 		case <-s.ctx.Done():
 			return
 		}
 	}
 }
 
-// endSpill ends the spill's goroutine. The session must have ended.
-func (s *session) endSpill() {
-	if s.spill != nil {
-		close(s.spill.queue)
-		<-s.spill.done
+// forward moves ev, and what waits behind it, until the program has no room or nothing
+// waits. A pump that goes back to its select for each event is measurably slower.
+func (s *session) forward(ev Event, from <-chan Event, held *ring) {
+	for held.len() == 0 {
+		select {
+		case s.events <- ev:
+		default:
+			held.push(ev)
+			return
+		}
+		select {
+		case next, ok := <-from:
+			if !ok {
+				return // pump will see it
+			}
+			ev = next
+		default:
+			return
+		}
+	}
+	held.push(ev)
+}
+
+// mayHold is the number of events that the pump may hold.
+func (s *session) mayHold() int {
+	if s.awaited() {
+		return callFactor * s.opt.buffer
+	}
+	return 1
+}
+
+// awaited reports whether a call has begun and is not settled.
+func (s *session) awaited() bool { return len(s.slots) > 0 }
+
+// endPump returns when pump has moved what it can and has ended. Nothing can be delivered
+// after it.
+func (s *session) endPump() {
+	if s.received != nil {
+		close(s.received)
+		<-s.pumped
+		s.received = nil
 	}
 }

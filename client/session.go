@@ -15,12 +15,13 @@ type session struct {
 	opt        settings
 	events     chan Event // nil for an Ingestor, whose events go to opt.onEvent
 	// Ends with close, or with the refusal that is its cause.
-	ctx   context.Context
-	stop  context.CancelCauseFunc
-	out   chan request  // any goroutine -> writer
-	slots chan struct{} // a place for each call that is not settled
-	begun chan struct{} // a signal for deliver: a call has taken its place
-	done  chan struct{} // closed by run, last
+	ctx    context.Context
+	stop   context.CancelCauseFunc
+	out    chan request  // any goroutine -> writer
+	slots  chan struct{} // a place for each call that is not settled
+	begun  chan struct{} // a signal for the pump: a call has taken its slot
+	done   chan struct{} // closed by run, last
+	pumped chan struct{} // closed by pump, last; nil for an Ingestor
 
 	lastID  atomic.Uint64
 	up      atomic.Bool // there is a connection
@@ -31,8 +32,8 @@ type session struct {
 
 	// Owned by the reader; between two connections by run. See joinedRooms for what others
 	// may read.
-	rooms joinedRooms
-	spill *spill // nil until needed
+	rooms    joinedRooms
+	received chan Event // to the pump; nil for an Ingestor and after the end
 
 	// Written by run before it closes done.
 	unsent int // messages still queued at the end
@@ -56,15 +57,15 @@ func open(ctx context.Context, rawURL, path string, opt settings) (*session, err
 		done:  make(chan struct{}),
 		rooms: joinedRooms{names: map[string]string{}},
 	}
-	if opt.buffer > 0 {
-		s.events = make(chan Event, opt.buffer)
-	}
 	conn, err := s.dial(ctx)
 	if err != nil && (!opt.KeepTrying || errors.Is(err, ErrRefused) || ctx.Err() != nil) {
 		return nil, err
 	}
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	s.up.Store(conn != nil)
+	if opt.buffer > 0 {
+		s.startPump()
+	}
 	go s.run(conn, err)
 	return s, nil
 }
@@ -86,7 +87,7 @@ func (s *session) run(conn *connection, err error) {
 			return
 		}
 		if errors.Is(err, ErrRefused) {
-			s.drainSpill()
+			s.endPump() // the program gets all events before it
 			s.stop(err)
 			return
 		}
@@ -118,7 +119,7 @@ func (s *session) finish() {
 			s.settle(r.call, nil, s.ended())
 		}
 	}
-	s.endSpill()
+	s.endPump()
 	if s.events != nil {
 		close(s.events)
 	}
