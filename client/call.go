@@ -11,10 +11,10 @@ import (
 // request is one message on its way to a writer.
 type request struct {
 	data []byte
-	call *call // nil: nobody waits for an answer
+	call *call // nil: no caller waits for a reply
 }
 
-// call is a request that waits for its answer. It holds one of the session's slots
+// call is a request that waits for its reply. It holds one of the session's slots
 // until it is settled or withdrawn.
 type call struct {
 	// Immutable once the request is queued.
@@ -26,9 +26,9 @@ type call struct {
 	claimed atomic.Bool
 
 	// Written once, by the goroutine that settles the call; read after done is closed.
-	done   chan struct{}
-	answer *protocol.ServerMessage // nil for an ack and for a call that was lost
-	err    error
+	done  chan struct{}
+	reply *protocol.ServerMessage // nil for an ack and for a call that was lost
+	err   error
 }
 
 // begin queues a request. It blocks while too many are queued or unanswered.
@@ -86,29 +86,29 @@ func (s *session) usable(ctx context.Context) error {
 	return nil
 }
 
-// await returns the answer to c.
+// await returns the reply to c.
 func (s *session) await(ctx context.Context, c *call) (*protocol.ServerMessage, error) {
 	select {
 	case <-c.done:
-		return c.answer, c.err
+		return c.reply, c.err
 	default:
 	}
 	select {
 	case <-c.done:
-		return c.answer, c.err
+		return c.reply, c.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("client: no answer yet, the request may have been carried out: %w", context.Cause(ctx))
+		return nil, fmt.Errorf("client: no reply yet, the request may have been carried out: %w", context.Cause(ctx))
 	case <-s.done:
 	}
 	select {
 	case <-c.done: // settled just before the end
-		return c.answer, c.err
+		return c.reply, c.err
 	default:
 		return nil, s.ended()
 	}
 }
 
-// do sends a request and waits for its answer. A request that still waits to be
+// do sends a request and waits for its reply. A request that still waits to be
 // written when ctx ends is never sent.
 func (s *session) do(ctx context.Context, build func(*call) []byte) (*protocol.ServerMessage, error) {
 	c, err := s.begin(ctx, build)
@@ -127,9 +127,9 @@ func notSent(ctx context.Context) error {
 	return fmt.Errorf("client: the request was not sent: %w", context.Cause(ctx))
 }
 
-// settle gives c its answer.
-func (s *session) settle(c *call, answer *protocol.ServerMessage, err error) {
-	c.answer, c.err = answer, err
+// settle gives c its reply.
+func (s *session) settle(c *call, reply *protocol.ServerMessage, err error) {
+	c.reply, c.err = reply, err
 	close(c.done)
 	<-s.slots
 }

@@ -5,7 +5,7 @@ import "backbone/protocol"
 // The types in errors are those of the package protocol under names of this package: a
 // program needs one import, and values of both packages compare.
 type (
-	// Code says what was wrong with a request. It is stable, unlike the text beside it.
+	// Code says what was wrong with a request. It is stable, unlike the message that comes with it.
 	Code = protocol.Code
 	// CloseCode is the status with which the server closed a connection.
 	CloseCode = protocol.CloseCode

@@ -113,7 +113,7 @@ func (conn *connection) failure() error {
 	return fmt.Errorf("client: %w", ErrConnectionLost)
 }
 
-// find returns the call that waits for an answer with this id, and forgets it. Only the
+// find returns the call that waits for a reply with this id, and forgets it. Only the
 // reader may call it.
 func (conn *connection) find(id uint64) *call {
 	if c, ok := conn.waiting[id]; ok {
@@ -122,7 +122,7 @@ func (conn *connection) find(id uint64) *call {
 	}
 	for {
 		select {
-		case c := <-conn.inflight: // the usual case: answers come in the order of requests
+		case c := <-conn.inflight: // the usual case: replies come in the order of requests
 			if c.id == id {
 				return c
 			}
@@ -133,7 +133,7 @@ func (conn *connection) find(id uint64) *call {
 	}
 }
 
-// parseID returns 0, which is no request, for what is not an id of ours.
+// parseID returns 0, which no request has, for an id that is not from this client.
 func parseID(id string) uint64 {
 	n, err := strconv.ParseUint(id, 10, 64)
 	if err != nil {

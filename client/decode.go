@@ -40,7 +40,7 @@ func name(b []byte, names map[string]string) (string, bool) {
 }
 
 // toEvent is what the program receives of m, which was read from raw. It is nil for
-// answers to requests.
+// replies to requests.
 func toEvent(m *protocol.ServerMessage, raw []byte) Event {
 	switch m.Type {
 	case protocol.TypePriceUpdate:

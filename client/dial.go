@@ -15,7 +15,7 @@ import (
 	"backbone/protocol"
 )
 
-// maxServerMessage bounds a message from the server, bytes. The longest is the answer
+// maxServerMessage bounds a message from the server, bytes. The longest is the reply
 // to a join of many rooms that were rejected one by one.
 const maxServerMessage = 1 << 20
 

@@ -13,7 +13,7 @@ import (
 	"backbone/protocol"
 )
 
-// checkUpdate finds what a server would reject, where no answer could be told from
+// checkUpdate finds what a server would reject, because its reply could not be told from
 // those to other events.
 func checkUpdate(u *PriceUpdate) *RequestError {
 	if !protocol.ValidRoom(u.Instrument) {

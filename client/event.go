@@ -77,16 +77,16 @@ type Disconnected struct {
 	Wait    time.Duration // until that attempt
 }
 
-// Rejoined says, once on each connection that follows a Disconnected and lasts so long,
-// that the server has answered for every room that was joined before: at once if there
-// was none. Rejected rooms are no longer joined.
+// Rejoined comes once on each connection after a Disconnected, when the server has answered
+// the joins of all former rooms, and immediately if there were none. Rejected rooms are no
+// longer joined.
 type Rejoined struct {
 	Rooms    []string // sorted
 	Rejected []Rejected
 }
 
 // Unknown is a message that this version does not know, so that a program may go on
-// with a newer server. Type is empty if the message is no JSON object of the protocol.
+// with a newer server. Type is empty if the message is not a JSON object of the protocol.
 type Unknown struct {
 	Type string
 	Raw  []byte

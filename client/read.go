@@ -13,7 +13,7 @@ import (
 type reader struct {
 	// Set before the reader starts, then owned by it. What is left when it has ended is
 	// the session's again.
-	waiting  map[uint64]*call  // sent, not answered, and overtaken by another answer
+	waiting  map[uint64]*call  // sent, without a reply, and overtaken by the reply to a later request
 	rejoins  map[uint64]rejoin // the messages that join again and have no reply yet
 	rejoined Rejoined
 	back     bool // a Disconnected came before

@@ -32,8 +32,8 @@ func (c *Conn) Join(ctx context.Context, rooms ...string) error {
 // options belong to each of the rooms until it is left: after a lost connection it is
 // joined again with them.
 //
-// A room that is joined already stays joined with the options it has. That is no error for
-// a join without options; otherwise the room is listed in the JoinError's Unchanged. To
+// A room that is joined already stays joined with the options it has. That is not an error
+// for a join without options; otherwise the room is listed in the JoinError's Unchanged. To
 // change its options, leave it first.
 //
 // Where rooms are rejected or unchanged the others are joined all the same, and the error

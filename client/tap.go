@@ -11,7 +11,7 @@ import (
 // it offers, header included.
 const tapBuffer = 16 << 10
 
-// tap stands between the socket and the WebSocket library, offers whole messages to the
+// tap is between the socket and the WebSocket library, offers whole messages to the
 // program and takes out of the stream those that it accepts: for them the library, which
 // costs far more than the message, does nothing. Everything else passes unchanged.
 //

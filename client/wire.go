@@ -28,7 +28,7 @@ type wireConn struct {
 	held []byte
 
 	heard atomic.Int64 // nanoseconds from began to the last sign of life
-	more  atomic.Bool  // another Write follows at once, whatever becomes of this one
+	more  atomic.Bool  // another Write follows immediately, even if this one fails
 }
 
 func newWireConn(c net.Conn) *wireConn {
@@ -65,7 +65,7 @@ func (w *wireConn) Write(p []byte) (int, error) {
 	}
 	out := p
 	if len(w.held) > 0 {
-		out = append(w.held, p...) //nolint:gocritic // held begins anew in the same memory
+		out = append(w.held, p...) //nolint:gocritic // held starts again in the same memory
 		w.held = out[:0]
 	}
 	start := time.Now()

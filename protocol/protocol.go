@@ -1,13 +1,12 @@
 // Package protocol is the wire specification of the backbone: every message that
-// crosses a WebSocket, every error code and every close code. Whoever writes a
-// client, in any language, needs this one package (or docs/protocol.md, which says
-// the same in prose) and nothing else.
+// crosses a WebSocket, every error code and every close code. The author of a client,
+// in any language, needs this package or docs/protocol.md, which says the same in prose.
 //
 // # Flow
 //
 // A CONSUMER connects to [PathConsume], joins rooms and receives. A room is an
-// instrument. Nothing is sent to it unasked before its first request. For each room
-// "joined" is the first thing it hears and "left" the last.
+// instrument. Nothing is sent to it before its first request. For each room "joined" is
+// the first message and "left" the last.
 //
 // An INGESTOR connects to [PathIngest], with its key in the header [HeaderAPIKey]
 // where the server has keys configured, and publishes price updates. It never joins
@@ -21,8 +20,8 @@
 // The version of the protocol is negotiated as the WebSocket subprotocol
 // [Subprotocol]; a client that offers none speaks this version.
 //
-// Everything here is immutable data or a pure function and may be used by any number
-// of goroutines at once.
+// Everything here is immutable data or a pure function, and safe for concurrent use by
+// multiple goroutines.
 package protocol
 
 import "encoding/json"
@@ -64,8 +63,8 @@ const (
 
 // Types of messages that a client sends.
 const (
-	TypeJoin        = "join"         // consumer: hear a room
-	TypeLeave       = "leave"        // consumer: hear it no more
+	TypeJoin        = "join"         // consumer: receive the events of a room
+	TypeLeave       = "leave"        // consumer: stop receiving them
 	TypeMessage     = "message"      // consumer: chat, to a room it joined; also the delivered message
 	TypePing        = "ping"         // both: answered by pong
 	TypeMarked      = "marked"       // consumer: it has come to a mark
@@ -74,15 +73,15 @@ const (
 
 // Types of messages that a server sends, besides [TypeMessage] and [TypePriceUpdate].
 const (
-	TypeJoined     = "joined"      // answers join
-	TypeLeft       = "left"        // answers leave
-	TypePong       = "pong"        // answers ping
-	TypeAck        = "ack"         // answers a published event that had an id: it was taken in, in order
-	TypeError      = "error"       // answers any request that was not carried out
+	TypeJoined     = "joined"      // reply to join
+	TypeLeft       = "left"        // reply to leave
+	TypePong       = "pong"        // reply to ping
+	TypeAck        = "ack"         // reply to an event with an id: it was accepted and has its place in the order
+	TypeError      = "error"       // reply to a request that was not carried out
 	TypeConflated  = "conflated"   // live events of a room were left out before the next one
-	TypeNoSnapshot = "no_snapshot" // answers a join with mark_empty: no last price is known
-	TypeMark       = "mark"        // to who joined with marks: to be answered by marked when the client comes to it
-	TypeStatus     = "status"      // to who joined with status: a room's feed, or the instance's link, has changed
+	TypeNoSnapshot = "no_snapshot" // follows a join with mark_empty: no last price is known
+	TypeMark       = "mark"        // follows a join with marks: the client replies with marked when it comes to it
+	TypeStatus     = "status"      // follows a join with status: a room's feed, or the instance's bridge, has changed
 )
 
 // States that a status message tells.
@@ -126,7 +125,7 @@ type CloseCode uint16
 // Close codes that a server sends. Those below 4000 are RFC 6455's and IANA's. A
 // reason text always comes with them.
 const (
-	CloseNormal          CloseCode = 1000 // answer to the client's own close
+	CloseNormal          CloseCode = 1000 // reply to the client's own close
 	CloseGoingAway       CloseCode = 1001 // the server stops; connect again, elsewhere or later
 	CloseProtocolError   CloseCode = 1002 // a frame that RFC 6455 forbids
 	CloseUnsupportedData CloseCode = 1003 // a binary message
@@ -148,7 +147,7 @@ const (
 //	price_update  Instrument, Price, TS, Data, ID
 //
 // ID is optional everywhere, at most [MaxIDLength] characters, and is echoed in
-// exactly one answer.
+// exactly one reply.
 type ClientMessage struct {
 	Type       string          `json:"type"`
 	Room       string          `json:"room,omitempty"`
