@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
@@ -284,5 +285,59 @@ func TestLeaveComesBehindTheEventsThatWait(t *testing.T) {
 	s.Leave(c, "A", line("left A"))
 	if got := readAll(t, s, c); len(got) < 2 || got[len(got)-2] != "value A 1" || got[len(got)-1] != "left A" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// What waits in the queue of a reader that was found to be slow is older than all else.
+func TestConflatingTakesBackTheQueue(t *testing.T) {
+	s := NewSteps(testOptions())
+	c := member(s, "A", "B")
+	for i := range 5 {
+		s.Route([]BroadcastEvent{value("A", i), value("B", i)})
+	}
+	s.Conflate(c)
+	s.Route([]BroadcastEvent{value("A", 5)})
+	got := readAll(t, s, c)
+	want := []string{"joined A", "joined B", "conflated A 5", "value A 5", "conflated B 4", "value B 4"}
+	if tail := got[max(0, len(got)-4):]; !slices.Equal(tail, want[2:]) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if st := s.Stats(); st.LagsAge != 1 || st.LagsBytes != 0 || st.Lagging != 0 || st.Conflated != 9 {
+		t.Errorf("counted %+v", st)
+	}
+}
+
+// It gets what comes as the newest of its room, also if it had everything before.
+func TestASlowReaderLagsWhileNothingWaits(t *testing.T) {
+	s := NewSteps(testOptions())
+	c := member(s, "A")
+	s.Conflate(c)
+	slow := func() (lines string) {
+		for {
+			s.Pull(c, Want{Slow: true})
+			b := <-c.Queue()
+			for b.Signal == Behind {
+				b = <-c.Queue()
+			}
+			if lines += text(b); !b.More {
+				return lines
+			}
+		}
+	}
+	slow() // all that was there
+	for i := range 10 {
+		s.Route([]BroadcastEvent{value("A", i)})
+	}
+	if b := <-c.Queue(); b.Signal != Behind || len(c.Queue()) > 0 {
+		t.Errorf("the queue has %+v and %d more", b, len(c.Queue()))
+	}
+	if got := slow(); got != "conflated A 9\nvalue A 9\n" {
+		t.Errorf("got %q", got)
+	}
+	s.Pull(c, Want{}) // it keeps up again
+	<-c.Queue()
+	s.Route([]BroadcastEvent{value("A", 10)})
+	if got := text(<-c.Queue()); got != "value A 10\n" || s.Stats().Lagging != 0 {
+		t.Errorf("got %q, %d lag", got, s.Stats().Lagging)
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"backbone/internal/credit"
 	"backbone/internal/hub"
 )
 
@@ -20,8 +22,13 @@ type consumer struct {
 	wants  hub.Wants
 	pause  int // it reads in one of so many rounds
 	behind bool
-	gone   bool
-	heard  map[int]bool // messages
+
+	window     credit.Window
+	conflating bool    // the hub keeps only newest values for it
+	flight     []piece // under way to it
+
+	gone  bool
+	heard map[int]bool // messages
 }
 
 // membership is one stay in a room.
@@ -39,6 +46,7 @@ type membership struct {
 func (w *world) connect(in *instance) *consumer {
 	c := &consumer{in: in, client: new(hub.Client), rooms: map[string]*membership{}, heard: map[int]bool{}}
 	c.client.Init(nil, nil)
+	c.window = credit.New(500 * time.Millisecond)
 	c.name = fmt.Sprintf("c%d@i%d", len(in.clients), in.id)
 	c.pause = pick(w, []int{1, 4, 4, 4, 300})
 	c.wants = hub.Wants{Absent: w.rng.IntN(2) == 0, Status: w.rng.IntN(2) == 0}
@@ -94,21 +102,63 @@ func (c *consumer) vanish() {
 // that filled it, or the fixed frames and one entry for each room of its list.
 const most = 3 * queueBytes
 
-// read takes up to n batches, pulling where the hub holds more.
+// piece is a batch under way to a consumer, and the mark behind it.
+type piece struct {
+	lines string
+	mark  uint64 // 0: none
+}
+
+// markBytes is the size of a mark.
+const markBytes = 10
+
+// read reads up to n batches of those that are under way.
 func (c *consumer) read(n int) {
-	held := 0
-	defer func() {
-		if held > most {
-			c.in.w.problem("%d bytes were held for %s", held, c.name)
-		}
-	}()
 	for range n {
-		if len(c.client.Queue()) == 0 {
-			if !c.behind {
+		c.write()
+		if len(c.flight) == 0 {
+			return
+		}
+		p := c.flight[0]
+		c.flight = c.flight[1:]
+		for line := range strings.Lines(p.lines) {
+			c.hear(strings.Fields(line))
+		}
+		if p.mark > 0 {
+			now := c.in.w.since()
+			c.window.Answer(p.mark, now, now)
+		}
+	}
+}
+
+// write is what a write side does: it sends what the window has room for.
+func (c *consumer) write() {
+	now := c.in.w.since()
+	if c.window.Watched() {
+		c.window.Tick(now)
+	}
+	if !c.conflating && c.in.w.fate.IntN(200) == 0 {
+		c.conflate(now)
+	}
+	held := 0
+	for {
+		queued := len(c.client.Queue())
+		open := c.window.Room() > 0
+		switch {
+		case queued == 0 && !c.behind:
+			return
+		case !open && (queued == 0 || !c.conflating):
+			c.window.Refuse(queued, now)
+			if c.window.MarkDue(0) {
+				c.send("", now)
+			}
+			if c.conflating || !c.window.Old() {
 				return
 			}
-			c.behind = false
-			c.in.hub.Pull(c.client, hub.Want{})
+			c.conflate(now)
+			continue
+		case queued == 0:
+			c.behind, c.conflating = false, c.conflating && c.window.Slow()
+			c.in.hub.Pull(c.client, hub.Want{Limit: c.window.Room(), Slow: c.conflating})
 			continue
 		}
 		b := <-c.client.Queue()
@@ -116,10 +166,40 @@ func (c *consumer) read(n int) {
 		if b.Signal > hub.Behind {
 			c.in.w.problem("%s was told to close: %v", c.name, b.Signal)
 		}
-		held += b.Len()
-		for line := range strings.Lines(string(b.Append(nil))) {
-			c.hear(strings.Fields(line))
+		if held += b.Len(); held > most && !c.conflating {
+			c.in.w.problem("%d bytes were held for %s", held, c.name)
 		}
+		if b.Len() > 0 {
+			c.send(string(b.Append(nil)), now)
+			c.window.Took(1, len(c.client.Queue()), now)
+		}
+	}
+}
+
+// conflate has the hub keep only newest values.
+func (c *consumer) conflate(now time.Duration) {
+	c.in.hub.Conflate(c.client)
+	c.in.w.conflated++
+	c.window.Took(0, 0, now)
+	c.conflating, c.behind = true, false
+}
+
+// send puts a batch on its way, and the mark that is due behind it.
+func (c *consumer) send(lines string, now time.Duration) {
+	p := piece{lines: lines}
+	n := len(lines)
+	if c.window.MarkDue(n) {
+		p.mark = c.window.NextMark()
+		n += markBytes
+		c.window.Mark(n, now)
+	}
+	c.window.Sent(n)
+	c.flight = append(c.flight, p)
+	if lines == "" {
+		return
+	}
+	if over := c.window.Outstanding() - c.window.Size(); over > n {
+		c.in.w.problem("%d bytes are under way to %s, with a window of %d", c.window.Outstanding(), c.name, c.window.Size())
 	}
 }
 

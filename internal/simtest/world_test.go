@@ -39,6 +39,8 @@ type price struct {
 // world is one run.
 type world struct {
 	rng       *rand.Rand
+	fate      *rand.Rand // of readers: apart, so that a seed goes on meaning the same
+	conflated int        // times that a reader was found to be slow
 	seed      uint64
 	now       time.Time
 	ttl       time.Duration
@@ -72,6 +74,7 @@ type instance struct {
 func newWorld(seed uint64) *world {
 	w := &world{
 		rng:    rand.New(rand.NewPCG(seed, 0x5eed)),
+		fate:   rand.New(rand.NewPCG(seed, 0xfa7e)),
 		seed:   seed,
 		now:    time.Unix(1_700_000_000, 0),
 		prices: make([]price, 1),
@@ -125,6 +128,9 @@ func frame(dst []byte, payload string) []byte { return append(append(dst, payloa
 
 // time is what the instance's clock shows.
 func (in *instance) time() time.Time { return in.w.now.Add(in.offset) }
+
+// since is the time by which windows count.
+func (w *world) since() time.Duration { return w.now.Sub(time.Unix(1_700_000_000, 0)) }
 
 // route hands on what ingest passes.
 func (in *instance) route(events []hub.BroadcastEvent) {
