@@ -1,5 +1,5 @@
-// Command backbone is the whole backbone in one program: the server, and the terminal
-// programs that publish to it, subscribe to it and show it.
+// Command backbone is the whole backbone in one program: the server, and the commands that
+// publish to it, subscribe to it, show it and measure it.
 package main
 
 import (
@@ -13,8 +13,8 @@ import (
 )
 
 func main() {
-	// A reader that closes its end of a pipe ends the program with an error to handle,
-	// not with a signal.
+	// If the reader of a pipe closes its end, a write fails with an error and no signal ends
+	// the program.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
@@ -23,7 +23,7 @@ func main() {
 		<-signals
 		stop()
 		<-signals // a second one ends the program without waiting
-		fmt.Fprintln(os.Stderr, "backbone: a second signal: stopped at once")
+		fmt.Fprintln(os.Stderr, "backbone: second signal: stopped without waiting")
 		os.Exit(cli.ExitFailed)
 	}()
 	os.Exit(run(ctx, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))

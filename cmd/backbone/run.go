@@ -27,7 +27,7 @@ type program struct {
 	Publish   publish.Cmd   `cmd:"" help:"Publish prices: one from flags, or JSON lines from a file or standard input."`
 	Subscribe subscribe.Cmd `cmd:"" help:"Join rooms and print what they receive."`
 	Demo      demo.Cmd      `cmd:"" help:"Watch a simulated market on a server of its own. Needs nothing else."`
-	Bench     bench.Cmd     `cmd:"" help:"Put a server under load and measure latency and throughput. Starts one if no URL is given."`
+	Bench     bench.Cmd     `cmd:"" help:"Put a server under load and measure latency and throughput. Starts a server if no URL is given."`
 	Version   version.Cmd   `cmd:"" help:"Print the version."`
 }
 
@@ -36,7 +36,7 @@ const description = `A backbone for real-time events over WebSocket.
 Data goes to standard output, everything else to standard error: pretty on a
 terminal, one JSON object a line in a pipe. Each flag can also be set in the
 environment and in the file named by --config: --max-rooms is BACKBONE_MAX_ROOMS
-there, and the key max-rooms here.
+in the environment, and the key max-rooms in the file.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 cannot connect, 4 refused,
 5 timed out without data, 6 something was rejected or lost.`
@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string, s cli.Streams) int {
 		kong.Writers(s.Out, s.Err),
 		kong.Exit(func(int) { helped = true }), // called once --help has been printed
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, NoAppDescFormat: true, WrapUpperBound: 100}),
-		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), // the description tells of the environment
+		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), // the description explains the environment variables
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(s, &lines),
 		config.Env(),
@@ -75,9 +75,9 @@ func run(ctx context.Context, args []string, s cli.Streams) int {
 	return cli.Finish(s, k.Run())
 }
 
-// usage turns an error of the command line into what is reported of it.
+// usage turns an error of the command line into the error that is reported.
 func usage(err error, lines *config.Lines) error {
-	if errors.As(err, new(*fs.PathError)) { // a file that was named, but that the machine refuses
+	if errors.As(err, new(*fs.PathError)) { // a named file that cannot be opened
 		return err
 	}
 	hint := "backbone --help"
@@ -88,7 +88,7 @@ func usage(err error, lines *config.Lines) error {
 			err = fmt.Errorf("expected a command: %s", commands(parse.Context.Kong))
 		}
 	}
-	if wrong, ok := errors.AsType[*config.Error](err); ok { // without what kong puts in front
+	if wrong, ok := errors.AsType[*config.Error](err); ok { // without kong's prefix
 		err = wrong
 	}
 	return cli.Failf(cli.ExitUsage, "%v (see %s)", lines.Locate(err), hint)

@@ -1,6 +1,6 @@
-// Package auth tells who a connection is: the keys of ingestors, and the web origins
-// that may connect. All of it is read once at start; what it returns never changes
-// and may be used by any number of goroutines at once.
+// Package auth decides who may connect: it has the keys of ingestors, and the web origins
+// that may connect. Keys and Origins are immutable and safe for concurrent use by multiple
+// goroutines.
 package auth
 
 import (
@@ -18,11 +18,11 @@ import (
 	"backbone/protocol"
 )
 
-// shortKey is the length under which a key draws a warning: 16 random hex digits are
-// 64 bits, out of reach of guessing over a network.
+// shortKey is the length under which a key draws a warning. 16 random hex digits are 64
+// bits, too many to guess over a network.
 const shortKey = 16
 
-// Identity is who a connection was recognised as.
+// Identity is the name and role of a connection.
 type Identity struct {
 	Name string // of the key; empty where no credentials are asked for
 	Role protocol.Role
@@ -36,8 +36,7 @@ type entry struct {
 	hash [sha256.Size]byte
 }
 
-// SyntaxError is a line of a keys file that can not be understood. It never shows
-// the key.
+// SyntaxError is a line of a keys file that cannot be understood. It never shows the key.
 type SyntaxError struct {
 	File    string
 	Line    int // from 1; 0 is the file as a whole
@@ -51,8 +50,8 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Problem)
 }
 
-// ReadKeys reads the keys file at path. The warnings are lines for an operator about
-// what is allowed but unwise. The error is that of reading the file, or a
+// ReadKeys reads the keys file at path. Each warning is a line for an operator about
+// something that is allowed but unwise. The error is that of reading the file, or a
 // *SyntaxError.
 func ReadKeys(path string) (*Keys, []string, error) {
 	f, err := os.Open(path)
@@ -75,9 +74,9 @@ func ReadKeys(path string) (*Keys, []string, error) {
 	return keys, warnings, nil
 }
 
-// ParseKeys reads lines "name:key", blank lines and comments that begin with #. A
-// name is everything before the first colon. Names and keys hold no blanks and occur
-// once. file is what errors and warnings call the source.
+// ParseKeys reads lines "name:key", blank lines and comments that begin with #. A name is
+// everything before the first colon. Names and keys hold no blanks, and none occurs twice.
+// Errors and warnings name the source as file.
 func ParseKeys(file string, r io.Reader) (*Keys, []string, error) {
 	var (
 		keys     Keys
@@ -111,10 +110,10 @@ func ParseKeys(file string, r io.Reader) (*Keys, []string, error) {
 		}
 		hash := sha256.Sum256([]byte(key))
 		if first, twice := names[name]; twice {
-			return nil, nil, wrong("the name %q stands on line %d already", name, first)
+			return nil, nil, wrong("the name %q is already on line %d", name, first)
 		}
 		if first, twice := hashes[hash]; twice {
-			return nil, nil, wrong("the same key stands on line %d already", first)
+			return nil, nil, wrong("the same key is already on line %d", first)
 		}
 		names[name], hashes[hash] = line, line
 		keys.entries = append(keys.entries, entry{name, hash})
@@ -134,14 +133,15 @@ func ParseKeys(file string, r io.Reader) (*Keys, []string, error) {
 	return &keys, warnings, nil
 }
 
-// blank reports what no key can hold: white space, and what a header can not carry.
+// blank reports whether a key cannot hold r: white space, and control characters, which a
+// header cannot carry.
 func blank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 // Len is the number of keys.
 func (k *Keys) Len() int { return len(k.entries) }
 
-// Lookup returns the name of a key. How long it takes tells nothing about the keys:
-// hashes are compared in constant time, and all of them.
+// Lookup returns the name of a key. Its duration reveals nothing about the keys, because it
+// compares the hash with all hashes, each in constant time.
 func (k *Keys) Lookup(key string) (name string, ok bool) {
 	hash := sha256.Sum256([]byte(key))
 	found := -1

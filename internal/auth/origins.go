@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Origins are the web pages that may connect. The zero value lets pages of the
-// server's own host connect, and nothing else that is a browser.
+// Origins are the web pages that may connect. With the zero value only pages of the
+// server's own host may connect.
 type Origins struct {
 	all    bool
 	listed map[string]bool // normalized
 }
 
-// NewOrigins makes Origins of a list of origins like "https://app.example.com", or
-// "*" for all. What is no origin matches nothing.
+// NewOrigins makes Origins of a list of origins like "https://app.example.com", or "*" for
+// all. An entry that is not an origin matches nothing.
 func NewOrigins(list []string) Origins {
 	o := Origins{listed: map[string]bool{}}
 	for _, text := range list {
@@ -26,9 +26,9 @@ func NewOrigins(list []string) Origins {
 	return o
 }
 
-// Allowed decides on a request's Origin header, where host is its Host header. Who
-// sends no Origin is no browser and is not held back: this check protects the users
-// of browsers, whom any page could make connect, not the server.
+// Allowed reports whether a request with this Origin header may connect; host is its Host
+// header. A request without an Origin is allowed, because it does not come from a browser.
+// The check protects the users of browsers, whom any page could make connect, not the server.
 func (o Origins) Allowed(origin, host string) bool {
 	if origin == "" || o.all {
 		return true

@@ -34,8 +34,8 @@ type Connection struct {
 // Reach is the flags that say how a server is reached, whatever its URL. A command with
 // several URLs embeds it in place of Connection.
 type Reach struct {
-	CAFile             string        `group:"Connection" name:"ca-file" placeholder:"FILE" help:"Certificates in PEM that may have signed the server's. Without it, those that this machine trusts."`
-	InsecureSkipVerify bool          `group:"Connection" help:"Take any certificate. Anyone on the way to the server can then read and change everything."`
+	CAFile             string        `group:"Connection" name:"ca-file" placeholder:"FILE" help:"Certificates in PEM, one of which signed the server's. Without it, those that this machine trusts."`
+	InsecureSkipVerify bool          `group:"Connection" help:"Accept any certificate. Anyone on the way to the server can then read and change everything."`
 	ConnectTimeout     time.Duration `group:"Connection" default:"5s" help:"How long to try to connect."`
 }
 
@@ -60,7 +60,7 @@ func (c *Credentials) ReadKey() (string, error) {
 	}
 	key := strings.TrimSpace(string(text))
 	if key == "" || strings.ContainsAny(key, " \t\r\n") {
-		return "", config.Errorf("api-key-file", "%s must hold the key alone: the part behind the colon in the server's keys file", c.APIKeyFile)
+		return "", config.Errorf("api-key-file", "%s must hold only the key: the part after the colon in the server's keys file", c.APIKeyFile)
 	}
 	return key, nil
 }
@@ -76,7 +76,7 @@ func (c *Connection) Validate() error {
 		return config.Errorf(name, "must have a port from 1 to 65535, not %s", u.Port())
 	}
 	if u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
-		return config.Errorf(name, "must end behind the port: leave the path out, it is %s://%s", u.Scheme, u.Host)
+		return config.Errorf(name, "must end after the port: leave the path out, use %s://%s", u.Scheme, u.Host)
 	}
 	if u.User != nil {
 		return config.Errorf(name, "must not hold credentials: keys go to --api-key-file or %s", apiKeyVariable)
@@ -115,9 +115,9 @@ func (c *Connection) Failure(err error) error {
 	refused, ok := errors.AsType[*client.ConnectError](err)
 	switch {
 	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401 && strings.Contains(c.Key, ":"):
-		return Failf(ExitRefused, "%s refuses the key: a line name:key is for the server; only the part behind the colon is for --api-key-file or %s", c.URL, apiKeyVariable)
+		return Failf(ExitRefused, "%s refuses the key: --api-key-file or %[2]s holds a line name:key of the server's keys file, and must hold only the part after the colon", c.URL, apiKeyVariable)
 	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401:
-		return Failf(ExitRefused, "%s refuses without a key that it knows: set --api-key-file or %s", c.URL, apiKeyVariable)
+		return Failf(ExitRefused, "%s refuses publishers without a valid key: set --api-key-file or %s", c.URL, apiKeyVariable)
 	case errors.Is(err, client.ErrRefused):
 		return Failf(ExitRefused, "%s refuses: %s", c.URL, human.Error(err))
 	default:
@@ -130,13 +130,13 @@ func (c *Connection) advice(err error) string {
 	secure := strings.HasPrefix(c.URL, "wss:")
 	switch {
 	case errors.As(err, new(x509.UnknownAuthorityError)):
-		return "name the certificate that has signed it, or itself, in --ca-file"
+		return "set --ca-file to the server's certificate, or to the one that signed it"
 	case errors.As(err, new(*tls.CertificateVerificationError)):
-		return "use a name that the certificate is for, while it is valid"
+		return "use a host name that is in the certificate, and check that it has not expired"
 	case secure && !errors.Is(err, syscall.ECONNREFUSED):
-		return "does \"backbone serve\" run there, with --tls-cert? Without, it is ws:// (--url)"
+		return "does \"backbone serve\" run there with --tls-cert? Without it the URL begins with ws:// (--url)"
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "malformed HTTP"):
-		return "is it wss://, with TLS? (--url)"
+		return "does the server use TLS? Then the URL begins with wss:// (--url)"
 	}
 	return "does \"backbone serve\" run there? (--url)"
 }

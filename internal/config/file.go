@@ -95,12 +95,12 @@ func (f *fileValues) Validate(app *kong.Application) error {
 	return nil
 }
 
-// Resolve is called by kong for each flag that is not on the command line. Values are
-// handed on as the text that stands in the file, to be read as a flag's would be.
+// Resolve is called by kong for each flag that is not on the command line. It returns a
+// value as the text in the file, which kong then parses like the text of a flag.
 func (f *fileValues) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	value, ok := f.values[flag.Name]
 	if !ok || slices.ContainsFunc(flag.Envs, isSet) {
-		return nil, nil //nolint:nilnil // by which kong understands: not from here
+		return nil, nil //nolint:nilnil // this tells kong that the value does not come from here
 	}
 	f.used[flag.Name] = true
 	switch value.Kind {

@@ -14,14 +14,14 @@ import (
 // A tag min is the least value that a field can have. orzero allows 0 too, where min is higher.
 type Limits struct {
 	MaxRooms                 int           `group:"Limits" default:"10000" min:"1" help:"Rooms that one consumer may be in."`
-	MaxBadMessages           int           `group:"Limits" default:"1000" min:"1" help:"Bad messages in a row after which a connection is closed. A good one starts the count again."`
+	MaxBadMessages           int           `group:"Limits" default:"1000" min:"1" help:"Bad messages in a row after which a connection is closed. A good message resets the count."`
 	MaxMessageRate           int           `group:"Limits" default:"0" min:"0" help:"Messages a second that one connection may send; more are refused. 0: no limit."`
-	MaxConnections           int           `group:"Limits" default:"0" min:"0" help:"Connections at the same time. 0: no limit."`
-	MaxConnectionsPerAddress int           `group:"Limits" default:"0" min:"0" help:"Connections at the same time from one IP address. 0: no limit."`
-	PingInterval             time.Duration `group:"Limits" default:"25s" min:"1ms" help:"A client that has sent nothing for so long is pinged."`
-	PongTimeout              time.Duration `group:"Limits" default:"10s" min:"1ms" help:"A client that leaves a ping unanswered for so long is closed."`
-	WriteTimeout             time.Duration `group:"Limits" default:"10s" min:"1ms" help:"A client that takes no byte for so long is closed."`
-	MaxAge                   time.Duration `group:"Limits" default:"500ms" min:"10ms" orzero:"" help:"How old a price may grow on its way to a consumer that reads slowly: beyond it the consumer gets the newest only. 0: no bound."`
+	MaxConnections           int           `group:"Limits" default:"0" min:"0" help:"Open connections. 0: no limit."`
+	MaxConnectionsPerAddress int           `group:"Limits" default:"0" min:"0" help:"Open connections from one IP address. 0: no limit."`
+	PingInterval             time.Duration `group:"Limits" default:"25s" min:"1ms" help:"A client that has sent nothing for this time is pinged."`
+	PongTimeout              time.Duration `group:"Limits" default:"10s" min:"1ms" help:"A client that leaves a ping unanswered for this time is closed."`
+	WriteTimeout             time.Duration `group:"Limits" default:"10s" min:"1ms" help:"A client that accepts no byte for this time is closed."`
+	MaxAge                   time.Duration `group:"Limits" default:"500ms" min:"10ms" orzero:"" help:"How old a price may grow on its way to a consumer that reads slowly. Past this age the consumer gets only the newest prices. 0: no bound."`
 	SocketSendBuffer         int           `group:"Limits" default:"0" min:"0" help:"Kernel send buffer of each connection (SO_SNDBUF). It caps the throughput to distant consumers. 0 lets the kernel tune it."`
 }
 

@@ -2,8 +2,8 @@ package config
 
 import "strings"
 
-// Lines knows where in the file named by --config a value stands. Its zero value knows of
-// no file.
+// Lines knows on which line of the file named by --config a value is. The zero value is for
+// a program without a file.
 type Lines struct{ file *fileValues }
 
 // Locate puts file and line in front of an error whose text begins with a flag, if the

@@ -34,7 +34,7 @@ func (s *Serve) addresses() error {
 			return err
 		}
 		if _, port, _ := net.SplitHostPort(s.Listen); s.AdminListen == s.Listen && port != "0" {
-			return Errorf("admin-listen", "must be another address than --listen, which is %s too", s.Listen)
+			return Errorf("admin-listen", "must be a different address from --listen, which is also %s", s.Listen)
 		}
 	}
 	switch {
@@ -51,7 +51,7 @@ func (s *Serve) access() error {
 		return Errorf("insecure-no-auth", "and --ingest-keys-file exclude each other: leave one out")
 	}
 	if !Loopback(s.Listen) && s.IngestKeysFile == "" && !s.InsecureNoAuth {
-		return Errorf("listen", "%s can be reached from other machines, and anyone there could publish: set --ingest-keys-file, or say --insecure-no-auth if that is meant", s.Listen)
+		return Errorf("listen", "%s can be reached from other machines, and anyone there could publish: set --ingest-keys-file, or --insecure-no-auth if that is intended", s.Listen)
 	}
 	for _, origin := range s.AllowedOrigins {
 		if origin != "*" && !validOrigin(origin) {

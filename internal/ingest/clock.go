@@ -45,7 +45,7 @@ func (c *clock) observe(seen uint64, now time.Time, log *slog.Logger) (skewed bo
 	switch {
 	case now.Before(c.quiet):
 	case seen > maxForeign:
-		log.Warn("clock_skew: a clock of another instance is nonsense, and not followed", "clock", seen)
+		log.Warn("clock_skew: a clock of another instance is nonsense and is not followed", "clock", seen)
 	default:
 		log.Warn("clock_skew: another instance's clock is ahead of this one's; newest prices follow the clock that is ahead",
 			"ahead_ms", int64(seen>>16)-now.UnixMilli())

@@ -11,7 +11,7 @@ import (
 type readiness struct {
 	Status  string  `json:"status"`             // ready, or draining
 	Bridge  string  `json:"bridge"`             // off, connecting, ok or degraded
-	SinceMS int64   `json:"since_ms,omitempty"` // when the bridge came into this state, Unix time in milliseconds
+	SinceMS int64   `json:"since_ms,omitempty"` // when this state of the bridge began, Unix time in milliseconds
 	Shards  []shard `json:"shards,omitempty"`   // the Redis servers
 }
 
@@ -21,8 +21,8 @@ type shard struct {
 	SinceMS int64  `json:"since_ms"`
 }
 
-// health serves what tells a load balancer and an operator about the instance. With
-// Redis gone it is still ready: local routing does not need it.
+// health serves the state of the instance to load balancers and operators. An instance that
+// has lost Redis is still ready, because local routing does not need Redis.
 func (s *Server) health() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+protocol.PathHealth, func(w http.ResponseWriter, _ *http.Request) {

@@ -9,7 +9,7 @@ import (
 	"backbone/internal/telemetry"
 )
 
-// metrics exposes the counters of every part. Each part is asked once a scrape.
+// metrics exposes the counters of every part. Each scrape asks each part once.
 func (s *Server) metrics(reg *prometheus.Registry) error {
 	for _, register := range []func(*prometheus.Registry) error{s.transportMetrics, s.hubMetrics, s.ingestMetrics, s.bridgeMetrics} {
 		if err := register(reg); err != nil {
@@ -29,7 +29,7 @@ func gauge[S any](name, help string, value func(S) int) telemetry.Family[S] {
 		Value: func(s S, _ string) float64 { return float64(value(s)) }}
 }
 
-// transportMetrics exposes what transport counts: names and help are in its list.
+// transportMetrics exposes what transport counts. Transport has the names and help texts.
 func (s *Server) transportMetrics(reg *prometheus.Registry) error {
 	type none struct{}
 	var families []telemetry.Family[none]
@@ -52,8 +52,8 @@ func (s *Server) hubMetrics(reg *prometheus.Registry) error {
 	type S = hub.Stats
 	return telemetry.Register(reg, s.hub.Stats,
 		gauge("rooms", "Rooms with members.", func(s S) int { return s.Rooms }),
-		gauge("lagging_clients", "Clients that are behind and get conflated prices.", func(s S) int { return s.Lagging }),
-		telemetry.Family[S]{Name: "lags_total", Help: "Times that a client fell behind, by what showed it: too many bytes, or their age.", Kind: telemetry.Counter,
+		gauge("lagging_clients", "Clients that lag and receive conflated prices.", func(s S) int { return s.Lagging }),
+		telemetry.Family[S]{Name: "lags_total", Help: "Times that a client began to lag, by cause: too many unsent bytes, or their age.", Kind: telemetry.Counter,
 			Label: "why", Values: []string{"bytes", "age"},
 			Value: func(s S, why string) float64 {
 				if why == "bytes" {
@@ -64,8 +64,8 @@ func (s *Server) hubMetrics(reg *prometheus.Registry) error {
 		counter("slow_clients_closed_total", "Clients closed because too much waited for them.", func(s S) uint64 { return s.Slow }),
 		counter("events_total", "Live events routed.", func(s S) uint64 { return s.Events }),
 		counter("events_unheard_total", "Live events of rooms without members.", func(s S) uint64 { return s.Unheard }),
-		counter("deliveries_total", "Live events times members of their room.", func(s S) uint64 { return s.Deliveries }),
-		telemetry.Family[S]{Name: "undelivered_total", Help: "Live events that a client did not get, by reason.", Kind: telemetry.Counter,
+		counter("deliveries_total", "Live events multiplied by the members of their rooms.", func(s S) uint64 { return s.Deliveries }),
+		telemetry.Family[S]{Name: "undelivered_total", Help: "Live events that a client did not receive, by reason.", Kind: telemetry.Counter,
 			Label: "reason", Values: []string{"conflated", "gone"},
 			Value: func(s S, reason string) float64 {
 				if reason == "conflated" {
@@ -85,10 +85,10 @@ func (s *Server) ingestMetrics(reg *prometheus.Registry) error {
 		counter("remote_stale_total", "Events from other instances that were not newer than the known value.", func(s S) uint64 { return s.Stale }),
 		counter("remote_untracked_total", "Events from other instances of instruments beyond the limit, in rooms without members here.", func(s S) uint64 { return s.Untracked }),
 		counter("remote_lost_total", "Live events of other instances that did not arrive.", func(s S) uint64 { return s.Lost }),
-		counter("reoffered_total", "Last prices offered again after the connection to Redis was lost and made again.", func(s S) uint64 { return s.Reoffered }),
+		counter("reoffered_total", "Last prices offered again in a new generation of the connection to Redis, or because another instance requested them.", func(s S) uint64 { return s.Reoffered }),
 		counter("clock_skew_total", "Versions more than 5 s ahead of this instance's clock.", func(s S) uint64 { return s.ClockSkew }),
 		gauge("outbox_events", "Events that wait for Redis.", func(s S) int { return s.OutboxEvents }),
-		gauge("outbox_bytes", "Size of the events that wait for Redis.", func(s S) int { return s.OutboxBytes }),
+		gauge("outbox_bytes", "Size of the events that wait for Redis, in bytes.", func(s S) int { return s.OutboxBytes }),
 		telemetry.Family[S]{Name: "outbox_left_out_total", Help: "Events that other instances do not get because too many waited for Redis, by reason.", Kind: telemetry.Counter,
 			Label: "reason", Values: []string{"conflated", "dropped"},
 			Value: func(s S, reason string) float64 {
@@ -116,7 +116,7 @@ func (s *Server) bridgeMetrics(reg *prometheus.Registry) error {
 	}
 	states := []string{string(bridge.Connecting), string(bridge.OK), string(bridge.Degraded)}
 	err := telemetry.Register(reg, status,
-		telemetry.Family[bridge.Status]{Name: "bridge_state", Help: "1 for the state that the link to Redis is in.", Kind: telemetry.Gauge,
+		telemetry.Family[bridge.Status]{Name: "bridge_state", Help: "1 for the current state of the connections to Redis, 0 for the others.", Kind: telemetry.Gauge,
 			Label: "state", Values: states,
 			Value: func(s bridge.Status, state string) float64 {
 				if string(s.State) == state {
@@ -129,20 +129,20 @@ func (s *Server) bridgeMetrics(reg *prometheus.Registry) error {
 		return err
 	}
 	return telemetry.Register(reg, stats,
-		gauge("bridge_peers", "Other instances heard of in the last few heartbeats.", func(s S) int { return s.Peers }),
+		gauge("bridge_peers", "Other instances whose heartbeats arrived in the last few seconds.", func(s S) int { return s.Peers }),
 		counter("bridge_published_total", "Events that Redis published.", func(s S) uint64 { return s.Published }),
-		counter("bridge_bundles_total", "Redis messages that they were published in.", func(s S) uint64 { return s.Bundles }),
-		counter("bridge_published_bytes_total", "Bytes published.", func(s S) uint64 { return s.Bytes }),
-		counter("bridge_refused_total", "Events not published since Redis holds a newer one.", func(s S) uint64 { return s.Refused }),
-		counter("bridge_unchanged_total", "Events not published since Redis holds them already.", func(s S) uint64 { return s.Unchanged }),
+		counter("bridge_bundles_total", "Redis messages in which events were published.", func(s S) uint64 { return s.Bundles }),
+		counter("bridge_published_bytes_total", "Bytes sent to Redis with published events.", func(s S) uint64 { return s.Bytes }),
+		counter("bridge_refused_total", "Events not published because Redis holds a newer one.", func(s S) uint64 { return s.Refused }),
+		counter("bridge_unchanged_total", "Events not published because Redis already holds them.", func(s S) uint64 { return s.Unchanged }),
 		counter("bridge_store_failed_total", "Calls in which a last price could not be stored.", func(s S) uint64 { return s.StoreFailed }),
-		counter("bridge_received_total", "Events of other instances handed on.", func(s S) uint64 { return s.Received }),
-		counter("bridge_conflated_total", "Events left out for newer ones: of other instances while this one was slow, own ones while their Redis master was away.", func(s S) uint64 { return s.Conflated }),
+		counter("bridge_received_total", "Events of other instances handed to ingest.", func(s S) uint64 { return s.Received }),
+		counter("bridge_conflated_total", "Events replaced by newer ones: of other instances while this one was slow, own ones while their Redis master was away.", func(s S) uint64 { return s.Conflated }),
 		counter("bridge_own_echoes_total", "Own bundles that came back.", func(s S) uint64 { return s.OwnEchoes }),
 		counter("bridge_garbage_total", "Redis messages and values that could not be read.", func(s S) uint64 { return s.Garbage }),
 		counter("bridge_reads_total", "Requests for last prices.", func(s S) uint64 { return s.Reads }),
 		counter("bridge_read_errors_total", "Requests for last prices that failed.", func(s S) uint64 { return s.ReadErrors }),
-		counter("bridge_reconnects_total", "Times that the link was lost.", func(s S) uint64 { return s.Reconnects }),
+		counter("bridge_reconnects_total", "Times that the connections to a Redis master were lost.", func(s S) uint64 { return s.Reconnects }),
 		counter("bridge_script_reloads_total", "Times that Redis had forgotten the script.", func(s S) uint64 { return s.Reloads }),
 		counter("bridge_heartbeats_total", "Own heartbeats that came back.", func(s S) uint64 { return s.Heartbeats }),
 		telemetry.Family[S]{Name: "bridge_dropped_total", Help: "Events lost between instances, by reason.", Kind: telemetry.Counter,

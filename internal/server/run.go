@@ -20,14 +20,14 @@ import (
 // The parts stop in the order in which events flow, so that no part loses the events of one
 // that still works:
 //
-//  1. New WebSockets are refused and /readyz says so: a load balancer looks elsewhere.
-//  2. The hub closes all clients; each gets what is queued for it first.
-//  3. Once they are gone, or the drain time-out has passed, their sockets are closed
-//     and the listener with them: nothing enters any more.
+//  1. New WebSockets are refused, and /readyz says so, so a load balancer looks elsewhere.
+//  2. The hub closes all clients. Each first gets what is queued for it.
+//  3. When the clients are gone, or the drain time-out has passed, their sockets and the
+//     listener are closed. After this, nothing enters.
 //  4. The bridge sends what ingest still has for other instances, for two seconds at
 //     most, then leaves Redis.
 //  5. Ingest and the hub, which have nothing left to do, end.
-//  6. The admin listener ends last: metrics can be scraped meanwhile.
+//  6. The admin listener ends last, so that metrics can be scraped until then.
 func (s *Server) Run(ctx context.Context) error {
 	public, admin, err := s.listen(ctx)
 	if err != nil {
@@ -41,7 +41,7 @@ func (s *Server) Run(ctx context.Context) error {
 			if err := web.Serve(admin); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("admin listener: %w", err)
 			}
-		}, func() { web.Close() }) // scrapes under way need no goodbye
+		}, func() { web.Close() }) // a scrape under way may be cut off
 	}
 	parts.start(s.hub.Run, nil)
 	parts.start(s.ingest.Run, nil)
@@ -70,8 +70,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// flushTimeout bounds the wait for Redis at a stop, beside the drain time-out, which
-// slow clients may have used up.
+// flushTimeout bounds the wait for Redis at a stop. It is separate from the drain time-out,
+// because slow clients may have used that up.
 const flushTimeout = 2 * time.Second
 
 // drain does the steps of a stop that take time.
@@ -79,7 +79,7 @@ func (s *Server) drain(parts *stages) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.DrainTimeout)
 	defer cancel()
 	s.transport.Drain()
-	s.ingest.Settle() // what an ingestor was told is taken in goes out first
+	s.ingest.Settle() // the hub has everything that ingestors were told was accepted
 	s.hub.CloseAll()
 	if err := s.transport.Wait(ctx); err != nil {
 		s.log.Warn("some clients did not take what was queued for them in time", "timeout", s.cfg.DrainTimeout)
@@ -90,8 +90,8 @@ func (s *Server) drain(parts *stages) {
 	}
 }
 
-// flush has the bridge send what other instances are to hear. With nothing to send, and
-// no Redis that could be waited for, there is nothing to do.
+// flush has the bridge send the events for other instances. It returns immediately if there
+// are none and no session works.
 func (s *Server) flush() {
 	works := func(h bridge.ShardStatus) bool { return h.State == bridge.OK }
 	if s.ingest.Stats().OutboxEvents == 0 && !slices.ContainsFunc(s.bridge.Status().Shards, works) {
@@ -100,7 +100,7 @@ func (s *Server) flush() {
 	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
 	defer cancel()
 	if err := s.ingest.Flush(ctx); err != nil {
-		s.log.Warn("some events did not reach Redis before the stop, or it did not say so",
+		s.log.Warn("some events did not reach Redis before the stop, or Redis did not confirm them",
 			"waiting", s.ingest.Stats().OutboxEvents, "timeout", flushTimeout)
 	}
 }
@@ -142,7 +142,7 @@ func (s *Server) announce() {
 		s.log.Info("publishing needs an ingest key", "keys", s.keys.Len())
 	}
 	if s.adminAddr != nil && !config.Loopback(s.cfg.AdminListen) {
-		s.log.Warn("other machines reach --admin-listen, which asks for no credentials: /metrics and /debug/pprof/ are open to them", "admin", s.adminAddr.String())
+		s.log.Warn("other machines can reach --admin-listen, which asks for no credentials: /metrics and /debug/pprof/ are open to them", "admin", s.adminAddr.String())
 	}
 	close(s.ready)
 }

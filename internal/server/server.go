@@ -32,7 +32,7 @@ func domains() common.Domains {
 	)
 }
 
-// Options are what an instance takes beside its configuration.
+// Options are what an instance takes in addition to its configuration.
 type Options struct {
 	Logger  *slog.Logger
 	Version string // of the program, for the metrics
@@ -56,8 +56,8 @@ type Server struct {
 	ready           chan struct{}
 }
 
-// New builds an instance. The error is one line for an operator: a *config.Error for
-// what was configured wrongly, any other for what the machine refuses.
+// New builds an instance. The error is one line for an operator. It is a *config.Error if
+// the configuration is wrong, and any other error if the machine refuses something.
 func New(cfg config.Serve, opts Options) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err

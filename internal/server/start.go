@@ -20,7 +20,8 @@ type Running struct {
 var ErrNotStarted = errors.New("the instance was stopped before it listened")
 
 // Start builds an instance, runs it, and returns once it listens. The error is that of New
-// or of Run, or ErrNotStarted. The instance ends with ctx, with Stop, or by itself when a part of it fails.
+// or of Run, or ErrNotStarted. The instance ends when ctx ends, when Stop is called, or when
+// a part of it fails.
 func Start(ctx context.Context, cfg config.Serve, opts Options) (*Running, error) {
 	s, err := New(cfg, opts)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package telemetry is how an instance is watched: its log, its metrics and its
-// profiles. Nothing in it is global, so several instances in one process keep apart.
+// Package telemetry has the log, the metrics and the profiles of an instance. Nothing in it
+// is global, so instances in one process do not mix.
 package telemetry
 
 import (
@@ -17,10 +17,10 @@ type LogOptions struct {
 	Level    string // debug, info, warn or error; empty is info
 	Format   string // text, json, or auto: text on a terminal, JSON lines elsewhere; empty is auto
 	Terminal bool   // the writer is a terminal, see [IsTerminal]
-	NoColor  bool   // no colours on a terminal either
+	NoColor  bool   // no colours, even on a terminal
 }
 
-// NewLogger returns a logger that writes one line an entry to w.
+// NewLogger returns a logger that writes each entry to w as one line.
 func NewLogger(w io.Writer, o LogOptions) (*slog.Logger, error) {
 	var level slog.Level
 	if o.Level != "" {

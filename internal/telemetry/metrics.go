@@ -9,7 +9,7 @@ import (
 
 const namespace = "backbone"
 
-// Kind is what the values of a family do.
+// Kind says how the values of a family change.
 type Kind = prometheus.ValueType
 
 // The kinds of families.
@@ -21,7 +21,7 @@ const (
 // Family describes the metrics of one name and how to read them from a snapshot S.
 type Family[S any] struct {
 	Name   string   // without the leading "backbone_"
-	Help   string   // one sentence; with the unit, where the name does not tell it
+	Help   string   // one sentence; with the unit if the name does not have it
 	Kind   Kind     // Counter or Gauge
 	Label  string   // the one label; empty for a family with a single value
 	Values []string // each value of the label that can occur: all are exposed from the start
@@ -30,18 +30,18 @@ type Family[S any] struct {
 	Value func(snapshot S, label string) float64
 }
 
-// NewRegistry returns a registry with the go_* and process_* families, and
-// backbone_build_info that carries the version of the program.
+// NewRegistry returns a registry with the go_* and process_* families, and with
+// backbone_build_info, which carries the version of the program.
 func NewRegistry(version string) *prometheus.Registry {
 	reg := prometheus.NewRegistry()
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace:   namespace,
 		Name:        "build_info",
-		Help:        "Always 1; the label tells the version.",
+		Help:        "Always 1; the label is the version.",
 		ConstLabels: prometheus.Labels{"version": version},
 	})
 	build.Set(1)
-	reg.MustRegister( // can not fail in an empty registry
+	reg.MustRegister( // cannot fail in an empty registry
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		build,
@@ -49,9 +49,9 @@ func NewRegistry(version string) *prometheus.Registry {
 	return reg
 }
 
-// Register exposes families whose values all come from one call of snapshot at each
-// scrape. Scrapes can overlap, so snapshot may be called by several goroutines at
-// once. The error tells what is wrong with a family, or that its name is taken.
+// Register exposes families. Each scrape calls snapshot once and reads all values from it.
+// Scrapes can overlap, so snapshot must be safe for concurrent use by multiple goroutines.
+// The error says what is wrong with a family, or that its name is taken.
 func Register[S any](reg prometheus.Registerer, snapshot func() S, families ...Family[S]) error {
 	c := &collector[S]{snapshot: snapshot}
 	for _, f := range families {

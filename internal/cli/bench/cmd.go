@@ -35,12 +35,12 @@ type Cmd struct {
 	shape `embed:""`
 
 	JSON bool   `group:"Output" name:"json" help:"Print one JSON object instead of a table."`
-	CSV  string `group:"Output" name:"csv" placeholder:"FILE" help:"Write the course of the run, a line per interval."`
+	CSV  string `group:"Output" name:"csv" placeholder:"FILE" help:"Write the figures over time, a line per interval."`
 	HDR  string `group:"Output" name:"hdr" placeholder:"FILE" help:"Write the latencies as a percentile distribution in milliseconds, as HdrHistogram's plotter reads it."`
 	HTML string `group:"Output" name:"html" placeholder:"FILE" help:"Write a report with plots, in one file."`
 
 	URL         string   `group:"Connection" name:"url" placeholder:"URL" help:"Server, as ws://host:port, or wss://host:port for TLS. Without it, the run starts a server of its own."`
-	ConsumeURLs []string `group:"Connection" name:"consume-url" placeholder:"URL" help:"Another instance, to consume from. Given several times, the consumers are shared out."`
+	ConsumeURLs []string `group:"Connection" name:"consume-url" placeholder:"URL" help:"Another instance, to consume from. If the flag is given several times, the consumers are divided among the instances."`
 
 	cli.Reach       `embed:""`
 	cli.Credentials `embed:""`
@@ -51,21 +51,21 @@ type shape struct {
 	Consumers     int           `group:"Load" default:"100" help:"Consumers."`
 	Rooms         int           `group:"Load" default:"1" help:"Rooms. Each event goes to one of them, chosen at random."`
 	Joins         int           `group:"Load" default:"1" help:"Rooms that each consumer joins."`
-	Rate          float64       `group:"Load" default:"1000" help:"Events a second, over all rooms. 0 is as fast as the server takes them."`
-	Burst         int           `group:"Load" default:"1" help:"Events that are due at the same moment. The rate stays."`
+	Rate          float64       `group:"Load" default:"1000" help:"Events a second, over all rooms. 0 is as fast as the server accepts them."`
+	Burst         int           `group:"Load" default:"1" help:"Events that are due at the same moment. The rate stays the same."`
 	Batch         bool          `group:"Load" help:"Send a burst as one message."`
-	Slow          load.Share    `group:"Load" default:"0%" placeholder:"SHARE" help:"Share of the consumers that read slowly, like 10%."`
+	Slow          load.Share    `group:"Load" default:"0%" placeholder:"SHARE" help:"Share of the consumers that read slowly, such as 10%."`
 	SlowRate      float64       `group:"Load" default:"100" help:"Events a second that a slow consumer reads."`
 	Stalled       load.Share    `group:"Load" default:"0%" placeholder:"SHARE" help:"Share of the consumers that join and then never read."`
-	ReceiveBuffer int           `group:"Load" default:"65536" help:"Receive buffer of a consumer's socket in bytes. -1 leaves it to the system, which makes it larger when much comes."`
+	ReceiveBuffer int           `group:"Load" default:"65536" help:"Receive buffer of a consumer's socket in bytes. -1 leaves it to the system, which enlarges it when much arrives."`
 	SlowReaders   int           `group:"Load" default:"0" placeholder:"N" help:"Further consumers that read their connection at --read-rate. The age of the prices that they read is measured apart from the latency."`
-	ReadRate      load.ByteRate `group:"Load" default:"100KB" help:"Bytes a second that a slow reader reads, like 20KB, 64KiB or 1MB."`
+	ReadRate      load.ByteRate `group:"Load" default:"100KB" help:"Bytes a second that a slow reader reads, such as 20KB, 64KiB or 1MB."`
 	Storm         int           `group:"Load" default:"0" placeholder:"N" help:"Further consumers that all connect and join concurrently, halfway through."`
 	Seed          uint64        `group:"Load" default:"1" help:"The same seed chooses the same rooms and the same slow consumers."`
 
 	For    time.Duration `group:"Run" default:"10s" help:"How long to measure."`
-	Warmup time.Duration `group:"Run" default:"1s" help:"How long to publish before that."`
-	Drain  time.Duration `group:"Run" default:"10s" help:"How long to wait in the end for what is on its way. What has not come by then is lost."`
+	Warmup time.Duration `group:"Run" default:"1s" help:"How long to publish before measuring."`
+	Drain  time.Duration `group:"Run" default:"10s" help:"How long to wait at the end for events on their way. An event that has not arrived by then counts as lost."`
 }
 
 // Validate is called by kong.

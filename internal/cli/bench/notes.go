@@ -16,20 +16,20 @@ func notes(r *load.Result, drain time.Duration) []string {
 		say("interrupted after %.1f s of measuring", r.MeasuredS)
 	}
 	if r.Settings.Rate == 0 {
-		say("events were sent as fast as the server took them, so latency shows how full the queues were")
+		say("events were sent as fast as the server accepted them, so latency shows how full the queues were")
 	}
 	if r.Publish.Sent < r.Publish.Due {
-		say("%s events were due and could not be sent: the server does not take in this rate, or this machine does not make it", human.Group(r.Publish.Due-r.Publish.Sent))
+		say("%s events were due and could not be sent: the server does not accept this rate, or this machine cannot produce it", human.Group(r.Publish.Due-r.Publish.Sent))
 	}
 	late, latency := r.Publish.LatenessMS.P99, r.Latency.Consumers.P99
 	if late != nil && latency != nil && *late > 0.5 && *late > *latency/4 {
 		say("events were sent late (p99 %s), which is part of their latency: see whether this machine or the server was busy", human.Millis(late))
 	}
 	if busy := busyCores(r); busy > 0.9*float64(r.Machine.Cores) {
-		say("the server and this program kept %.1f of %d cores busy: latency is also that of waiting for a core", busy, r.Machine.Cores)
+		say("the server and this program kept %.1f of %d cores busy: latency includes waiting for a core", busy, r.Machine.Cores)
 	}
 	if n := r.Delivery.ConflatedNormal; n > 0 {
-		say("%s events were conflated for consumers that read at full speed: more came than they could take", human.Group(int(n)))
+		say("%s events were conflated for consumers that read at full speed: more arrived than they could read", human.Group(int(n)))
 	}
 	if n := r.Delivery.SlowDisconnects; n > 0 {
 		say("slow consumers were disconnected %s times: the server's socket moved too little within its write timeout (serve --write-timeout); what they missed meanwhile counts as wrong, so let them read faster (--slow-rate), or see --stalled", human.Group(n))

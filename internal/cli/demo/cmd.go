@@ -30,7 +30,7 @@ const maxRate = 100000
 type Cmd struct {
 	Rate     float64       `default:"150" help:"Prices a second of the whole market, on average."`
 	For      time.Duration `placeholder:"DURATION" help:"Stop after this time. 0 is no limit."`
-	Seed     uint64        `default:"1" help:"Prices of the same seed move the same way."`
+	Seed     uint64        `default:"1" help:"Runs with the same seed have the same prices."`
 	RedisURL string        `name:"redis-url" placeholder:"URL" help:"Run two instances joined by this Redis: prices go to one and are watched on the other."`
 }
 

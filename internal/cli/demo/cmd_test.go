@@ -43,7 +43,7 @@ func TestTheNoticeFollowsTheBridge(t *testing.T) {
 		`{"status":"ready","bridge":"off"}`:      "",
 		`{"status":"ready","bridge":"ok"}`:       "",
 		`{"status":"ready","bridge":"degraded"}`: "Redis is degraded",
-		`nonsense`:                               "no word from the server",
+		`nonsense`:                               "no answer from the server",
 	} {
 		body = text
 		if got := bridgeNotice(t.Context(), strings.Replace(server.URL, "http://", "ws://", 1)); !strings.HasPrefix(got, want) || (want == "") != (got == "") {

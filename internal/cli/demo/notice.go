@@ -30,7 +30,7 @@ func bridgeNotice(ctx context.Context, url string) string {
 	}
 	switch {
 	case err != nil:
-		return fmt.Sprintf("no word from the server: %v", err)
+		return fmt.Sprintf("no answer from the server: %v", err)
 	case state.Bridge == "off" || state.Bridge == "ok":
 		return ""
 	}

@@ -22,12 +22,12 @@ import (
 type Cmd struct {
 	Instrument string `group:"One event" placeholder:"NAME" help:"Instrument to publish a price of, instead of JSON lines."`
 	Price      string `group:"One event" placeholder:"NUMBER" help:"The price. Consumers receive it exactly as written here."`
-	TS         *int64 `group:"One event" name:"ts" placeholder:"N" help:"Its time, in a unit of your choice. Now in milliseconds, if left out."`
+	TS         *int64 `group:"One event" name:"ts" placeholder:"N" help:"Time of the price, in a unit of your choice. If left out: now, in milliseconds."`
 	Data       string `group:"One event" placeholder:"OBJECT" help:"A JSON object that consumers receive with the price, such as '{\"size\":0.5}'."`
 
 	File string  `placeholder:"FILE" help:"Read JSON lines from a file instead of standard input."`
-	Rate float64 `placeholder:"N" help:"Events a second. 0 is as fast as the server takes them."`
-	Ack  bool    `help:"Wait for the server's answer to each event, so that all that is rejected or lost is known by its line."`
+	Rate float64 `placeholder:"N" help:"Events a second. 0 is as fast as the server accepts them."`
+	Ack  bool    `help:"Wait for the server's reply to each event, and report each rejected or lost event by its line."`
 
 	cli.Connection  `embed:""`
 	cli.Credentials `embed:""`
@@ -61,7 +61,7 @@ func (c *Cmd) Validate() error {
 	return c.Connection.Validate()
 }
 
-// Run publishes until the input or ctx ends, and reports what was not taken.
+// Run publishes until the input or ctx ends, and reports what was not accepted.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	var err error
 	if c.Key, err = c.ReadKey(); err != nil {

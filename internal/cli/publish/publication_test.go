@@ -38,11 +38,11 @@ func TestPublishTellsWhatItCouldNotSend(t *testing.T) {
 	}{
 		{[]string{"--ack"}, `^line 2: not sent: the connection was lost and did not come back
 sent 1, acked 1, rejected 0 in .*
-backbone: the connection was lost and did not come back within 1s: not all was published
+backbone: the connection was lost and did not come back within 1s: not everything was published
 $`},
 		{nil, `^connection lost: .*: events sent before may be lost \(--ack tells which\)
 sent at most 2, rejected 0 in .*
-backbone: the connection was lost and did not come back within 1s: not all was published
+backbone: the connection was lost and did not come back within 1s: not everything was published
 $`},
 	} {
 		gone := make(chan struct{}) // closed once the program knows that the connection is

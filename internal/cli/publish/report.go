@@ -70,7 +70,7 @@ func (p *publication) outcome(err error, took time.Duration) error {
 	case errors.Is(err, client.ErrRefused):
 		return p.Failure(err)
 	case errors.Is(err, errNoWayBack):
-		return cli.Failf(cli.ExitRejected, "%w within %v: not all was published", errNoWayBack, p.ConnectTimeout)
+		return cli.Failf(cli.ExitRejected, "%w within %v: not everything was published", errNoWayBack, p.ConnectTimeout)
 	case err != nil && !errors.Is(err, errInterrupted):
 		return err
 	case p.rejected > 0:

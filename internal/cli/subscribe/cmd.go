@@ -18,13 +18,13 @@ const snapshotWait = 5 * time.Second
 
 // Cmd is the command and its flags.
 type Cmd struct {
-	Rooms []string `arg:"" name:"room" help:"Rooms to join. A room is an instrument, or any name to chat in."`
+	Rooms []string `arg:"" name:"room" help:"Rooms to join. A room is an instrument, or any other name for chat."`
 
 	Count        int           `placeholder:"N" help:"Stop after N prices and messages. 0 is no limit."`
 	For          time.Duration `placeholder:"DURATION" help:"Stop after this time. Exit code 5 if nothing came. 0 is no limit."`
 	SnapshotOnly bool          `help:"Print the last price of each room and stop. Exit code 5 if there is none."`
 	MarkEmpty    bool          `help:"Also print rooms that have no last price."`
-	Status       bool          `help:"Also print when a room's feed falls silent or is live again, and when the server loses the other instances."`
+	Status       bool          `help:"Also print when a room's feed falls silent or is live again, and when the server loses its connection to the other instances."`
 
 	cli.Connection `embed:""`
 }
