@@ -51,7 +51,8 @@ func (s *session) attend(conn *connection) error {
 	}
 }
 
-// watch returns when conn is over, and whether that is for lack of any sign of life.
+// watch returns when conn is over. It reports whether the reason is that the server gave no
+// sign of life.
 func (s *session) watch(conn *connection) (silent bool) {
 	timer := time.NewTimer(s.opt.IdleTimeout)
 	defer timer.Stop()
@@ -71,7 +72,7 @@ func (s *session) watch(conn *connection) (silent bool) {
 				s.shut(conn)
 				return false
 			}
-			// What the server said last, as the code of its close, may still be on its way.
+			// The server's last message, such as its close code, may still be on its way.
 			select {
 			case <-conn.readDone:
 			case <-s.ctx.Done():
@@ -82,7 +83,7 @@ func (s *session) watch(conn *connection) (silent bool) {
 		}
 		silence := conn.wire.silence()
 		switch {
-		case s.stalled.Load(): // it is us who do not listen
+		case s.stalled.Load(): // the program does not read, so silence says nothing
 			asked = false
 			timer.Reset(s.opt.IdleTimeout)
 		case silence < s.opt.IdleTimeout:
@@ -102,7 +103,7 @@ func (s *session) watch(conn *connection) (silent bool) {
 func (s *session) ping(conn *connection) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.opt.PingTimeout)
 	defer cancel()
-	_ = conn.ws.Ping(ctx) // a broken connection is the reader's to report, a silent one watch's
+	_ = conn.ws.Ping(ctx) // the reader reports a broken connection, and watch a silent one
 }
 
 // shut ends conn in an orderly way: what is queued, then the closing handshake.

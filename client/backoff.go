@@ -10,9 +10,9 @@ import (
 	"backbone/protocol"
 )
 
-// backoff is the wait before the attempt that follows failures in a row, the last of
-// which was err. r is random in [0, 1): "full jitter" (Brooker, "Exponential Backoff
-// And Jitter", 2015), so that the clients of a server that went do not come back as one.
+// backoff returns the wait before the attempt that follows failures in a row, the last of
+// which was err. r is random in [0, 1): "full jitter" (Brooker, "Exponential Backoff And
+// Jitter", 2015), so that the clients of a lost server do not all come back together.
 func (o *Options) backoff(failures int, err error, r float64) time.Duration {
 	if d := retryAfter(err); d > 0 {
 		return d + random(d/4+o.BackoffBase, r)

@@ -21,8 +21,8 @@ type call struct {
 	id   uint64
 	join JoinOptions // of a join
 
-	// Set by the first of two: the writer, and then the request is sent, or the caller that
-	// waits no longer, and then it never will be.
+	// Set by the writer, which then sends the request, or by a caller that no longer waits.
+	// If the caller sets it first, the request is never sent.
 	claimed atomic.Bool
 
 	// Written once, by the goroutine that settles the call; read after done is closed.
@@ -75,7 +75,8 @@ func (s *session) enqueue(ctx context.Context, r request) error {
 	}
 }
 
-// usable reports first what a select would leave to chance.
+// usable returns an error if the session or ctx has ended. A select with several ready cases
+// might choose another one.
 func (s *session) usable(ctx context.Context) error {
 	if s.ctx.Err() != nil {
 		return s.ended()

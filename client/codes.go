@@ -2,8 +2,8 @@ package client
 
 import "backbone/protocol"
 
-// The types in errors are those of the package protocol under names of this package: a
-// program needs one import, and values of both packages compare.
+// The types in errors are aliases of those in package protocol, so a program needs one import
+// and can compare values of both packages.
 type (
 	// Code says what was wrong with a request. It is stable, unlike the message that comes with it.
 	Code = protocol.Code

@@ -13,20 +13,20 @@ import (
 // concurrent use by multiple goroutines. It connects again by itself, and joins its rooms
 // again, until it is closed or the server refuses it.
 //
-// The replies to Join, Leave, Send and Ping come behind the events that are on their way,
-// so a goroutine should be receiving from Events meanwhile. That goroutine may call them
-// itself: up to 16 times ConnOptions.Buffer events are then kept for it.
+// The replies to Join, Leave, Send and Ping come after the events that are already on their
+// way, so a goroutine should receive from Events meanwhile. That goroutine may also call these
+// methods itself: up to 16 times ConnOptions.Buffer events are then kept for it.
 type Conn struct {
 	s *session
 }
 
-// Dial connects a consumer to the server at url, such as "ws://127.0.0.1:8080"; the
-// path /ws is added where the URL has none. ctx bounds the dial alone: once Dial has
-// returned, its end changes nothing, and the Conn lives until Close. A nil opt means all
-// defaults.
+// Dial connects a consumer to the server at url, such as "ws://127.0.0.1:8080". The path /ws
+// is added if the URL has no path. ctx bounds only the dial: once Dial has returned, the end
+// of ctx changes nothing, and the Conn lives until Close. A nil opt means all defaults.
 //
-// The error is a *[ConnectError] where the server could not be reached or refused
-// (errors.Is tells: [ErrRefused]); any other names the argument that is wrong.
+// The error is a *[ConnectError] if the server could not be reached or refused the
+// connection. errors.Is(err, [ErrRefused]) is true if it does not accept the credentials or the
+// role. Any other error names the argument that is wrong.
 func Dial(ctx context.Context, url string, opt *ConnOptions) (*Conn, error) {
 	s, err := open(ctx, url, protocol.PathConsume, opt.settings())
 	if err != nil {
@@ -35,21 +35,20 @@ func Dial(ctx context.Context, url string, opt *ConnOptions) (*Conn, error) {
 	return &Conn{s: s}, nil
 }
 
-// Events returns what the Conn receives, in order; the same channel at every call. It
-// is closed at the end of the Conn, and Err says why. A program that does not keep up
-// fills the buffer, then the socket; then the server conflates. One that takes nothing
-// for longer than the server's write timeout (10 s by default) is disconnected by it.
+// Events returns the channel of what the Conn receives, in order. Every call returns the same
+// channel. It is closed at the end of the Conn, and Err says why. If a program does not keep
+// up, the buffer fills, then the socket, and then the server conflates. The server disconnects
+// a program that receives nothing for longer than its write time-out (10 s by default).
 func (c *Conn) Events() <-chan Event { return c.s.events }
 
-// Err is why the Conn ended: nil while it lives and after Close, otherwise an error that
-// wraps ErrRefused.
+// Err returns why the Conn ended. It is nil while the Conn lives and after Close, and
+// otherwise wraps ErrRefused.
 func (c *Conn) Err() error { return c.s.err() }
 
-// Send sends a chat message to a room that was joined, and waits until the server has
-// acknowledged it. It is sent at most once: after ErrConnectionLost its fate is unknown.
-// A message that the server rejects is a *[RequestError], and so is a text of more than
-// 16 KiB, or one that is longer than a message may be once its control characters are
-// escaped.
+// Send sends a chat message to a joined room, and waits until the server has acknowledged it.
+// The message is sent at most once: after ErrConnectionLost its fate is unknown. The error is
+// a *[RequestError] if the server refuses the message, if the text has more than 16 KiB, or if
+// it exceeds the size of a message once its control characters are escaped.
 func (c *Conn) Send(ctx context.Context, room, text string) error {
 	if err := checkChat(room, text); err != nil {
 		return err
@@ -58,8 +57,8 @@ func (c *Conn) Send(ctx context.Context, room, text string) error {
 	return err
 }
 
-// Ping asks the server for a sign of life and returns how long it took, waiting in
-// both queues and behind received events included.
+// Ping asks the server for a reply and returns how long that took. The time includes the wait
+// in both queues and behind received events.
 func (c *Conn) Ping(ctx context.Context) (time.Duration, error) { return c.s.roundTrip(ctx) }
 
 // Close ends the Conn, within two seconds, and returns when no goroutine of it is left.
@@ -80,7 +79,8 @@ func (c *Conn) insist(ctx context.Context, build func(*call) []byte) (*protocol.
 	}
 }
 
-// lost reports whether the next connection may give a better answer than err.
+// lost reports whether a request that failed with err should be repeated on the next
+// connection.
 func (c *Conn) lost(ctx context.Context, err error) bool {
 	return errors.Is(err, ErrConnectionLost) && ctx.Err() == nil && c.s.ctx.Err() == nil
 }

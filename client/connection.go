@@ -68,7 +68,7 @@ func (s *session) write(conn *connection, first [][]byte) error {
 			}
 			continue
 		}
-		// The request behind is taken before this one is written: only so is it certain that
+		// The next request is taken before this one is written, so that it is certain whether
 		// another Write follows.
 		r := s.next
 		s.next = s.poll()
@@ -83,7 +83,7 @@ func (s *session) write(conn *connection, first [][]byte) error {
 	}
 }
 
-// claim reports whether the request is still wanted, and makes it too late to withdraw.
+// claim reports whether the request is still wanted. After that it cannot be withdrawn.
 func (r request) claim() bool { return r.call == nil || r.call.claimed.CompareAndSwap(false, true) }
 
 // poll returns the next wanted request, or none.

@@ -8,9 +8,9 @@ import (
 	"backbone/protocol"
 )
 
-// parseEvent is the fast path of PriceUpdate and Conflated, which come in numbers. names
-// gives known room names without an allocation. A message that it does not take is left to
-// encoding/json, with the same result.
+// parseEvent is the fast path of PriceUpdate and Conflated, the most frequent messages. names
+// gives known room names without an allocation. A message that parseEvent does not accept is
+// left to encoding/json, with the same result.
 func parseEvent(b []byte, names map[string]string) (Event, bool) {
 	if p, ok := protocol.ScanPriceUpdate(b); ok {
 		instrument, ok := name(p.Instrument, names)

@@ -34,11 +34,11 @@ func (s *session) dial(ctx context.Context) (*connection, error) {
 			}
 			select {
 			case wires <- c:
-				if ctx.Err() != nil { // nobody may look for it any more
+				if ctx.Err() != nil { // the attempt may have ended already
 					return nil, errors.Join(ctx.Err(), c.Close())
 				}
 				return c, nil
-			default: // a second connection in one attempt would not be the one that is looked after
+			default: // dial closes only one connection of an attempt
 				return nil, errors.Join(errors.New("the attempt has its connection already"), c.Close())
 			}
 		},
@@ -68,7 +68,7 @@ func (s *session) dial(ctx context.Context) (*connection, error) {
 	if err != nil {
 		cancel()
 		select {
-		case c := <-wires: // which the transport may not have let go of: it may be in the TLS handshake
+		case c := <-wires: // the transport may still use it, for example in the TLS handshake
 			_ = c.Close()
 		default:
 		}
@@ -78,7 +78,7 @@ func (s *session) dial(ctx context.Context) (*connection, error) {
 	return newConnection(ws, <-wires, s.opt.MaxInFlight), nil
 }
 
-// keepKey follows no redirect: net/http would hand the key to whatever host it names.
+// keepKey follows no redirect, because net/http would send the key to the host of the redirect.
 func keepKey(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 func (s *session) dialWire(ctx context.Context, network, address string) (*wireConn, error) {
@@ -102,7 +102,7 @@ func (s *session) connectError(resp *http.Response, err error) *ConnectError {
 	e := &ConnectError{URL: s.shown, Err: err}
 	if resp == nil {
 		if in, ok := errors.AsType[*url.Error](err); ok {
-			e.Err = in.Err // without the URL once more
+			e.Err = in.Err // without a second mention of the URL
 		}
 		return e
 	}

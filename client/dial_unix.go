@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// newDialer sets the receive buffer before connecting: later, the peer has been offered
-// the window of the system's own, and may fill it.
+// newDialer sets the receive buffer before connecting. After connecting, the peer would already
+// have been offered the window of the system's own buffer, and could fill it.
 func newDialer(receiveBuffer int) *net.Dialer {
 	if receiveBuffer <= 0 {
 		return new(net.Dialer)

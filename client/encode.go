@@ -82,8 +82,8 @@ func appendUpdate(b []byte, u *PriceUpdate, id uint64) []byte {
 	return append(appendID(b[:len(b)-1], id), '}')
 }
 
-// encode writes any other request. It escapes no more than JSON asks for: a chat text may
-// be long, and a message has a limit.
+// encode writes any other request. It escapes only what JSON requires, because a chat text can
+// be long and a message has a limit.
 func encode(m protocol.ClientMessage) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

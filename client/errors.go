@@ -11,18 +11,18 @@ import (
 
 // Sentinels for errors.Is.
 var (
-	// ErrRefused is in the error of a client that no further attempt will connect: the
-	// credentials or the role are not accepted (HTTP 401 or 403, close code 4401).
+	// ErrRefused is wrapped by the error of a client that gives up, because the server does
+	// not accept its credentials or its role (HTTP 401 or 403, close code 4401).
 	ErrRefused = errors.New("refused by the server")
-	// ErrConnectionLost is in the error of a call whose connection ended before the reply
-	// came. The request may or may not have been carried out; it is not repeated.
+	// ErrConnectionLost is wrapped by the error of a call whose connection ended before the
+	// reply came. The request may or may not have been carried out, and is not repeated.
 	ErrConnectionLost = errors.New("connection lost")
 	// ErrClosed is returned by calls after Close.
 	ErrClosed = errors.New("client: closed")
 )
 
-// ConnectError is an attempt to connect that failed. errors.Is(err, ErrRefused) tells
-// a refusal from a server that cannot be reached or is busy.
+// ConnectError is a failed attempt to connect. errors.Is(err, ErrRefused) is true if the server
+// does not accept the credentials or the role, and false if it cannot be reached or is busy.
 type ConnectError struct {
 	URL        string
 	Status     int           // HTTP status of the response; 0 if there was none
@@ -42,7 +42,7 @@ func (e *ConnectError) Is(target error) bool {
 	return target == ErrRefused && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden)
 }
 
-// CloseError is the server's close of a connection.
+// CloseError says that the server closed a connection.
 type CloseError struct {
 	Code   CloseCode
 	Reason string
@@ -52,19 +52,20 @@ func (e *CloseError) Error() string {
 	return fmt.Sprintf("client: the server closed the connection: %d %s", e.Code, e.Reason)
 }
 
-// Is reports whether target is [ErrConnectionLost], or [ErrRefused] and the code says
-// that the credentials are no longer good.
+// Is reports true for [ErrConnectionLost], and for [ErrRefused] if the code says that the
+// credentials are no longer valid.
 func (e *CloseError) Is(target error) bool {
 	return target == ErrConnectionLost || target == ErrRefused && e.Code == CloseUnauthorized
 }
 
-// RequestError is a request that was not carried out: the server's reply, or a mistake that
-// was found before anything was sent. As an [Event] it belongs to no call that still waits.
+// RequestError says why a request was not carried out. It is the server's reply, or a mistake
+// that was found before anything was sent. As an [Event] it belongs to no call that still
+// waits.
 type RequestError struct {
 	Code    Code
 	Message string // names the field and what was expected
 	ID      string // of the request, as the server echoed it; empty if it had none
-	Index   int    // position in the batch that was sent, from 0; -1 outside of one
+	Index   int    // position in the batch that was sent, from 0; -1 if there was no batch
 }
 
 func (e *RequestError) Error() string {
@@ -74,8 +75,8 @@ func (e *RequestError) Error() string {
 	return fmt.Sprintf("client: %s: %s", e.Code, e.Message)
 }
 
-// JoinError lists the rooms that were not joined as a call asked. All others of the call
-// are.
+// JoinError lists the rooms that were not joined as a call asked. All other rooms of the call
+// were.
 type JoinError struct {
 	Rejected  []Rejected // not joined
 	Unchanged []string   // joined before with other options, which they keep; see JoinWith

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// Event is what a [Conn] delivers: one of [PriceUpdate], [ChatMessage],
-// [Conflated], [NoSnapshot], [FeedStatus], [BridgeStatus], [Connected], [Disconnected], [Rejoined], [Unknown] or
-// *[RequestError]. An [Ingestor] reports Connected, Disconnected, Unknown and
-// *RequestError to [IngestorOptions].OnEvent. Events are values of their own: the receiver
-// may keep them and hand them to other goroutines.
+// Event is what a [Conn] delivers: one of [PriceUpdate], [ChatMessage], [Conflated],
+// [NoSnapshot], [FeedStatus], [BridgeStatus], [Connected], [Disconnected], [Rejoined],
+// [Unknown] or *[RequestError]. An [Ingestor] reports Connected, Disconnected, Unknown and
+// *RequestError to [IngestorOptions].OnEvent. The client keeps no reference to an event, so
+// the receiver may keep it and pass it to other goroutines.
 type Event interface{ event() }
 
-// PriceUpdate is the price of an instrument, received or to be published. Its JSON is
-// that of the protocol without "type".
+// PriceUpdate is a price of an instrument, received or to be published. Its JSON is the
+// message of the protocol without "type".
 type PriceUpdate struct {
 	// Instrument is also the name of the room: [A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}.
 	Instrument string `json:"instrument"`
@@ -26,12 +26,12 @@ type PriceUpdate struct {
 	// 16 deep: size, side, bid, ask, trade id. Servers pass it on unread as the text that was
 	// sent. Nil if there is none.
 	Data json.RawMessage `json:"data,omitempty"`
-	// Snapshot marks a received price as the current value and not a tick: it replaces
-	// the value held. It is not published.
+	// Snapshot marks a received price as the current value and not a tick. It replaces the
+	// value that the program holds. Publishing ignores the field.
 	Snapshot bool `json:"snapshot,omitempty"`
 }
 
-// ChatMessage is a text that a member sent to a room, this client included.
+// ChatMessage is a text that a member sent to a room. The member can be this client.
 type ChatMessage struct {
 	Room string
 	Text string
@@ -41,40 +41,41 @@ type ChatMessage struct {
 // slow. The newest one follows.
 type Conflated struct {
 	Room    string
-	Skipped uint64 // live events since the last delivered one of the room, without the one that follows
+	Skipped uint64 // live events since the last delivered one of the room, not counting the one that follows
 }
 
 // NoSnapshot follows a join with [JoinOptions].MarkEmpty: no last price of the room is
 // known.
 type NoSnapshot struct{ Room string }
 
-// FeedStatus says, under [JoinOptions].Status, that no event of a room came for the lifetime
-// of a last price, or that events come again: whether a price is quiet or its producer
-// dead.
+// FeedStatus says that no live event of a room came for the lifetime of a last price, or that
+// one has come again. It distinguishes a quiet price from a missing producer. It comes only
+// for rooms joined with [JoinOptions].Status.
 type FeedStatus struct {
 	Room   string
 	Silent bool
-	Since  time.Time // the last event, or the one that ended the silence
+	Since  time.Time // of the last live event; if not Silent, of the one that ended the silence
 }
 
-// BridgeStatus says, under [JoinOptions].Status, whether the server's instance and the others
-// hear each other. While they do not, prices published elsewhere may be missing.
+// BridgeStatus says whether the server's bridge to the other instances works. While it does
+// not, prices published on other instances may be missing. It comes only if a room was joined
+// with [JoinOptions].Status.
 type BridgeStatus struct {
 	OK    bool
 	Since time.Time
 }
 
-// Connected is the first event of each connection. All that follows, up to the next
-// Disconnected, was received on it.
+// Connected is the first event of each connection. The events up to the next Disconnected were
+// received on that connection.
 type Connected struct{}
 
-// Disconnected says that there is no connection, at its end and after each attempt
-// that failed. Prices held may be out of date until [Rejoined] and the snapshots
-// behind it.
+// Disconnected says that there is no connection. It comes when a connection ends and after
+// each failed attempt. The prices that the program holds may be out of date until [Rejoined]
+// and the snapshots after it.
 type Disconnected struct {
 	Err     error         // a *CloseError, a *ConnectError, or wraps ErrConnectionLost
-	Attempt int           // of the attempt that follows, from 1; starts again once a connection has lasted
-	Wait    time.Duration // until that attempt
+	Attempt int           // number of the next attempt, from 1; starts again at 1 once a connection has lasted
+	Wait    time.Duration // until the next attempt
 }
 
 // Rejoined comes once on each connection after a Disconnected, when the server has answered

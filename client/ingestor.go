@@ -12,17 +12,17 @@ import (
 // goroutines; the events of one goroutine keep their order. It connects again by itself
 // until it is closed or the server refuses it.
 //
-// Every event is sent at most once. One that is queued when the connection breaks goes
-// out on the next, before later ones; one that was written is never repeated, whether
-// it arrived or not. While there is no connection the queue (Options.SendQueue) fills,
-// and then calls block until their context ends: give one with a deadline where a late
-// price is worse than none.
+// Every event is sent at most once. An event that is queued when the connection breaks is sent
+// on the next connection, before later events. An event that was written is never repeated,
+// whether it arrived or not. While there is no connection the queue (Options.SendQueue) fills,
+// and then calls block until their context ends. Use a context with a deadline if a late price
+// is worse than none.
 type Ingestor struct {
 	s *session
 }
 
-// DialIngestor connects an ingestor to the server at url; the path /ws/ingest is added
-// where the URL has none. All else is as in [Dial]. Options.APIKey carries the key.
+// DialIngestor connects an ingestor to the server at url. The path /ws/ingest is added if the
+// URL has no path. Options.APIKey carries the key. In everything else it works like [Dial].
 func DialIngestor(ctx context.Context, url string, opt *IngestorOptions) (*Ingestor, error) {
 	s, err := open(ctx, url, protocol.PathIngest, opt.settings())
 	if err != nil {
@@ -31,10 +31,10 @@ func DialIngestor(ctx context.Context, url string, opt *IngestorOptions) (*Inges
 	return &Ingestor{s: s}, nil
 }
 
-// Publish queues u and returns; it is written as soon as those before it are. An invalid u
-// is a *[RequestError] and is not sent. A rejection by the server goes to
-// IngestorOptions.OnEvent, and a Disconnected there means that events written before may
-// be lost. See Flush and PublishAck for certainty.
+// Publish queues u and returns; u is written once the messages before it are. If u is invalid,
+// the error is a *[RequestError], and u is not sent. If the server refuses u, it says so to
+// IngestorOptions.OnEvent. A Disconnected there means that events written before may be lost.
+// Flush and PublishAck give certainty.
 func (p *Ingestor) Publish(ctx context.Context, u PriceUpdate) error {
 	if err := checkUpdate(&u); err != nil {
 		return err
@@ -42,10 +42,10 @@ func (p *Ingestor) Publish(ctx context.Context, u PriceUpdate) error {
 	return p.s.enqueue(ctx, request{data: appendUpdate(make([]byte, 0, smallUpdate), &u, 0)})
 }
 
-// PublishBatch is Publish for each of us, in order, in as few messages as the size
-// limit allows. If one is invalid none is sent, and the *[RequestError] has its Index.
-// If ctx ends on the way, the first of the messages may be sent. In a rejection by the
-// server, Index counts within the message.
+// PublishBatch publishes each element of us like Publish, in order, in as few messages as the
+// size limit allows. If one is invalid none is sent, and the *[RequestError] has its Index. If
+// ctx ends meanwhile, some messages may have been sent already. In a *RequestError from the
+// server, Index is the position within the message.
 func (p *Ingestor) PublishBatch(ctx context.Context, us []PriceUpdate) error {
 	for i := range us {
 		if err := checkUpdate(&us[i]); err != nil {
@@ -79,8 +79,8 @@ func (p *Ingestor) PublishBatch(ctx context.Context, us []PriceUpdate) error {
 }
 
 // PublishAck publishes u and waits until the server has acknowledged it. The error is a
-// *[RequestError] (rejected), or it wraps [ErrConnectionLost] (fate unknown), or the cause
-// of ctx's end.
+// *[RequestError] if u was refused. It wraps [ErrConnectionLost] if the fate of u is unknown,
+// and the cause of ctx if ctx ended.
 func (p *Ingestor) PublishAck(ctx context.Context, u PriceUpdate) error {
 	if err := checkUpdate(&u); err != nil {
 		return err
@@ -89,8 +89,8 @@ func (p *Ingestor) PublishAck(ctx context.Context, u PriceUpdate) error {
 	return err
 }
 
-// PublishAsync queues u and returns; Pending.Wait waits for the acknowledgement. It blocks
-// only while Options.MaxInFlight requests are unanswered or the queue is full.
+// PublishAsync queues u and returns; Pending.Wait waits for the acknowledgement. PublishAsync
+// blocks only while Options.MaxInFlight requests have no reply or the queue is full.
 func (p *Ingestor) PublishAsync(ctx context.Context, u PriceUpdate) (*Pending, error) {
 	if err := checkUpdate(&u); err != nil {
 		return nil, err
@@ -113,19 +113,19 @@ type Pending struct {
 	c *call
 }
 
-// Wait returns the error that PublishAck would. The end of ctx ends only the wait.
+// Wait returns the error that PublishAck would return. The end of ctx ends only the wait.
 func (w *Pending) Wait(ctx context.Context) error {
 	_, err := w.s.await(ctx, w.c)
 	return err
 }
 
-// Flush waits until the server has handled everything that this goroutine published
-// before, and OnEvent was called for each rejection. It vouches for the connection in
-// use alone: events written to one that broke before are not covered (OnEvent had a
-// Disconnected), and if this one breaks the error wraps [ErrConnectionLost].
+// Flush waits until the server has handled everything that this goroutine published before,
+// and OnEvent was called for each refused event. Flush covers only the current connection.
+// Events written to an earlier connection are not covered; OnEvent got a Disconnected for it.
+// If the current connection breaks, the error wraps [ErrConnectionLost].
 func (p *Ingestor) Flush(ctx context.Context) error {
-	// A server may answer a ping before events that came with it, so the first pong tells
-	// only that it has read them. It reads the second ping when it is done with them.
+	// A server may reply to a ping before it has handled the events that came with it, so the
+	// first pong says only that it has read them. It reads the second ping after handling them.
 	for range 2 {
 		if _, err := p.s.roundTrip(ctx); err != nil {
 			return err
@@ -134,20 +134,20 @@ func (p *Ingestor) Flush(ctx context.Context) error {
 	return nil
 }
 
-// Ping asks the server for a sign of life and returns how long it took, waiting in
-// both queues included.
+// Ping asks the server for a reply and returns how long that took. The time includes the wait
+// in both queues.
 func (p *Ingestor) Ping(ctx context.Context) (time.Duration, error) { return p.s.roundTrip(ctx) }
 
-// Err is why the Ingestor ended: nil while it lives and after Close, otherwise an error
-// that wraps ErrRefused.
+// Err returns why the Ingestor ended. It is nil while the Ingestor lives and after Close, and
+// otherwise wraps ErrRefused.
 func (p *Ingestor) Err() error { return p.s.err() }
 
 // flushTimeout bounds the Flush within Close.
 const flushTimeout = 5 * time.Second
 
-// Close flushes, for at most five seconds, and ends the Ingestor; it returns when no
-// goroutine of it is left. An error says that events published before may not have
-// reached the server. It may be called more than once, but not from OnEvent.
+// Close flushes for at most five seconds and ends the Ingestor. It returns when none of its
+// goroutines is left. An error says that events published before may not have reached the
+// server. Close may be called more than once, but not from OnEvent.
 func (p *Ingestor) Close() error {
 	var err error
 	if p.s.up.Load() && p.s.ctx.Err() == nil {
@@ -162,8 +162,8 @@ func (p *Ingestor) Close() error {
 	return err
 }
 
-// CloseNow is Close without the flush: queued messages are still written if that takes no
-// longer than two seconds, but no reply is waited for.
+// CloseNow is Close without the flush. It still writes queued messages for up to two seconds,
+// but waits for no reply.
 func (p *Ingestor) CloseNow() error {
 	p.s.close()
 	if p.s.unsent > 0 {

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// Options is what [ConnOptions] and [IngestorOptions] have in common. The zero value of
-// every field is its default. Dial and DialIngestor copy it; maps and pointers in it must
-// not be changed afterwards.
+// Options are the options that [ConnOptions] and [IngestorOptions] have in common. The zero
+// value of a field means its default. Dial and DialIngestor copy the struct; maps and pointers
+// in it must not be changed afterwards.
 type Options struct {
 	// APIKey is sent as the header X-API-Key. Default: none.
 	APIKey string
-	// Header is sent with each handshake. Default: nothing further.
+	// Header is sent with each handshake. Default: no further headers.
 	Header http.Header
 	// TLSConfig is for wss URLs. Default: the system's roots.
 	TLSConfig *tls.Config
@@ -27,25 +27,25 @@ type Options struct {
 	// DialTimeout bounds each attempt, handshake included. Default: 10 s.
 	DialTimeout time.Duration
 
-	// KeepTrying makes Dial return a client that goes on trying where its first attempt
-	// failed, as after a lost connection. A refusal, and the end of Dial's context, are
-	// errors all the same. Default: Dial fails with its first attempt.
+	// KeepTrying makes Dial succeed even if its first attempt fails. The client then goes on
+	// trying, as after a lost connection. Dial still fails if the server refuses the client or
+	// if Dial's context ends. Default: Dial fails with its first attempt.
 	KeepTrying bool
-	// BackoffBase and BackoffMax bound the random wait before an attempt: up to the
-	// base, doubled with each failure in a row, up to the maximum. Defaults: 100 ms, 5 s.
+	// BackoffBase and BackoffMax bound the random wait before an attempt. The bound starts at
+	// the base and doubles with each failure in a row, up to the maximum. Defaults: 100 ms, 5 s.
 	BackoffBase time.Duration
 	BackoffMax  time.Duration
 	// IdleTimeout is the silence after which the server is asked for a sign of life.
 	// Default: 15 s.
 	IdleTimeout time.Duration
-	// PingTimeout is how long the server has to give that sign before the connection counts
-	// as lost. Default: 10 s.
+	// PingTimeout is how long the server has to give a sign of life when it is asked for one.
+	// After that the connection counts as lost. Default: 10 s.
 	PingTimeout time.Duration
 
-	// ReceiveBuffer is the size of the socket's receive buffer in bytes. Events that wait
-	// there grow old, so it is small. But no more than about this much arrives in one round
-	// trip: make it larger where the server is far away and many rooms are joined. Negative:
-	// the system's own. Default: 64 KiB, which allows 0.8 MB/s from 100 ms away.
+	// ReceiveBuffer is the size of the socket's receive buffer in bytes. It is small, because
+	// events in it grow old. About this many bytes can arrive in one round trip, so make it
+	// larger if the server is far away and many rooms are joined. Negative: the system's own.
+	// Default: 64 KiB, which allows 0.8 MB/s from 100 ms away.
 	ReceiveBuffer int
 	// SendQueue is the number of messages that wait to be written. Default: 256 for an
 	// Ingestor, 16 for a Conn.
@@ -61,12 +61,12 @@ type ConnOptions struct {
 
 	// Buffer is the number of events that wait for the program. Default: 1024.
 	Buffer int
-	// OnMessage is called with each message of the server before it is decoded, in the order
-	// received, replies to requests included. The bytes are valid until it returns. A
-	// message for which it returns true goes no further; a reply must go further, or the
-	// call that waits for it never ends. Calls come one at a time, nothing is read
-	// meanwhile, and Close waits for the one under way. For programs with a decoder of
-	// their own: recorders, relays, load tools. Default: none.
+	// OnMessage is called with each message of the server before it is decoded, replies
+	// included, in the order received. The bytes are valid until it returns. If it returns
+	// true, the client does not handle the message. It must return false for a reply, because
+	// otherwise the call that waits for the reply never ends. Calls come one at a time. Nothing
+	// is read meanwhile, and Close waits for the call under way. OnMessage is for programs with
+	// their own decoder: recorders, relays, load tools. Default: none.
 	OnMessage func(message []byte) bool
 }
 
@@ -76,13 +76,13 @@ type IngestorOptions struct {
 	Options
 
 	// OnEvent is called with what no method returns: Connected, Disconnected, and a
-	// *RequestError for each event that was rejected and published without an
-	// acknowledgement. Calls come one at a time, and replies wait until it returns, so it
-	// must return soon and must not call the Ingestor's methods. Default: none.
+	// *RequestError for each refused event that was published without an acknowledgement. Calls
+	// come one at a time, and replies wait until it returns. So it must return soon and must
+	// not call the Ingestor's methods. Default: none.
 	OnEvent func(Event)
 }
 
-// settings is the options of either kind of client with every default filled in.
+// settings are the options of either kind of client, with every default filled in.
 type settings struct {
 	Options
 	buffer    int               // 0 for an Ingestor
@@ -121,7 +121,7 @@ func (o Options) withDefaults(queue, inFlight int) Options {
 	return o
 }
 
-// check names the field that no client can work with.
+// check returns an error that names the first field with an unusable value.
 func (s *settings) check() error {
 	for _, d := range []struct {
 		name  string
@@ -145,7 +145,7 @@ func (s *settings) check() error {
 	return nil
 }
 
-// endpoint returns rawURL with path where it has none.
+// endpoint returns rawURL, with path added if it has none.
 func endpoint(rawURL, path string) (*url.URL, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {

@@ -9,11 +9,11 @@ import (
 	"backbone/protocol"
 )
 
-// PublishJSON is [Ingestor.Publish] for an event of any type that the server knows. event
-// is encoded by encoding/json, so it may be a struct, a map or a json.RawMessage. The
-// result must be an object with a "type" and without an "id", which belongs to the client.
-// A value that cannot be encoded, or is not such an object, is a *[RequestError] and is not
-// sent; the fields of its type are for the server to check.
+// PublishJSON is [Ingestor.Publish] for an event of any type that the server knows. event is
+// encoded by encoding/json, so it may be a struct, a map or a json.RawMessage. The result must
+// be an object with a "type" and without an "id", because the client sets the id. If event
+// cannot be encoded, or is not such an object, the error is a *[RequestError], and nothing is
+// sent. The server checks the other fields.
 func (p *Ingestor) PublishJSON(ctx context.Context, event any) error {
 	data, err := encodeEvent(event)
 	if err != nil {

@@ -15,30 +15,29 @@ import (
 // JoinOptions says what a join asks for beyond the events of its rooms. The zero value
 // asks for nothing more.
 type JoinOptions struct {
-	// MarkEmpty asks for a [NoSnapshot] where a room has no last price.
+	// MarkEmpty asks for a [NoSnapshot] for each room without a last price.
 	MarkEmpty bool
-	// Status asks for a [FeedStatus] where the feed of a room falls silent or is live again,
+	// Status asks for a [FeedStatus] when the feed of a room falls silent or is live again,
 	// and for a [BridgeStatus].
 	Status bool
 }
 
-// Join joins rooms and waits for the reply, if need be for the next connection. It is
+// Join joins rooms and waits for the reply, if necessary on the next connection. It is
 // JoinWith without options.
 func (c *Conn) Join(ctx context.Context, rooms ...string) error {
 	return c.JoinWith(ctx, JoinOptions{}, rooms...)
 }
 
-// JoinWith joins rooms and waits for the reply, if need be for the next connection. The
-// options belong to each of the rooms until it is left: after a lost connection it is
-// joined again with them.
+// JoinWith joins rooms and waits for the reply, if necessary on the next connection. A room
+// keeps the options until it is left, and is joined again with them after a lost connection.
 //
 // A room that is joined already stays joined with the options it has. That is not an error
 // for a join without options; otherwise the room is listed in the JoinError's Unchanged. To
 // change its options, leave it first.
 //
-// Where rooms are rejected or unchanged the others are joined all the same, and the error
-// is a *[JoinError]. After any other error rooms may be joined or not; joining again does
-// no harm.
+// If some rooms are rejected or unchanged, the error is a *[JoinError], and the other rooms are
+// joined. After any other error the rooms may or may not be joined; joining again is
+// harmless.
 func (c *Conn) JoinWith(ctx context.Context, opt JoinOptions, rooms ...string) error {
 	var failed JoinError
 	valid := make([]string, 0, len(rooms))
@@ -82,10 +81,10 @@ func (c *Conn) Rooms() []string {
 	return names
 }
 
-// Leave leaves rooms and waits for the replies. Events of a room that were received
-// before its reply may still be in the buffer. Rooms that were not joined give a
-// *[RequestError] each, joined by errors.Join, and the others are left all the same. A
-// room that is named twice is left once.
+// Leave leaves rooms and waits for the replies. Events of a room that were received before
+// its reply may still be in the buffer. Each room that was not joined adds a *[RequestError]
+// to the error (see errors.Join), and the other rooms are left. A room that is named twice is
+// left once.
 func (c *Conn) Leave(ctx context.Context, rooms ...string) error {
 	var errs []error
 	leave := func(room string) func(*call) []byte {
@@ -131,8 +130,8 @@ func (c *Conn) Leave(ctx context.Context, rooms ...string) error {
 // joinedRooms is the rooms that the server has confirmed, and that the next connection
 // joins again.
 type joinedRooms struct {
-	// Owned by the reader; between two connections by run. A name leads to itself as a
-	// string that need not be allocated.
+	// Owned by the reader; between two connections by run. Each name maps to itself, so that
+	// looking up received bytes gives a string without an allocation.
 	names map[string]string
 
 	// JoinOptions by room, for the same rooms. Written by the owner of names, read by any

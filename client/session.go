@@ -8,7 +8,7 @@ import (
 )
 
 // session keeps one connection up, or tries to, until it is closed or refused. Conn and
-// Ingestor are its two faces.
+// Ingestor are its two public types.
 type session struct {
 	// Immutable after open.
 	url, shown string // to dial, and to print
@@ -70,8 +70,8 @@ func open(ctx context.Context, rawURL, path string, opt settings) (*session, err
 	return s, nil
 }
 
-// run attends to conn, if there is one, and to every connection after it. err is why there
-// is none.
+// run attends to conn, if it is not nil, and to every connection after it. If conn is nil, err
+// says why.
 func (s *session) run(conn *connection, err error) {
 	defer s.finish()
 	for failures := 0; ; failures++ {

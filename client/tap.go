@@ -15,11 +15,11 @@ const tapBuffer = 16 << 10
 // program and takes out of the stream those that it accepts: for them the library, which
 // costs far more than the message, does nothing. Everything else passes unchanged.
 //
-// The library asks for more only once it has handled what it was given, so that it is
-// never more than one frame behind.
+// The library asks for more only once it has handled what it was given, so it is never more
+// than one frame behind.
 type tap struct {
 	offer func([]byte) bool // immutable
-	shut  atomic.Bool       // nothing is offered any more; set before anyone but the reader reads
+	shut  atomic.Bool       // nothing is offered any more; set before any other goroutine than the reader reads
 
 	// Owned by the caller of read; the library lets in one at a time.
 	buf        [tapBuffer]byte
@@ -31,7 +31,7 @@ type tap struct {
 }
 
 // tapInto offers the messages of conn to OnMessage before the library sees them. With TLS the
-// wire carries no frames, and they are offered once they have come through.
+// wire carries no readable frames, so messages are offered after the library has read them.
 func (s *session) tapInto(conn *connection) {
 	if s.opt.onMessage == nil || strings.HasPrefix(s.url, "wss:") || strings.HasPrefix(s.url, "https:") {
 		return
@@ -50,8 +50,8 @@ func (w *wireConn) offered() bool {
 	return offered
 }
 
-// shutTap must be called before anyone but the reader reads, as the library does for its
-// closing handshake.
+// shutTap must be called before any other goroutine than the reader reads, as the library does
+// for its closing handshake.
 func (w *wireConn) shutTap() {
 	if w.tap != nil {
 		w.tap.shut.Store(true)

@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// maxHeld is the number of bytes that wait for a common write.
+// maxHeld bounds the bytes that are held to be written together.
 const maxHeld = 32 << 10
 
 // longWrite is a write that waited for the peer to take earlier bytes, so that its end
 // is a sign of life.
 const longWrite = 100 * time.Millisecond
 
-// wireConn is the connection below WebSocket (and TLS). It remembers when the peer
-// last gave a sign of life, and joins writes while more are announced: websocket.Conn
-// flushes every message, which would be one system call each.
+// wireConn is the connection below WebSocket (and TLS). It remembers when the peer last gave a
+// sign of life. It joins writes while more are announced, because websocket.Conn flushes after
+// every message, which would cost one system call each.
 type wireConn struct {
 	net.Conn
 	began time.Time // immutable

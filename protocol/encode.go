@@ -6,9 +6,9 @@ import (
 	"strconv"
 )
 
-// Append appends m as the server writes it: keys in the order of the struct, no blanks,
-// no character escaped that JSON allows as it is, except U+2028 and U+2029. It panics if
-// Price is not a number or Data is not JSON.
+// Append appends m as the server writes it: keys in the order of the struct, without blanks,
+// and with only those characters escaped that JSON requires, plus U+2028 and U+2029. It panics
+// if Price is not a number or Data is not JSON.
 func (m ServerMessage) Append(dst []byte) []byte {
 	buf := bytes.NewBuffer(dst)
 	enc := json.NewEncoder(buf)
@@ -41,7 +41,7 @@ func NoSnapshot(room string) string {
 	return `{"type":"no_snapshot","room":"` + room + `"}`
 }
 
-// FeedStatus tells that a room's feed is silent, or live again, since a time in Unix
+// FeedStatus says that a room's feed is silent, or live again, since a time in Unix
 // milliseconds.
 func FeedStatus(room string, silent bool, since int64) string {
 	feed := FeedLive
@@ -51,8 +51,8 @@ func FeedStatus(room string, silent bool, since int64) string {
 	return `{"type":"status","room":"` + room + `","feed":"` + feed + `","since":` + strconv.FormatInt(since, 10) + `}`
 }
 
-// BridgeStatus tells that an instance's link to the others works, or does not, since a
-// time in Unix milliseconds.
+// BridgeStatus says that an instance's bridge to the others works, or does not, since a time in
+// Unix milliseconds.
 func BridgeStatus(ok bool, since int64) string {
 	bridge := BridgeDegraded
 	if ok {

@@ -8,17 +8,16 @@
 // instrument. Nothing is sent to it before its first request. For each room "joined" is
 // the first message and "left" the last.
 //
-// An INGESTOR connects to [PathIngest], with its key in the header [HeaderAPIKey]
-// where the server has keys configured, and publishes price updates. It never joins
-// a room.
+// An INGESTOR connects to [PathIngest] and publishes price updates. It sends its key in the
+// header [HeaderAPIKey] if the server has keys configured. It never joins a room.
 //
-// All messages are JSON text messages, one event a message; a binary message closes
-// the connection. An ingestor may send an array of events in one message.
+// All messages are JSON text messages, one event per message. A binary message closes the
+// connection. An ingestor may send an array of events in one message.
 //
 // # Versions
 //
-// The version of the protocol is negotiated as the WebSocket subprotocol
-// [Subprotocol]; a client that offers none speaks this version.
+// The version of the protocol is negotiated as the WebSocket subprotocol [Subprotocol]. A
+// client that offers none speaks this version.
 //
 // Everything here is immutable data or a pure function, and safe for concurrent use by
 // multiple goroutines.
@@ -34,13 +33,13 @@ const (
 	PathConsume = "/ws"        // consumers
 	PathIngest  = "/ws/ingest" // ingestors
 	PathHealth  = "/healthz"   // the process lives
-	PathReady   = "/readyz"    // the instance takes clients
+	PathReady   = "/readyz"    // the instance accepts clients
 
 	HeaderAPIKey = "X-API-Key" // an ingestor's key
 )
 
-// Limits of the protocol. A server may be configured to smaller ones where a flag
-// says so; a client that stays inside these is understood everywhere.
+// Limits of the protocol. Every server understands a client that stays within these limits,
+// unless a flag sets a smaller one.
 const (
 	MaxMessageBytes    = 64 << 10 // a message from a client, bytes; more closes with 1009
 	MaxChatBytes       = 16 << 10 // "data" of a chat message, bytes after unescaping
@@ -48,7 +47,7 @@ const (
 	MaxRoomLength      = 64       // a room or instrument name, characters
 	MaxPriceLength     = 64       // the text of a price, characters
 	MaxDataBytes       = 4 << 10  // the text of "data" of a price_update, bytes
-	MaxDataDepth       = 16       // objects and arrays within each other in that text, itself counted
+	MaxDataDepth       = 16       // depth of nested objects and arrays in "data" of a price_update, counting data itself
 	MaxCloseReasonSize = 123      // RFC 6455, 5.5: a control frame carries 125 bytes, two are the code
 )
 
@@ -84,18 +83,18 @@ const (
 	TypeStatus     = "status"      // follows a join with status: a room's feed, or the instance's bridge, has changed
 )
 
-// States that a status message tells.
+// States in a status message.
 const (
 	FeedLive       = "live"     // events of the room come again
 	FeedSilent     = "silent"   // no event of the room came for the lifetime of a last price
-	BridgeOK       = "ok"       // the instance and the others hear each other
-	BridgeDegraded = "degraded" // prices published elsewhere may be missing
+	BridgeOK       = "ok"       // the bridge to the other instances works
+	BridgeDegraded = "degraded" // prices published on other instances may be missing
 )
 
 // Code says what was wrong with a request. Codes are stable; messages are for people.
 type Code string
 
-// The codes of error messages. After each of them the connection lives on.
+// The codes of error messages. After each of them the connection stays open.
 const (
 	CodeInvalidJSON        Code = "invalid_json"         // not a JSON object (or, from an ingestor, an array of objects)
 	CodeInvalidEvent       Code = "invalid_event"        // a field is missing, of the wrong type or out of range
@@ -107,7 +106,7 @@ const (
 	CodeTooManyRooms       Code = "too_many_rooms"       // the consumer's room limit is reached
 	CodeTooManyInstruments Code = "too_many_instruments" // the instance keeps no further instruments
 	CodeRateLimited        Code = "rate_limited"         // faster than the configured rate; the message was dropped
-	CodeUnavailable        Code = "unavailable"          // the instance is stopping and takes nothing in any more
+	CodeUnavailable        Code = "unavailable"          // the instance is stopping and accepts nothing more
 )
 
 // Codes returns all codes of error messages.
@@ -122,8 +121,8 @@ func Codes() []Code {
 // CloseCode is the status of a WebSocket close frame.
 type CloseCode uint16
 
-// Close codes that a server sends. Those below 4000 are RFC 6455's and IANA's. A
-// reason text always comes with them.
+// Close codes that a server sends. Codes below 4000 are defined by RFC 6455 and IANA. A reason
+// text always comes with the code.
 const (
 	CloseNormal          CloseCode = 1000 // reply to the client's own close
 	CloseGoingAway       CloseCode = 1001 // the server stops; connect again, elsewhere or later
@@ -138,7 +137,7 @@ const (
 	CloseTooMany         CloseCode = 4429 // too many bad messages, or too many messages
 )
 
-// ClientMessage is any message from a client. Which fields a type has:
+// ClientMessage is any message from a client. The fields of each type:
 //
 //	join          Room or Rooms, MarkEmpty, Status, ID
 //	leave         Room, ID
@@ -163,8 +162,8 @@ type ClientMessage struct {
 	ID         string          `json:"id,omitempty"`
 }
 
-// ServerMessage is any message from a server, its keys in the order in which they
-// are written. Which fields a type has:
+// ServerMessage is any message from a server. Its fields are in the order in which servers
+// write the keys. The fields of each type:
 //
 //	joined        Room, or Rooms and Rejected; ID if the join had one
 //	left          Room; ID if the leave had one
@@ -198,7 +197,7 @@ type ServerMessage struct {
 	Snapshot   bool            `json:"snapshot,omitempty"` // the current value, not a tick; replaces the value held
 }
 
-// Rejected is one room of a join that was refused while others were joined.
+// Rejected is one room of a join that was not joined while the others were.
 type Rejected struct {
 	Room    string `json:"room"`
 	Code    Code   `json:"code"`

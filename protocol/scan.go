@@ -35,8 +35,8 @@ func ValidNumber[S string | []byte](s S) bool {
 	return n > 0 && n == len(s)
 }
 
-// Depth is how many objects and arrays are within each other in the valid JSON text s: 1 for
-// {"a":1}, 2 for {"a":[]}.
+// Depth is how deep objects and arrays are nested in the valid JSON text s: 1 for {"a":1}, 2 for
+// {"a":[]}.
 func Depth[S string | []byte](s S) int {
 	depth, deepest, quoted := 0, 0, false
 	for i := 0; i < len(s); i++ {

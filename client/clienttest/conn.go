@@ -11,8 +11,8 @@ import (
 	"backbone/protocol"
 )
 
-// queue is the number of messages that wait for a client. One that is further behind is
-// disconnected, so that it cannot stop the server.
+// queue is the number of messages that can wait for a client. A client that is further behind
+// is disconnected, so that it cannot stop the server.
 const queue = 1 << 16
 
 // conn is one client of the server.

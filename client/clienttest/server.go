@@ -2,9 +2,9 @@
 // client. It listens on loopback and needs neither Redis nor another process.
 //
 // A [Server] speaks the whole protocol: rooms, snapshots, acknowledgements, batches, chat.
-// It has no limits of rates and rooms, knows no credentials, and keeps every last price
-// until it is closed. A test can look at the events that were published, publish itself,
-// reject rooms, refuse handshakes and break connections.
+// It limits neither rates nor rooms, checks no credentials, and keeps every last price until
+// it is closed. A test can look at the published events, publish events itself, reject rooms,
+// refuse handshakes and break connections.
 //
 //	srv := clienttest.NewServer()
 //	defer srv.Close()
@@ -42,7 +42,7 @@ type Server struct {
 	last      map[string]string // the newest price of each instrument, as its event
 	rejected  map[string]protocol.Rejected
 	published []string
-	status    int  // that refuses handshakes; 0 accepts them
+	status    int  // for refused handshakes; 0: handshakes are accepted
 	breaks    int  // calls of Disconnect
 	closing   bool // no connection may begin any more
 }
@@ -69,9 +69,9 @@ func (s *Server) Close() {
 	close(s.quit)
 }
 
-// Publish handles events as if an ingestor had sent them, one message each: the text of an
-// event such as {"type":"price_update","instrument":"BTC_USDT","price":60214.3,"ts":1}. The
-// error is that of the first event that is rejected, and the events behind it are left out.
+// Publish handles events as if an ingestor had sent each in one message. An event is a text such
+// as {"type":"price_update","instrument":"BTC_USDT","price":60214.3,"ts":1}. The error is that
+// of the first event that is refused. The events after it are not published.
 func (s *Server) Publish(events ...string) (err error) {
 	s.step(func() {
 		for _, text := range events {
@@ -89,8 +89,8 @@ func (s *Server) Published() (events []string) {
 	return events
 }
 
-// Send sends a message to all members of a room as it is: a conflated, a status, or one that
-// the client does not know.
+// Send sends a message unchanged to all members of a room, such as a conflated, a status, or a
+// message that the client does not know.
 func (s *Server) Send(room, message string) {
 	s.step(func() { s.toRoom(room, message) })
 }
@@ -107,14 +107,14 @@ func (s *Server) Members(room string) (n int) {
 	return n
 }
 
-// Reject has later joins of a room, and later events of it, rejected with a code and a
-// message.
+// Reject makes the server reject later joins of a room, and later events of it, with a code and
+// a message.
 func (s *Server) Reject(room string, code protocol.Code, message string) {
 	s.step(func() { s.rejected[room] = protocol.Rejected{Room: room, Code: code, Message: message} })
 }
 
-// Refuse has later handshakes answered with an HTTP status instead of a connection; 0
-// accepts them again. 401 and 403 end a client, after others it tries again.
+// Refuse makes the server answer later handshakes with an HTTP status instead of a connection.
+// 0 accepts handshakes again. 401 and 403 end a client; after any other status it tries again.
 func (s *Server) Refuse(status int) {
 	s.step(func() { s.status = status })
 }
@@ -206,7 +206,7 @@ func (s *Server) toRoom(room, message string) {
 	}
 }
 
-// rejectedError is a request that is not carried out.
+// rejectedError says why a request is not carried out.
 type rejectedError struct {
 	code    protocol.Code
 	message string

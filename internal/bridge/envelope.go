@@ -24,9 +24,9 @@ import (
 //
 //	{"room":"BTC_USDT","type":"price_update","kind":"state","version":"<16 hex digits>-<instance id>","seq":7,"age":0,"data":{...}}
 //
-// type is the name of the event's domain. kind is state, recovered, message or resync. A resync requests values newer than version; its
-// data is {}. A message has no version. seq is left out where it is not known. age is
-// milliseconds since ingestion. Unknown keys are ignored.
+// type is the name of the event's domain. kind is state, recovered, message or resync. A resync
+// requests values newer than version; its data is {}. A message has no version. seq is left out
+// if it is not known. age is milliseconds since ingestion. Unknown keys are ignored.
 
 // maxEnvelope bounds what is parsed, bytes. Own bundles stay far below it.
 const maxEnvelope = 4 << 20

@@ -56,8 +56,8 @@ func decodeBeat(message string) (instance string, clock uint64, ok bool) {
 	return instance, clock, ok
 }
 
-// maxPeers bounds the instances that are kept apart, because a foreign program that can
-// publish could invent any number of them.
+// maxPeers bounds the instances that are tracked, because a foreign program that can publish
+// could invent any number of them.
 const maxPeers = 1024
 
 // peers says when each other instance was last heard.

@@ -4,13 +4,12 @@
 //
 //	make chaos ROUNDS=20 SEED=4711
 //
-// In each round ticks flow, a fault or two begin, and end before or after the last tick.
-// From then on no further tick comes, and every consumer of every instance must come to
-// hold the same price of each instrument, the newest one that survived, and so must Redis
-// for as long as prices are kept. What its own producers publish an instance must deliver
-// without a gap, whatever happens elsewhere.
+// In each round ticks flow, and one or two faults begin and end before or after the last
+// tick. After that every consumer of every instance must end on the same price of each
+// instrument: the newest one that survived. So must Redis, while it keeps prices. An
+// instance must deliver everything that its own producers publish without a gap, whatever
+// happens elsewhere.
 //
-// A price carries who published it and its number in its last digits. A seed repeats the
-// choice of faults and ticks, but not their timing: processes are no simulation (that is
-// internal/simtest).
+// The last digits of a price say who published it and its number. A seed repeats the
+// choice of faults and ticks, but not their timing. In internal/simtest it repeats both.
 package chaos

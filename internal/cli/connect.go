@@ -31,8 +31,8 @@ type Connection struct {
 	flag string // that the URL was given by; empty for --url
 }
 
-// Reach is the flags that say how a server is reached, whatever its URL. A command with
-// several URLs embeds it in place of Connection.
+// Reach is the flags that say how to reach a server, without its URL. A command with several
+// URLs embeds it instead of Connection.
 type Reach struct {
 	CAFile             string        `group:"Connection" name:"ca-file" placeholder:"FILE" help:"Certificates in PEM, one of which signed the server's. Without it, those that this machine trusts."`
 	InsecureSkipVerify bool          `group:"Connection" help:"Accept any certificate. Anyone on the way to the server can then read and change everything."`
@@ -65,7 +65,7 @@ func (c *Credentials) ReadKey() (string, error) {
 	return key, nil
 }
 
-// Validate refuses a URL and flags that no connection can be made with.
+// Validate refuses a URL and flags with which no connection can be made.
 func (c *Connection) Validate() error {
 	name := cmp.Or(c.flag, "url")
 	u, err := url.Parse(c.URL)

@@ -56,7 +56,7 @@ type Streams struct {
 
 // Say writes a line for people to standard error.
 func (s Streams) Say(format string, args ...any) {
-	_, _ = fmt.Fprintf(s.Err, format+"\n", args...) // whom to tell, if that fails?
+	_, _ = fmt.Fprintf(s.Err, format+"\n", args...) // if this fails, nothing can report it
 }
 
 // Pretty reports whether data is for a person at a terminal.

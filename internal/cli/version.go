@@ -5,7 +5,7 @@ import (
 	"runtime/debug"
 )
 
-// Build is what is known of this program's making.
+// Build says from what this program was built.
 type Build struct {
 	Version  string `json:"version"`
 	Commit   string `json:"commit"`

@@ -7,7 +7,7 @@ const (
 	signalPlaces = 4 // further places for signals: a Behind for each pull under way and one more, and one Close
 )
 
-// Signal is what the hub tells a client's writing side besides frames. Signals come in
+// Signal is what the hub tells a client's write side in addition to frames. Signals come in
 // order with the batches.
 type Signal uint8
 
@@ -15,13 +15,13 @@ type Signal uint8
 const (
 	// NoSignal means that the batch holds frames, or that a pull found none.
 	NoSignal Signal = iota
-	// Behind means that the hub holds frames for this client. The writing side pulls them
-	// once the queue is empty.
+	// Behind means that the hub holds frames for this client. The write side pulls them once
+	// the queue is empty.
 	Behind
 	// CloseSlow means that the client is closed because it does not keep up.
 	CloseSlow
-	// CloseDrain means that the instance stops. The writing side pulls until it gets an
-	// empty batch, then closes.
+	// CloseDrain means that the instance stops. The write side pulls until it gets an empty
+	// batch, then closes.
 	CloseDrain
 )
 

@@ -35,7 +35,7 @@ func (h *Hub) enqueue(c *Client, b Batch) {
 	}
 }
 
-// signalBehind tells c's writing side that there is something to pull.
+// signalBehind tells c's write side that there is something to pull.
 func (h *Hub) signalBehind(c *Client) {
 	if !c.signalled {
 		c.signalled = true

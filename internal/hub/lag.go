@@ -11,7 +11,7 @@ type entry struct {
 	ends    bool          // the reply to a leave of the room
 	live    uint64        // live events in frame: a state frame holds one, or none
 	skipped uint64        // live events left out before frame
-	next    *list.Element // of a state entry: another one of the room
+	next    *list.Element // of a state entry: the next state entry of its room
 }
 
 func entryAt(at *list.Element) *entry { return at.Value.(*entry) } //nolint:forcetypeassert // the list holds nothing else

@@ -1,5 +1,5 @@
-// Package human writes numbers, durations and errors of the SDK the way people read them.
-// The commands, the load report and the screen share it.
+// Package human formats numbers, durations and errors of the SDK for people. The commands, the
+// load report and the screen share it.
 package human
 
 import (
@@ -79,7 +79,7 @@ func digits(v float64) string {
 	return strconv.FormatFloat(v, 'f', decimals, 64)
 }
 
-// Error is what an error of the SDK says, without the SDK's name in front.
+// Error is the text of an error of the SDK, without the SDK's name in front.
 func Error(err error) string {
 	return strings.TrimPrefix(Cause(err).Error(), "client: ")
 }

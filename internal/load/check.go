@@ -1,9 +1,9 @@
 package load
 
-// RoomCheck is the promise of the protocol as code. It holds what one consumer receives of
-// one room to it: every event in order, or a notice with the exact number left out. The
-// publisher numbers the events of a room from 1; the number after the last one is the
-// room's end mark. The zero value is ready for Join. One goroutine uses it.
+// RoomCheck checks the promise of the protocol for one room of one consumer: it receives every
+// event in order, or a notice with the exact number left out. The publisher numbers the events
+// of a room from 1. The number after the last one is the room's end mark. The zero value is
+// ready for Join. One goroutine uses it.
 type RoomCheck struct {
 	based bool   // last is known: the next number must be the one behind it
 	away  bool   // the room was joined again, and no event has come since

@@ -11,7 +11,7 @@ import (
 // leadIn is the time between the end of connecting and the first event.
 const leadIn = 50 * time.Millisecond
 
-// measure publishes, and watches the time.
+// measure publishes until the measurement ends.
 func (r *run) measure(ctx, life context.Context, ingestor *client.Ingestor) error {
 	clock := r.stage.clock
 	first := clock.now() + leadIn
@@ -90,7 +90,7 @@ func (r *run) drain(life context.Context, ingestor *client.Ingestor) error {
 	defer giveUp()
 	close(r.hurry)
 	if err := r.publisher.end(draining); err == nil {
-		_ = ingestor.Flush(draining) // what it would tell is seen where it is missing
+		_ = ingestor.Flush(draining) // a failure shows as events that are missing
 	}
 	due := 0
 	for _, f := range []fleet{r.standing, r.newcomers} {

@@ -98,7 +98,7 @@ func (c *consumer) close() {
 	c.flush()
 }
 
-// hear takes each message of the server before the SDK does.
+// hear receives each message of the server before the SDK does.
 func (c *consumer) hear(b []byte) bool {
 	m, ok := c.rooms.parse(b)
 	if !ok {
@@ -148,7 +148,7 @@ func (c *consumer) check(room int) *RoomCheck {
 	return &c.checks[i]
 }
 
-// wait is what makes slow and stalled consumers so.
+// wait delays slow and stalled consumers.
 func (c *consumer) wait() {
 	switch c.kind {
 	case slowConsumer:
@@ -228,8 +228,8 @@ func (c *consumer) other(b []byte) bool {
 	return false
 }
 
-// settle ends the checks of a consumer that was closed. published has the number of
-// events of each room.
+// settle ends the checks of a closed consumer. published has the number of events of each
+// room.
 func (c *consumer) settle(published []uint64) {
 	for i := range c.checks {
 		if room := (c.first + i) % len(published); !c.checks[i].ended {

@@ -32,8 +32,8 @@ type arrival struct {
 	err     error // why it did
 }
 
-// connect connects all, as fast as it goes, by turns to one of urls, and returns once each
-// has joined its rooms or failed. progress is called after each, from any goroutine.
+// connect connects all consumers as fast as possible, by turns to one of urls. It returns once
+// each has joined its rooms or failed. progress is called after each, from any goroutine.
 func (f fleet) connect(ctx context.Context, urls []string, opt client.ConnOptions, progress func()) arrival {
 	took, errs := make([]time.Duration, len(f)), make([]error, len(f))
 	var g errgroup.Group
@@ -81,7 +81,7 @@ func (f fleet) close() {
 	closing.Wait()
 }
 
-// kindsOf deals n kinds in these shares, rounded.
+// kindsOf returns n kinds in these shares, rounded, in random order.
 func kindsOf(n int, slow, stalled Share, random *rand.Rand) []consumerKind {
 	kinds := make([]consumerKind, n)
 	slows := slow.of(n)

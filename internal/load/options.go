@@ -9,7 +9,7 @@ import (
 	"backbone/client"
 )
 
-// Options are what Run is to do, and to whom.
+// Options say what Run does and which servers it uses.
 type Options struct {
 	Shape
 
@@ -32,7 +32,7 @@ type Shape struct {
 	Consumers     int           // at least 1
 	Rooms         int           // at least 1; each event goes to one of them, chosen at random
 	Joins         int           // rooms that each consumer joins, from 1 to Rooms
-	Rate          float64       // events a second over all rooms; 0: as fast as the server takes them
+	Rate          float64       // events a second over all rooms; 0: as fast as the server accepts them
 	Burst         int           // events that are due at the same moment, at least 1
 	Batch         bool          // a burst is sent as one message
 	Slow          Share         // of the consumers: they read slowly

@@ -24,7 +24,7 @@ type publisher struct {
 	// Immutable.
 	sink   sink
 	rooms  []string
-	rate   float64 // 0: as fast as the sink takes them
+	rate   float64 // events a second; 0: as fast as the sink accepts them
 	burst  int
 	whole  bool // a burst is one message
 	stage  *stage
@@ -37,14 +37,14 @@ type publisher struct {
 	measured int      // those of them that were
 	lag      *hdrhistogram.Histogram
 
-	// Of the message that is being made.
+	// For the message that is being built.
 	updates []client.PriceUpdate
 	picked  []int // their rooms
 }
 
-// run publishes from begin on, by the clock. What is due from measured on is counted,
-// and nothing is due from end on. It returns when all is sent, with nil, or when ctx
-// has ended; stop ends what is due to now.
+// run publishes from begin on, by the clock. Events that are due from measured on are counted,
+// and no event is due from end on. It returns nil when all events are sent, and an error when
+// ctx ends. After stop, nothing further is due.
 func (p *publisher) run(ctx context.Context, stop <-chan struct{}, begin, measured, end time.Duration) error {
 	if p.rate == 0 {
 		return p.race(ctx, stop, measured, end)
@@ -74,7 +74,7 @@ func (p *publisher) run(ctx context.Context, stop <-chan struct{}, begin, measur
 	return nil
 }
 
-// race publishes as fast as the sink takes events. They are due when they are sent.
+// race publishes as fast as the sink accepts events. An event is due when it is sent.
 func (p *publisher) race(ctx context.Context, stop <-chan struct{}, measured, end time.Duration) error {
 	for {
 		now := p.stage.clock.now()

@@ -18,8 +18,8 @@ const (
 	consumerKinds
 )
 
-// batch is what one consumer received within one interval and phase. Its owner is who
-// holds it: the consumer fills it, the recorder takes it in.
+// batch is what one consumer received within one interval and phase. The consumer owns it
+// while filling it, and then the recorder.
 type batch struct {
 	kind      consumerKind
 	phase     phase
@@ -125,6 +125,6 @@ func (r *recorder) interval(slot int) *interval {
 
 func record(h *hdrhistogram.Histogram, latencies []int64) {
 	for _, l := range latencies {
-		_ = h.RecordValue(min(max(l, 0), maxLatency)) // inside its bounds, and so never refused
+		_ = h.RecordValue(min(max(l, 0), maxLatency)) // within the histogram's bounds, so it never fails
 	}
 }

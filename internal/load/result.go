@@ -56,7 +56,7 @@ type Settings struct {
 	Consumers     int      `json:"consumers"`
 	Rooms         int      `json:"rooms"`
 	Joins         int      `json:"joins"`
-	Rate          float64  `json:"rate"` // 0: as fast as the server takes them
+	Rate          float64  `json:"rate"` // 0: as fast as the server accepts them
 	Burst         int      `json:"burst"`
 	Batch         bool     `json:"batch"`
 	ForS          float64  `json:"for_s"`
@@ -74,8 +74,8 @@ type Settings struct {
 // ConsumedFrom is where the consumers were connected.
 func (s *Settings) ConsumedFrom() string { return strings.Join(s.ConsumeURLs, ", ") }
 
-// Percentiles are those of a histogram, in milliseconds; nil is a figure that does not
-// exist, as nothing was recorded.
+// Percentiles are those of a histogram, in milliseconds. A figure is nil if nothing was
+// recorded.
 type Percentiles struct {
 	Count int64    `json:"count"`
 	P50   *float64 `json:"p50"`
@@ -123,14 +123,14 @@ type Publish struct {
 // Delivery is what all consumers together received.
 type Delivery struct {
 	PerSecond  float64 `json:"per_second"` // events received while measuring, by all consumers
-	Delivered  uint64  `json:"delivered"`  // in the whole run, as are all that follow
+	Delivered  uint64  `json:"delivered"`  // in the whole run, like the counts below
 	Snapshots  uint64  `json:"snapshots"`
 	Conflated  uint64  `json:"conflated"` // left out, and the consumer was told
-	Lost       uint64  `json:"lost"`      // left out without a word
+	Lost       uint64  `json:"lost"`      // left out, and the consumer was not told
 	Missed     uint64  `json:"missed_disconnected"`
 	Duplicated uint64  `json:"duplicated"`
 	OutOfOrder uint64  `json:"out_of_order"`
-	Miscounted uint64  `json:"miscounted"` // told to be left out, and were not
+	Miscounted uint64  `json:"miscounted"` // reported as left out, but not left out
 	Malformed  uint64  `json:"malformed"`
 
 	ConflatedNormal    uint64 `json:"conflated_normal"` // those of consumers that read at full speed

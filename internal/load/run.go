@@ -1,7 +1,7 @@
-// Package load puts servers under load and measures them: it publishes at a rate, consumes
-// with many connections, holds every consumer to the promise of the protocol (RoomCheck),
-// and returns latency, throughput and what went wrong as a Result. It has no flags and
-// prints nothing: bench does, and load/report words the result.
+// Package load puts servers under load and measures them. It publishes at a rate, consumes
+// with many connections, and checks the promise of the protocol for every consumer
+// (RoomCheck). It returns latency, throughput and what went wrong as a Result. It has no flags
+// and prints nothing: bench has the flags, and load/report formats the result.
 package load
 
 import (
@@ -61,8 +61,9 @@ type run struct {
 	unfinished int           // consumers that did not get all in time
 }
 
-// Run does one run. If ctx ends while it measures, the run drains and returns what it has;
-// before that it returns ErrInterrupted. A *ConnectError names an instance that could not be reached.
+// Run does one run. If ctx ends during the measurement, Run drains and returns what it has. If
+// ctx ends earlier, it returns ErrInterrupted. A *ConnectError names an instance that could not
+// be reached.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	if len(o.ConsumeFrom) == 0 {
 		o.ConsumeFrom = []string{o.PublishTo}
@@ -96,7 +97,7 @@ func newRun(o Options) *run {
 	return r
 }
 
-// consumer makes one whose rooms follow its place, so that rooms fill evenly.
+// consumer makes a consumer. Its rooms depend on its place, so that rooms fill evenly.
 func (r *run) consumer(kind consumerKind, place int) *consumer {
 	return &consumer{
 		kind:      kind,

@@ -16,7 +16,7 @@ func (s schedule) due(i int) time.Duration {
 	return time.Duration(min(float64(i)*float64(s.burst)/s.rate*float64(time.Second), never))
 }
 
-// bursts is the number of those that are due before end.
+// bursts is the number of bursts that are due before end.
 func (s schedule) bursts(end time.Duration) int {
 	n := int(end.Seconds() * s.rate / float64(s.burst))
 	for s.due(n) < end { // rounding may have cost one

@@ -1,7 +1,7 @@
 //go:build unix
 
 // Package proctest runs programs for tests: it waits until they are ready, sends them
-// signals, and ends them with the test process, also when that is killed (Linux).
+// signals, and ends them with the test process, even if that is killed (Linux).
 package proctest
 
 import (
@@ -23,8 +23,8 @@ const patience = 20 * time.Second
 // maxLine is the longest line that a program may print, bytes.
 const maxLine = 1 << 20
 
-// Process is one run of a program. All methods may be called by any number of
-// goroutines at once.
+// Process is one run of a program. Its methods are safe for concurrent use by multiple
+// goroutines.
 type Process struct {
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when the process is gone and waited for
@@ -113,7 +113,7 @@ func (p *Process) Kill() {
 	<-p.ended
 }
 
-// Ended is closed when the process is gone. Then Err tells how it ended.
+// Ended is closed when the process is gone. Err then says how it ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
 // Err is nil if the process ended with exit code 0. It waits for the end.

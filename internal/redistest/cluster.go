@@ -25,7 +25,7 @@ const busOffset = 10000
 // lastNodePort keeps that below the range of outgoing connections.
 const lastNodePort = 22700
 
-// StartCluster runs it and waits until all slots have a master and a replica. The
+// StartCluster starts a cluster and waits until all slots have a master and a replica. The
 // arguments go to each node.
 func StartCluster(t testing.TB, args ...string) *Cluster {
 	t.Helper()
@@ -196,7 +196,7 @@ func (c *Cluster) Migrate(key string) *Server {
 	return to
 }
 
-// another is a master beside one.
+// another is a master other than the given one.
 func (c *Cluster) another(than *Server) *Server {
 	c.t.Helper()
 	for _, n := range c.Nodes {

@@ -2,10 +2,10 @@
 
 // Package redistest runs real redis-server processes for tests: on a free port, with
 // nothing saved to disk, and with every fault that a process can have. A server ends
-// with the test that started it, also when the test process itself is killed (Linux).
+// with the test that started it, even if the test process itself is killed (Linux).
 //
-// A Server is for the goroutine of its test: its methods fail the test where they
-// can not do what they say, and must not be called at once.
+// A Server is for the goroutine of its test. Its methods fail the test if they cannot do
+// what they say, and are not safe for concurrent use.
 package redistest
 
 import (
@@ -109,7 +109,7 @@ func (s *Server) CLI(args ...string) string {
 	return out
 }
 
-// said is CLI for those who ask again: a server that changes its role breaks all
+// said is CLI for callers that ask again: a server that changes its role breaks all
 // connections, and its answer is then empty.
 func (s *Server) said(args ...string) string {
 	out, err := s.ask(args)
@@ -130,7 +130,7 @@ func (s *Server) ask(args []string) (string, error) {
 	return strings.TrimSuffix(string(out), "\n"), nil
 }
 
-// answers reports whether there is any use in asking the server.
+// answers reports whether the server can answer: it runs and is not frozen.
 func (s *Server) answers() bool { return s.run != nil && !s.cold }
 
 func (s *Server) signal(sig syscall.Signal) {

@@ -25,8 +25,8 @@ type Sentinel struct {
 	Sentinels       []*Server
 }
 
-// StartSentinel runs them and waits until they are ready for a failover. The arguments
-// go to master and replica.
+// StartSentinel starts the servers and waits until they are ready for a failover. The
+// arguments go to master and replica.
 func StartSentinel(t testing.TB, args ...string) *Sentinel {
 	t.Helper()
 	args = append([]string{"--repl-diskless-sync-delay", "0"}, args...)
@@ -124,7 +124,7 @@ func (s *Sentinel) Rejoin() {
 	s.ready()
 }
 
-// await waits for what only asking can tell.
+// await asks again and again until done reports true.
 func await(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(patience)

@@ -15,7 +15,7 @@ const (
 	historySize = 24          // points
 )
 
-// board is what the screen knows of its rooms. Time is what the caller says.
+// board is what the screen knows of its rooms. The caller passes the time.
 type board struct {
 	unit   time.Duration // of an event's ts; 0: unknown
 	order  []string

@@ -2,8 +2,8 @@ package bench
 
 import "syscall"
 
-// apart keeps the terminal's Ctrl-C from a process, which is stopped by us once it has
-// done its work, and ends it should we be killed.
+// apart keeps the terminal's Ctrl-C from a process, because bench stops it after the run. If
+// bench is killed, the kernel ends the process.
 func apart() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }

@@ -4,5 +4,5 @@ package bench
 
 import "syscall"
 
-// apart has nothing to offer here: Ctrl-C also reaches the server of a run.
+// apart does nothing on this system: Ctrl-C also reaches the server of a run.
 func apart() *syscall.SysProcAttr { return nil }

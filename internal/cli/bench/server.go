@@ -26,8 +26,7 @@ type ownServer struct {
 	err    error
 }
 
-// startOwnServer starts this program's serve on free ports. What it warns of goes to
-// s.Err.
+// startOwnServer starts this program's serve on free ports. Its warnings go to s.Err.
 func startOwnServer(ctx context.Context, s cli.Streams) (*ownServer, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -68,8 +67,8 @@ func startOwnServer(ctx context.Context, s cli.Streams) (*ownServer, error) {
 	}
 }
 
-// relay reads the server's log and passes on what is worse than information. It returns the
-// last line that is not a log line: the error that ended the server.
+// relay reads the server's log and passes on warnings and errors. It returns the last line that
+// is not a log line, which is the error that ended the server.
 func relay(logs io.Reader, s cli.Streams, listening chan<- string) (last string) {
 	for scan := bufio.NewScanner(logs); scan.Scan(); {
 		var line struct{ Level, Msg, Listen string }

@@ -50,7 +50,7 @@ func (c *Cmd) Validate() error {
 
 // Run shows the market until ctx, the time of --for or the user ends it.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
-	log := slog.New(slog.DiscardHandler) // it would run through the live view
+	log := slog.New(slog.DiscardHandler) // log lines would appear in the live view
 	if !s.Pretty() {
 		var err error
 		if log, err = telemetry.NewLogger(s.Err, telemetry.LogOptions{Level: "warn", Terminal: telemetry.IsTerminal(s.Err), NoColor: cli.NoColor()}); err != nil {
@@ -131,7 +131,8 @@ func (c *Cmd) run(ctx, serving context.Context, servers *errgroup.Group, s cli.S
 	return unlessOver(ctx, c.printLines(ctx, s, conn))
 }
 
-// unlessOver is err, or nil if the demo has ended: err is a consequence of that.
+// unlessOver returns err, or nil if the demo has ended, because err then only follows from
+// that.
 func unlessOver(ctx context.Context, err error) error {
 	if ctx.Err() != nil && !errors.As(err, new(*cli.ExitError)) {
 		return nil
@@ -155,8 +156,8 @@ func describe(published, watched *server.Running) []string {
 
 func metrics(r *server.Running) string { return fmt.Sprintf("http://%s/metrics", r.AdminAddr()) }
 
-// invocation is how the program that was started as arg0 can be started again. What
-// "go run" has built is gone with it.
+// invocation is how the program that was started as arg0 can be started again. The file that
+// "go run" builds is deleted when the program ends.
 func invocation(arg0 string) string {
 	if strings.Contains(filepath.ToSlash(arg0), "/go-build") {
 		return "go run ./cmd/backbone"

@@ -108,5 +108,5 @@ func (c *Cmd) input(s cli.Streams) (io.Reader, error) {
 	return s.In, nil
 }
 
-// errInterrupted ends a publication on the user's wish.
+// errInterrupted ends a publication that the user interrupts.
 var errInterrupted = errors.New("interrupted")

@@ -76,7 +76,7 @@ func (p *publication) run(ctx context.Context, opt client.Options, lines *eventR
 		}
 		return p.Failure(err)
 	}
-	defer context.AfterFunc(life, func() { _ = ingestor.CloseNow() })() // each event tells for itself
+	defer context.AfterFunc(life, func() { _ = ingestor.CloseNow() })() // each event has its own result
 	start := time.Now()
 	reported := make(chan struct{})
 	go func() {
@@ -101,7 +101,7 @@ func (p *publication) run(ctx context.Context, opt client.Options, lines *eventR
 	if ended := ingestor.Err(); err == nil && ended != nil {
 		err = ended
 	}
-	_ = ingestor.CloseNow() // Flush has told all there is to tell; after it no OnEvent comes
+	_ = ingestor.CloseNow() // Flush has reported everything; after it OnEvent is not called
 	close(p.reports)
 	<-reported
 	return p.outcome(err, time.Since(start))
@@ -122,7 +122,7 @@ func (p *publication) read(ctx context.Context, lines *eventReader) {
 	}
 }
 
-// publish sends what is read. Its error is what ended it early.
+// publish sends what is read. It returns an error if it ends early.
 func (p *publication) publish(ctx, life context.Context, ingestor *client.Ingestor) error {
 	var apart time.Duration
 	if p.Rate > 0 {
@@ -187,10 +187,10 @@ func (p *publication) send(ctx context.Context, ingestor *client.Ingestor, in in
 	return nil
 }
 
-// hear takes what the SDK reports apart from the answers to calls. It gives up once there
-// has been no connection for as long as connecting may take. It must not wait for the
-// reporter while that waits for an answer, which is why it reports nothing under --ack,
-// where each answer tells for itself.
+// hear receives what the SDK reports in addition to the results of calls. It gives up once
+// there has been no connection for --connect-timeout. It must not wait for the reporter while
+// the reporter waits for a reply. So it reports nothing under --ack, where each call has its
+// own result.
 func (p *publication) hear(e client.Event, give context.CancelCauseFunc) {
 	switch e := e.(type) {
 	case client.Disconnected:

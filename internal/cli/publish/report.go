@@ -54,7 +54,7 @@ func notSentFor(life context.Context, err error) error {
 	return errors.New(human.Error(err))
 }
 
-// outcome says the counts and returns what the exit code is made of.
+// outcome prints the counts and returns the error that determines the exit code.
 func (p *publication) outcome(err error, took time.Duration) error {
 	sent, acked := p.sent-p.unsent, ""
 	if p.Ack {

@@ -21,7 +21,7 @@ func (Message) Sender() protocol.Role { return protocol.Consumer }
 // RoomField is "room".
 func (Message) RoomField() string { return "room" }
 
-// MembersOnly is true: a client that writes into a room also hears it.
+// MembersOnly is true: a client that sends to a room also receives from it.
 func (Message) MembersOnly() bool { return true }
 
 // State is false: every message counts.
@@ -33,8 +33,8 @@ const (
 	openData = `","data":`
 )
 
-// Validate returns the message with room and data, data escaped no more than JSON
-// demands. Of several mistakes it reports an unknown field first, then that of room, data.
+// Validate returns the message with room and data. It escapes only what JSON requires. Of
+// several mistakes it reports an unknown field first, then room, then data.
 func (Message) Validate(obj *common.Object) (common.Event, error) {
 	if err := obj.Only("room", "data"); err != nil {
 		return common.Event{}, err

@@ -1,6 +1,6 @@
-// Package common holds what the domains share: the Event they emit, the Domain
-// interface they fulfil, the parsed Object they validate, and the coded errors that
-// a client gets for bad input.
+// Package common holds what the domains share: the Event that they return, the Domain
+// interface that they implement, the parsed Object that they validate, and the coded errors
+// that a client gets for bad input.
 package common
 
 import "backbone/protocol"
@@ -14,7 +14,7 @@ type Event struct {
 // Domain validates one type of message and turns it into an Event. A Domain has no
 // state and is safe for concurrent use by multiple goroutines.
 type Domain interface {
-	// Type is the value of "type" that the domain answers for.
+	// Type is the value of "type" in the domain's messages.
 	Type() string
 	// Sender is the role that may send it.
 	Sender() protocol.Role
@@ -30,7 +30,7 @@ type Domain interface {
 }
 
 // RequestError says why a request is not carried out. The client is told, and the connection
-// lives on.
+// stays open.
 type RequestError struct {
 	Code    protocol.Code
 	Message string // names the field and what was expected

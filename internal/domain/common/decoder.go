@@ -10,17 +10,16 @@ import (
 	"backbone/protocol"
 )
 
-// maxNesting is the number of open brackets up to which the syntax of a message is
-// checked recursively, the faster way; its stack stays under some 200 KB then.
+// maxNesting is the number of open brackets up to which the syntax of a message is checked
+// recursively, which is faster. The stack then stays under about 200 KB.
 const maxNesting = 512
 
-// Decoder turns messages into Objects. One goroutine at a time may use it; it keeps
-// its memory from message to message, so it is worth pooling.
+// Decoder turns messages into Objects. One goroutine at a time may use it. It keeps its memory
+// from message to message, so it is worth pooling.
 //
-// It works in two steps. jsontext checks the syntax of the whole message, so that of
-// a message that is not JSON nothing is ever taken. The text, known to be good, is
-// then cut into fields, object by object, which is where an object's own mistakes come
-// to light: they concern that object alone.
+// It works in two steps. First jsontext checks the syntax of the whole message, so nothing is
+// accepted of a message that is not JSON. Then the valid text is cut into fields, object by
+// object. A mistake found there concerns only that object.
 type Decoder struct {
 	text jsontext.Decoder
 	src  bytes.Buffer // over the message; jsontext reads it in place
@@ -30,9 +29,9 @@ type Decoder struct {
 // NewDecoder returns a Decoder.
 func NewDecoder() *Decoder { return new(Decoder) }
 
-// Object decodes a message that must be one object. The Object is never nil: also
-// with an error, its ID is what the answer echoes. It is valid until the next call of
-// a method of d, and as long as msg does not change. Errors are of type *RequestError.
+// Object decodes a message that must be one object. The Object is never nil, because the reply
+// to a message with an error echoes its ID too. It is valid until the next call of a method of
+// d, and while msg does not change. Errors are of type *RequestError.
 func (d *Decoder) Object(msg []byte) (*Object, error) {
 	d.obj.reset()
 	text, err := d.check(msg)
@@ -46,13 +45,13 @@ func (d *Decoder) Object(msg []byte) (*Object, error) {
 	return &d.obj, d.obj.err
 }
 
-// Batch decodes a message that is one object, or an array of objects, and calls each
-// for each of them in order, with its position in the array or -1 for the object that
-// stands alone. err is what is wrong with this object, of type *RequestError; obj is as
-// [Decoder.Object] returns it and valid until each returns.
+// Batch decodes a message that is one object, or an array of objects. It calls each for every
+// object in order, with its position in the array, or with -1 if the message is one object. err
+// is what is wrong with this object, of type *RequestError. obj is as [Decoder.Object] returns
+// it, and valid until each returns.
 //
-// Batch returns an error, of type *RequestError and code invalid_json, if the message is
-// neither, is not JSON or is an empty array; each was then not called at all.
+// If the message is neither, is not JSON or is an empty array, Batch does not call each. It
+// returns an error of type *RequestError with code invalid_json.
 func (d *Decoder) Batch(msg []byte, each func(index int, obj *Object, err error)) error {
 	text, err := d.check(msg)
 	if err != nil {
@@ -92,7 +91,7 @@ func (d *Decoder) check(msg []byte) ([]byte, error) {
 	d.text.Reset(&d.src, jsontext.AllowDuplicateNames(true))
 	var err error
 	if mayNestDeeply(msg) {
-		err = d.text.SkipValue() // keeps its place in a slice, so depth costs nobody's stack
+		err = d.text.SkipValue() // keeps its place in a slice, so depth does not grow a stack
 	} else {
 		_, err = d.text.ReadValue()
 	}

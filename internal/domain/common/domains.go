@@ -8,8 +8,8 @@ type Domains struct {
 	list []Domain // a handful: going through them beats hashing
 }
 
-// NewDomains lists the domains of a server. It panics where two answer for one type:
-// the list stands in the source, so that is a mistake of the programmer.
+// NewDomains lists the domains of a server. It panics if two have the same type. That is a
+// mistake of the programmer, because the list is in the source.
 func NewDomains(list ...Domain) Domains {
 	for i, d := range list {
 		if _, twice := (Domains{list[:i]}).Lookup(d.Type()); twice || d.Type() == "" {
@@ -29,7 +29,7 @@ func (ds Domains) StateTypes() (types []string) {
 	return types
 }
 
-// Lookup returns the domain that answers for the type.
+// Lookup returns the domain of the type.
 func (ds Domains) Lookup(typ string) (Domain, bool) {
 	for _, d := range ds.list {
 		if d.Type() == typ {

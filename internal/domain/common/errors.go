@@ -11,7 +11,7 @@ import (
 // maxQuoted is how many bytes of a client's text an error message repeats.
 const maxQuoted = 64
 
-// Errorf is an *RequestError with a formatted message. What comes from the client goes
+// Errorf returns a *RequestError with a formatted message. Text from the client must go
 // through [Quote] first.
 func Errorf(code protocol.Code, format string, args ...any) error {
 	return &RequestError{Code: code, Message: fmt.Sprintf(format, args...)}
@@ -22,8 +22,7 @@ func Required(field string) error {
 	return Errorf(protocol.CodeInvalidEvent, "%s: is required", field)
 }
 
-// Quote is a client's text in quotes, made printable and cut to a length that an
-// error message can bear.
+// Quote returns a client's text in quotes, made printable and cut to maxQuoted bytes.
 func Quote[S string | []byte](s S) string {
 	text := string(s[:min(len(s), maxQuoted+utf8.UTFMax)])
 	if len(text) <= maxQuoted {

@@ -10,15 +10,15 @@ import (
 	"backbone/protocol"
 )
 
-// maxFields is how many fields of an object are kept, besides "type" and "id". Every
-// type has far fewer, so of an object with more [Object.Only] finds an unknown one
-// among those kept, and comparing each key with all before it stays cheap.
+// maxFields is how many fields of an object are kept, in addition to "type" and "id". Every
+// type has far fewer fields. So if an object has more, [Object.Only] finds an unknown field
+// among the kept ones. Comparing each key with all keys before it stays cheap.
 const maxFields = 16
 
-// Object is one JSON object of a message: cut into fields, its "type" and "id"
-// checked, everything else still to be validated. What its methods return as []byte is
-// part of the message or of the Object's own memory, and valid as long as the Object
-// is. One goroutine at a time may use it. Errors of its methods are of type *RequestError.
+// Object is one JSON object of a message, cut into fields. Its "type" and "id" are checked,
+// and everything else still has to be validated. A []byte that its methods return is part of
+// the message or of the Object's own memory, and valid as long as the Object is. One goroutine
+// at a time may use it. Errors of its methods are of type *RequestError.
 type Object struct {
 	fields  [maxFields + 2]field
 	n       int    // fields in use
@@ -31,16 +31,16 @@ type Object struct {
 
 type field struct {
 	name    []byte // unescaped
-	value   []byte // as it stands in the message
+	value   []byte // as it is in the message
 	escaped bool   // value is a string with an escape
 	twice   bool   // the key appeared again
 }
 
-// Type is the value of "type", never empty for an Object that came without an error.
+// Type is the value of "type". It is never empty if the Object came without an error.
 func (o *Object) Type() string { return o.typ }
 
-// ID is the value of "id", to be echoed in the answer, and whether there is one. One
-// that is not valid is not echoed.
+// ID returns the value of "id", to be echoed in the reply, and whether there is one. An id that
+// is not valid is not echoed.
 func (o *Object) ID() (string, bool) { return string(o.id), o.id != nil }
 
 // Only returns an unknown_field error for the first field that is not among allowed.
@@ -260,7 +260,7 @@ func meant(name []byte, known string) error {
 	return Errorf(protocol.CodeUnknownField, "%s: unknown field, did you mean %s?", label(name), known)
 }
 
-// label is a key as error messages name it: as it is where that can be read.
+// label is a key as error messages name it: unquoted if it is readable.
 func label(name []byte) string {
 	if protocol.ValidRoom(name) {
 		return string(name)

@@ -1,9 +1,9 @@
 package common
 
-// The functions of this file walk over text that jsontext has found to be valid JSON:
-// whatever begins there also ends, so none of them looks for the end of the text.
+// The functions of this file walk over text that jsontext has found to be valid JSON. Every
+// value that begins in it also ends in it, so they do not look for the end of the text.
 
-// skipSpace returns the place of the first character at or after i that is no blank.
+// skipSpace returns the place of the first character at or after i that is not a blank.
 func skipSpace(b []byte, i int) int {
 	for b[i] <= ' ' {
 		i++

@@ -30,7 +30,7 @@ func (PriceUpdate) State() bool { return true }
 
 // Validate returns the price_update with instrument, price, ts, and data if there is one,
 // each as the text that was sent. Of several mistakes it reports an unknown field first, then
-// that of instrument, price, ts, data.
+// the first of instrument, price, ts and data.
 func (PriceUpdate) Validate(obj *common.Object) (common.Event, error) {
 	if err := obj.Only("instrument", "price", "ts", "data"); err != nil {
 		return common.Event{}, err

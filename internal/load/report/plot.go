@@ -39,7 +39,7 @@ type plotLine struct {
 	Class      string
 }
 
-// plotArea is a part of the width that tells its figures when pointed at.
+// plotArea is a part of the width that shows its figures when pointed at.
 type plotArea struct {
 	X, Width float64
 	Text     string
