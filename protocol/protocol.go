@@ -66,7 +66,7 @@ const (
 	TypeLeave       = "leave"        // consumer: stop receiving them
 	TypeMessage     = "message"      // consumer: chat, to a room it joined; also the delivered message
 	TypePing        = "ping"         // both: answered by pong
-	TypeMarked      = "marked"       // consumer: it has come to a mark
+	TypeMarked      = "marked"       // consumer: it has read up to a mark
 	TypePriceUpdate = "price_update" // ingestor: a price; also the delivered event
 )
 

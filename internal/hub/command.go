@@ -76,7 +76,7 @@ func (h *Hub) Among(c *Client, rooms []string) []string {
 	return h.sendAndWait(command{op: opAmong, client: c, rooms: rooms})
 }
 
-// Want is what a writing side pulls.
+// Want is what a write side pulls.
 type Want struct {
 	Limit int  // bytes; the hub gives at least one frame, and never more than it likes to give; 0: no limit
 	Slow  bool // the reader is slow: see [Hub.TryConflate]

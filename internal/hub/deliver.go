@@ -43,7 +43,7 @@ func (h *Hub) signalBehind(c *Client) {
 	}
 }
 
-// close takes c out of all rooms and tells its writing side to end.
+// close takes c out of all rooms and tells its write side to end.
 func (h *Hub) close(c *Client, why Signal) {
 	if c.closing {
 		return

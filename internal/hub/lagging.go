@@ -34,7 +34,7 @@ func (h *Hub) addToLag(c *Client, s *Segment) {
 }
 
 // conflateQueue takes back what is in c's queue and conflates it with all that is held for
-// c. Its writing side receives nothing from the queue until done is closed.
+// c. Its write side receives nothing from the queue until done is closed.
 func (h *Hub) conflateQueue(c *Client, done chan<- struct{}) {
 	later := c.lag
 	if later == nil {
@@ -59,11 +59,11 @@ func (h *Hub) conflateQueue(c *Client, done chan<- struct{}) {
 		h.enqueue(c, Batch{Signal: ending})
 	}
 	if c.ready != nil {
-		h.list(c) // also if nothing was enqueued: the writing side waits for done
+		h.list(c) // also if nothing was enqueued: the write side waits for done
 	}
 }
 
-// pull enqueues more for c, whose writing side had emptied its queue. If nothing is held,
+// pull enqueues more for c, whose write side had emptied its queue. If nothing is held,
 // c gets an empty batch and so knows that. If the queue has got something since, c has to
 // write that first, and is signalled again.
 func (h *Hub) pull(c *Client, want Want) {
