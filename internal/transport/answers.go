@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"backbone/internal/domain/common"
+	"backbone/internal/frame"
 	"backbone/protocol"
 )
 
@@ -56,4 +57,28 @@ func mark(o *common.Object) (uint64, error) {
 		return 0, common.Errorf(protocol.CodeInvalidEvent, "n: must be the number of a mark")
 	}
 	return n, nil
+}
+
+// lonePong is the size of an answer to a mark that is a ping, with its header and mask.
+const lonePong = 2 + 4 + 8
+
+// mayPong reports whether the next that comes may be a lone pong: the client has marks to answer,
+// and is at the begin of a frame.
+func (r *readSide) mayPong() bool {
+	return r.conn.write.fresh != nil && len(r.rest) == 0 && !r.fragments.open
+}
+
+// lonePong takes what was read if it is one answer to a mark and nothing else. That is most of what
+// a consumer sends, so it costs no scratch and no new goroutine.
+func (r *readSide) lonePong(p []byte) bool {
+	if len(p) != lonePong || p[0] != 0x80|byte(frame.Pong) || p[1] != 0x80|8 {
+		return false
+	}
+	for i := range 8 {
+		p[6+i] ^= p[2+i%4]
+	}
+	r.answer(binary.BigEndian.Uint64(p[6:]))
+	r.conn.write.fresh.frames.Add(1)
+	r.restartWait()
+	return true
 }

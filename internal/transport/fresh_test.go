@@ -373,3 +373,35 @@ func TestAnswersToMarksAreChecked(t *testing.T) {
 		}
 	})
 }
+
+// A pong alone is read without the memory that requests need; one in pieces, or with others, is not
+// lost.
+func TestAPongIsUnderstoodHoweverItComes(t *testing.T) {
+	for _, pieces := range []int{0, 1, 7, 13} {
+		i := onTCP(t, settings{change: fresh})
+		p := i.consumer()
+		p.send(`{"type":"join","room":"A"}`)
+		op, number, err := p.next()
+		if err != nil || op != ws.OpPing {
+			t.Fatalf("got frame %#x, %v", op, err)
+		}
+		p.hears(`{"type":"joined","room":"A"}`)
+		pong := masked(ws.OpPong, number)
+		p.raw(pong[:pieces])
+		p.silent(20 * time.Millisecond)
+		p.raw(append(pong[pieces:], masked(ws.OpText, `{"type":"ping","id":"1"}`)...))
+		if _, text, err := p.next(); err != nil || !strings.HasPrefix(text, `{"type":"pong","id":"1"`) {
+			t.Errorf("in pieces of %d: %q %v", pieces, text, err)
+		}
+		p.raw(masked(ws.OpPong, number)) // alone, and for the second time
+		p.raw(masked(ws.OpText, `{"type":"ping","id":"2"}`))
+		if _, text, err := p.next(); err != nil || !strings.HasPrefix(text, `{"type":"pong","id":"2"`) {
+			t.Errorf("in pieces of %d: %q %v", pieces, text, err)
+		}
+		i.publish(hub.State, "A", price("A", "1"))
+		p.hears(price("A", "1"))
+		if n, _, _ := i.server.Ages().Read(); n != 1 {
+			t.Errorf("in pieces of %d: %d marks were answered", pieces, n)
+		}
+	}
+}

@@ -18,6 +18,9 @@ import (
 func (r *readSide) ReadPump() {
 	for {
 		err := r.read()
+		if err == nil && r.scratch == nil {
+			continue // only a pong came
+		}
 		if err == nil {
 			err = r.process()
 		}

@@ -43,12 +43,32 @@ func (r *rawReader) fill() error {
 // onReadable is called once at first, and then whenever the descriptor is readable, until it
 // returns true.
 func (r *rawReader) onReadable(fd uintptr) bool {
-	place := r.side.acquire()
+	place, had := []byte(nil), 0
+	if r.side.mayPong() {
+		var small [lonePong + 1]byte
+		n, err := syscall.Read(int(fd), small[:])
+		switch {
+		case err == syscall.EAGAIN:
+			return false
+		case r.side.lonePong(small[:max(n, 0)]):
+			r.err = nil
+			return true
+		}
+		place = r.side.acquire()
+		if had = copy(place, small[:max(n, 0)]); n > 0 && n < len(small) {
+			r.side.filled(n)
+			r.err = nil
+			return true
+		}
+		place = place[had:]
+	} else {
+		place = r.side.acquire()
+	}
 	for {
 		n, err := syscall.Read(int(fd), place)
 		switch {
-		case n > 0:
-			r.side.filled(n)
+		case n > 0, had > 0: // the next read tells of an end or an error
+			r.side.filled(had + max(n, 0))
 			r.err = nil
 			return true
 		case err == syscall.EINTR:
