@@ -62,7 +62,9 @@ func (c *Conn) JoinWith(ctx context.Context, opt JoinOptions, rooms ...string) e
 		} else if err != nil {
 			return err
 		}
-		failed.Rejected = append(failed.Rejected, m.Rejected...)
+		if m != nil { // a server that answers nonsense
+			failed.Rejected = append(failed.Rejected, m.Rejected...)
+		}
 	}
 	if len(failed.Rejected)+len(failed.Unchanged) > 0 {
 		return &failed

@@ -58,21 +58,23 @@ func (c *conn) write() {
 	}
 }
 
-// serve hands on what the client sends until the connection ends.
-func (c *conn) serve(handle func([]protocol.ClientMessage)) {
+// serve hands on what the client sends until the connection ends. batch says that the
+// messages came as an array.
+func (c *conn) serve(handle func(messages []protocol.ClientMessage, batch bool)) {
 	for {
 		_, b, err := c.ws.Read(context.Background())
 		if err != nil {
 			return
 		}
 		var messages []protocol.ClientMessage
-		if !c.ingestor || len(b) == 0 || b[0] != '[' {
+		batch := c.ingestor && len(b) > 0 && b[0] == '['
+		if !batch {
 			b = bytes.Join([][]byte{[]byte("["), b, []byte("]")}, nil)
 		}
 		if json.Unmarshal(b, &messages) != nil || len(messages) == 0 {
 			messages = []protocol.ClientMessage{{}} // has no type, and is rejected
 		}
-		handle(messages)
+		handle(messages, batch)
 	}
 }
 

@@ -179,10 +179,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 			_ = ws.CloseNow() // it may be closed already
 		}
 	})
-	c.serve(func(messages []protocol.ClientMessage) {
+	c.serve(func(messages []protocol.ClientMessage, batch bool) {
 		s.step(func() {
 			for i, m := range messages {
-				s.handle(c, m, index(i, len(messages)))
+				s.handle(c, m, index(i, batch))
 			}
 		})
 	})
@@ -191,8 +191,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // index is the position within a batch, nil outside of one.
-func index(i, n int) *int {
-	if n == 1 {
+func index(i int, batch bool) *int {
+	if !batch {
 		return nil
 	}
 	return &i

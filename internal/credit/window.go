@@ -144,7 +144,7 @@ func (w *Window) Answer(number uint64, at, now time.Duration) (age time.Duration
 	case w.slow:
 		w.measure(at)
 	case first:
-		w.size = w.startSize()
+		w.size = startSize(w.minRTT)
 	case !w.late(w.watch.lastRTT):
 		w.proven = true
 		if m.after < growEvery && m.covers >= w.size/4 {
@@ -154,6 +154,16 @@ func (w *Window) Answer(number uint64, at, now time.Duration) (age time.Duration
 	age = max(w.watch.lastRTT-w.minRTT/2, 0)
 	w.rest()
 	return age, true
+}
+
+// Path notes the round trip to the next hop, after the first answer. A first answer that took
+// longer may have come from far away, or only late from a busy reader: so the path alone decides
+// what a new reader is trusted with. Behind a proxy that is the distance to the proxy, and the
+// window has to grow from there.
+func (w *Window) Path(rtt time.Duration) {
+	if !w.slow && !w.proven {
+		w.size = min(w.size, startSize(rtt))
+	}
 }
 
 // measure learns from an answer how fast a slow reader takes. Only the time in which it had
@@ -175,8 +185,8 @@ func (w *Window) measure(at time.Duration) {
 }
 
 // startSize is the window of a reader of whom only the round trip is known.
-func (w *Window) startSize() int {
-	return min(max(StartWindow, int(startRate*w.minRTT.Seconds())), maxStart)
+func startSize(rtt time.Duration) int {
+	return min(max(StartWindow, int(startRate*rtt.Seconds())), maxStart)
 }
 
 // Refuse notes that n batches wait because the window is shut.
@@ -204,8 +214,19 @@ func (w *Window) Took(n, left int, now time.Duration) {
 	}
 }
 
-// Old reports whether what waits has waited for so long that it has to be conflated.
-func (w *Window) Old() bool { return w.waiting && w.watch.awake-w.watch.waitSince > w.maxAge/2 }
+// Old reports whether what waits has to be conflated. A reader that was measured to be slow gets
+// half of the age for what waits and half for what is under way. One that has only stopped
+// answering may still catch up, until it is behind by the whole age.
+func (w *Window) Old() bool {
+	if !w.waiting {
+		return false
+	}
+	waited := w.watch.awake - w.watch.waitSince
+	if w.slow && w.watch.goodput > 0 {
+		return waited > w.maxAge/2
+	}
+	return waited > w.maxAge || waited > w.maxAge/2 && w.Unanswered() > w.maxAge
+}
 
 // Trickle reports whether the reader has to get something although the window is shut: it has
 // answered nothing and got nothing for a while. It is asked before each such thing.
@@ -240,7 +261,7 @@ func (w *Window) Tick(now time.Duration) {
 		w.watch.refused = w.watch.awake
 	case w.slow && !overdue && !w.waiting && w.watch.awake-w.watch.refused > recoverAfter && !w.late(w.watch.lastRTT):
 		w.slow = false
-		w.size = max(w.size, w.startSize())
+		w.size = max(w.size, startSize(w.minRTT))
 		w.rest()
 	}
 }

@@ -215,28 +215,82 @@ func TestASlowReaderIsTrustedAgain(t *testing.T) {
 
 func TestWhatWaitsGrowsOld(t *testing.T) {
 	w := credit.New(maxAge)
-	at := func(d time.Duration) time.Duration { w.Tick(d); return d }
-	w.Refuse(3, at(0))
-	for d := time.Duration(0); d < 240*ms; d += 20 * ms {
-		at(d)
+	tick := func(from, to time.Duration) {
+		for d := from; d < to; d += 20 * ms {
+			w.Tick(d)
+		}
 	}
+	w.Refuse(3, 0)
+	tick(0, 500*ms)
 	if w.Old() {
-		t.Error("it is old before half of the age has passed")
+		t.Error("it is old before the age has passed")
 	}
-	w.Took(3, 2, at(250*ms)) // the first three are gone, two have come since
-	for d := 250 * ms; d < 480*ms; d += 20 * ms {
-		at(d)
-	}
+	w.Took(3, 2, 500*ms) // the first three are gone, two have come since
+	tick(500*ms, 1000*ms)
 	if w.Old() {
 		t.Error("those that came later are as old as those that came first")
 	}
-	at(520 * ms)
-	if at(540 * ms); !w.Old() {
+	if tick(1000*ms, 1060*ms); !w.Old() {
 		t.Error("it never grows old")
 	}
-	w.Took(2, 0, at(560*ms))
+	w.Took(2, 0, 1060*ms)
 	if w.Old() {
 		t.Error("nothing waits, and it is old")
+	}
+}
+
+func TestAReaderThatOnlyPausesMayCatchUp(t *testing.T) {
+	r := newReader(1<<20, ms)
+	r.run(2*time.Second, 50_000, 0)
+	r.rate = 0 // it stops reading
+	for r.w.Room() > 0 {
+		r.send(100)
+		r.step()
+	}
+	for r.w.Refuse(1, r.now); r.w.Unanswered() < maxAge-20*ms; {
+		if r.step(); r.w.Old() {
+			t.Fatalf("after %v without an answer what waits is old", r.w.Unanswered())
+		}
+		r.w.Tick(r.now)
+	}
+	for range 50 {
+		r.step()
+		r.w.Tick(r.now)
+	}
+	if !r.w.Old() {
+		t.Error("a reader that is behind by the whole age is not conflated")
+	}
+}
+
+func TestWhatWaitsForASlowReaderGrowsOldSooner(t *testing.T) {
+	r := newReader(20_000, ms)
+	r.run(10*time.Second, 100_000, 0)
+	if !r.w.Slow() {
+		t.Fatal("it is not slow")
+	}
+	r.w.Took(1<<20, 0, r.now)
+	r.w.Refuse(1, r.now)
+	for end := r.now + maxAge/2 + 20*ms; r.now < end; r.w.Tick(r.now) {
+		r.step()
+	}
+	if !r.w.Old() {
+		t.Error("it is not old after half of the age")
+	}
+}
+
+func TestABusyReaderNearbyIsNotTakenForADistantOne(t *testing.T) {
+	for _, test := range []struct {
+		path time.Duration
+		size int
+	}{{ms / 10, credit.StartWindow}, {100 * ms, 5 << 20 / 10}} {
+		w := credit.New(maxAge)
+		w.Sent(100)
+		w.Mark(10, 0)
+		w.Sent(10)
+		w.Answer(1, 100*ms, 100*ms)
+		if w.Path(test.path); w.Size() != test.size {
+			t.Errorf("a path of %v and an answer after 100 ms give a window of %d, want %d", test.path, w.Size(), test.size)
+		}
 	}
 }
 

@@ -106,19 +106,19 @@ func (c *core) read(r *room) *pendingRead {
 // none of those that all members get in the same step. absent has it told if there is
 // none.
 func (c *core) warm(pass []hub.BroadcastEvent, r *room, absent bool, now time.Time, given map[*value]bool) []hub.BroadcastEvent {
-	any := false
+	found := false
 	for v := range r.values {
 		if !v.alive(now, c.opts.TTL) {
 			continue
 		}
-		any = true
+		found = true
 		if !given[v] {
 			pass = append(pass, hub.BroadcastEvent{
 				Room: r.name, Type: v.typ, Kind: hub.Warm, Payload: c.opts.Snapshot(v.payload), Version: v.version,
 			})
 		}
 	}
-	if absent && !any {
+	if absent && !found {
 		pass = append(pass, c.absent(r.name))
 	}
 	return pass

@@ -76,9 +76,14 @@ func (w *writeSide) bound() *freshness {
 func (w *writeSide) hear() {
 	f := w.bound()
 	if f.answered.Load() != nil {
-		a := f.answered.Swap(nil)
+		a, first := f.answered.Swap(nil), !f.window.Answered()
 		if age, ok := f.window.Answer(a.number, a.at, w.conn.server.now()); ok {
 			w.conn.server.stats.age.Observe(age)
+			if first {
+				if path, known := flowOf(w.conn.socket.Conn); known {
+					f.window.Path(path.minRTT)
+				}
+			}
 		}
 	}
 	if f.folding == nil {

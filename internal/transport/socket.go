@@ -54,6 +54,7 @@ func (w *writeSide) writeWaiting(p []byte) error {
 type flow struct {
 	acked   uint64 // acknowledged by the peer's kernel
 	unacked uint64 // in our kernel, or under way
+	minRTT  time.Duration
 }
 
 // writeOn writes on past c's deadline as long as there is progress within each time-out. Written

@@ -43,7 +43,8 @@ func (r *rawReader) fill() error {
 // onReadable is called once at first, and then whenever the descriptor is readable, until it
 // returns true.
 func (r *rawReader) onReadable(fd uintptr) bool {
-	place, had := []byte(nil), 0
+	var place []byte
+	had := 0 // bytes at its begin that were read already
 	if r.side.mayPong() {
 		var small [lonePong + 1]byte
 		n, err := syscall.Read(int(fd), small[:])

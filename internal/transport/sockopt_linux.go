@@ -2,6 +2,7 @@ package transport
 
 import (
 	"net"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,6 +27,7 @@ func flowOf(c net.Conn) (f flow, known bool) {
 		}
 		sent := info.Bytes_sent - info.Bytes_retrans
 		f = flow{acked: info.Bytes_acked, unacked: sent - info.Bytes_acked + uint64(info.Notsent_bytes)}
+		f.minRTT = time.Duration(info.Min_rtt) * time.Microsecond
 		known = true
 		return nil
 	})
