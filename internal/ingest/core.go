@@ -13,8 +13,8 @@ import (
 // ErrTooManyInstruments is why Publish rejects an event.
 var ErrTooManyInstruments = errors.New("this instance keeps no further instruments")
 
-// versionLife is for how many TTLs at least a version is kept after its last event, so that
-// an older event is not taken for a newer one.
+// versionLife is how long a version is kept after its last event, in TTLs, at least. Without
+// it an older event would be taken for a newer one.
 const versionLife = 10
 
 // outboxMaximum is how many times its bound the outbox holds at most, however many rooms

@@ -17,8 +17,8 @@ import (
 // Run listens and serves until ctx ends, then stops gracefully and returns nil. The
 // error is that of an address that cannot be listened on, or of a part that failed.
 //
-// The parts stop in the order in which events flow, so that no part loses the events of one
-// that still works:
+// The parts stop in the order in which events flow. So each part is still there for the
+// events of the parts before it:
 //
 //  1. New WebSockets are refused, and /readyz says so, so a load balancer looks elsewhere.
 //  2. The hub closes all clients. Each first gets what is queued for it.

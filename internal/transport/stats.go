@@ -94,11 +94,11 @@ func newCounters(writes []*sent) *counters {
 	c.messages = c.add(Metric{Name: "messages_received_total", Help: "Messages from clients."})
 	c.bytesIn = c.add(Metric{Name: "received_bytes_total", Help: "Bytes of messages from clients."})
 	c.stalled = c.add(Metric{Name: "write_timeouts_total",
-		Help: "Connections closed because their client took no byte for the write time-out."})
-	c.shut = c.add(Metric{Name: "windows_shut", Help: "Consumers that get nothing more until they have read what is under way to them.", Gauge: true})
+		Help: "Connections closed because their client accepted no byte for the write time-out."})
+	c.shut = c.add(Metric{Name: "windows_shut", Help: "Consumers that have too much under way: they are sent nothing more until they have read some of it.", Gauge: true})
 	c.marksOff = c.add(Metric{Name: "marks_off_total",
 		Help: "Consumers that answered no ping although they sent other frames: the age of what they read is not bounded."})
-	c.add(Metric{Name: "writes_total", Help: "Writes to clients; one may hold many messages.",
+	c.add(Metric{Name: "writes_total", Help: "Writes to clients; one can carry many messages.",
 		sum: c.sum(func(s *sent) int64 { return s.writes.Load() })})
 	c.add(Metric{Name: "sent_bytes_total", Help: "Bytes written to clients.",
 		sum: c.sum(func(s *sent) int64 { return s.bytes.Load() })})

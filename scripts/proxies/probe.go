@@ -117,8 +117,8 @@ func early(address string, tries int) string {
 	return fmt.Sprintf("%d of %d answered: %s", answered, tries, last)
 }
 
-// ended watches a connection on which nothing happens, for so long at most, and says how it
-// ended.
+// ended watches a connection on which nothing happens, for at most the given time, and says
+// how it ended.
 func (w *wire) ended(patience time.Duration) string {
 	begin := time.Now()
 	for {

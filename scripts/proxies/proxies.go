@@ -12,7 +12,8 @@ import (
 )
 
 // proxy is one that Debian has. Its configuration is the block of the page with the role
-// of its name; here is only what lets it run beside whatever else the machine runs.
+// of its name; the rest is what lets it run next to other programs of
+// the machine.
 type proxy struct {
 	name  string // of the block, and of the Debian package where pkg is empty
 	title string // of the page's section
