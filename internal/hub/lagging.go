@@ -39,9 +39,11 @@ func (h *Hub) conflateQueue(c *Client, done chan<- struct{}) {
 	later := c.lag
 	if later == nil {
 		h.stats.LagsAge++
-		h.stats.Lagging++
+		h.beginLag(c)
+	} else {
+		c.lag = newLagList()
 	}
-	c.lag, c.sticky, c.signalled = newLagList(), true, false
+	c.sticky, c.signalled = true, false
 	ending := NoSignal
 	for range len(c.queue) {
 		b := <-c.queue

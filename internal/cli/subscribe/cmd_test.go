@@ -22,15 +22,22 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience bounds every wait of a test; only a failing one uses it up.
 const patience = 30 * time.Second
 
-func TestEachLineIsFlushedAtOnce(t *testing.T) {
+// begin starts a server and connects an ingestor to it, until the test ends.
+func begin(t *testing.T) (ctx context.Context, url string, ingestor *client.Ingestor) {
+	t.Helper()
 	ctx, stop := context.WithTimeout(context.Background(), patience)
-	defer stop()
-	url := servertest.Start(t).URL()
+	t.Cleanup(stop)
+	url = servertest.Start(t).URL()
 	ingestor, err := client.DialIngestor(ctx, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ingestor.Close()
+	t.Cleanup(func() { ingestor.Close() })
+	return ctx, url, ingestor
+}
+
+func TestEachLineIsFlushedAtOnce(t *testing.T) {
+	ctx, url, ingestor := begin(t)
 	written := make(chan string, 16)
 	out := cli.WriterFunc(func(b []byte) error { written <- string(b); return nil })
 	watching, end := context.WithCancel(ctx)
@@ -58,14 +65,7 @@ func TestEachLineIsFlushedAtOnce(t *testing.T) {
 }
 
 func TestOutputThatFailsEndsTheSubscription(t *testing.T) {
-	ctx, stop := context.WithTimeout(context.Background(), patience)
-	defer stop()
-	url := servertest.Start(t).URL()
-	ingestor, err := client.DialIngestor(ctx, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ingestor.Close()
+	ctx, url, ingestor := begin(t)
 	if err := ingestor.PublishAck(ctx, client.PriceUpdate{Instrument: "A", Price: "1"}); err != nil {
 		t.Fatal(err)
 	}
