@@ -1,6 +1,10 @@
 package protocol
 
-import "math"
+import (
+	"bytes"
+	"math"
+	"strconv"
+)
 
 // The text of a price_update around its values, in this order. An event without data lacks
 // dataKey.
@@ -9,6 +13,11 @@ const (
 	priceKey  = `","price":`
 	tsKey     = `,"ts":`
 	dataKey   = `,"data":`
+
+	epochKey = `,"epoch":"`
+	seqKey   = `","seq":`
+	atKey    = `,"at":`
+	ageKey   = `,"age_ms":`
 
 	snapshotEnd = `,"snapshot":true}`
 )
@@ -40,12 +49,47 @@ func MarkSnapshot(event string) string {
 	return event[:len(event)-1] + snapshotEnd
 }
 
+// Stamp says where and when a price was taken in. It is the same wherever the price arrives.
+type Stamp struct {
+	Epoch string // names the count that Seq is a number of: of one instance since its start, for one room; no character of it needs an escape
+	Seq   uint64 // number of the price in that count, from 1
+	At    int64  // when the instance took the price in, by its clock, Unix milliseconds
+}
+
+// MaxStampBytes bounds what a stamp adds to an event whose epoch has at most 64 characters,
+// bytes.
+const MaxStampBytes = len(epochKey) + 64 + len(seqKey) + 20 + len(atKey) + 20 + len(ageKey) + 20
+
+// AppendStamped appends the event with the keys of a stamp behind its own. The event must be
+// an object as this protocol's servers write it, and not marked by MarkSnapshot.
+func AppendStamped(dst []byte, event string, s Stamp) []byte {
+	return append(appendStamp(append(dst, event[:len(event)-1]...), s), '}')
+}
+
+// AppendStampedSnapshot is AppendStamped for an event that MarkSnapshot returned. ageMS says
+// how long ago the event was taken in, in milliseconds.
+func AppendStampedSnapshot(dst []byte, event string, s Stamp, ageMS int64) []byte {
+	dst = appendStamp(append(dst, event[:len(event)-len(snapshotEnd)]...), s)
+	dst = strconv.AppendInt(append(dst, ageKey...), ageMS, 10)
+	return append(dst, snapshotEnd...)
+}
+
+func appendStamp(dst []byte, s Stamp) []byte {
+	dst = append(append(dst, epochKey...), s.Epoch...)
+	dst = strconv.AppendUint(append(dst, seqKey...), s.Seq, 10)
+	return strconv.AppendInt(append(dst, atKey...), s.At, 10)
+}
+
 // PriceText is the values of a price_update, the texts as they are in the message.
 type PriceText struct {
 	Instrument []byte // without quotes; not checked by ValidRoom
 	Price      []byte // a JSON number
 	TS         int64
 	Data       []byte // a JSON object; nil if there is none
+	Epoch      []byte // without quotes; nil if the price has no stamp
+	Seq        uint64 // this and At: of the stamp
+	At         int64
+	AgeMS      int64 // of a snapshot with a stamp
 	Snapshot   bool
 }
 
@@ -81,12 +125,43 @@ func ScanPriceUpdate(b []byte) (p PriceText, ok bool) {
 		}
 		p.Data, b = rest[:n], rest[n:]
 	}
-	switch string(b) {
-	case `}`:
-		return p, true
-	case snapshotEnd:
-		p.Snapshot = true
-		return p, true
+	aged := false
+	if rest, found := after(b, epochKey); found {
+		if b, aged, ok = p.scanStamp(rest); !ok {
+			return PriceText{}, false
+		}
 	}
-	return PriceText{}, false
+	p.Snapshot = string(b) == snapshotEnd
+	if !p.Snapshot && string(b) != `}` || aged != (p.Snapshot && p.Epoch != nil) {
+		return PriceText{}, false
+	}
+	return p, true
+}
+
+// scanStamp takes the keys of a stamp from the epoch's text on. aged reports whether an age
+// came with them.
+func (p *PriceText) scanStamp(b []byte) (rest []byte, aged, ok bool) {
+	if p.Epoch, b, ok = upTo(b, '"'); !ok || len(p.Epoch) == 0 || bytes.IndexByte(p.Epoch, '\\') >= 0 {
+		return b, false, false
+	}
+	if b, ok = after(b, seqKey); !ok {
+		return b, false, false
+	}
+	if p.Seq, b, ok = natural(b); !ok {
+		return b, false, false
+	}
+	if b, ok = after(b, atKey); !ok {
+		return b, false, false
+	}
+	at, b, ok := natural(b)
+	if !ok || at > math.MaxInt64 {
+		return b, false, false
+	}
+	p.At = int64(at)
+	if rest, aged = after(b, ageKey); !aged {
+		return b, false, true
+	}
+	age, rest, ok := natural(rest)
+	p.AgeMS = int64(age)
+	return rest, true, ok && age <= math.MaxInt64
 }

@@ -81,6 +81,7 @@ const (
 	TypeNoSnapshot = "no_snapshot" // follows a join with mark_empty: no last price is known
 	TypeMark       = "mark"        // follows a join with marks: the client replies with marked when it comes to it
 	TypeStatus     = "status"      // follows a join with status: a room's feed, or the instance's bridge, has changed
+	TypeHeartbeat  = "heartbeat"   // follows a join with heartbeat_ms: nothing else was sent for so long
 )
 
 // States in a status message.
@@ -139,7 +140,7 @@ const (
 
 // ClientMessage is any message from a client. The fields of each type:
 //
-//	join          Room or Rooms, MarkEmpty, Status, ID
+//	join          Room or Rooms, MarkEmpty, Status, Marks, Stamp, SilentAfterMS, HeartbeatMS, ID
 //	leave         Room, ID
 //	message       Room, Data, ID
 //	ping          ID
@@ -148,18 +149,21 @@ const (
 // ID is optional everywhere, at most [MaxIDLength] characters, and is echoed in
 // exactly one reply.
 type ClientMessage struct {
-	Type       string          `json:"type"`
-	Room       string          `json:"room,omitempty"`
-	Rooms      []string        `json:"rooms,omitempty"`
-	MarkEmpty  bool            `json:"mark_empty,omitempty"`
-	Status     bool            `json:"status,omitempty"`
-	Marks      bool            `json:"marks,omitempty"` // of a join, for the connection: marks are messages
-	N          uint64          `json:"n,omitempty"`     // of a mark
-	Instrument string          `json:"instrument,omitempty"`
-	Price      json.Number     `json:"price,omitempty"` // passed on as the text that was sent
-	TS         *int64          `json:"ts,omitempty"`    // 0 ... 2^63-1, unit chosen by the producer, passed on unread
-	Data       json.RawMessage `json:"data,omitempty"`  // of a message: a string, see [Text]; of a price_update: an object, passed on as the text that was sent
-	ID         string          `json:"id,omitempty"`
+	Type          string          `json:"type"`
+	Room          string          `json:"room,omitempty"`
+	Rooms         []string        `json:"rooms,omitempty"`
+	MarkEmpty     bool            `json:"mark_empty,omitempty"`
+	Status        bool            `json:"status,omitempty"`
+	Marks         bool            `json:"marks,omitempty"`           // of a join, for the connection: marks are messages
+	Stamp         bool            `json:"stamp,omitempty"`           // of a join: prices of its rooms carry a [Stamp]
+	SilentAfterMS int64           `json:"silent_after_ms,omitempty"` // of a join: time without a live event after which its rooms are silent, milliseconds
+	HeartbeatMS   int64           `json:"heartbeat_ms,omitempty"`    // of a join, for the connection: time after which a heartbeat comes if nothing else does, milliseconds
+	N             uint64          `json:"n,omitempty"`               // of a mark
+	Instrument    string          `json:"instrument,omitempty"`
+	Price         json.Number     `json:"price,omitempty"` // passed on as the text that was sent
+	TS            *int64          `json:"ts,omitempty"`    // 0 ... 2^63-1, unit chosen by the producer, passed on unread
+	Data          json.RawMessage `json:"data,omitempty"`  // of a message: a string, see [Text]; of a price_update: an object, passed on as the text that was sent
+	ID            string          `json:"id,omitempty"`
 }
 
 // ServerMessage is any message from a server. Its fields are in the order in which servers
@@ -170,12 +174,13 @@ type ClientMessage struct {
 //	pong          ID if the ping had one, TS (server's Unix time in milliseconds)
 //	ack           ID
 //	error         Code, Message; ID if the request had one; Index within a batch
-//	price_update  Instrument, Price, TS, Data, Snapshot
+//	price_update  Instrument, Price, TS, Data, Snapshot; Epoch, Seq and At to a join with Stamp, with AgeMS in a snapshot
 //	message       Room, Data
 //	conflated     Room, Skipped
 //	no_snapshot   Room
 //	mark          N
 //	status        Room and Feed, or Bridge; Since
+//	heartbeat     At (server's Unix time in milliseconds)
 type ServerMessage struct {
 	Type       string          `json:"type"`
 	Room       string          `json:"room,omitempty"`
@@ -193,7 +198,11 @@ type ServerMessage struct {
 	N          uint64          `json:"n,omitempty"`     // of a mark
 	Index      *int            `json:"index,omitempty"` // position within the batch, from 0
 	TS         *int64          `json:"ts,omitempty"`
-	Data       json.RawMessage `json:"data,omitempty"`     // of a message: a string, see [TextOf]; of a price_update: an object
+	Data       json.RawMessage `json:"data,omitempty"`  // of a message: a string, see [TextOf]; of a price_update: an object
+	Epoch      string          `json:"epoch,omitempty"` // these four: see [Stamp]
+	Seq        uint64          `json:"seq,omitempty"`
+	At         int64           `json:"at,omitempty"`
+	AgeMS      *int64          `json:"age_ms,omitempty"`
 	Snapshot   bool            `json:"snapshot,omitempty"` // the current value, not a tick; replaces the value held
 }
 

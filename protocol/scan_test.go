@@ -55,6 +55,35 @@ func TestScanPriceUpdate(t *testing.T) {
 	}
 }
 
+// What AppendStamped and AppendStampedSnapshot write, ScanPriceUpdate and encoding/json read
+// alike, with the keys in the order of ServerMessage.
+func TestScanStamped(t *testing.T) {
+	stamp := Stamp{Epoch: "3f00000000000000.1", Seq: 7, At: 1795493946031}
+	for _, data := range []string{``, `{"epoch":"x","snapshot":true}`} {
+		for _, snapshot := range []bool{false, true} {
+			event := string(AppendPriceUpdate(nil, "BTC_USDT", "1.10", "1710000000", data))
+			text := AppendStamped([]byte("before"), event, stamp)
+			if snapshot {
+				text = AppendStampedSnapshot([]byte("before"), MarkSnapshot(event), stamp, 0)
+			}
+			text = text[len("before"):]
+			p, ok := ScanPriceUpdate(text)
+			if !ok || string(p.Price) != "1.10" || string(p.Data) != data || p.Snapshot != snapshot ||
+				string(p.Epoch) != stamp.Epoch || p.Seq != 7 || p.At != stamp.At || p.AgeMS != 0 {
+				t.Errorf("%s: %+v, %v", text, p, ok)
+			}
+			var m ServerMessage
+			if err := json.Unmarshal(text, &m); err != nil || m.Epoch != stamp.Epoch || m.Seq != 7 || m.At != stamp.At ||
+				(m.AgeMS != nil) != snapshot || string(m.Append(nil)) != string(text) {
+				t.Errorf("%s: %+v, %v", text, m, err)
+			}
+			if len(text) > len(MarkSnapshot(event))+MaxStampBytes {
+				t.Errorf("%s: longer than it may be", text)
+			}
+		}
+	}
+}
+
 func TestScanLeavesOthersToAParser(t *testing.T) {
 	for _, text := range []string{
 		``, `{}`, `{"type":"price_update","instrument":"A`,
@@ -67,6 +96,13 @@ func TestScanLeavesOthersToAParser(t *testing.T) {
 		`{"type":"price_update","instrument":"A","price":1,"ts":1,"data":[]}`,
 		`{"type":"price_update","instrument":"A","price":1,"ts":1,"seq":7}`,
 		`{"type":"price_update","instrument":"A","price":1,"ts":1} `,
+		`{"type":"price_update","instrument":"A","price":1,"ts":1,"epoch":"","seq":7,"at":1}`,
+		`{"type":"price_update","instrument":"A","price":1,"ts":1,"epoch":"a\u0041","seq":7,"at":1}`,
+		`{"type":"price_update","instrument":"A","price":1,"ts":1,"epoch":"a","seq":7}`,
+		`{"type":"price_update","instrument":"A","price":1,"ts":1,"epoch":"a","seq":7,"at":9223372036854775808}`,
+		`{"type":"price_update","instrument":"A","price":1,"ts":1,"epoch":"a","seq":7,"at":1,"age_ms":1}`,
+		`{"type":"price_update","instrument":"A","price":1,"ts":1,"epoch":"a","seq":7,"at":1,"snapshot":true}`,
+		`{"type":"price_update","instrument":"A","price":1,"ts":1,"epoch":"a","seq":7,"at":1,"age_ms":-1,"snapshot":true}`,
 	} {
 		if p, ok := ScanPriceUpdate([]byte(text)); ok {
 			t.Errorf("%s: %+v", text, p)
