@@ -66,9 +66,9 @@ func TestJoinListsRejectedRooms(t *testing.T) {
 		m = p.expect(protocol.TypeJoin)
 		p.answer(protocol.ServerMessage{Type: protocol.TypeError, ID: m.ID, Code: protocol.CodeRateLimited, Message: "slow down"})
 	})
-	err := c.Join(patient(t), "A", "no blanks", "B")
+	err := c.Join(patient(t), "A", "no  blanks", "B")
 	rejected, ok := errors.AsType[*JoinError](err)
-	if !ok || len(rejected.Rejected) != 2 || rejected.Rejected[0].Room != "no blanks" ||
+	if !ok || len(rejected.Rejected) != 2 || rejected.Rejected[0].Room != "no  blanks" ||
 		rejected.Rejected[0].Code != protocol.CodeInvalidRoom || rejected.Rejected[1].Code != protocol.CodeTooManyRooms {
 		t.Fatalf("got %v", err)
 	}

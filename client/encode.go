@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -17,16 +16,14 @@ import (
 // those to other events.
 func checkUpdate(u *PriceUpdate) *RequestError {
 	if !protocol.ValidRoom(u.Instrument) {
-		return invalid(protocol.CodeInvalidRoom, "instrument: %q, expected [A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}", clip(u.Instrument))
+		return invalid(protocol.CodeInvalidRoom, "instrument: %q %s", clip(u.Instrument), protocol.RoomFault(u.Instrument))
 	}
 	p := string(u.Price)
 	if !protocol.ValidNumber(p) || len(p) > protocol.MaxPriceLength {
 		return invalid(protocol.CodeInvalidEvent, "price: %q, expected a JSON number of at most %d characters", clip(p), protocol.MaxPriceLength)
 	}
-	if strings.ContainsAny(p, "eE") { // 64 characters overflow with an exponent only
-		if f, _ := strconv.ParseFloat(p, 64); math.IsInf(f, 0) {
-			return invalid(protocol.CodeInvalidEvent, "price: %s, expected a number that is finite as a float64", p)
-		}
+	if fault := protocol.PriceFault(p); fault != "" {
+		return invalid(protocol.CodeInvalidEvent, "price: %s %s", p, fault)
 	}
 	if u.TS < 0 {
 		return invalid(protocol.CodeInvalidEvent, "ts: %d, expected 0 ... 2^63-1", u.TS)
@@ -124,7 +121,7 @@ func encodeJoin(rooms []string, opt JoinOptions, id uint64) []byte {
 // checkRoom returns nil if a room may have this name.
 func checkRoom(room string) *RequestError {
 	if !protocol.ValidRoom(room) {
-		return invalid(protocol.CodeInvalidRoom, "room: %q, expected [A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}", clip(room))
+		return invalid(protocol.CodeInvalidRoom, "room: %q %s", clip(room), protocol.RoomFault(room))
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ type Event interface{ event() }
 // PriceUpdate is a price of an instrument, received or to be published. Its JSON is the
 // message of the protocol without "type".
 type PriceUpdate struct {
-	// Instrument is also the name of the room: [A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}.
+	// Instrument is also the name of the room: see [protocol.ValidRoom].
 	Instrument string `json:"instrument"`
 	// Price is the text of a JSON number, at most 64 characters. It is never turned
 	// into a float: consumers receive the characters that the producer sent.

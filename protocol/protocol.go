@@ -44,7 +44,7 @@ const (
 	MaxMessageBytes    = 64 << 10 // a message from a client, bytes; more closes with 1009
 	MaxChatBytes       = 16 << 10 // "data" of a chat message, bytes after unescaping
 	MaxIDLength        = 64       // "id" of a request, characters
-	MaxRoomLength      = 64       // a room or instrument name, characters
+	MaxRoomLength      = 128      // a room or instrument name, bytes
 	MaxPriceLength     = 64       // the text of a price, characters
 	MaxDataBytes       = 4 << 10  // the text of "data" of a price_update, bytes
 	MaxDataDepth       = 16       // depth of nested objects and arrays in "data" of a price_update, counting data itself
@@ -211,24 +211,4 @@ type Rejected struct {
 	Room    string `json:"room"`
 	Code    Code   `json:"code"`
 	Message string `json:"message"`
-}
-
-// ValidRoom reports whether s may name a room or an instrument:
-// [A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}.
-func ValidRoom[S string | []byte](s S) bool {
-	if len(s) == 0 || len(s) > MaxRoomLength || !alphanumeric(s[0]) {
-		return false
-	}
-	for i := 1; i < len(s); i++ {
-		switch c := s[i]; {
-		case alphanumeric(c), c == '_', c == '.', c == ':', c == '/', c == '-':
-		default:
-			return false
-		}
-	}
-	return true
-}
-
-func alphanumeric(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }

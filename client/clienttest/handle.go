@@ -67,7 +67,7 @@ func (s *Server) join(c *conn, m protocol.ClientMessage) {
 			continue
 		}
 		if !protocol.ValidRoom(room) {
-			reply.Rejected = append(reply.Rejected, protocol.Rejected{Room: room, Code: protocol.CodeInvalidRoom, Message: "rooms: not a valid name"})
+			reply.Rejected = append(reply.Rejected, protocol.Rejected{Room: room, Code: protocol.CodeInvalidRoom, Message: "rooms: " + protocol.RoomFault(room)})
 			continue
 		}
 		if !c.rooms[room] {
@@ -110,9 +110,13 @@ func (s *Server) publish(text string) error {
 func (s *Server) price(m protocol.ClientMessage) *rejectedError {
 	switch {
 	case !protocol.ValidRoom(m.Instrument):
-		return &rejectedError{protocol.CodeInvalidRoom, "instrument: not a valid name"}
+		return &rejectedError{protocol.CodeInvalidRoom, "instrument: " + protocol.RoomFault(m.Instrument)}
 	case m.Price == "":
 		return &rejectedError{protocol.CodeInvalidEvent, "price: is required"}
+	case len(m.Price) > protocol.MaxPriceLength:
+		return &rejectedError{protocol.CodeInvalidEvent, "price: must have at most 64 characters"}
+	case protocol.PriceFault(string(m.Price)) != "":
+		return &rejectedError{protocol.CodeInvalidEvent, "price: " + protocol.PriceFault(string(m.Price))}
 	case m.TS == nil || *m.TS < 0:
 		return &rejectedError{protocol.CodeInvalidEvent, "ts: must be an integer from 0 to 2^63-1"}
 	case m.Data != nil && m.Data[0] != '{':

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"backbone/internal/hub"
 	"backbone/internal/partition"
@@ -34,7 +37,7 @@ type Options struct {
 	Clock     func() uint64          // the clock that heartbeats carry; safe for concurrent use by multiple goroutines
 	Sink      Sink                   // gets what the bridge hears
 	Logger    *slog.Logger           // nil: slog.Default
-	ValidRoom func(room string) bool // rooms of other instances must pass it; nil: printable ASCII, at most 64 bytes
+	ValidRoom func(room string) bool // rooms of other instances must pass it; nil: plainRoom
 
 	Heartbeat   time.Duration // between two heartbeats; 0: 1 s
 	EchoTimeout time.Duration // without an own heartbeat, until the session counts as lost; 0: 2.5 s
@@ -123,15 +126,8 @@ func validInstance(s string) bool {
 	return true
 }
 
-// plainRoom reports whether a room name can be part of keys and logs without quotes.
+// plainRoom reports whether s is 1 to 128 bytes of UTF-8 that envelopes hold unescaped.
 func plainRoom(s string) bool {
-	if s == "" || len(s) > 64 {
-		return false
-	}
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return true
+	return s != "" && len(s) <= 128 && utf8.ValidString(s) &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r == '"' || r == '\\' || unicode.IsControl(r) })
 }

@@ -84,6 +84,9 @@ func linkWord(ok bool) string {
 	return protocol.BridgeDegraded
 }
 
+// maxRoomWidth is how many columns the names of rooms take at most.
+const maxRoomWidth = 40
+
 // pretty writes lines for people.
 type pretty struct {
 	color      bool
@@ -94,11 +97,7 @@ type pretty struct {
 }
 
 func newPretty(rooms []string, color bool) *pretty {
-	p := &pretty{color: color, priceWidth: 10, prices: map[string]float64{}, directions: map[string]int{}}
-	for _, room := range rooms {
-		p.roomWidth = max(p.roomWidth, len(room))
-	}
-	return p
+	return &pretty{color: color, roomWidth: min(Width(rooms), maxRoomWidth), priceWidth: 10, prices: map[string]float64{}, directions: map[string]int{}}
 }
 
 func (p *pretty) line(e client.Event, now time.Time) []byte {
@@ -121,7 +120,7 @@ func (p *pretty) line(e client.Event, now time.Time) []byte {
 	default:
 		return nil
 	}
-	return fmt.Appendf(nil, "%s  %-*s  %s\n", p.paint(StyleFaint, now.Format("15:04:05.000")), p.roomWidth, room, text)
+	return fmt.Appendf(nil, "%s  %s  %s\n", p.paint(StyleFaint, now.Format("15:04:05.000")), Column(room, p.roomWidth), text)
 }
 
 // price shows an arrow and the change since the price before; an unchanged price keeps

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+
+	"github.com/charmbracelet/x/ansi"
 
 	"backbone/client"
 )
@@ -61,6 +64,24 @@ func TestPrettyLinesAreAligned(t *testing.T) {
 		if lines[i] != want {
 			t.Errorf("line %d is %q, want %q", i, lines[i], want)
 		}
+	}
+}
+
+func TestNamesOfAnyScriptStayInTheirColumn(t *testing.T) {
+	rooms := []string{"A", "币安人生USDT", "e\u0301te\u0301", "💎🙌", "BRK B"}
+	p := newPretty(rooms, false)
+	for _, room := range append(rooms, "a\x1b[2J\rb", strings.Repeat("币", 42)) { // what no server sends, and what was not asked for
+		line := string(p.line(client.PriceUpdate{Instrument: room, Price: "1.5"}, noon))
+		before, _, _ := strings.Cut(line, "1.5")
+		if w := ansi.StringWidth(before); w != len("12:00:00.005  ")+12+len("    ")+len("       ") {
+			t.Errorf("the price of %q begins in column %d: %q", room, w, line)
+		}
+		if strings.ContainsFunc(strings.TrimSuffix(line, "\n"), func(r rune) bool { return !unicode.IsPrint(r) }) {
+			t.Errorf("%q does things to the terminal", line)
+		}
+	}
+	if got, want := Names([]string{"BTC_USDT", "BRK B", "^GSPC", "币安人生USDT", "a\x1b"}), `BTC_USDT "BRK B" ^GSPC 币安人生USDT "a\x1b"`; got != want {
+		t.Errorf("names: %s, want %s", got, want)
 	}
 }
 

@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 
 	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
 )
 
 // The styles of a terminal.
@@ -48,6 +50,38 @@ func Sign(x float64) int {
 		return -1
 	}
 	return 0
+}
+
+// Column returns a name from the network, made printable, and filled up with blanks to a number
+// of columns of a terminal. A longer name is cut, so that what follows stays in its column.
+func Column(name string, width int) string {
+	name = ansi.Truncate(Printable(name), width, "…")
+	return name + strings.Repeat(" ", width-ansi.StringWidth(name))
+}
+
+// Width is how many columns of a terminal the widest of the names takes.
+func Width(names []string) (widest int) {
+	for _, name := range names {
+		widest = max(widest, ansi.StringWidth(Printable(name)))
+	}
+	return widest
+}
+
+// Name is a room's name within a sentence: in quotes if it does not read as one word.
+func Name(room string) string {
+	if strings.ContainsFunc(room, func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) }) {
+		return strconv.Quote(room)
+	}
+	return room
+}
+
+// Names are rooms' names in a sentence.
+func Names(rooms []string) string {
+	named := make([]string, len(rooms))
+	for i, room := range rooms {
+		named[i] = Name(room)
+	}
+	return strings.Join(named, " ")
 }
 
 // Printable returns text from the network in one line and without the characters that

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math"
 	"math/big"
 	"regexp"
 	"strconv"
@@ -15,7 +16,8 @@ import (
 // second opinion on what the domains accept.
 
 var (
-	nameRule   = regexp.MustCompile(`\A[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}\z`)
+	nameRule   = regexp.MustCompile(`\A[\pL\pM\pN\pP\pS]+( [\pL\pM\pN\pP\pS]+)*\z`)
+	zeroRule   = regexp.MustCompile(`\A-?[0.]+([eE][+-]?[0-9]+)?\z`)
 	digitsRule = regexp.MustCompile(`\A[0-9]+\z`)
 )
 
@@ -58,19 +60,20 @@ func reference(object []byte) (payload string, err error) {
 	}
 	if typ == "message" {
 		room, data := text("room"), text("data")
-		if err != nil || !nameRule.MatchString(room) || len(data) > 16<<10 {
+		if err != nil || !validName(room) || len(data) > 16<<10 {
 			return "", errRefused
 		}
 		return `{"type":"message","room":"` + room + `","data":` + quote(data) + `}`, nil
 	}
 	instrument, price, ts := text("instrument"), number("price"), number("ts")
-	if err != nil || !nameRule.MatchString(instrument) || !digitsRule.MatchString(ts) {
+	if err != nil || !validName(instrument) || !digitsRule.MatchString(ts) {
 		return "", errRefused
 	}
 	if n, _ := new(big.Int).SetString(ts, 10); n.BitLen() > 63 {
 		return "", errRefused
 	}
-	if _, err := strconv.ParseFloat(price, 64); err != nil || len(price) > 64 {
+	f, err := strconv.ParseFloat(price, 64)
+	if err != nil || len(price) > 64 || math.Abs(f) < 1e-308 && !zeroRule.MatchString(price) {
 		return "", errRefused
 	}
 	data := ""
@@ -81,6 +84,10 @@ func reference(object []byte) (payload string, err error) {
 		data = `,"data":` + string(raw)
 	}
 	return `{"type":"price_update","instrument":"` + instrument + `","price":` + price + `,"ts":` + ts + data + `}`, nil
+}
+
+func validName(s string) bool {
+	return len(s) <= 128 && nameRule.MatchString(s) && !strings.ContainsAny(s, `"\`)
 }
 
 // levels is how deep the objects and arrays of a valid text are nested.

@@ -60,9 +60,10 @@ func (v view) render() string {
 		b.WriteString(cli.StyleWarn.Render(fmt.Sprintf("%d events left out: this terminal is slower than the rooms", s.missed)))
 	}
 	b.WriteString(cli.StyleWarn.Render(v.notice) + "\n")
-	b.WriteString(cli.StyleFaint.Render(fmt.Sprintf("%-10s %13s %9s %8s %9s  %s", "INSTRUMENT", "LAST", "CHANGE", "TICKS/S", "LATENCY", "HISTORY")) + "\n")
+	names := s.nameWidth()
+	b.WriteString(cli.StyleFaint.Render(fmt.Sprintf("%s %13s %9s %8s %9s  %s", cli.Column("INSTRUMENT", names), "LAST", "CHANGE", "TICKS/S", "LATENCY", "HISTORY")) + "\n")
 	for i := range s.rows {
-		b.WriteString(renderRow(&s.rows[i]) + "\n")
+		b.WriteString(renderRow(&s.rows[i], names) + "\n")
 	}
 	for _, line := range append([]string{""}, v.footer...) {
 		b.WriteString(cli.StyleFaint.Render(line) + "\n")
@@ -87,12 +88,23 @@ func fit(lines []string, height int) []string {
 	return append(lines[:height-1:height-1], lines[len(lines)-1])
 }
 
-func renderRow(r *row) string {
+// nameWidth is how many columns the instruments take: enough for the widest, within bounds.
+func (p *picture) nameWidth() int {
+	const least, most = len("INSTRUMENT"), 30
+	width := least
+	for i := range p.rows {
+		width = max(width, cli.Width([]string{p.rows[i].instrument}))
+	}
+	return min(width, most)
+}
+
+func renderRow(r *row, names int) string {
+	name := cli.Column(r.instrument, names)
 	if r.price == "" {
-		return fmt.Sprintf("%-10s %13s", r.instrument, "waiting")
+		return fmt.Sprintf("%s %13s", name, "waiting")
 	}
 	price := cli.StyleOf(r.direction).Render(fmt.Sprintf("%s %11s", cli.Arrow(r.direction), r.price))
 	change := r.change()
 	changed := cli.StyleOf(cli.Sign(change)).Render(fmt.Sprintf("%+8.2f%%", change))
-	return fmt.Sprintf("%-10s %s %s %8d %9s  %s", r.instrument, price, changed, r.perSecond, human.Brief(r.latency), sparkline(r.history, historySize))
+	return fmt.Sprintf("%s %s %s %8d %9s  %s", name, price, changed, r.perSecond, human.Brief(r.latency), sparkline(r.history, historySize))
 }

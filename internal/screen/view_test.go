@@ -62,6 +62,22 @@ func TestTheViewShowsThePicture(t *testing.T) {
 	}
 }
 
+func TestNamesOfAnyScriptStayInTheirColumn(t *testing.T) {
+	names := []string{"A", "币安人生USDT", "e\u0301te\u0301", "💎🙌", strings.Repeat("long", 20), "a\x1b[2J\rb"}
+	b := newBoard(names, time.Microsecond)
+	for _, name := range names {
+		b.update(priced(name, "1.5", 0), start0)
+	}
+	v := after(t, view{}, b.picture(), tea.WindowSizeMsg{Width: 120, Height: 40})
+	lines := strings.Split(ansi.Strip(v.render()), "\n")
+	for i, name := range names {
+		before, _, ok := strings.Cut(lines[3+i], "1.5 ")
+		if w := ansi.StringWidth(before); !ok || w != 30+1+13-3 {
+			t.Errorf("the price of %q begins in column %d: %q", name, w, lines[3+i])
+		}
+	}
+}
+
 func TestTheViewTellsWhatIsWrong(t *testing.T) {
 	b := sampleBoard()
 	b.missed = 12
@@ -94,7 +110,7 @@ func TestAChangeThatRoundsToNothingHasNoSign(t *testing.T) {
 	b := newBoard([]string{"A"}, time.Microsecond)
 	b.update(priced("A", "100000", 0), start0)
 	b.update(priced("A", "99999", 0), start0)
-	if text := ansi.Strip(renderRow(b.rows["A"])); !strings.Contains(text, "   +0.00%") {
+	if text := ansi.Strip(renderRow(b.rows["A"], 10)); !strings.Contains(text, "   +0.00%") {
 		t.Errorf("row %q", text)
 	}
 }

@@ -44,9 +44,11 @@ func (c *Cmd) Validate() error {
 	case one && c.Price == "":
 		return config.Errorf("price", "is missing: an event has --instrument and --price")
 	case one && !protocol.ValidRoom(c.Instrument):
-		return config.Errorf("instrument", "must be [A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}, not %q", c.Instrument)
+		return config.Errorf("instrument", "%s, not %q", protocol.RoomFault(c.Instrument), c.Instrument)
 	case one && (!protocol.ValidNumber(c.Price) || len(c.Price) > protocol.MaxPriceLength):
 		return config.Errorf("price", "must be a JSON number of at most %d characters, not %q", protocol.MaxPriceLength, c.Price)
+	case one && protocol.PriceFault(c.Price) != "":
+		return config.Errorf("price", "%s, not %s", protocol.PriceFault(c.Price), c.Price)
 	case c.TS != nil && *c.TS < 0:
 		return config.Errorf("ts", "must be at least 0, not %d", *c.TS)
 	case c.Data != "" && (c.Data[0] != '{' || !json.Valid([]byte(c.Data))):

@@ -32,8 +32,8 @@ type Cmd struct {
 // Validate is called by kong.
 func (c *Cmd) Validate() error {
 	for _, room := range c.Rooms {
-		if !protocol.ValidRoom(room) {
-			return config.Errorf("", "room %q: expected [A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}", room)
+		if fault := protocol.RoomFault(room); fault != "" {
+			return config.Errorf("", "room %q: the name %s", room, fault)
 		}
 	}
 	switch {

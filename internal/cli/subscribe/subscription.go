@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"backbone/client"
@@ -127,7 +126,7 @@ func (sub *subscription) handle(e client.Event) error {
 		return nil
 	case client.NoSnapshot:
 		if sub.SnapshotOnly && sub.wanted[e.Room] {
-			sub.Say("%s: no last price is known", e.Room)
+			sub.Say("%s: no last price is known", cli.Name(e.Room))
 		}
 		if !sub.MarkEmpty {
 			return sub.answered(e.Room)
@@ -197,7 +196,7 @@ func (sub *subscription) join(err error) error {
 	case len(rooms) > named:
 		sub.Say("joined %d rooms", len(rooms))
 	case len(rooms) > 0:
-		sub.Say("joined %s", strings.Join(rooms, " "))
+		sub.Say("joined %s", cli.Names(rooms))
 	}
 	return sub.rejected(rejected)
 }
@@ -205,7 +204,7 @@ func (sub *subscription) join(err error) error {
 // rejected says which rooms the server refused. It is an error once none is left.
 func (sub *subscription) rejected(rooms []protocol.Rejected) error {
 	for _, r := range rooms {
-		sub.Say("%s is refused: %s: %s", r.Room, r.Code, r.Message)
+		sub.Say("%s is refused: %s: %s", cli.Name(r.Room), r.Code, r.Message)
 		sub.refused = true
 		delete(sub.open, r.Room)
 		delete(sub.wanted, r.Room)

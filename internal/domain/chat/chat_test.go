@@ -66,7 +66,7 @@ func TestRefused(t *testing.T) {
 		{`"data":"a"`, `invalid_event: room: is required`},
 		{`"room":"lobby"`, `invalid_event: data: is required`},
 		{`"room":["lobby"],"data":"a"`, `invalid_event: room: must be a JSON string, got array`},
-		{`"room":"the lobby","data":"a"`, `invalid_room: room: must match [A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}, got "the lobby"`},
+		{`"room":"the  lobby","data":"a"`, `invalid_room: room: must not have two blanks in a row, got "the  lobby"`},
 		{`"room":"lobby","data":"a","from":"b"`, `unknown_field: from: unknown field, message has room, data, type, id`},
 		{`"room":"lobby","DATA":"a"`, `unknown_field: DATA: unknown field, did you mean data?`},
 		// An unknown field first, then room, data.

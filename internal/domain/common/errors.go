@@ -38,9 +38,9 @@ func Quote[S string | []byte](s S) string {
 // CheckRoom returns an invalid_room error that names the field unless name may name
 // a room or an instrument.
 func CheckRoom[S string | []byte](field string, name S) error {
-	if protocol.ValidRoom(name) {
+	fault := protocol.RoomFault(name)
+	if fault == "" {
 		return nil
 	}
-	return Errorf(protocol.CodeInvalidRoom, "%s: must match [A-Za-z0-9][A-Za-z0-9_.:/-]{0,%d}, got %s",
-		field, protocol.MaxRoomLength-1, Quote(name))
+	return Errorf(protocol.CodeInvalidRoom, "%s: %s, got %s", field, fault, Quote(name))
 }

@@ -260,12 +260,17 @@ func meant(name []byte, known string) error {
 	return Errorf(protocol.CodeUnknownField, "%s: unknown field, did you mean %s?", label(name), known)
 }
 
-// label is a key as error messages name it: unquoted if it is readable.
+// label is a key as error messages name it: unquoted if it reads as one word.
 func label(name []byte) string {
-	if protocol.ValidRoom(name) {
-		return string(name)
+	if len(name) == 0 || len(name) > maxQuoted {
+		return Quote(name)
 	}
-	return Quote(name)
+	for _, c := range name {
+		if c != '_' && c != '-' && (c < '0' || c > '9') && (c|' ' < 'a' || c|' ' > 'z') {
+			return Quote(name)
+		}
+	}
+	return string(name)
 }
 
 func wrongKind(name, expected string, value []byte) error {

@@ -2,7 +2,6 @@
 package trading
 
 import (
-	"bytes"
 	"strconv"
 
 	"backbone/internal/domain/common"
@@ -67,11 +66,8 @@ func price(obj *common.Object) ([]byte, error) {
 		return nil, common.Errorf(protocol.CodeInvalidEvent, "price: must have at most %d characters, got %d",
 			protocol.MaxPriceLength, len(text))
 	}
-	// Without an exponent no text of this length is too large for a float64.
-	if bytes.IndexByte(text, 'e') >= 0 || bytes.IndexByte(text, 'E') >= 0 {
-		if _, err := strconv.ParseFloat(string(text), 64); err != nil {
-			return nil, common.Errorf(protocol.CodeInvalidEvent, "price: must be finite as a float64, got %s", text)
-		}
+	if fault := protocol.PriceFault(text); fault != "" {
+		return nil, common.Errorf(protocol.CodeInvalidEvent, "price: %s, got %s", fault, text)
 	}
 	return text, nil
 }
