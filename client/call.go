@@ -18,8 +18,9 @@ type request struct {
 // until it is settled or withdrawn.
 type call struct {
 	// Immutable once the request is queued.
-	id   uint64
-	join JoinOptions // of a join
+	id    uint64
+	join  JoinOptions // of a join
+	marks bool        // a join that asks for them
 
 	// Set by the writer, which then sends the request, or by a caller that no longer waits.
 	// If the caller sets it first, the request is never sent.

@@ -37,8 +37,8 @@ func Dial(ctx context.Context, url string, opt *ConnOptions) (*Conn, error) {
 
 // Events returns the channel of what the Conn receives, in order. Every call returns the same
 // channel. It is closed at the end of the Conn, and Err says why. If a program does not keep
-// up, the buffer fills, then the socket, and then the server conflates. The server disconnects
-// a program that receives nothing for longer than its write time-out (10 s by default).
+// up, the server conflates. Once the buffer is full nothing is read any more, and the server
+// disconnects a client that reads nothing for about half a minute.
 func (c *Conn) Events() <-chan Event { return c.s.events }
 
 // Err returns why the Conn ended. It is nil while the Conn lives and after Close, and

@@ -30,7 +30,7 @@ func textOf(m protocol.ClientMessage) string {
 func TestJoinSendsOneMessageAndReturnsItsAnswer(t *testing.T) {
 	c, p := newServer(t).consumer(ConnOptions{})
 	async(t, func() {
-		if got, want := p.readText(), `{"type":"join","rooms":["BTC_USDT","ETH_USDT"],"mark_empty":true,"id":"1"}`; got != want {
+		if got, want := p.readText(), `{"type":"join","rooms":["BTC_USDT","ETH_USDT"],"mark_empty":true,"marks":true,"id":"1"}`; got != want {
 			t.Errorf("server got %s\nwant %s", got, want)
 		}
 		p.write(

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/coder/websocket"
 
@@ -20,6 +21,14 @@ type connection struct {
 	wire     *wireConn
 	inflight chan *call    // from the writer to the reader, in the order written; never full, as slots are fewer
 	quit     chan struct{} // closed by the session: the writer ends
+
+	// Safe for concurrent use by multiple goroutines. What is urgent does not wait for a place
+	// in the queue, because the reader and the pump may not wait.
+	again  chan []byte   // from the reader: joins once more; never full, as each has been sent before
+	answer atomic.Uint64 // number of the newest mark that is to be answered
+	urgent chan struct{} // a signal for the writer: one of these has changed
+
+	answered uint64 // owned by the writer: number of the newest answer
 
 	// Written by the writer before it closes writeDone.
 	writeErr  error
@@ -38,6 +47,7 @@ func newConnection(ws *websocket.Conn, wire *wireConn, slots int) *connection {
 		ws: ws, wire: wire,
 		inflight:  make(chan *call, slots),
 		quit:      make(chan struct{}),
+		urgent:    make(chan struct{}, 1),
 		writeDone: make(chan struct{}),
 		readDone:  make(chan struct{}),
 		reader:    reader{waiting: map[uint64]*call{}, rejoins: map[uint64]rejoin{}},
@@ -53,12 +63,19 @@ func (s *session) write(conn *connection, first [][]byte) error {
 		}
 	}
 	for {
+		conn.wire.more.Store(s.next.data != nil)
+		for data := conn.nextUrgent(); data != nil; data = conn.nextUrgent() {
+			if err := conn.ws.Write(context.Background(), websocket.MessageText, data); err != nil {
+				return err
+			}
+		}
 		if s.next.data == nil {
 			select {
 			case r := <-s.out:
 				if r.claim() {
 					s.next = r
 				}
+			case <-conn.urgent:
 			case <-conn.quit:
 				return nil
 			case <-s.ctx.Done():
@@ -81,6 +98,29 @@ func (s *session) write(conn *connection, first [][]byte) error {
 			return err
 		}
 	}
+}
+
+// signalUrgent has the writer look at what is urgent.
+func (conn *connection) signalUrgent() {
+	select {
+	case conn.urgent <- struct{}{}:
+	default: // one signal is enough
+	}
+}
+
+// nextUrgent returns what the writer has to write before what is queued, nil if there is nothing.
+func (conn *connection) nextUrgent() []byte {
+	select {
+	case join := <-conn.again:
+		return join
+	default:
+	}
+	n := conn.answer.Load()
+	if n == conn.answered {
+		return nil
+	}
+	conn.answered = n
+	return encode(protocol.ClientMessage{Type: protocol.TypeMarked, N: n})
 }
 
 // claim reports whether the request is still wanted. After that it cannot be withdrawn.

@@ -37,21 +37,30 @@ func (s *session) startPump() {
 	s.received = make(chan Event, received)
 	s.events = make(chan Event, s.opt.buffer-received-1)
 	s.pumped = make(chan struct{})
-	go s.pump()
+	go (&pump{s: s}).run(s.received)
 }
 
-// pump moves events from the reader to the program, in order. It ends when received is
-// closed and all are moved, or a call wants to know how the session ended; and with the
-// session, whatever is left.
-func (s *session) pump() {
+// pump moves events from the reader to the program, in order, and answers marks. Its own
+// goroutine owns it.
+type pump struct {
+	s     *session
+	held  ring   // of events; marks are kept apart
+	given uint64 // events put into the program's channel
+	marks marks
+}
+
+// run ends when in is closed and all is moved, or a call wants to know how the session ended;
+// and with the session, whatever is left.
+func (p *pump) run(in <-chan Event) {
+	s := p.s
 	defer close(s.pumped)
-	var held ring
-	for in := s.received; in != nil || held.len() > 0 && !s.awaited(); {
+	for in != nil || p.held.len() > 0 && !s.awaited() {
+		p.answerTaken()
 		from, to := in, s.events
-		if held.len() == 0 {
+		if p.held.len() == 0 {
 			to = nil
 		}
-		if held.len() >= s.mayHold() {
+		if p.held.len() >= s.mayHold() {
 			from = nil
 		}
 		select {
@@ -60,10 +69,12 @@ func (s *session) pump() {
 				in = nil
 				continue
 			}
-			s.forward(ev, from, &held)
-		case to <- held.first():
-			held.drop()
+			p.forward(ev, from)
+		case to <- p.held.first():
+			p.held.drop()
+			p.given++
 		case <-s.begun: // a call, for which more may be held
+		case <-p.look():
 		case <-s.ctx.Done():
 			return
 		}
@@ -72,25 +83,41 @@ func (s *session) pump() {
 
 // forward moves ev, and what waits behind it, until the program has no room or nothing
 // waits. A pump that goes back to its select for each event is measurably slower.
-func (s *session) forward(ev Event, from <-chan Event, held *ring) {
-	for held.len() == 0 {
-		select {
-		case s.events <- ev:
-		default:
-			held.push(ev)
+func (p *pump) forward(ev Event, from <-chan Event) {
+	for p.held.len() == 0 {
+		if !p.give(ev) {
 			return
 		}
 		select {
 		case next, ok := <-from:
 			if !ok {
-				return // pump will see it
+				return // run will see it
 			}
 			ev = next
 		default:
 			return
 		}
 	}
-	held.push(ev)
+	p.give(ev)
+}
+
+// give gives ev to the program, or holds it and reports false.
+func (p *pump) give(ev Event) bool {
+	if m, ok := ev.(mark); ok {
+		p.note(m)
+		return true
+	}
+	if p.held.len() == 0 {
+		select {
+		case p.s.events <- ev:
+			p.given++
+			p.answerTaken()
+			return true
+		default:
+		}
+	}
+	p.held.push(ev)
+	return false
 }
 
 // mayHold is the number of events that the pump may hold.

@@ -17,15 +17,20 @@
 //
 // # Slow consumers
 //
-// A program that does not receive its events fills ConnOptions.Buffer. Then the client stops
-// reading, the socket's buffer fills, and the server notices. From then on the server keeps
-// the newest price of each room. It sends that price when there is room again, behind a
-// [Conflated] with the number of prices that were left out. The PriceUpdates without
-// Snapshot, plus all Skipped, add up to what was published since the join. Other consumers
-// and producers are not affected.
+// The client tells the server what the program has received from Events. When too much is
+// waiting, in the client or before it, the server keeps the newest price of each room. It sends
+// that price when the program goes on, behind a [Conflated] with the number of prices that were
+// left out. So a slow program receives prices that are about half a second old at most (the
+// server's --max-age), after what was under way when it became slow. The PriceUpdates without
+// Snapshot, plus all Skipped, add up to what was published since the join. Other consumers and
+// producers are not affected.
+//
+// A program that receives nothing gets single prices, about one a second, until
+// ConnOptions.Buffer is full. Then the client stops reading. A server that bounds no ages, or is
+// older than that bound, notices a slow program only then.
 //
 // Chat messages are never left out. The server disconnects a consumer that is too far behind
-// for them, or that reads nothing for long, with [CloseSlowConsumer]; the client then
+// for them, or that has read nothing for long, with [CloseSlowConsumer]; the client then
 // connects again as after any lost connection.
 //
 // # Snapshots

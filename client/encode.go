@@ -114,8 +114,10 @@ func splitRooms(rooms []string) [][]string {
 	return parts
 }
 
-func encodeJoin(rooms []string, opt JoinOptions, id uint64) []byte {
-	return encode(protocol.ClientMessage{Type: protocol.TypeJoin, Rooms: rooms, MarkEmpty: opt.MarkEmpty, Status: opt.Status, ID: strconv.FormatUint(id, 10)})
+func encodeJoin(rooms []string, opt JoinOptions, marks bool, id uint64) []byte {
+	return encode(protocol.ClientMessage{
+		Type: protocol.TypeJoin, Rooms: rooms, MarkEmpty: opt.MarkEmpty, Status: opt.Status, Marks: marks, ID: strconv.FormatUint(id, 10),
+	})
 }
 
 // checkRoom returns nil if a room may have this name.

@@ -62,7 +62,7 @@ type ConnOptions struct {
 	// Buffer is the number of events that wait for the program. Default: 1024.
 	Buffer int
 	// OnMessage is called with each message of the server before it is decoded, replies
-	// included, in the order received. The bytes are valid until it returns. If it returns
+	// included and marks not, in the order received. The bytes are valid until it returns. If it returns
 	// true, the client does not handle the message. It must return false for a reply, because
 	// otherwise the call that waits for the reply never ends. Calls come one at a time. Nothing
 	// is read meanwhile, and Close waits for the call under way. OnMessage is for programs with

@@ -17,6 +17,8 @@ type reader struct {
 	rejoins  map[uint64]rejoin // the messages that join again and have no reply yet
 	rejoined Rejoined
 	back     bool // a Disconnected came before
+
+	delivered bool // owned by the reader: an event of the server on this connection
 }
 
 // read receives until the connection or the session ends.
@@ -61,10 +63,14 @@ func readAll(buf []byte, r io.Reader) ([]byte, error) {
 
 // receive handles one message. It is false once the session has ended.
 func (s *session) receive(conn *connection, b []byte) bool {
+	if n, ok := protocol.ScanMark(b); ok {
+		return s.marked(conn, n)
+	}
 	if s.opt.onMessage != nil && !conn.wire.offered() && s.offer(b) {
 		return true
 	}
 	if ev, ok := parseEvent(b, s.rooms.names); ok {
+		conn.delivered = true
 		return s.deliver(ev)
 	}
 	if id, ok := protocol.ScanAck(b); ok {
@@ -75,9 +81,14 @@ func (s *session) receive(conn *connection, b []byte) bool {
 	}
 	var m protocol.ServerMessage
 	if json.Unmarshal(b, &m) != nil {
+		conn.delivered = true
 		return s.deliver(Unknown{Raw: slices.Clone(b)})
 	}
+	if m.Type == protocol.TypeMark {
+		return s.marked(conn, m.N)
+	}
 	if ev := toEvent(&m, b); ev != nil {
+		conn.delivered = true
 		return s.deliver(ev)
 	}
 	return s.answered(conn, &m)
@@ -110,6 +121,9 @@ func (s *session) answered(conn *connection, m *protocol.ServerMessage) bool {
 		s.rooms.remove(m.Room)
 	case protocol.TypeError:
 		err = toError(m)
+		if c != nil && c.marks && m.Code == protocol.CodeUnknownField {
+			s.noMarks.Store(true) // until the next connection; Join asks again without
+		}
 	}
 	if c != nil {
 		s.settle(c, m, err)

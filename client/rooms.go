@@ -49,10 +49,7 @@ func (c *Conn) JoinWith(ctx context.Context, opt JoinOptions, rooms ...string) e
 		valid = append(valid, room)
 	}
 	for _, part := range splitRooms(valid) {
-		m, err := c.insist(ctx, func(call *call) []byte {
-			call.join = opt
-			return encodeJoin(part, opt, call.id)
-		})
+		m, err := c.join(ctx, opt, part)
 		if refused, ok := errors.AsType[*RequestError](err); ok {
 			failed.Rejected = append(failed.Rejected, rejectAll(part, refused.Code, refused.Message)...)
 			continue
@@ -70,6 +67,23 @@ func (c *Conn) JoinWith(ctx context.Context, opt JoinOptions, rooms ...string) e
 		return &failed
 	}
 	return nil
+}
+
+// join joins rooms that fit into one message. Every join asks for marks, unless the server is
+// older than they are.
+func (c *Conn) join(ctx context.Context, opt JoinOptions, rooms []string) (*protocol.ServerMessage, error) {
+	for {
+		marks := false
+		m, err := c.insist(ctx, func(call *call) []byte {
+			marks = !c.s.noMarks.Load()
+			call.join, call.marks = opt, marks
+			return encodeJoin(rooms, opt, marks, call.id)
+		})
+		refused, ok := errors.AsType[*RequestError](err)
+		if !ok || refused.Code != protocol.CodeUnknownField || !marks {
+			return m, err
+		}
+	}
 }
 
 // Rooms returns the names of the joined rooms, sorted. While there is no connection it
@@ -165,6 +179,7 @@ func (r *joinedRooms) remove(room string) {
 type rejoin struct {
 	rooms   []string
 	options JoinOptions
+	marks   bool // asked for
 }
 
 // all returns the rooms as joins that fit into messages, rooms of the same options
@@ -178,7 +193,7 @@ func (r *joinedRooms) all() (joins []rejoin) {
 	byFirst := func(a, b JoinOptions) int { return cmp.Compare(groups[a][0], groups[b][0]) }
 	for _, opt := range slices.SortedFunc(maps.Keys(groups), byFirst) {
 		for _, part := range splitRooms(groups[opt]) {
-			joins = append(joins, rejoin{rooms: part, options: opt})
+			joins = append(joins, rejoin{rooms: part, options: opt, marks: true})
 		}
 	}
 	return joins
@@ -204,19 +219,33 @@ func (s *session) joined(m *protocol.ServerMessage, opt JoinOptions) error {
 
 // rejoin prepares the messages that join again what was joined.
 func (s *session) rejoin(conn *connection) (messages [][]byte) {
+	s.noMarks.Store(false)
 	for _, join := range s.rooms.all() {
-		id := s.lastID.Add(1)
-		conn.rejoins[id] = join
 		conn.rejoined.Rooms = append(conn.rejoined.Rooms, join.rooms...)
-		messages = append(messages, encodeJoin(join.rooms, join.options, id))
+		messages = append(messages, s.rejoinMessage(conn, join))
 	}
 	slices.Sort(conn.rejoined.Rooms)
+	conn.again = make(chan []byte, len(messages))
 	return messages
+}
+
+// rejoinMessage returns the message of a rejoin, and notes that its reply is awaited.
+func (s *session) rejoinMessage(conn *connection, join rejoin) []byte {
+	id := s.lastID.Add(1)
+	conn.rejoins[id] = join
+	return encodeJoin(join.rooms, join.options, join.marks, id)
 }
 
 // rejoinAnswered collects the replies to the rejoin messages and delivers Rejoined after
 // the last.
 func (s *session) rejoinAnswered(conn *connection, join rejoin, m *protocol.ServerMessage) bool {
+	if m.Type == protocol.TypeError && m.Code == protocol.CodeUnknownField && join.marks {
+		s.noMarks.Store(true)
+		join.marks = false
+		conn.again <- s.rejoinMessage(conn, join)
+		conn.signalUrgent()
+		return true
+	}
 	rejected := m.Rejected
 	if m.Type == protocol.TypeError {
 		rejected = append(rejected, rejectAll(join.rooms, m.Code, m.Message)...)

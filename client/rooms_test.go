@@ -45,9 +45,9 @@ func TestOptionsOfAJoinAreRememberedPerRoom(t *testing.T) {
 	}
 	p = s.accept()
 	for _, want := range []string{
-		`{"type":"join","rooms":["A"],"id":"6"}`,
-		`{"type":"join","rooms":["B","D","F"],"status":true,"id":"7"}`,
-		`{"type":"join","rooms":["C"],"mark_empty":true,"status":true,"id":"8"}`,
+		`{"type":"join","rooms":["A"],"marks":true,"id":"6"}`,
+		`{"type":"join","rooms":["B","D","F"],"status":true,"marks":true,"id":"7"}`,
+		`{"type":"join","rooms":["C"],"mark_empty":true,"status":true,"marks":true,"id":"8"}`,
 	} {
 		if got := p.readText(); got != want {
 			t.Errorf("server got %s\nwant %s", got, want)
@@ -97,9 +97,9 @@ func TestJoinWithOtherOptionsChangesNothingAndSaysSo(t *testing.T) {
 	p.kill()
 	p = s.accept()
 	for _, want := range []string{
-		`{"type":"join","rooms":["A"],"status":true,"id":"6"}`,
-		`{"type":"join","rooms":["B"],"id":"7"}`,
-		`{"type":"join","rooms":["C"],"mark_empty":true,"id":"8"}`,
+		`{"type":"join","rooms":["A"],"status":true,"marks":true,"id":"6"}`,
+		`{"type":"join","rooms":["B"],"marks":true,"id":"7"}`,
+		`{"type":"join","rooms":["C"],"mark_empty":true,"marks":true,"id":"8"}`,
 	} {
 		if got := p.readText(); got != want {
 			t.Errorf("server got %s\nwant %s", got, want)

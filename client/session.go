@@ -26,6 +26,7 @@ type session struct {
 	lastID  atomic.Uint64
 	up      atomic.Bool // there is a connection
 	stalled atomic.Bool // the program does not take what is received, so nothing is read
+	noMarks atomic.Bool // the server of this connection refuses a join that asks for marks
 
 	// Owned by the writer; between two connections and after the last by run.
 	next request // taken from out and not yet written

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"backbone/internal/frame"
+	"backbone/protocol"
 )
 
 // tapBuffer is the size of a tap's buffer in bytes, and so of the longest message that
@@ -100,6 +101,12 @@ func (t *tap) sort() {
 		size := start + int(min(h.Length, longest))
 		wholeText := h.Final && h.Reserved == 0 && h.Opcode == frame.Text && !h.Masked
 		t.offered = false
+		if wholeText && len(b) >= size {
+			if _, mark := protocol.ScanMark(b[start:size]); mark {
+				t.pass = size // it is the client's, and nobody else's
+				return
+			}
+		}
 		if !wholeText || size > tapBuffer {
 			t.pass = size
 			return

@@ -29,6 +29,15 @@ func ScanAck(b []byte) (id uint64, ok bool) {
 	return id, ok && string(b) == `"}`
 }
 
+// ScanMark returns the number of a mark; see [ScanPriceUpdate].
+func ScanMark(b []byte) (n uint64, ok bool) {
+	if b, ok = after(b, `{"type":"`+TypeMark+`","n":`); !ok {
+		return 0, false
+	}
+	n, b, ok = natural(b)
+	return n, ok && string(b) == `}`
+}
+
 // ValidNumber reports whether s is a JSON number (RFC 8259, section 6) and nothing else.
 func ValidNumber[S string | []byte](s S) bool {
 	n := numberLen(s)
