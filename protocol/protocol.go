@@ -48,6 +48,10 @@ const (
 	MaxPriceLength     = 64       // the text of a price, characters
 	MaxDataBytes       = 4 << 10  // the text of "data" of a price_update, bytes
 	MaxDataDepth       = 16       // depth of nested objects and arrays in "data" of a price_update, counting data itself
+	MinSilentAfterMS   = 100      // "silent_after_ms" of a join, milliseconds
+	MaxSilentAfterMS   = 86400000 // a day
+	MinHeartbeatMS     = 100      // "heartbeat_ms" of a join, milliseconds
+	MaxHeartbeatMS     = 3600000  // an hour
 	MaxCloseReasonSize = 123      // RFC 6455, 5.5: a control frame carries 125 bytes, two are the code
 )
 

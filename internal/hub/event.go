@@ -23,10 +23,11 @@ const (
 	Recovered
 	// Absent says that a room has no last value, for members that asked to be told.
 	Absent
-	// Status reports a change of a room's feed to the members that asked for it. With Room
-	// "" it reports a change of the bridge to every client that asked in any room.
+	// Status reports a change of a room's feed to the members of its group that asked for it.
+	// With Room "" it reports a change of the bridge to every client that asked in any room.
 	Status
-	// StatusNow is a Status for the members that asked since the last Status or StatusNow.
+	// StatusNow is a Status for the members that asked since the last Status or StatusNow of
+	// their group.
 	StatusNow
 	// Resync asks other instances for values newer than Version. It never reaches a hub.
 	Resync
@@ -48,6 +49,7 @@ type BroadcastEvent struct {
 	Payload string // one text message, opaque here
 	Kind    Kind
 	Missed  uint32 // live events of the room and type that were lost between instances before this one
+	Group   uint32 // of a Status or StatusNow of a room: the group of members that it is for, see Wants
 
 	Version Version // of a State, Recovered or Warm event: decides which of two is newer
 	Born    int64   // time of ingestion by this instance's clock, Unix nanoseconds

@@ -28,11 +28,7 @@ func (h *Hub) join(c *Client, cmd command) []string {
 			t.wantAbsent = append(t.wantAbsent, c)
 		}
 		if cmd.wants.Status {
-			if t.wantStatus == nil {
-				t.wantStatus = map[*Client]struct{}{}
-			}
-			t.wantStatus[c] = struct{}{}
-			t.statusDue = append(t.statusDue, c)
+			t.audience.add(c, cmd.wants.Group)
 		}
 	}
 	if cmd.wants.Status {
@@ -96,8 +92,7 @@ func (h *Hub) remove(c *Client, room string) {
 	}
 	t.weed(members)
 	t.wantAbsent = without(t.wantAbsent, c)
-	t.statusDue = without(t.statusDue, c)
-	delete(t.wantStatus, c)
+	t.audience.remove(c)
 }
 
 // sendNow gives c one frame outside of a flush.

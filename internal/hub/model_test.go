@@ -35,6 +35,7 @@ type heard struct {
 
 	// Of the membership under way, on the hub's side.
 	wantAbsent, wantStatus, statusDue bool
+	group                             uint32
 }
 
 // valuesHeard is what a client has to hear of one type in one room.
@@ -149,7 +150,7 @@ func (m *model) join() {
 	}
 	asked := rapid.SliceOfN(rapid.SampledFrom([]string{"A", "B", "C", "D"}), 1, 5).Draw(m.T, "rooms")
 	rooms := slices.Compact(slices.Sorted(slices.Values(asked)))
-	wants := Wants{Absent: rapid.Bool().Draw(m.T, "absent"), Status: rapid.Bool().Draw(m.T, "status")}
+	wants := Wants{Absent: rapid.Bool().Draw(m.T, "absent"), Status: rapid.Bool().Draw(m.T, "status"), Group: m.group()}
 	m.n++
 	text := fmt.Sprintf("joined %s %d", strings.Join(rooms, ","), m.n)
 	if !m.out(c) {
@@ -176,7 +177,7 @@ func (m *model) join() {
 		for _, v := range r.values {
 			v.seen = Version{}
 		}
-		r.wantAbsent, r.wantStatus, r.statusDue = wants.Absent, wants.Status, wants.Status
+		r.wantAbsent, r.wantStatus, r.statusDue, r.group = wants.Absent, wants.Status, wants.Status, wants.Group
 		r.fixed = append(r.fixed, item{payload: text, stint: r.stints, begins: true})
 	}
 	if !slices.Equal(slices.Sorted(slices.Values(fresh)), want) {
@@ -188,6 +189,11 @@ func (m *model) join() {
 			c.tell("", m.bridge, m.frameBytes(m.bridge))
 		}
 	}
+}
+
+// group is that of a status, or of a member that wants it.
+func (m *model) group() uint32 {
+	return rapid.SampledFrom([]uint32{0, 0, 5000, 6000}).Draw(m.T, "group")
 }
 
 func (m *model) leave() {
@@ -251,6 +257,9 @@ func (m *model) publish() {
 		}
 		if e.Kind.Value() && rapid.IntRange(0, 9).Draw(m.T, "lossy") == 0 {
 			e.Missed = uint32(rapid.IntRange(1, 5).Draw(m.T, "missed"))
+		}
+		if e.Kind == Status || e.Kind == StatusNow {
+			e.Group = m.group()
 		}
 		m.n++
 		e.Type = rapid.SampledFrom([]string{"price", "book"}).Draw(m.T, "type")
@@ -365,7 +374,10 @@ func (m *model) fanOut(e *BroadcastEvent) {
 			r.fixed = append(r.fixed, it)
 			c.fixed += size
 		case Status, StatusNow:
-			told := r.wantStatus && (e.Kind == Status || r.statusDue)
+			if !r.wantStatus || r.group != e.Group {
+				continue
+			}
+			told := e.Kind == Status || r.statusDue
 			r.statusDue = false
 			if told {
 				c.tell(e.Room, e.Payload, size)

@@ -167,9 +167,10 @@ func (m *model) check() {
 			m.Fatalf("%s has %d members, not %d", room, len(m.h.rooms[room]), n)
 		}
 		t := m.h.traffic[room]
-		if len(t.values) > 2 || len(t.wantAbsent) > n || len(t.statusDue) > n || t.active {
-			m.Fatalf("%s has %d members and keeps %d types, and %d and %d members", room, n, len(t.values), len(t.wantAbsent), len(t.statusDue))
+		if len(t.values) > 2 || len(t.wantAbsent) > n || t.active {
+			m.Fatalf("%s has %d members and keeps %d types, and %d members", room, n, len(t.values), len(t.wantAbsent))
 		}
+		m.checkAudience(room, &t.audience)
 		for _, v := range t.values {
 			if len(v.missing) > 2*n+8 {
 				m.Fatalf("%s has %d members and keeps %d that miss the %s", room, n, len(v.missing), v.typ)
@@ -305,5 +306,36 @@ func (m *model) settled(c *consumer) {
 		if r.gotSt != len(r.status) {
 			m.Fatalf("%v has in %q not the newest status: %v are missing", c, room, r.status[r.gotSt:])
 		}
+	}
+}
+
+// checkAudience: each member that wants the room's status is in its group, and nobody else.
+func (m *model) checkAudience(room string, a *audience) {
+	in, others := 0, 0
+	for i := range a.groups {
+		g := &a.groups[i]
+		if len(g.members) == 0 || len(g.due) > len(g.members) || i > 0 && a.groups[i-1].number >= g.number {
+			m.Fatalf("%s keeps group %d of %d members, %d not told, at %d", room, g.number, len(g.members), len(g.due), i)
+		}
+		in += len(g.members)
+		if g.number != 0 {
+			others += len(g.members)
+		}
+	}
+	want := 0
+	for _, c := range m.all {
+		r := c.heard(room)
+		if !c.member[room] || m.out(c) || c.closing || !r.wantStatus {
+			continue
+		}
+		want++
+		if _, g := a.find(r.group); g == nil {
+			m.Fatalf("%v is not in group %d of %s", c, r.group, room)
+		} else if _, ok := g.members[c.Client]; !ok {
+			m.Fatalf("%v is not a member of group %d of %s", c, r.group, room)
+		}
+	}
+	if in != want || len(a.of) != others {
+		m.Fatalf("%s has groups of %d members, %d of them not in group 0, and knows the group of %d; %d want its status", room, in, others, len(a.of), want)
 	}
 }

@@ -3,12 +3,11 @@ package hub
 // traffic is what the hub keeps of a room with members besides the members.
 type traffic struct {
 	room        string
-	active      bool                 // the room has events in the turn under way
-	first, last int                  // indexes in Hub.routed of the room's first and last event in this turn
-	values      []given              // one for each type of which the members got a value
-	wantAbsent  []*Client            // members to be told if there is no value, and not told yet
-	wantStatus  map[*Client]struct{} // members that want the room's status; nil: nobody ever did
-	statusDue   []*Client            // members of wantStatus that have not been told it
+	active      bool      // the room has events in the turn under way
+	first, last int       // indexes in Hub.routed of the room's first and last event in this turn
+	values      []given   // one for each type of which the members got a value
+	wantAbsent  []*Client // members to be told if there is no value, and not told yet
+	audience    audience  // members that want the room's status
 }
 
 // routed is an event of the turn under way. All rooms share one list of them, so
@@ -118,7 +117,7 @@ func (h *Hub) fanOut(t *traffic, events []*BroadcastEvent) {
 		}
 		t.wantAbsent = nil
 	case Status, StatusNow:
-		h.fanOutStatus(t, last.Kind, s)
+		h.fanOutStatus(t, last, s)
 	case State, Recovered:
 		t.allHave(last)
 		fallthrough
@@ -164,28 +163,6 @@ func (e *BroadcastEvent) slot() slot {
 		return slot{room: e.Room, status: true}
 	}
 	return slot{room: e.Room, typ: e.Type}
-}
-
-// fanOutBridgeStatus tells all clients that want it the bridge's status.
-func (h *Hub) fanOutBridgeStatus(e *BroadcastEvent) {
-	h.bridgeStatus = h.segment([]*BroadcastEvent{e})
-	for c := range h.watchers {
-		h.hold(c, h.bridgeStatus)
-	}
-}
-
-// fanOutStatus gives a room's status to the members that it is for.
-func (h *Hub) fanOutStatus(t *traffic, kind Kind, s *Segment) {
-	if kind == StatusNow {
-		for _, c := range t.statusDue {
-			h.hold(c, s)
-		}
-	} else {
-		for c := range t.wantStatus {
-			h.hold(c, s)
-		}
-	}
-	t.statusDue = nil
 }
 
 // hold keeps a segment for c until the flush delivers it.

@@ -77,7 +77,7 @@ func BenchmarkWatch(b *testing.B) {
 	c.lastPrices(rooms500, nil, false, epoch)
 	for b.Loop() {
 		c.watch(rooms500[:1], hub.Wants{}, epoch)
-		c.unwatch(rooms500[:1])
+		c.unwatch(rooms500[:1], nil)
 	}
 }
 

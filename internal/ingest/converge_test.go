@@ -110,7 +110,7 @@ func (w *world) leave(n *node, room string) {
 			delete(n.shown, room+" "+typ)
 		}
 	}
-	n.unwatch([]string{room})
+	n.unwatch([]string{room}, nil)
 }
 
 // send is the bridge of n taking the batch: to be published, or lost with the link.

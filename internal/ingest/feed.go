@@ -1,66 +1,179 @@
 package ingest
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"backbone/internal/hub"
 )
 
-// A room's feed is silent when no live value of it came for the TTL, of whatever type.
-// Silence tells a quiet price from a dead producer. Each room with members has one task
-// that looks at the feed, a TTL after the last event, not one timer for each event.
+// A room's feed is silent when no live value of it came for some time, of whatever type.
+// Silence tells a quiet price from a dead producer. How long that is depends on the member:
+// it is the TTL, or what the member chose. Each room with members has one task, for the
+// threshold that is reached next, not one timer for each event or member.
 
-// feedState is the feed of a room with members.
-type feedState struct {
-	live int64 // time of the last live value, or of the first member, Unix nanoseconds
-	look *task // looks at the feed next; nil: the feed is silent, or the room has no members
+// feed is the feed of a room with members.
+type feed struct {
+	live       int64 // time of the last live value, or of the first member, Unix nanoseconds
+	look       *task // looks at the feed next; nil: it is silent by all thresholds
+	thresholds []threshold
+	silent     int32        // the first so many thresholds are reached, and those who wait for them know
+	first      [1]threshold // memory of thresholds, where there is only that of the TTL
 }
 
-func (f *feedState) silent() bool { return f.look == nil }
+// threshold is for how long a feed may say nothing.
+type threshold struct {
+	after   int64  // nanoseconds
+	group   uint32 // of the members that have it: hub.Wants.Group, in milliseconds; 0: the TTL
+	members int32  // of the group; not counted for group 0, which is there while the room has members
+}
+
+// after is the threshold of a group of members.
+func (c *core) after(group uint32) int64 {
+	if group == 0 {
+		return int64(c.opts.TTL)
+	}
+	return int64(group) * int64(time.Millisecond)
+}
+
+// find returns the index of the threshold of a group, and whether it is there.
+func (f *feed) find(after int64, group uint32) (int, bool) {
+	return slices.BinarySearchFunc(f.thresholds, threshold{after: after, group: group}, func(a, b threshold) int {
+		return cmp.Or(cmp.Compare(a.after, b.after), cmp.Compare(a.group, b.group))
+	})
+}
 
 // observeFeed begins to look at the feed of a room that has got its first member.
 func (c *core) observeFeed(r *room, now time.Time) {
-	f := &r.feed
-	f.live = now.UnixNano()
+	f := &feed{live: now.UnixNano()}
+	f.first[0].after = int64(c.opts.TTL)
+	f.thresholds = f.first[:]
 	if r.known > 0 {
 		f.live = 0
 		for v := range r.values {
 			f.live = max(f.live, v.born)
 		}
 	}
-	if now.UnixNano()-f.live < int64(c.opts.TTL) {
-		c.lookLater(r)
+	r.feed = f
+	if f.pass(now) {
+		return
+	}
+	c.lookLater(r)
+}
+
+// pass notes the thresholds that are reached. It reports whether all are.
+func (f *feed) pass(now time.Time) (all bool) {
+	for int(f.silent) < len(f.thresholds) && now.UnixNano()-f.live >= f.thresholds[f.silent].after {
+		f.silent++
+	}
+	return int(f.silent) == len(f.thresholds)
+}
+
+// forgetFeed ends looking at the feed of a room that has lost its last member.
+func (c *core) forgetFeed(r *room) {
+	if r.feed.look != nil {
+		c.agenda.remove(r.feed.look)
+	}
+	r.feed = nil
+}
+
+// lookLater has the feed looked at when it could reach the next threshold.
+func (c *core) lookLater(r *room) {
+	f := r.feed
+	due := f.live + f.thresholds[f.silent].after
+	if f.look != nil {
+		if f.look.due <= due {
+			return // it comes earlier, and looks again
+		}
+		c.agenda.remove(f.look)
+	}
+	f.look = c.agenda.add(due, task{room: r, duty: lookAt})
+}
+
+// watchFeed counts in a member of the room that wants its status, and tells it if the feed is
+// silent.
+func (c *core) watchFeed(r *room, group uint32, now time.Time, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
+	f := r.feed
+	after := c.after(group)
+	i, found := f.find(after, group)
+	if !found {
+		pass = c.tell(r, now, pass) // so that those that are reached stay the first ones
+		f.thresholds = slices.Insert(f.thresholds, i, threshold{after: after, group: group})
+		if i < int(f.silent) || now.UnixNano()-f.live >= after {
+			f.silent++
+		}
+		if int(f.silent) < len(f.thresholds) {
+			c.lookLater(r)
+		}
+	}
+	f.thresholds[i].members++
+	if i >= int(f.silent) {
+		return pass
+	}
+	return c.feedOf(r, hub.StatusNow, f.thresholds[i:i+1], true, pass)
+}
+
+// lookNoMore counts out a member that had a threshold of its own.
+func (f *feed) lookNoMore(after int64, group uint32) {
+	i, found := f.find(after, group)
+	if !found {
+		panic("ingest: nobody has that threshold")
+	}
+	if f.thresholds[i].members--; f.thresholds[i].members > 0 {
+		return
+	}
+	f.thresholds = slices.Delete(f.thresholds, i, i+1)
+	if i < int(f.silent) {
+		f.silent--
 	}
 }
 
-// lookLater has the feed looked at when it could be silent.
-func (c *core) lookLater(r *room) {
-	r.feed.look = c.agenda.add(r.feed.live+int64(c.opts.TTL), task{room: r, duty: lookAt})
-}
-
-// heardFrom notes a live value of a room with members, and tells them if the feed was
-// silent. A value that was in an outbox for longer than the TTL does not end the silence.
+// heardFrom notes a live value of a room with members, and tells those for whom the feed was
+// silent. A value that was in an outbox for longer than a threshold does not end that silence.
 func (c *core) heardFrom(r *room, born int64, now time.Time, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
-	f := &r.feed
+	f := r.feed
 	f.live = max(f.live, born)
-	if !f.silent() || now.UnixNano()-f.live >= int64(c.opts.TTL) {
+	if f.silent == 0 {
+		return pass
+	}
+	was := int(f.silent)
+	f.silent = 0
+	f.pass(now)
+	if int(f.silent) >= was { // the value is too old to matter
+		f.silent = int32(was)
 		return pass
 	}
 	c.lookLater(r)
-	return append(pass, c.feed(r, hub.Status))
+	return c.feedOf(r, hub.Status, f.thresholds[f.silent:was], false, pass)
 }
 
-// feed is what a room's members are told of its feed.
-func (c *core) feed(r *room, kind hub.Kind) hub.BroadcastEvent {
-	return hub.BroadcastEvent{Room: r.name, Kind: kind, Payload: c.opts.FeedStatus(r.name, r.feed.silent(), r.feed.live/int64(time.Millisecond))}
+// feedOf appends what the members with some thresholds are told of the room's feed.
+func (c *core) feedOf(r *room, kind hub.Kind, told []threshold, silent bool, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
+	if len(told) == 0 {
+		return pass
+	}
+	payload := c.opts.FeedStatus(r.name, silent, r.feed.live/int64(time.Millisecond))
+	for _, t := range told {
+		pass = append(pass, hub.BroadcastEvent{Room: r.name, Kind: kind, Group: t.group, Payload: payload})
+	}
+	return pass
 }
 
-// lookAt tells the members of a room if its feed has fallen silent.
+// tell tells the members of a room whose threshold is reached that the feed has fallen silent.
+func (c *core) tell(r *room, now time.Time, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
+	f := r.feed
+	was := f.silent
+	f.pass(now)
+	return c.feedOf(r, hub.Status, f.thresholds[was:f.silent], true, pass)
+}
+
+// lookAt tells the members of a room if its feed has fallen silent, and looks again later.
 func (c *core) lookAt(r *room, now time.Time, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
 	r.feed.look = nil
-	if now.UnixNano()-r.feed.live >= int64(c.opts.TTL) {
-		return append(pass, c.feed(r, hub.Status))
+	pass = c.tell(r, now, pass)
+	if int(r.feed.silent) < len(r.feed.thresholds) {
+		c.lookLater(r)
 	}
-	c.lookLater(r)
 	return pass
 }

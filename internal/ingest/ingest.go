@@ -85,7 +85,8 @@ type input struct {
 	kind   kind
 	events []hub.BroadcastEvent
 	rooms  []string
-	number uint64 // a partition.Set, a clock, or a time in Unix milliseconds
+	groups map[string]uint32 // of unwatch
+	number uint64            // a partition.Set, a clock, or a time in Unix milliseconds
 	failed bool
 	wants  hub.Wants
 	reply  chan []int
@@ -184,7 +185,7 @@ func step(c *core, i input) (pass []hub.BroadcastEvent) {
 	case watch:
 		pass = c.watch(i.rooms, i.wants, now)
 	case unwatch:
-		c.unwatch(i.rooms)
+		c.unwatch(i.rooms, i.groups)
 	case remote:
 		pass = c.remote(i.events, now)
 	case lastPrices:
@@ -228,16 +229,18 @@ func (p *Publisher) Publish(events []hub.BroadcastEvent) (rejected []int, err er
 }
 
 // Watch counts a local member of each room in, after it joined in the hub, and has the hub
-// give it the room's last values. wants is what the hub was told at the join. Each Watch of
-// a room is followed by one Unwatch.
+// give it the room's last values. wants is what the hub was told at the join: its Group is
+// after how many milliseconds without a live value the feed is silent, 0: after the TTL. Each
+// Watch of a room is followed by one Unwatch.
 func (in *Ingest) Watch(rooms []string, wants hub.Wants) {
 	in.send(input{kind: watch, rooms: rooms, wants: wants})
 }
 
-// Unwatch counts a local member of each room out.
-func (in *Ingest) Unwatch(rooms []string) {
+// Unwatch counts a local member of each room out. groups has the Group of its Watch by room,
+// where that was not 0. Ingest owns both afterwards.
+func (in *Ingest) Unwatch(rooms []string, groups map[string]uint32) {
 	if len(rooms) > 0 {
-		in.send(input{kind: unwatch, rooms: rooms})
+		in.send(input{kind: unwatch, rooms: rooms, groups: groups})
 	}
 }
 

@@ -133,7 +133,7 @@ func TestNobodyTakesOutboxAndReads(t *testing.T) {
 			room := fmt.Sprint("R", k%50)
 			i.publish(t, room, fmt.Sprint(k))
 			i.Watch([]string{room}, hub.Wants{Absent: true, Status: true})
-			i.Unwatch([]string{room})
+			i.Unwatch([]string{room}, nil)
 			link.Generation(t.Context(), everyone)
 		}
 		time.Sleep(time.Minute) // of the bubble: tasks come due
@@ -170,8 +170,8 @@ func TestJoinersAreWarmed(t *testing.T) {
 		want(t, "the hub", describe(<-i.hub), "recovered X p!")
 		i.Watch([]string{"X"}, hub.Wants{Absent: true})
 		want(t, "the hub", describe(<-i.hub), "warm X p!")
-		i.Unwatch([]string{"X", "X"})
-		i.Unwatch(nil)
+		i.Unwatch([]string{"X", "X"}, nil)
+		i.Unwatch(nil, nil)
 	})
 }
 

@@ -113,7 +113,7 @@ func TestWithoutTTLNothingIsKept(t *testing.T) {
 	want(t, "offered again elsewhere", b.take(again(from("other", "X", 9, 1, "2"))), "")
 	want(t, "asked from elsewhere", b.take(hub.BroadcastEvent{Room: "X", Kind: hub.Resync}), "")
 	b.link(everyone)
-	b.unwatch([]string{"X"})
+	b.unwatch([]string{"X"}, nil)
 	if want(t, "for the bridge", b.offered(), "live X 1"); b.toRead != nil || b.next() != 0 {
 		t.Errorf("reads %v and has work at %d, want none", b.toRead, b.next())
 	}

@@ -89,8 +89,8 @@ func TestMissedByNumbers(t *testing.T) {
 		}}},
 		{"numbers of an origin that had forgotten the room", 2, []any{a(7), from("a", "X", 50, 3, "new 3"), "live X new 3 missed=2", from("a", "X", 51, 4, "new 4"), "live X new 4"}},
 		{"unknown numbers", 1, []any{a(1), from("q", "X", 2, 0, "?"), "live X ?", from("q", "X", 1, 0, "?"), "", a(3), "live X a3 missed=2"}},
-		{"nobody watched", 0, []any{func(b *box) { b.unwatch([]string{"X"}) }, a(1), a(9), "", func(b *box) { b.join("X") }, a(20), "live X a20"}},
-		{"left and joined again", 0, []any{a(1), z(9), a(2), "", func(b *box) { b.unwatch([]string{"X"}); b.join("X") }, a(20), "live X a20"}},
+		{"nobody watched", 0, []any{func(b *box) { b.unwatch([]string{"X"}, nil) }, a(1), a(9), "", func(b *box) { b.join("X") }, a(20), "live X a20"}},
+		{"left and joined again", 0, []any{a(1), z(9), a(2), "", func(b *box) { b.unwatch([]string{"X"}, nil); b.join("X") }, a(20), "live X a20"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBox(t, true)
@@ -206,7 +206,7 @@ func TestMissedAccount(t *testing.T) {
 			},
 			"another joins and leaves": func(*rapid.T) {
 				account(b.watch([]string{"X"}, hub.Wants{}, b.now))
-				b.unwatch([]string{"X"})
+				b.unwatch([]string{"X"}, nil)
 			},
 			"": func(rt *rapid.T) {
 				if received+skipped > published {

@@ -135,7 +135,7 @@ func TestAsksOthersBehindTheRead(t *testing.T) {
 		b := newBox(t, true)
 		b.join("X")
 		b.link(everyone)
-		b.unwatch([]string{"X"})
+		b.unwatch([]string{"X"}, nil)
 		b.answer()
 		b.join("X")
 		b.answer()

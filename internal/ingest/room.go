@@ -16,7 +16,7 @@ type room struct {
 
 	value value // the first one; others follow by next
 	warm  warmState
-	feed  feedState
+	feed  *feed // nil: the room has no members
 }
 
 // value is the newest event of one State type in a room, and what belongs to it.

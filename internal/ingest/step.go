@@ -29,7 +29,7 @@ func (s Steps) Watch(rooms []string, wants hub.Wants, now time.Time) []hub.Broad
 }
 
 // Unwatch is [Ingest.Unwatch].
-func (s Steps) Unwatch(rooms []string) { s.core.unwatch(rooms) }
+func (s Steps) Unwatch(rooms []string, groups map[string]uint32) { s.core.unwatch(rooms, groups) }
 
 // Remote is [FromBridge.Remote].
 func (s Steps) Remote(events []hub.BroadcastEvent, now time.Time) []hub.BroadcastEvent {

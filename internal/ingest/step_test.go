@@ -38,7 +38,7 @@ func TestSteps(t *testing.T) {
 	if got := s.Clock(); got != wall(epoch)+99<<16 {
 		t.Errorf("the clock is %x", got)
 	}
-	s.Unwatch([]string{"X", "Y"})
+	s.Unwatch([]string{"X", "Y"}, nil)
 	if got := s.Stats(); got.Instruments != 1 || got.Published != 1 || got.Remote != 1 {
 		t.Errorf("counted %+v", got)
 	}

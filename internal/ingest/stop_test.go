@@ -95,7 +95,7 @@ func TestStopReleasesEveryCaller(t *testing.T) {
 		synctest.Wait()
 		go func() { flushed <- i.Flush(t.Context()) }()
 		go i.Watch([]string{"X"}, hub.Wants{Absent: true})
-		go i.Unwatch([]string{"X"})
+		go i.Unwatch([]string{"X"}, nil)
 		go i.Settle()
 		synctest.Wait()
 		if len(published) > 0 || len(flushed) > 0 {

@@ -30,7 +30,7 @@ func TestTableRotation(t *testing.T) {
 		"local event":   func(b *box) { b.local("X", "p") },
 		"newer event":   func(b *box) { b.take(from("other", "X", 2, 2, "p")) },
 		"older event":   func(b *box) { b.take(from("other", "X", 0, 2, "p")) },
-		"member":        func(b *box) { b.join("X"); b.unwatch([]string{"X"}) },
+		"member":        func(b *box) { b.join("X"); b.unwatch([]string{"X"}, nil) },
 		"asked of it":   func(b *box) { b.take(hub.BroadcastEvent{Room: "X", Kind: hub.Resync, Version: hub.Version{Clock: 1}}) },
 		"offered again": func(b *box) { b.take(again(from("other", "X", 1, 1, "p"))) },
 	}
@@ -62,10 +62,10 @@ func TestTableRotation(t *testing.T) {
 			rotate(b)
 			want(t, "with members", b.table.has("X"), "watched")
 		}
-		b.unwatch([]string{"X"})
+		b.unwatch([]string{"X"}, nil)
 		want(t, "with a member left", b.table.has("X"), "watched")
 		want(t, "an older one meanwhile", b.take(from("other", "X", 0, 2, "old")), "")
-		b.unwatch([]string{"X"})
+		b.unwatch([]string{"X"}, nil)
 		want(t, "without", b.table.has("X"), "recent")
 		rotate(b)
 		rotate(b)
@@ -75,7 +75,7 @@ func TestTableRotation(t *testing.T) {
 		b := newBox(t, true)
 		b.join("X")
 		want(t, "with a member", b.table.has("X"), "watched")
-		b.unwatch([]string{"X"})
+		b.unwatch([]string{"X"}, nil)
 		want(t, "without", b.table.has("X"), "nowhere")
 		if b.table.known != 0 || b.next() != 0 {
 			t.Errorf("%d rooms known and work at %d, want nothing left", b.table.known, b.next())
@@ -102,7 +102,7 @@ func TestUnwatchOfAnUnwatchedRoomPanics(t *testing.T) {
 			t.Error("did not panic: memberships would be counted wrongly from here on")
 		}
 	}()
-	newBox(t, true).unwatch([]string{"X"})
+	newBox(t, true).unwatch([]string{"X"}, nil)
 }
 
 func TestTableKeepsNoPayloadAliveByARoomsName(t *testing.T) {

@@ -42,7 +42,7 @@ func play(t *testing.T, script string) (lines []string) {
 		case "join":
 			got = b.join(f[1])
 		case "leave":
-			b.unwatch(f[1:2])
+			b.unwatch(f[1:2], nil)
 		case "local":
 			e := hub.BroadcastEvent{Room: f[2], Type: f[1], Payload: f[1] + f[3]}
 			pass, _ := b.publish([]hub.BroadcastEvent{e}, b.now)

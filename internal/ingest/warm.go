@@ -51,8 +51,8 @@ func (c *core) watch(rooms []string, wants hub.Wants, now time.Time) (pass []hub
 		} else {
 			q.waiting, q.absent = true, q.absent || wants.Absent
 		}
-		if wants.Status && r.feed.silent() {
-			pass = append(pass, c.feed(r, hub.StatusNow))
+		if wants.Status {
+			pass = c.watchFeed(r, wants.Group, now, pass)
 		}
 	}
 	return pass
@@ -73,15 +73,19 @@ func (c *core) current(r *room, now time.Time) bool {
 	return alive > 0
 }
 
-// unwatch counts a member of each room out.
-func (c *core) unwatch(rooms []string) {
+// unwatch counts a member of each room out; groups are those of its rooms that it wanted the
+// status of, by the name of the room; group 0 may be left out.
+func (c *core) unwatch(rooms []string, groups map[string]uint32) {
 	if c.table == nil {
 		return
 	}
 	for _, name := range rooms {
-		if r := c.table.unwatch(name); r.members == 0 && r.feed.look != nil {
-			c.agenda.remove(r.feed.look)
-			r.feed.look = nil
+		r := c.table.unwatch(name)
+		switch group := groups[name]; {
+		case r.members == 0:
+			c.forgetFeed(r)
+		case group != 0:
+			r.feed.lookNoMore(c.after(group), group)
 		}
 	}
 }

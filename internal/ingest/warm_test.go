@@ -3,8 +3,11 @@ package ingest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"backbone/internal/hub"
 )
@@ -136,7 +139,7 @@ func TestAnEventWhileAReadIsUnderWay(t *testing.T) {
 	b.join("X")
 	b.local("X", "live")
 	want(t, "an older one found", b.answer(again(from("a", "X", -9, 0, "old"))), "warm X live!")
-	b.unwatch([]string{"X"})
+	b.unwatch([]string{"X"}, nil)
 	want(t, "joining again", b.join("X"), "warm X live!")
 }
 
@@ -149,17 +152,17 @@ func TestAReadOutlivesItsJoiner(t *testing.T) {
 			}
 			b.link(everyone)
 			b.join("X")
-			b.unwatch([]string{"X"})
+			b.unwatch([]string{"X"}, nil)
 			want(t, "joining again", b.join("X"), "")
 			if !slices.Equal(b.toRead, []string{"X"}) {
 				t.Errorf("reads %v, want X once", b.toRead)
 			}
 			want(t, "answered", b.answer(again(from("a", "X", 1, 0, "stored"))), "recovered X stored!")
-			b.unwatch([]string{"X"})
+			b.unwatch([]string{"X"}, nil)
 
 			b.link(everyone)
 			b.join("X")
-			b.unwatch([]string{"X"})
+			b.unwatch([]string{"X"}, nil)
 			want(t, "answered to nobody", b.answer(), "")
 			want(t, "joining after that", b.join("X"), "")
 			want(t, "answered", b.answer(), "warm X stored!")
@@ -198,7 +201,7 @@ func TestAFailedReadIsRepeatedWhileThereAreMembers(t *testing.T) {
 	if len(b.toRead) > 0 {
 		t.Fatalf("reads %v at once, want a pause", b.toRead)
 	}
-	b.unwatch([]string{"Y"})
+	b.unwatch([]string{"Y"}, nil)
 	b.wait(rereadDelay)
 	b.settle()
 	if !slices.Equal(b.toRead, []string{"X"}) {
@@ -275,9 +278,93 @@ func TestFeedStatusOfJoiners(t *testing.T) {
 	want(t, "live again", describe(pass), fmt.Sprintf("live X r; status X X silent=false since=%d", 45_000))
 	b.wait(testTTL / 2)
 	want(t, "the other silent", b.settle(), "status Y Y silent=true since=30000")
-	b.unwatch([]string{"X", "X", "Y"})
+	b.unwatch([]string{"X", "X", "Y"}, nil)
 	b.wait(testTTL)
 	if got := b.settle(); got != "" || b.next() != 0 {
 		t.Errorf("told %q and has work at %d, want nothing without members", got, b.next())
 	}
+}
+
+// Each member is told by its own threshold that a feed falls silent and that it is live again,
+// each change once. There is one task for a room, whatever its members chose.
+func TestFeedStatusByThresholds(t *testing.T) {
+	type member struct {
+		room   string
+		group  uint32
+		silent bool // by what it was told
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		b := &box{core: newCore(testOptions("me", false), epoch), now: epoch}
+		var members []*member
+		live := map[string]time.Time{}
+		after := func(m *member) time.Duration {
+			if m.group == 0 {
+				return testTTL
+			}
+			return time.Duration(m.group) * time.Millisecond
+		}
+		hear := func(pass []hub.BroadcastEvent, joiner *member) {
+			for _, e := range pass {
+				if e.Kind != hub.Status && e.Kind != hub.StatusNow {
+					continue
+				}
+				for _, m := range members {
+					if m.room != e.Room || m.group != e.Group || e.Kind == hub.StatusNow && m != joiner {
+						continue
+					}
+					silent := strings.Contains(e.Payload, "silent=true")
+					if silent == m.silent {
+						t.Fatalf("%+v is told again that the feed's silence is %t", m, silent)
+					}
+					m.silent = silent
+				}
+			}
+		}
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			room := rapid.SampledFrom([]string{"X", "Y"}).Draw(t, "room")
+			switch rapid.IntRange(0, 4).Draw(t, "what") {
+			case 0:
+				m := &member{room: room, group: rapid.SampledFrom([]uint32{0, 100, 200, 300, 1000, 30_000, 90_000}).Draw(t, "group")}
+				if b.table.find(room) == nil {
+					live[room] = b.now
+				}
+				pass := b.watch([]string{room}, hub.Wants{Status: true, Group: m.group}, b.now)
+				members = append(members, m)
+				hear(pass, m)
+			case 1:
+				if len(members) > 0 {
+					i := rapid.IntRange(0, len(members)-1).Draw(t, "member")
+					m := members[i]
+					members = slices.Delete(members, i, i+1)
+					b.unwatch([]string{m.room}, map[string]uint32{m.room: m.group})
+				}
+			case 2:
+				pass, _ := b.publish([]hub.BroadcastEvent{{Room: room, Payload: "p"}}, b.now)
+				live[room] = b.now
+				hear(pass, nil)
+			default:
+				b.wait(time.Duration(rapid.SampledFrom([]int{50, 150, 400, 1600, 29_000, 60_000}).Draw(t, "ms")) * time.Millisecond)
+			}
+			if rapid.Bool().Draw(t, "busy") {
+				continue // the tasks come later
+			}
+			for next := b.next(); next != 0 && next <= b.now.UnixNano(); next = b.next() {
+				hear(b.tasks(b.now), nil)
+			}
+			if n := b.agenda.Len(); n > 2 {
+				t.Fatalf("%d tasks for 2 rooms", n)
+			}
+			for _, m := range members {
+				if want := b.now.Sub(live[m.room]) >= after(m); m.silent != want {
+					t.Fatalf("%+v after %v: silent is %t", m, b.now.Sub(live[m.room]), m.silent)
+				}
+			}
+		}
+		for _, m := range members {
+			b.unwatch([]string{m.room}, map[string]uint32{m.room: m.group})
+		}
+		if b.next() != 0 {
+			t.Fatal("there is work for rooms without members")
+		}
+	})
 }

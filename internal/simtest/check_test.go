@@ -1,6 +1,8 @@
 package simtest
 
 import (
+	"strconv"
+	"strings"
 	"time"
 
 	"backbone/internal/hub"
@@ -170,9 +172,29 @@ func (w *world) gap() {
 	})
 }
 
+// longest is the longest time for which a consumer lets a feed say nothing, in milliseconds.
+const longest = 12_000
+
+// feed checks what is told of a room's feed against the threshold of those whom it is told.
+func (in *instance) feed(e *hub.BroadcastEvent) {
+	threshold := in.w.ttl
+	if e.Group != 0 {
+		threshold = time.Duration(e.Group) * time.Millisecond
+	}
+	f := strings.Fields(e.Payload)
+	since, err := strconv.ParseInt(f[3], 10, 64)
+	if err != nil {
+		in.w.problem("i%d says %q", in.id, e.Payload)
+	}
+	quiet := in.time().Sub(time.UnixMilli(since))
+	if silent := f[2] == "true"; silent != (quiet >= threshold) {
+		in.w.problem("i%d says %q to those who let it say nothing for %v, after %v", in.id, e.Payload, threshold, quiet)
+	}
+}
+
 // silence has all feeds fall silent.
 func (w *world) silence() {
-	w.pass(w.ttl + time.Second)
+	w.pass(max(w.ttl, longest*time.Millisecond) + time.Second)
 	w.each(func(c *consumer, room string, m *membership) {
 		if c.wants.Status && !m.silent {
 			w.problem("%s was not told that %s is silent", c.name, room)

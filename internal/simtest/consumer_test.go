@@ -50,6 +50,9 @@ func (w *world) connect(in *instance) *consumer {
 	c.name = fmt.Sprintf("c%d@i%d", len(in.clients), in.id)
 	c.pause = pick(w, []int{1, 4, 4, 4, 300})
 	c.wants = hub.Wants{Absent: w.rng.IntN(2) == 0, Status: w.rng.IntN(2) == 0}
+	if c.wants.Status {
+		c.wants.Group = []uint32{0, 0, 1000, 1000, 4000, longest}[w.fate.IntN(6)]
+	}
 	in.hub.Register(c.client)
 	in.clients = append(in.clients, c)
 	return c
@@ -85,8 +88,17 @@ func (c *consumer) leave(room string) {
 	}
 	m.leaving = true
 	c.in.hub.Leave(c.client, room, frame(nil, "left "+room))
-	c.in.ingest.Unwatch([]string{room})
+	c.in.ingest.Unwatch([]string{room}, c.groups(room))
 	c.in.w.trace(room, "%s leaves", c.name)
+}
+
+// groups is by which threshold the consumer is told that each of rooms is silent.
+func (c *consumer) groups(rooms ...string) map[string]uint32 {
+	groups := map[string]uint32{}
+	for _, room := range rooms {
+		groups[room] = c.wants.Group
+	}
+	return groups
 }
 
 // vanish ends the connection without a word.
@@ -94,7 +106,7 @@ func (c *consumer) vanish() {
 	c.ask()
 	c.gone = true
 	rooms := c.in.hub.Unregister(c.client)
-	c.in.ingest.Unwatch(rooms)
+	c.in.ingest.Unwatch(rooms, c.groups(rooms...))
 	c.in.w.trace("", "%s vanishes", c.name)
 }
 

@@ -111,9 +111,11 @@ func (w *world) newInstance(id int) *instance {
 	in.hub = hub.NewSteps(hub.Options{QueueBytes: queueBytes, Frame: frame, Conflated: func(room string, n uint64) string { return fmt.Sprintf("conflated %s %d", room, n) }})
 	in.ingest = ingest.NewSteps(ingest.Options{
 		Instance: in.origin, Types: []string{""}, TTL: w.ttl, MaxInstruments: 1000, OutboxBytes: w.outbox,
-		Snapshot:     func(p string) string { return p + " snapshot" },
-		NoSnapshot:   func(room string) string { return "empty " + room },
-		FeedStatus:   func(room string, silent bool, _ int64) string { return fmt.Sprintf("feed %s %v", room, silent) },
+		Snapshot:   func(p string) string { return p + " snapshot" },
+		NoSnapshot: func(room string) string { return "empty " + room },
+		FeedStatus: func(room string, silent bool, since int64) string {
+			return fmt.Sprintf("feed %s %v %d", room, silent, since)
+		},
 		BridgeStatus: func(ok bool, _ int64) string { return fmt.Sprintf("link %v", ok) },
 		Delay:        func(limit time.Duration) time.Duration { return time.Duration(w.rng.Int64N(int64(limit))) },
 		Outbox:       make(chan []hub.BroadcastEvent),
@@ -137,6 +139,8 @@ func (in *instance) route(events []hub.BroadcastEvent) {
 	for i := range events {
 		if e := &events[i]; e.Kind.Value() {
 			in.learn(e.Room, e.Version, number(e.Payload))
+		} else if (e.Kind == hub.Status || e.Kind == hub.StatusNow) && e.Room != "" {
+			in.feed(e)
 		}
 	}
 	if len(events) > 0 {

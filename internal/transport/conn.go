@@ -81,7 +81,7 @@ func (c *conn) end(err error) {
 	c.read.handOver(nil)
 	<-c.ended
 	late.Stop()
-	s.opts.Ingest.Unwatch(s.opts.Hub.Unregister(&c.client))
+	s.opts.Ingest.Unwatch(s.opts.Hub.Unregister(&c.client), c.read.groups)
 	if c.last != nil {
 		c.linger()
 		c.socket.Close()

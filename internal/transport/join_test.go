@@ -1,8 +1,10 @@
 package transport
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"backbone/internal/hub"
 	"backbone/protocol"
@@ -44,5 +46,101 @@ func TestAJoinWaitsForTheHubBeforeIngestIsAsked(t *testing.T) {
 		if got := <-asked; len(got) != 1 || got[0].Room != "BTC_USDT" {
 			t.Errorf("ingest passed %+v, want the answer to the join", got)
 		}
+	})
+}
+
+// Each consumer is told by its own threshold that a room is silent. Who leaves, or goes without a
+// word, has no threshold any more.
+func TestEachConsumerHasItsOwnThresholdOfSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{change: func(o *Options) { o.Limits.PingInterval = time.Hour }})
+		quick, patient, usual := i.consumer(), i.consumer(), i.consumer()
+		since := time.Now().UnixMilli()
+		join := func(p *peer, options string) {
+			p.send(`{"type":"join","room":"X",` + options + `}`)
+			p.hears(`{"type":"joined","room":"X"}`)
+		}
+		join(quick, `"status":true,"silent_after_ms":2000`)
+		join(patient, `"status":true,"silent_after_ms":86400000`)
+		join(usual, `"status":true`)
+		told := func(p *peer, feed string) {
+			t.Helper()
+			p.hears(fmt.Sprintf(`{"type":"status","room":"X","feed":"%s","since":%d}`, feed, since))
+		}
+		elapse(1999 * time.Millisecond)
+		quick.send(`{"type":"ping"}`)
+		if _, text, _ := quick.next(); pongless(text) != `{"type":"pong","ts":T}` {
+			t.Fatalf("hears %q before its time", text)
+		}
+		elapse(time.Millisecond)
+		told(quick, "silent")
+		elapse(28 * time.Second)
+		told(usual, "silent")
+		since = time.Now().UnixMilli()
+		i.publish(hub.State, "X", "p")
+		for _, p := range []*peer{quick, patient, usual} {
+			p.hears("p")
+		}
+		told(quick, "live")
+		told(usual, "live")
+		quick.send(`{"type":"leave","room":"X"}`)
+		quick.hears(`{"type":"left","room":"X"}`)
+		const snapshot = `,"snapshot":true}`
+		join(quick, `"mark_empty":true`)
+		quick.hears(snapshot)
+		quick.send(`{"type":"leave","room":"X"}`)
+		quick.hears(`{"type":"left","room":"X"}`)
+		join(quick, `"status":true,"silent_after_ms":100`)
+		elapse(100 * time.Millisecond)
+		quick.hears(snapshot)
+		told(quick, "silent")
+		usual.Close()
+		patient.Close()
+		quick.Close()
+		i.waitIdle(time.Minute)
+	})
+}
+
+// The threshold of a consumer that has gone costs nothing any more.
+func TestWhoGoesTakesItsThresholdAlong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		passed := make(chan []hub.BroadcastEvent, 10)
+		i := onPipes(t, settings{hubEvents: passed})
+		stays, goes := i.consumer(), i.consumer()
+		stays.join("X")
+		goes.send(`{"type":"join","rooms":["X","Y"],"status":true,"silent_after_ms":500}`)
+		goes.hears(`{"type":"joined","rooms":["X","Y"]}`)
+		elapse(500 * time.Millisecond)
+		if n := len(passed); n != 1 || len(<-passed) != 2 {
+			t.Fatalf("ingest passed %d times, want once the silence of two rooms", n)
+		}
+		goes.Close()
+		synctest.Wait()
+		if _, err := i.ingest.Publisher().Publish([]hub.BroadcastEvent{{Room: "X", Payload: "p"}}); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-passed; len(got) != 1 || got[0].Kind != hub.State {
+			t.Errorf("ingest passed %+v, want the event alone", got)
+		}
+	})
+}
+
+func TestAThresholdOfSilenceIsChecked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := onPipes(t, settings{}).consumer()
+		for options, message := range map[string]string{
+			`"silent_after_ms":5000`:                   `silent_after_ms: needs \"status\":true`,
+			`"status":false,"silent_after_ms":5000`:    `silent_after_ms: needs \"status\":true`,
+			`"status":true,"silent_after_ms":99`:       `silent_after_ms: must be an integer from 100 to 86400000, got 99`,
+			`"status":true,"silent_after_ms":86400001`: `silent_after_ms: must be an integer from 100 to 86400000, got 86400001`,
+			`"status":true,"silent_after_ms":-5000`:    `silent_after_ms: must be an integer from 100 to 86400000, got -5000`,
+			`"status":true,"silent_after_ms":5e3`:      `silent_after_ms: must be an integer from 100 to 86400000, got 5e3`,
+			`"status":true,"silent_after_ms":"5000"`:   `silent_after_ms: must be a JSON number, got string`,
+		} {
+			p.send(`{"type":"join","room":"X",` + options + `}`)
+			p.hears(`{"type":"error","code":"invalid_event","message":"` + message + `"}`)
+		}
+		p.send(`{"type":"leave","room":"X"}`)
+		p.hears(`{"type":"error","code":"not_joined","message":"room: X is not joined"}`)
 	})
 }

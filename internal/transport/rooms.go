@@ -1,6 +1,8 @@
 package transport
 
 import (
+	"strconv"
+
 	"backbone/internal/domain/common"
 	"backbone/internal/hub"
 	"backbone/protocol"
@@ -13,15 +15,11 @@ const maxReply = 2 * protocol.MaxMessageBytes
 // join puts the client into one room or many. The hub has the client before ingest is asked for
 // last prices, so that nothing falls between snapshot and stream.
 func (r *readSide) join(o *common.Object) error {
-	if err := o.Only("room", "rooms", "mark_empty", "status", "marks"); err != nil {
+	if err := o.Only("room", "rooms", "mark_empty", "status", "silent_after_ms", "marks"); err != nil {
 		return err
 	}
-	var wants hub.Wants
-	var err error
-	if wants.Absent, _, err = o.Bool("mark_empty"); err != nil {
-		return err
-	}
-	if wants.Status, _, err = o.Bool("status"); err != nil {
+	wants, err := joinWants(o)
+	if err != nil {
 		return err
 	}
 	marks, _, err := o.Bool("marks")
@@ -47,6 +45,40 @@ func (r *readSide) join(o *common.Object) error {
 		return common.Errorf(protocol.CodeInvalidEvent, "rooms: must name at least one room")
 	}
 	return r.joinMany(o, list, wants)
+}
+
+// joinWants is what a join asks for besides the events of its rooms. Ingest takes the group of
+// a status for its threshold.
+func joinWants(o *common.Object) (wants hub.Wants, err error) {
+	if wants.Absent, _, err = o.Bool("mark_empty"); err != nil {
+		return wants, err
+	}
+	if wants.Status, _, err = o.Bool("status"); err != nil {
+		return wants, err
+	}
+	after, own, err := milliseconds(o, "silent_after_ms", protocol.MinSilentAfterMS, protocol.MaxSilentAfterMS)
+	if own && err == nil && !wants.Status {
+		err = common.Errorf(protocol.CodeInvalidEvent, `silent_after_ms: needs "status":true`)
+	}
+	wants.Group = after
+	return wants, err
+}
+
+// maxShown is how much of a number that is out of range is told.
+const maxShown = 32
+
+// milliseconds returns a field that is a time.
+func milliseconds(o *common.Object, name string, least, most uint32) (ms uint32, present bool, err error) {
+	text, present, err := o.Number(name)
+	if err != nil || !present {
+		return 0, present, err
+	}
+	n, err := strconv.ParseUint(string(text), 10, 32)
+	if err != nil || uint32(n) < least || uint32(n) > most {
+		return 0, true, common.Errorf(protocol.CodeInvalidEvent, "%s: must be an integer from %d to %d, got %s",
+			name, least, most, text[:min(len(text), maxShown)])
+	}
+	return uint32(n), true, nil
 }
 
 func (r *readSide) joinOne(o *common.Object, wants hub.Wants) error {
@@ -116,9 +148,18 @@ func (r *readSide) tooMany(room string) error {
 func (r *readSide) enter(rooms []string, wants hub.Wants, reply []byte) {
 	joined := r.conn.server.opts.Hub.Join(&r.conn.client, rooms, wants, reply)
 	r.rooms += int32(len(joined))
-	if len(joined) > 0 {
-		r.conn.server.opts.Ingest.Watch(joined, wants)
+	if len(joined) == 0 {
+		return
 	}
+	if wants.Group != 0 {
+		if r.groups == nil {
+			r.groups = map[string]uint32{}
+		}
+		for _, room := range joined {
+			r.groups[room] = wants.Group
+		}
+	}
+	r.conn.server.opts.Ingest.Watch(joined, wants)
 }
 
 func (r *readSide) leave(o *common.Object) error {
@@ -140,6 +181,11 @@ func (r *readSide) leave(o *common.Object) error {
 		return common.Errorf(protocol.CodeNotJoined, "room: %s is not joined", room)
 	}
 	r.rooms--
-	r.conn.server.opts.Ingest.Unwatch([]string{room})
+	var groups map[string]uint32
+	if group := r.groups[room]; group != 0 {
+		groups = map[string]uint32{room: group}
+		delete(r.groups, room)
+	}
+	r.conn.server.opts.Ingest.Unwatch([]string{room}, groups)
 	return nil
 }
