@@ -16,6 +16,7 @@ var arrows = []row{
 	{from: "internal/redisurl", why: "a leaf: a Redis URL is checked as the flag and read by the bridge"},
 	{from: "internal/telemetry", why: "telemetry is a leaf: others hand it their figures through what it offers"},
 	{from: "internal/credit", why: "it is arithmetic on bytes and times, which the simulation uses too"},
+	{from: "internal/rawio", why: "it is two system calls"},
 	{from: "internal/frame", why: "both ends of a WebSocket parse frame headers with it, so it may know neither"},
 	{from: "client/clienttest", to: []string{"protocol"}, why: "a server for tests of the client may not know it"},
 	{from: "client", to: []string{"internal/frame", "protocol"}, why: "the SDK may know of the server only what is public on the wire"},
@@ -33,7 +34,7 @@ var arrows = []row{
 
 	{
 		from: "internal/transport",
-		to:   []string{"internal/auth", "internal/credit", "internal/domain/common", "internal/frame", "internal/hub", "internal/ingest", "protocol"},
+		to:   []string{"internal/auth", "internal/credit", "internal/domain/common", "internal/frame", "internal/hub", "internal/ingest", "internal/rawio", "protocol"},
 		why:  "an event goes from the pump to ingest to the hub; the pumps know neither Redis nor a single domain",
 	},
 	{

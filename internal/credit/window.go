@@ -11,7 +11,6 @@ const (
 	startRate  = 5 << 20 // bytes a second that a distant reader is trusted with at first
 	maxStart   = 1 << 20
 	minSpacing = 1 << 10 // bytes between two marks of a slow reader
-	maxSpacing = 8 << 10
 )
 
 // MaxStep is the longest time between two calls that counts. A process that was stopped, or that
@@ -89,7 +88,7 @@ func (w *Window) MarkDue(n int) bool {
 	case w.Outstanding()+n >= w.size: // only an answer can open the window again
 		return true
 	case w.slow:
-		return since >= min(max(w.size/4, minSpacing), maxSpacing)
+		return since >= max(w.size/4, minSpacing)
 	case !w.proven:
 		return since >= StartWindow/2
 	default:
@@ -150,6 +149,8 @@ func (w *Window) Answer(number uint64, at, now time.Duration) (age time.Duration
 		if m.after < growEvery && m.covers >= w.size/4 {
 			w.size = min(2*w.size, MaxWindow)
 		}
+	case w.watch.lastRTT < w.minRTT+w.maxAge*2/5 && m.after < growEvery && m.covers >= w.size/4:
+		w.size = min(w.size+w.size/4, MaxWindow) // late, but still well before it counts as slow
 	}
 	age = max(w.watch.lastRTT-w.minRTT/2, 0)
 	w.rest()

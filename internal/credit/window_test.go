@@ -177,6 +177,46 @@ func TestALateAnswerWithinHalfOfTheAgeIsForgiven(t *testing.T) {
 	}
 }
 
+// A reader of many events that answers late, because its machine is busy, may have more under way
+// as long as it is not slow.
+func TestALateReaderThatIsNotSlowGetsMore(t *testing.T) {
+	for _, c := range []struct {
+		rtt  time.Duration
+		more bool
+	}{{maxAge / 5, true}, {maxAge * 3 / 8, true}, {maxAge * 9 / 20, false}} {
+		w := credit.New(maxAge)
+		now := time.Duration(0)
+		round := func(rtt time.Duration) {
+			w.Mark(10, now)
+			number := w.NextMark() - 1
+			w.Sent(10)
+			now += rtt
+			w.Answer(number, now, now)
+		}
+		round(ms)
+		before := w.Size()
+		w.Sent(before / 2)
+		round(c.rtt)
+		if more := w.Size() > before; more != c.more {
+			t.Errorf("answer after %v: window was %d, is %d", c.rtt, before, w.Size())
+		}
+	}
+}
+
+// However fast a slow reader takes, it has a few marks under way: each costs an answer.
+func TestMarksOfASlowReaderAreFew(t *testing.T) {
+	for _, rate := range []float64{20 << 10, 1 << 20, 5 << 20} {
+		r := newReader(rate, ms)
+		perStep := int(rate) / 500 // twice what it takes
+		r.run(5*time.Second, perStep, 0)
+		before := r.w.NextMark()
+		r.run(10*time.Second, perStep, 0)
+		if n := r.w.NextMark() - before; n > 400 {
+			t.Errorf("reader of %.0f bytes a second: %d marks in 10 s", rate, n)
+		}
+	}
+}
+
 func TestNobodyIsSlowBecauseTheServerStopped(t *testing.T) {
 	r := newReader(10<<20, ms)
 	r.run(5*time.Second, 100_000, 0)

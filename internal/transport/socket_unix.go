@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"syscall"
+
+	"backbone/internal/rawio"
 )
 
 // rawOf returns what system calls on the descriptor of a plain TCP connection go through, nil
@@ -47,16 +49,16 @@ func (r *rawReader) onReadable(fd uintptr) bool {
 	had := 0 // bytes at its begin that were read already
 	if r.side.mayPong() {
 		var small [lonePong + 1]byte
-		n, err := syscall.Read(int(fd), small[:])
+		n, errno := rawio.Read(fd, small[:])
 		switch {
-		case err == syscall.EAGAIN:
+		case errno == syscall.EAGAIN:
 			return false
-		case r.side.lonePong(small[:max(n, 0)]):
+		case r.side.lonePong(small[:n]):
 			r.err = nil
 			return true
 		}
 		place = r.side.acquire()
-		if had = copy(place, small[:max(n, 0)]); n > 0 && n < len(small) {
+		if had = copy(place, small[:n]); n > 0 && n < len(small) {
 			r.side.filled(n)
 			r.err = nil
 			return true
@@ -112,14 +114,14 @@ func (r *rawWriter) try(raw syscall.RawConn, p []byte) (int, error) {
 func (r *rawWriter) onWrite(fd uintptr) {
 	r.err = nil
 	for {
-		n, err := syscall.Write(int(fd), r.out)
-		r.written = max(n, 0)
-		switch err {
-		case nil, syscall.EAGAIN:
+		n, errno := rawio.Write(fd, r.out)
+		r.written = n
+		switch errno {
+		case 0, syscall.EAGAIN:
 		case syscall.EINTR:
 			continue
 		default:
-			r.err = os.NewSyscallError("write", err)
+			r.err = os.NewSyscallError("write", errno)
 		}
 		return
 	}
