@@ -275,8 +275,10 @@ func (p *player) nothingMore(role string) {
 	}
 }
 
-// masked is a message without the server's time, which is never the same.
+// masked is a message without the server's time and epoch, which are never the same.
 func masked(message string) string {
+	message = regexp.MustCompile(`"epoch":"[0-9a-f]{16}(\.\d+","seq":\d+),"at":\d{13}`).ReplaceAllString(message, `"epoch":"ITS$1,"at":NOW`)
+	message = regexp.MustCompile(`"age_ms":\d+`).ReplaceAllString(message, `"age_ms":SHORT`)
 	if !strings.HasPrefix(message, `{"type":"pong"`) && !strings.HasPrefix(message, `{"type":"status"`) {
 		return message
 	}

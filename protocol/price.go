@@ -56,10 +56,6 @@ type Stamp struct {
 	At    int64  // when the instance took the price in, by its clock, Unix milliseconds
 }
 
-// MaxStampBytes bounds what a stamp adds to an event whose epoch has at most 64 characters,
-// bytes.
-const MaxStampBytes = len(epochKey) + 64 + len(seqKey) + 20 + len(atKey) + 20 + len(ageKey) + 20
-
 // AppendStamped appends the event with the keys of a stamp behind its own. The event must be
 // an object as this protocol's servers write it, and not marked by MarkSnapshot.
 func AppendStamped(dst []byte, event string, s Stamp) []byte {

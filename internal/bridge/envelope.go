@@ -22,11 +22,14 @@ import (
 // "v" and "origin", the instance id, always come first, so that an instance knows its own
 // messages by their beginning. An EVENT is
 //
-//	{"room":"BTC_USDT","type":"price_update","kind":"state","version":"<16 hex digits>-<instance id>","seq":7,"age":0,"data":{...}}
+//	{"room":"BTC_USDT","type":"price_update","kind":"state","version":"<16 hex digits>-<instance id>","seq":7,"at":1710000000123,"life":2,"age":0,"data":{...}}
 //
 // type is the name of the event's domain. kind is state, recovered, message or resync. A resync
-// requests values newer than version; its data is {}. A message has no version. seq is left out
-// if it is not known. age is milliseconds since ingestion. Unknown keys are ignored.
+// requests values newer than version; its data is {}. A message has no version. seq, at and
+// life are what hub.BroadcastEvent has; They are left out if
+// they are not known, at and life also if seq is. Builds from before stamps send no at, and ignore
+// it. age is milliseconds since
+// ingestion. Unknown keys are ignored.
 
 // maxEnvelope bounds what is parsed, bytes. Own bundles stay far below it.
 const maxEnvelope = 4 << 20
@@ -55,12 +58,9 @@ func eventHead(e *hub.BroadcastEvent, version string, now int64) string {
 		b = append(b, `","version":"`...)
 		b = append(b, version...)
 	}
-	b = append(b, '"')
-	if e.Seq != 0 {
-		b = append(b, `,"seq":`...)
-		b = strconv.AppendUint(b, e.Seq, 10)
-	}
-	b = append(b, `,"age":`...)
+	b = append(b, `",`...)
+	b = appendStamp(b, e)
+	b = append(b, `"age":`...)
 	b = strconv.AppendInt(b, ageMS(e.Born, now), 10)
 	b = append(b, `,"data":`...)
 	return string(b)
@@ -141,7 +141,8 @@ func decodeEvents(
 // decodeEvent reads one event. It returns an error if the JSON is broken, and ok is false if
 // the JSON is not an event.
 func decodeEvent(d *jsontext.Decoder, instance string, now int64) (e hub.BroadcastEvent, ok bool, err error) {
-	var kind, version, age, seq string
+	var kind, version, age string
+	var s stamp
 	err = object(d, func(key []byte) (err error) {
 		switch string(key) {
 		case "room":
@@ -152,8 +153,8 @@ func decodeEvent(d *jsontext.Decoder, instance string, now int64) (e hub.Broadca
 			kind, err = text(d)
 		case "version":
 			version, err = text(d)
-		case "seq":
-			seq, err = raw(d)
+		case "seq", "at", "life":
+			err = s.read(d, key)
 		case "age":
 			age, err = raw(d)
 		case "data":
@@ -184,10 +185,7 @@ func decodeEvent(d *jsontext.Decoder, instance string, now int64) (e hub.Broadca
 		e.Version, valid = parseVersion(version)
 		ok = ok && valid
 	}
-	if seq != "" {
-		e.Seq, err = strconv.ParseUint(seq, 10, 64)
-		ok = ok && err == nil
-	}
+	ok = s.parse(&e) && ok
 	ms, err := strconv.ParseInt(age, 10, 64)
 	ok = ok && err == nil && ms >= 0 && ms <= maxAge
 	e.Born = now - ms*int64(time.Millisecond)

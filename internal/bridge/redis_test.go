@@ -69,10 +69,11 @@ func TestLastPriceIsReadableAndLivesAsLongAsItMay(t *testing.T) {
 
 	e := tick("A", "BTC_USDT", 7, 1)
 	e.Born -= int64(10 * time.Second)
+	e.At, e.Life = 1_700_000_000_123, 2
 	a.publish(e)
 	b.hearsNothingBut(e)
 	key := "backbone:last:{17aitp}:price:BTC_USDT"
-	if got, want := s.CLI("GET", key), `{"version":"0000000000000007-A","event":{"price":1}}`; got != want {
+	if got, want := s.CLI("GET", key), `{"version":"0000000000000007-A","seq":7,"at":1700000000123,"life":2,"event":{"price":1}}`; got != want {
 		t.Errorf("GET: %s, want %s", got, want)
 	}
 	left := pttl(t, s, key)
@@ -85,7 +86,8 @@ func TestLastPriceIsReadableAndLivesAsLongAsItMay(t *testing.T) {
 		t.Fatalf("read: %+v", got)
 	}
 	f := got.found[0]
-	if f.Kind != hub.Recovered || f.Version != e.Version || f.Payload != e.Payload || f.Room != e.Room {
+	if f.Kind != hub.Recovered || f.Version != e.Version || f.Payload != e.Payload || f.Room != e.Room ||
+		f.Seq != e.Seq || f.At != e.At || f.Life != e.Life {
 		t.Errorf("read: %+v", f)
 	}
 	if f.Born > e.Born+int64(5*time.Second) {

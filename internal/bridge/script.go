@@ -32,6 +32,8 @@ import (
 // first call was under way, except 0.1 s: what rounding and common delays make is not worth a
 // write. A user without the right for PEXPIRE goes without.
 //
+// What the value keeps of the event's numbers is between its version and its age.
+//
 // Where storing fails, as when memory is full, the bundle is published nevertheless and the
 // failure reported.
 //
@@ -84,8 +86,9 @@ while ARGV[at] do
     end
   end
   for key, a in pairs(keep) do
+    local numbers = ARGV[a + 3]:match(',("seq":.*)"age":%d+,"data":$') or ''
     local r = redis.pcall('SET', KEYS[key],
-      '{"version":"' .. ARGV[a + 1] .. '","event":' .. ARGV[a + 4] .. '}', 'PX', ARGV[a + 2])
+      '{"version":"' .. ARGV[a + 1] .. '",' .. numbers .. '"event":' .. ARGV[a + 4] .. '}', 'PX', ARGV[a + 2])
     if r.err then failure = r.err end
   end
   if n > 1 then

@@ -25,6 +25,10 @@ func genEvent() *rapid.Generator[hub.BroadcastEvent] {
 			Seq:     rapid.Uint64().Draw(t, "seq"),
 			Born:    someTime - rapid.Int64Range(-int64(time.Second), int64(time.Minute)).Draw(t, "age"),
 		}
+		if e.Seq > 0 {
+			e.At = rapid.Int64Min(0).Draw(t, "at")
+			e.Life = rapid.Uint32().Draw(t, "life")
+		}
 		if e.Kind != hub.Message {
 			e.Version = hub.Version{Clock: rapid.Uint64Range(0, maxClock).Draw(t, "clock"), Instance: rapid.StringMatching(`[A-Za-z0-9_.-]{1,64}`).Draw(t, "origin")}
 		}
@@ -42,8 +46,13 @@ func asPublished(p bundle) string {
 }
 
 // storedValue is a value as the write script stores it.
-func storedValue(version, payload string) string {
-	return `{"version":"` + version + `","event":` + payload + `}`
+func storedValue(e hub.BroadcastEvent) string {
+	return `{"version":"` + e.Version.String() + `",` + string(appendStamp(nil, &e)) + `"event":` + e.Payload + `}`
+}
+
+// oldValue is a value as builds from before stamps store it.
+func oldValue(payload string) string {
+	return storedValue(hub.BroadcastEvent{Version: hub.Version{Clock: 1, Instance: "A"}, Payload: payload})
 }
 
 func TestWhatIsSentIsHeardInOrder(t *testing.T) {
@@ -160,7 +169,7 @@ func TestLifetimesNeverGrow(t *testing.T) {
 			t.Errorf("age %v: %s ms left, want %s", age, got, want)
 		}
 	}
-	value := storedValue("0000000000000001-A", "{}")
+	value := oldValue("{}")
 	for remaining, want := range map[time.Duration]time.Duration{ttl: 0, time.Second: 29 * time.Second, time.Hour: 0} {
 		if e, ok := decodeValue("R", "price", value, remaining, ttl, now); !ok || now-e.Born != int64(want) {
 			t.Errorf("%v left: age %v, %v, want %v", remaining, time.Duration(now-e.Born), ok, want)
@@ -184,7 +193,7 @@ func TestAKeyTwiceInAPayloadIsHeardAndRead(t *testing.T) {
 	if err != nil || bad > 0 || len(heard) != 2 || heard[0].Payload != payload {
 		t.Errorf("heard %+v, %d bad, %v", heard, bad, err)
 	}
-	read, ok := decodeValue("R", "price", storedValue("0000000000000001-A", payload), time.Second, time.Minute, someTime)
+	read, ok := decodeValue("R", "price", oldValue(payload), time.Second, time.Minute, someTime)
 	if !ok || read.Payload != payload {
 		t.Errorf("read %+v, %v", read, ok)
 	}

@@ -2,17 +2,21 @@ package bridge
 
 import (
 	"io"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"backbone/internal/hub"
 )
 
 // A stored last price is
 //
-//	{"version":"<16 hex digits>-<instance id>","event":{...}}
+//	{"version":"<16 hex digits>-<instance id>","seq":7,"at":1710000000123,"life":2,"event":{...}}
 //
-// The version comes first, where the script finds it without parsing JSON.
+// The version comes first, where the script finds it without parsing JSON. seq, at and life are
+// those of the envelope. A value that a build from before stamps stored has none of them.
 
 // decodeValue reads the value that Redis holds of a room and type and that has remaining left
 // to live.
@@ -21,11 +25,14 @@ func decodeValue(room, typ, value string, remaining, ttl time.Duration, now int6
 		return e, false
 	}
 	var version string
+	var s stamp
 	d := newDecoder(value)
 	err := object(d, func(key []byte) (err error) {
 		switch string(key) {
 		case "version":
 			version, err = text(d)
+		case "seq", "at", "life":
+			err = s.read(d, key)
 		case "event":
 			e.Payload, err = raw(d)
 		default:
@@ -40,7 +47,63 @@ func decodeValue(room, typ, value string, remaining, ttl time.Duration, now int6
 		return e, false
 	}
 	e.Version, ok = parseVersion(version)
+	ok = s.parse(&e) && ok
 	e.Room, e.Type, e.Kind = room, typ, hub.Recovered
 	e.Born = now - int64(max(0, ttl-remaining))
 	return e, ok
+}
+
+// appendStamp appends what is known of Seq, At and Life of e, with a comma behind each.
+func appendStamp(b []byte, e *hub.BroadcastEvent) []byte {
+	if e.Seq == 0 {
+		return b
+	}
+	b = append(b, `"seq":`...)
+	b = append(strconv.AppendUint(b, e.Seq, 10), ',')
+	if e.At != 0 {
+		b = append(b, `"at":`...)
+		b = append(strconv.AppendInt(b, e.At, 10), ',')
+	}
+	if e.Life != 0 {
+		b = append(b, `"life":`...)
+		b = append(strconv.AppendUint(b, uint64(e.Life), 10), ',')
+	}
+	return b
+}
+
+// stamp is the texts of Seq, At and Life of an event, "" where it has none.
+type stamp struct{ seq, at, life string }
+
+// read reads the value of one of the keys.
+func (s *stamp) read(d *jsontext.Decoder, key []byte) (err error) {
+	switch string(key) {
+	case "seq":
+		s.seq, err = raw(d)
+	case "at":
+		s.at, err = raw(d)
+	case "life":
+		s.life, err = raw(d)
+	}
+	return err
+}
+
+// parse sets Seq, At and Life of e. It reports whether the texts are numbers.
+func (s *stamp) parse(e *hub.BroadcastEvent) bool {
+	var errs [3]error
+	var life uint64
+	if s.seq != "" {
+		e.Seq, errs[0] = strconv.ParseUint(s.seq, 10, 64)
+	}
+	if s.at != "" {
+		e.At, errs[1] = strconv.ParseInt(s.at, 10, 64)
+	}
+	if s.life != "" {
+		life, errs[2] = strconv.ParseUint(s.life, 10, 32)
+	}
+	e.Life = uint32(life)
+	valid := errs == [3]error{} && e.At >= 0
+	if e.Seq == 0 {
+		e.At, e.Life = 0, 0
+	}
+	return valid
 }

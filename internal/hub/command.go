@@ -32,6 +32,7 @@ type command struct {
 type Wants struct {
 	Absent bool // to be told if a room has no last value
 	Status bool // to be told when a room's feed falls silent, and when the bridge fails
+	Stamp  bool // to get values in their stamped form
 
 	// Group says which of a room's statuses: those whose events have the same group. Opaque here.
 	Group uint32

@@ -42,7 +42,7 @@ func (k Kind) Live() bool { return k == State || k == Message }
 func (k Kind) Value() bool { return k == State || k == Recovered }
 
 // BroadcastEvent is one event on its way to the members of a room. The hub passes Payload
-// on unread, compares Type and Version with others, and does not use Born or Seq.
+// on unread, compares Type and Version with others, and does not use Life and what follows Version.
 type BroadcastEvent struct {
 	Room    string
 	Type    string // name of the payload's domain, opaque here; a room has one newest value of each type
@@ -50,10 +50,12 @@ type BroadcastEvent struct {
 	Kind    Kind
 	Missed  uint32 // live events of the room and type that were lost between instances before this one
 	Group   uint32 // of a Status or StatusNow of a room: the group of members that it is for, see Wants
+	Life    uint32 // which of its instance's counts Seq is a number of: a room that was forgotten is counted from 1 again
 
 	Version Version // of a State, Recovered or Warm event: decides which of two is newer
 	Born    int64   // time of ingestion by this instance's clock, Unix nanoseconds
 	Seq     uint64  // number among its instance's live events of the room and type, from 1; 0: unknown
+	At      int64   // time of ingestion by the clock of the instance that took it in, Unix milliseconds; 0: unknown
 }
 
 // Version orders the values of one room and type across instances: a hybrid logical clock

@@ -10,6 +10,9 @@ type Options struct {
 	QueueBytes int
 	// Frame appends payload to dst as a complete WebSocket frame.
 	Frame func(dst []byte, payload string) []byte
+	// Stamped appends the stamped form of a value to dst as a complete WebSocket frame, for
+	// the members that joined with Wants.Stamp.
+	Stamped func(dst []byte, e *BroadcastEvent) []byte
 	// Conflated returns the payload of the notice that skipped live events of a room
 	// were left out.
 	Conflated func(room string, skipped uint64) string
@@ -19,6 +22,7 @@ type Options struct {
 const (
 	MaxWrite       = 64 << 10 // bytes of one batch, so that a WritePump holds no more at a time
 	maxTurn        = 64 << 10 // payload bytes of events routed before they are flushed
+	stampBytes     = 96       // what a stamped form has more, about
 	pullBytes      = 16 << 10 // bytes that one pull brings a lagging client
 	maxFixedFrames = 1024     // messages and replies that wait for a lagging client
 	eventPlaces    = 64       // slices of events that wait for the hub
@@ -49,6 +53,7 @@ type Hub struct {
 	active  []*traffic        // rooms with events in routed
 	group   []*BroadcastEvent // events of one room
 	touched []*Client         // clients that segments are held for
+	scratch []byte            // stamped frames of one segment, whose size is not known before
 	ready   []*Ready          // Readys with clients in their lists
 }
 

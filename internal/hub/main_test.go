@@ -15,9 +15,13 @@ func testOptions() Options {
 	return Options{
 		QueueBytes: 600,
 		Frame:      func(dst []byte, payload string) []byte { return append(append(dst, payload...), '\n') },
+		Stamped:    func(dst []byte, e *BroadcastEvent) []byte { return append(append(dst, stamped(e.Payload)...), '\n') },
 		Conflated:  func(room string, n uint64) string { return fmt.Sprintf("conflated %s %d", room, n) },
 	}
 }
+
+// stamped is the stamped form of a payload.
+func stamped(payload string) string { return payload + strings.Repeat("+", 60) }
 
 // withQueue is testOptions with another limit.
 func withQueue(bytes int) Options {

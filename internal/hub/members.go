@@ -27,6 +27,12 @@ func (h *Hub) join(c *Client, cmd command) []string {
 		if cmd.wants.Absent {
 			t.wantAbsent = append(t.wantAbsent, c)
 		}
+		if cmd.wants.Stamp {
+			if t.wantStamp == nil {
+				t.wantStamp = map[*Client]struct{}{}
+			}
+			t.wantStamp[c] = struct{}{}
+		}
 		if cmd.wants.Status {
 			t.audience.add(c, cmd.wants.Group)
 		}
@@ -93,6 +99,7 @@ func (h *Hub) remove(c *Client, room string) {
 	t.weed(members)
 	t.wantAbsent = without(t.wantAbsent, c)
 	t.audience.remove(c)
+	delete(t.wantStamp, c)
 }
 
 // sendNow gives c one frame outside of a flush.

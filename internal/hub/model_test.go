@@ -34,8 +34,8 @@ type heard struct {
 	stints          int
 
 	// Of the membership under way, on the hub's side.
-	wantAbsent, wantStatus, statusDue bool
-	group                             uint32
+	wantAbsent, wantStatus, wantStamp, statusDue bool
+	group                                        uint32
 }
 
 // valuesHeard is what a client has to hear of one type in one room.
@@ -150,7 +150,7 @@ func (m *model) join() {
 	}
 	asked := rapid.SliceOfN(rapid.SampledFrom([]string{"A", "B", "C", "D"}), 1, 5).Draw(m.T, "rooms")
 	rooms := slices.Compact(slices.Sorted(slices.Values(asked)))
-	wants := Wants{Absent: rapid.Bool().Draw(m.T, "absent"), Status: rapid.Bool().Draw(m.T, "status"), Group: m.group()}
+	wants := Wants{Absent: rapid.Bool().Draw(m.T, "absent"), Status: rapid.Bool().Draw(m.T, "status"), Group: m.group(), Stamp: rapid.Bool().Draw(m.T, "stamp")}
 	m.n++
 	text := fmt.Sprintf("joined %s %d", strings.Join(rooms, ","), m.n)
 	if !m.out(c) {
@@ -177,7 +177,7 @@ func (m *model) join() {
 		for _, v := range r.values {
 			v.seen = Version{}
 		}
-		r.wantAbsent, r.wantStatus, r.statusDue, r.group = wants.Absent, wants.Status, wants.Status, wants.Group
+		r.wantAbsent, r.wantStatus, r.wantStamp, r.statusDue, r.group = wants.Absent, wants.Status, wants.Stamp, wants.Status, wants.Group
 		r.fixed = append(r.fixed, item{payload: text, stint: r.stints, begins: true})
 	}
 	if !slices.Equal(slices.Sorted(slices.Values(fresh)), want) {
@@ -340,7 +340,7 @@ func (m *model) fanOut(e *BroadcastEvent) {
 		}
 		return
 	}
-	size, members := m.frameBytes(e.Payload), uint64(0)
+	members := uint64(0)
 	for _, c := range m.all {
 		if !c.member[e.Room] || m.out(c) {
 			continue
@@ -348,6 +348,10 @@ func (m *model) fanOut(e *BroadcastEvent) {
 		members++
 		r := c.heard(e.Room)
 		it := item{payload: e.Payload, stint: r.stints, missed: uint64(e.Missed)}
+		if r.wantStamp && (e.Kind.Value() || e.Kind == Warm) {
+			it.payload = stamped(e.Payload)
+		}
+		size := m.frameBytes(it.payload)
 		if e.Kind.Live() {
 			it.live = 1
 		}

@@ -167,6 +167,9 @@ func (m *model) check() {
 			m.Fatalf("%s has %d members, not %d", room, len(m.h.rooms[room]), n)
 		}
 		t := m.h.traffic[room]
+		if stamps := m.wishes(room); len(t.wantStamp) != stamps {
+			m.Fatalf("%s has %d members that get stamps, and keeps %d", room, stamps, len(t.wantStamp))
+		}
 		if len(t.values) > 2 || len(t.wantAbsent) > n || t.active {
 			m.Fatalf("%s has %d members and keeps %d types, and %d members", room, n, len(t.values), len(t.wantAbsent))
 		}
@@ -191,6 +194,16 @@ func (m *model) check() {
 	if len(m.h.routed) > 0 || len(m.h.active) > 0 || len(m.h.touched) > 0 || m.h.bytes > 0 {
 		m.Fatal("a turn was not flushed")
 	}
+}
+
+// wishes counts the members of a room that get stamps.
+func (m *model) wishes(room string) (n int) {
+	for _, c := range m.all {
+		if c.member[room] && c.heard(room).wantStamp && !m.out(c) {
+			n++
+		}
+	}
+	return n
 }
 
 func (m *model) checkClient(c *consumer) {

@@ -3,11 +3,12 @@ package hub
 // traffic is what the hub keeps of a room with members besides the members.
 type traffic struct {
 	room        string
-	active      bool      // the room has events in the turn under way
-	first, last int       // indexes in Hub.routed of the room's first and last event in this turn
-	values      []given   // one for each type of which the members got a value
-	wantAbsent  []*Client // members to be told if there is no value, and not told yet
-	audience    audience  // members that want the room's status
+	active      bool                 // the room has events in the turn under way
+	first, last int                  // indexes in Hub.routed of the room's first and last event in this turn
+	values      []given              // one for each type of which the members got a value
+	wantAbsent  []*Client            // members to be told if there is no value, and not told yet
+	audience    audience             // members that want the room's status
+	wantStamp   map[*Client]struct{} // members that get values in their stamped form; nil: nobody ever did
 }
 
 // routed is an event of the turn under way. All rooms share one list of them, so
@@ -63,7 +64,11 @@ func (h *Hub) route(events []BroadcastEvent) (large bool) {
 			h.active = append(h.active, t)
 		}
 		t.last = at
-		if h.bytes += len(e.Payload); h.bytes >= min(maxTurn, h.opts.QueueBytes/2) {
+		h.bytes += len(e.Payload)
+		if len(t.wantStamp) > 0 {
+			h.bytes += stampBytes
+		}
+		if h.bytes >= min(maxTurn, h.opts.QueueBytes/2) {
 			h.flush()
 			large = true
 		}
@@ -107,38 +112,60 @@ func (e *BroadcastEvent) joins(f *BroadcastEvent) bool {
 
 // fanOut gives events that share a segment to the members that they are for.
 func (h *Hub) fanOut(t *traffic, events []*BroadcastEvent) {
-	s, last := h.segment(events), events[len(events)-1]
+	f, last := forms{hub: h, wishes: t.wantStamp, events: events}, events[len(events)-1]
 	switch last.Kind {
 	case Warm:
-		h.fanOutSnapshot(t, last, s)
+		h.fanOutSnapshot(t, last, &f)
 	case Absent:
 		for _, c := range t.wantAbsent {
-			h.hold(c, s)
+			h.hold(c, f.plain())
 		}
 		t.wantAbsent = nil
 	case Status, StatusNow:
-		h.fanOutStatus(t, last, s)
+		h.fanOutStatus(t, last, f.plain())
 	case State, Recovered:
 		t.allHave(last)
-		fallthrough
+		h.fanOutToAll(t, &f)
 	case Message:
-		members := h.rooms[t.room]
-		for c := range members {
-			h.hold(c, s)
-		}
-		h.stats.Deliveries += s.live * uint64(len(members))
+		f.wishes = nil
+		h.fanOutToAll(t, &f)
 	}
 }
 
-// segment frames events of one room, once for all members.
-func (h *Hub) segment(events []*BroadcastEvent) *Segment {
+// fanOutToAll gives events that share a segment to all members.
+func (h *Hub) fanOutToAll(t *traffic, f *forms) {
+	members := h.rooms[t.room]
+	if len(f.wishes) == 0 {
+		s := f.plain()
+		for c := range members {
+			h.hold(c, s)
+		}
+	} else {
+		for c := range members {
+			h.hold(c, f.of(c))
+		}
+	}
+	for _, e := range f.events {
+		if e.Kind.Live() {
+			h.stats.Deliveries += uint64(len(members))
+		}
+	}
+}
+
+// segment frames events of one room, once for all members that get them in this form.
+func (h *Hub) segment(events []*BroadcastEvent, stamped bool) *Segment {
 	const header = 4 // bytes of a frame's header, up to 64 KiB
 	size := 0
 	for _, e := range events {
 		size += len(e.Payload) + header
 	}
 	last := events[len(events)-1]
-	s := &Segment{Data: make([]byte, 0, size), slot: last.slot(), state: last.Kind.conflatable()}
+	s := &Segment{slot: last.slot(), state: last.Kind.conflatable()}
+	if stamped {
+		s.Data = h.scratch[:0]
+	} else {
+		s.Data = make([]byte, 0, size)
+	}
 	for _, e := range events {
 		if e.Missed > 0 {
 			s.Data = h.opts.Frame(s.Data, h.opts.Conflated(e.Room, uint64(e.Missed)))
@@ -148,7 +175,15 @@ func (h *Hub) segment(events []*BroadcastEvent) *Segment {
 			s.live++
 		}
 		s.newest = len(s.Data)
-		s.Data = h.opts.Frame(s.Data, e.Payload)
+		if stamped {
+			s.Data = h.opts.Stamped(s.Data, e)
+		} else {
+			s.Data = h.opts.Frame(s.Data, e.Payload)
+		}
+	}
+	if stamped {
+		h.scratch = s.Data
+		s.Data = append(make([]byte, 0, len(s.Data)), s.Data...)
 	}
 	if last.Kind == State {
 		s.last = 1

@@ -33,16 +33,19 @@ func (t *traffic) allHave(e *BroadcastEvent) {
 // members that joined since the others got it. If its version is not the one that was
 // given last, nobody has it: ingest passes on no value of a room that has no members yet,
 // as far as it knows.
-func (h *Hub) fanOutSnapshot(t *traffic, e *BroadcastEvent, s *Segment) {
+func (h *Hub) fanOutSnapshot(t *traffic, e *BroadcastEvent, f *forms) {
 	members := h.rooms[t.room]
 	v := t.given(e.Type)
 	if v == nil || v.version != e.Version {
 		for c := range members {
-			h.hold(c, s)
+			h.hold(c, f.of(c))
 		}
 	} else {
 		for _, c := range v.missing {
-			if members[c] && c.held.newest() != s {
+			if !members[c] {
+				continue
+			}
+			if s := f.of(c); c.held.newest() != s {
 				h.hold(c, s)
 			}
 		}

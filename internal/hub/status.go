@@ -79,7 +79,7 @@ func (h *Hub) fanOutStatus(t *traffic, e *BroadcastEvent, s *Segment) {
 
 // fanOutBridgeStatus tells all clients that want it the bridge's status.
 func (h *Hub) fanOutBridgeStatus(e *BroadcastEvent) {
-	h.bridgeStatus = h.segment([]*BroadcastEvent{e})
+	h.bridgeStatus = h.segment([]*BroadcastEvent{e}, false)
 	for c := range h.watchers {
 		h.hold(c, h.bridgeStatus)
 	}

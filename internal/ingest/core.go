@@ -28,6 +28,7 @@ type core struct {
 	opts   Options
 	clock  clock
 	table  *table        // nil: no warm starts
+	counts counts        // of local events, where there is no table
 	out    backlog.Queue // what other instances are to get, until the bridge takes it
 	agenda agenda
 
@@ -48,6 +49,8 @@ func newCore(opts Options, now time.Time) *core {
 	c := &core{opts: opts, out: backlog.New(opts.OutboxBytes, outboxMaximum*opts.OutboxBytes), reads: map[string]*pendingRead{}}
 	if opts.TTL > 0 {
 		c.table = newTable(opts.Types, now)
+	} else {
+		c.counts = counts{limit: opts.MaxInstruments, recent: map[place]count{}, rotated: now}
 	}
 	return c
 }
@@ -61,10 +64,10 @@ func (c *core) publish(events []hub.BroadcastEvent, now time.Time) (pass []hub.B
 	c.rotate(now)
 	pass = events[:0]
 	var resumed []hub.BroadcastEvent // feeds that were silent
-	born := now.UnixNano()
+	born, at := now.UnixNano(), now.UnixMilli()
 	for i := range events {
 		e := &events[i]
-		e.Born = born
+		e.Born, e.At = born, at
 		var v *value
 		if e.Kind == hub.State {
 			e.Version = hub.Version{Clock: c.clock.next(now), Instance: c.opts.Instance}
@@ -73,6 +76,8 @@ func (c *core) publish(events []hub.BroadcastEvent, now time.Time) (pass []hub.B
 					rejected = append(rejected, i)
 					continue
 				}
+			} else {
+				e.Seq, e.Life = c.counts.next(e, now)
 			}
 		}
 		if c.bridged() {
@@ -106,7 +111,7 @@ func (c *core) remember(e *hub.BroadcastEvent) *value {
 		}
 	}
 	v.seq++
-	e.Room, e.Seq = v.room.name, v.seq
+	e.Room, e.Seq, e.Life = v.room.name, v.seq, v.own
 	v.heard = c.generation[v.room.partition]
 	c.table.set(v, e)
 	return v

@@ -105,8 +105,8 @@ func TestMaxInstruments(t *testing.T) {
 func TestWithoutTTLNothingIsKept(t *testing.T) {
 	b := newBox(t, true, func(o *Options) { o.TTL = 0; o.MaxInstruments = 0 })
 	b.link(everyone)
-	if e := b.local("X", "1"); e.Version.Clock == 0 || e.Seq != 0 {
-		t.Errorf("published %+v, want a version and no number", e)
+	if e := b.local("X", "1"); e.Version.Clock == 0 || e.Seq != 1 {
+		t.Errorf("published %+v, want a version and a number", e)
 	}
 	want(t, "a joiner", b.join("X"), "absent X no X")
 	want(t, "from elsewhere", b.take(from("other", "X", 9, 1, "2"), from("other", "X", 5, 2, "3")), "live X 2; live X 3")

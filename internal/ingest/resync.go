@@ -108,7 +108,8 @@ func (c *core) offerLater(v *value, now time.Time) {
 // offer has the bridge publish v as it is, for instances that have an older value.
 func (c *core) offer(v *value) {
 	c.out.Add(&hub.BroadcastEvent{
-		Room: v.room.name, Type: v.typ, Payload: v.payload, Kind: hub.Recovered, Version: v.version, Born: v.born, Seq: v.number,
+		Room: v.room.name, Type: v.typ, Payload: v.payload, Kind: hub.Recovered, Version: v.version, Born: v.born,
+		Seq: v.number, At: v.at, Life: v.life,
 	})
 	c.stats.Reoffered++
 }

@@ -56,7 +56,7 @@ func TestLinkedAnewReadsAndOffers(t *testing.T) {
 // known is the newest value of a room as an event.
 func known(b *box, room string) *hub.BroadcastEvent {
 	v := b.table.find(room).of("")
-	return &hub.BroadcastEvent{Room: room, Payload: v.payload, Version: v.version, Born: v.born, Seq: v.number}
+	return &hub.BroadcastEvent{Room: room, Payload: v.payload, Version: v.version, Born: v.born, Seq: v.number, At: v.at, Life: v.life}
 }
 
 func TestLinkedAnewConcernsItsPartitions(t *testing.T) {

@@ -29,6 +29,9 @@ type value struct {
 	payload string      // "" while none is known
 	born    int64       // time of ingestion, Unix nanoseconds
 	number  uint64      // number among its instance's live events of the room and type; 0: unknown
+	at      int64       // time of ingestion by its instance's clock, Unix milliseconds; 0: unknown
+	life    uint32      // of the count of number
+	own     uint32      // life of the count of local events
 	seq     uint64      // local live events of the room and type so far
 	heard   uint64      // generation of the partition in which an event last set the value
 

@@ -17,7 +17,8 @@ type table struct {
 	types   []string // of which a room may hold a value; others are admitted too
 	parts   [partition.Count]part
 	rotated time.Time
-	known   int // known values
+	lives   uint32 // times that rooms were forgotten: a count that begins after one is another count
+	known   int    // known values
 }
 
 type part struct {
@@ -84,10 +85,15 @@ func (t *table) value(r *room, e *hub.BroadcastEvent) *value {
 	if r == nil {
 		r = t.add(e.Room)
 	}
-	if i := slices.Index(t.types, e.Type); i >= 0 {
-		return r.add(t.types[i])
+	typ := e.Type
+	if i := slices.Index(t.types, typ); i >= 0 {
+		typ = t.types[i]
+	} else {
+		typ = strings.Clone(typ)
 	}
-	return r.add(strings.Clone(e.Type))
+	v := r.add(typ)
+	v.own = t.lives
+	return v
 }
 
 // set gives v a newer value.
@@ -99,7 +105,8 @@ func (t *table) set(v *value, e *hub.BroadcastEvent) {
 			t.parts[v.room.partition].recent.known++
 		}
 	}
-	v.version, v.payload, v.born, v.number = e.Version, e.Payload, e.Born, e.Seq
+	v.version, v.payload, v.born = e.Version, e.Payload, e.Born
+	v.number, v.at, v.life = e.Seq, e.At, e.Life
 }
 
 // watch counts a local member of a room in.
@@ -150,6 +157,7 @@ func (t *table) rotate(now time.Time, period time.Duration) {
 		p.old, p.recent = p.recent, shelf{rooms: map[string]*room{}}
 	}
 	t.rotated = now
+	t.lives++
 }
 
 // sorted returns the entries of a partition in the order of their rooms' names, because

@@ -118,7 +118,8 @@ func (c *core) warm(pass []hub.BroadcastEvent, r *room, absent bool, now time.Ti
 		found = true
 		if !given[v] {
 			pass = append(pass, hub.BroadcastEvent{
-				Room: r.name, Type: v.typ, Kind: hub.Warm, Payload: c.opts.Snapshot(v.payload), Version: v.version,
+				Room: r.name, Type: v.typ, Kind: hub.Warm, Payload: c.opts.Snapshot(v.payload), Version: v.version, Born: v.born,
+				Seq: v.number, At: v.at, Life: v.life,
 			})
 		}
 	}

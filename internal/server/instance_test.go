@@ -180,12 +180,17 @@ func maskedText(text string) []byte {
 // rawConsumer joins a room and never reads again unless the test does.
 func (in *instance) rawConsumer(room string) net.Conn {
 	in.t.Helper()
+	return in.rawJoin(fmt.Sprintf(`{"type":"join","room":%q}`, room))
+}
+
+// rawJoin sends the text of a join and never reads unless the test does.
+func (in *instance) rawJoin(join string) net.Conn {
+	in.t.Helper()
 	c, err := net.Dial("tcp", in.Addr().String())
 	if err != nil {
 		in.t.Fatal(err)
 	}
 	in.t.Cleanup(func() { c.Close() })
-	join := fmt.Sprintf(`{"type":"join","room":%q}`, room)
 	_, err = io.WriteString(c, "GET /ws HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 	if err != nil {

@@ -53,8 +53,8 @@ func TestManyJoinersCostRedisAHandfulOfReads(t *testing.T) {
 	}
 }
 
-// until reads from c until what came contains the text.
-func until(t *testing.T, c net.Conn, text string) {
+// until reads from c until what came contains the text, and returns all of it.
+func until(t testing.TB, c net.Conn, text string) string {
 	t.Helper()
 	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
@@ -68,4 +68,5 @@ func until(t *testing.T, c net.Conn, text string) {
 			t.Fatalf("after %q: %v", got.String(), err)
 		}
 	}
+	return got.String()
 }

@@ -70,7 +70,9 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.hub = hub.New(hub.Options{QueueBytes: cfg.ClientQueueBytes, Frame: transport.Frame, Conflated: protocol.Conflated})
+	s.hub = hub.New(hub.Options{
+		QueueBytes: cfg.ClientQueueBytes, Frame: transport.Frame, Stamped: transport.FrameStamped, Conflated: protocol.Conflated,
+	})
 	if err := s.buildRouting(); err != nil {
 		return nil, err
 	}

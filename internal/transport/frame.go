@@ -3,17 +3,45 @@ package transport
 import (
 	"encoding/binary"
 	"math"
+	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 
 	"backbone/internal/frame"
+	"backbone/internal/hub"
 	"backbone/protocol"
 )
 
 // Frame appends payload to dst as one complete text frame, as servers send it.
 func Frame(dst []byte, payload string) []byte {
 	return append(frame.AppendHeader(dst, frame.Text, len(payload)), payload...)
+}
+
+// FrameStamped appends a value to dst as Frame does, with its stamp. A value without one, which
+// came from an instance of an older build, is framed as it is.
+func FrameStamped(dst []byte, e *hub.BroadcastEvent) []byte {
+	if e.Seq == 0 || e.At == 0 {
+		return Frame(dst, e.Payload)
+	}
+	var room [512]byte
+	var p []byte
+	epoch := e.Version.Instance + "." + strconv.FormatUint(uint64(e.Life), 10)
+	stamp := protocol.Stamp{Epoch: epoch, Seq: e.Seq, At: e.At}
+	if e.Kind == hub.State {
+		p = protocol.AppendStamped(room[:0], e.Payload, stamp)
+	} else {
+		p = protocol.AppendStampedSnapshot(room[:0], e.Payload, stamp, ageMS(e, time.Now()))
+	}
+	return append(frame.AppendHeader(dst, frame.Text, len(p)), p...)
+}
+
+// ageMS is how long ago a value was taken in, in milliseconds, by this instance's clock. Where
+// the clock of the instance that took it in is ahead, it is the time for which instances and
+// Redis have had it.
+func ageMS(e *hub.BroadcastEvent, now time.Time) int64 {
+	return max(0, now.UnixMilli()-min(e.At, e.Born/int64(time.Millisecond)))
 }
 
 // appendControl appends a control frame to dst; its payload has at most 125 bytes.

@@ -15,7 +15,7 @@ const maxReply = 2 * protocol.MaxMessageBytes
 // join puts the client into one room or many. The hub has the client before ingest is asked for
 // last prices, so that nothing falls between snapshot and stream.
 func (r *readSide) join(o *common.Object) error {
-	if err := o.Only("room", "rooms", "mark_empty", "status", "silent_after_ms", "marks"); err != nil {
+	if err := o.Only("room", "rooms", "mark_empty", "status", "silent_after_ms", "marks", "stamp"); err != nil {
 		return err
 	}
 	wants, err := joinWants(o)
@@ -54,6 +54,9 @@ func joinWants(o *common.Object) (wants hub.Wants, err error) {
 		return wants, err
 	}
 	if wants.Status, _, err = o.Bool("status"); err != nil {
+		return wants, err
+	}
+	if wants.Stamp, _, err = o.Bool("stamp"); err != nil {
 		return wants, err
 	}
 	after, own, err := milliseconds(o, "silent_after_ms", protocol.MinSilentAfterMS, protocol.MaxSilentAfterMS)

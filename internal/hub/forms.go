@@ -1,0 +1,30 @@
+package hub
+
+// forms are the segments of events that share one: for the members that get values in their
+// stamped form, and for the others. Each is made when the first member needs it.
+type forms struct {
+	hub     *Hub
+	wishes  map[*Client]struct{} // members that get the stamped form
+	events  []*BroadcastEvent
+	without *Segment // nil: no member needed it yet
+	with    *Segment
+}
+
+// of returns the segment for c.
+func (f *forms) of(c *Client) *Segment {
+	if _, wish := f.wishes[c]; !wish {
+		return f.plain()
+	}
+	if f.with == nil {
+		f.with = f.hub.segment(f.events, true)
+	}
+	return f.with
+}
+
+// plain returns the segment for members that do not get the stamped form.
+func (f *forms) plain() *Segment {
+	if f.without == nil {
+		f.without = f.hub.segment(f.events, false)
+	}
+	return f.without
+}
