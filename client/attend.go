@@ -34,9 +34,11 @@ func (s *session) attend(conn *connection) error {
 	conn.pings.Wait()
 
 	err := conn.failure()
-	if silent {
-		err = fmt.Errorf("client: %w: no sign of life from the server for %v",
-			ErrConnectionLost, s.opt.IdleTimeout+s.opt.PingTimeout)
+	switch {
+	case silent && conn.beats.Load():
+		err = fmt.Errorf("client: %w: no heartbeat or other message from the server for %v", ErrConnectionLost, s.opt.heartbeat*5/2)
+	case silent:
+		err = fmt.Errorf("client: %w: no sign of life from the server for %v", ErrConnectionLost, s.opt.IdleTimeout+s.opt.PingTimeout)
 	}
 	for _, c := range conn.waiting {
 		s.settle(c, nil, err)
@@ -54,9 +56,13 @@ func (s *session) attend(conn *connection) error {
 // watch returns when conn is over. It reports whether the reason is that the server gave no
 // sign of life.
 func (s *session) watch(conn *connection) (silent bool) {
-	timer := time.NewTimer(s.opt.IdleTimeout)
+	idle := s.opt.IdleTimeout
+	if s.opt.heartbeat > 0 {
+		idle = min(idle, 2*s.opt.heartbeat)
+	}
+	timer := time.NewTimer(idle)
 	defer timer.Stop()
-	asked := false // for a sign of life
+	var asked time.Time // when the server was asked for a sign of life, or got time to send one; zero: it was not
 	for {
 		select {
 		case <-conn.readDone:
@@ -84,17 +90,20 @@ func (s *session) watch(conn *connection) (silent bool) {
 		silence := conn.wire.silence()
 		switch {
 		case s.stalled.Load(): // the program does not read, so silence says nothing
-			asked = false
-			timer.Reset(s.opt.IdleTimeout)
-		case silence < s.opt.IdleTimeout:
-			asked = false
-			timer.Reset(s.opt.IdleTimeout - silence)
-		case !asked:
-			asked = true
+			asked = time.Time{}
+			timer.Reset(idle)
+		case silence < idle:
+			asked = time.Time{}
+			timer.Reset(idle - silence)
+		case !asked.IsZero() && silence > time.Since(asked): // nothing has come since
+			return true
+		case conn.beats.Load():
+			asked = time.Now()
+			timer.Reset(s.opt.heartbeat / 2)
+		default:
+			asked = time.Now()
 			conn.pings.Go(func() { s.ping(conn) })
 			timer.Reset(s.opt.PingTimeout)
-		default:
-			return true
 		}
 	}
 }

@@ -41,7 +41,7 @@ func textFrame(s string) []byte { return append([]byte{0x81, byte(len(s))}, s...
 const benchPrice = `{"type":"price_update","instrument":"BTC_USDT","price":60214.3,"ts":1710000000}`
 
 func BenchmarkParsePrice(b *testing.B) {
-	msg, rooms := []byte(benchPrice), map[string]string{"BTC_USDT": "BTC_USDT"}
+	msg, rooms := []byte(benchPrice), &joinedRooms{names: map[string]string{"BTC_USDT": "BTC_USDT"}}
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, ok := parseEvent(msg, rooms); !ok {

@@ -20,7 +20,7 @@ type call struct {
 	// Immutable once the request is queued.
 	id    uint64
 	join  JoinOptions // of a join
-	marks bool        // a join that asks for them
+	plain bool        // a join that asks for nothing of the connection as a whole
 
 	// Set by the writer, which then sends the request, or by a caller that no longer waits.
 	// If the caller sets it first, the request is never sent.

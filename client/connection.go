@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -21,6 +22,8 @@ type connection struct {
 	wire     *wireConn
 	inflight chan *call    // from the writer to the reader, in the order written; never full, as slots are fewer
 	quit     chan struct{} // closed by the session: the writer ends
+
+	beats atomic.Bool // the server has promised heartbeats; set by the reader
 
 	// Safe for concurrent use by multiple goroutines. What is urgent does not wait for a place
 	// in the queue, because the reader and the pump may not wait.
@@ -97,6 +100,13 @@ func (s *session) write(conn *connection, first [][]byte) error {
 		if err := conn.ws.Write(context.Background(), websocket.MessageText, r.data); err != nil {
 			return err
 		}
+	}
+}
+
+// promised notes that the server has accepted a join that asked for heartbeats, if one did.
+func (conn *connection) promised(heartbeat time.Duration) {
+	if heartbeat > 0 && !conn.beats.Load() {
+		conn.beats.Store(true)
 	}
 }
 

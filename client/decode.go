@@ -8,12 +8,12 @@ import (
 	"backbone/protocol"
 )
 
-// parseEvent is the fast path of PriceUpdate and Conflated, the most frequent messages. names
-// gives known room names without an allocation. A message that parseEvent does not accept is
-// left to encoding/json, with the same result.
-func parseEvent(b []byte, names map[string]string) (Event, bool) {
+// parseEvent is the fast path of PriceUpdate and Conflated, the most frequent messages. rooms
+// gives known names of rooms and epochs without an allocation. A message that parseEvent does not
+// accept is left to encoding/json, with the same result.
+func parseEvent(b []byte, rooms *joinedRooms) (Event, bool) {
 	if p, ok := protocol.ScanPriceUpdate(b); ok {
-		instrument, ok := name(p.Instrument, names)
+		instrument, ok := name(p.Instrument, rooms.names)
 		if !ok {
 			return nil, false
 		}
@@ -21,14 +21,21 @@ func parseEvent(b []byte, names map[string]string) (Event, bool) {
 		if p.Data != nil {
 			u.Data = bytes.Clone(p.Data)
 		}
+		if p.Epoch != nil {
+			u.Stamp = newStamp(rooms.counts[instrument].epoch(p.Epoch), p.Seq, p.At, p.AgeMS)
+		}
 		return u, true
 	}
 	if room, skipped, ok := protocol.ScanConflated(b); ok {
-		if room, ok := name(room, names); ok {
+		if room, ok := name(room, rooms.names); ok {
 			return Conflated{Room: room, Skipped: skipped}, true
 		}
 	}
 	return nil, false
+}
+
+func newStamp(epoch string, seq uint64, at, ageMS int64) *Stamp {
+	return &Stamp{Epoch: epoch, Seq: seq, At: time.UnixMilli(at), Age: time.Duration(ageMS) * time.Millisecond}
 }
 
 // name is b as a string, if it is a valid name of a room.
@@ -45,7 +52,15 @@ func toEvent(m *protocol.ServerMessage, raw []byte) Event {
 	switch m.Type {
 	case protocol.TypePriceUpdate:
 		if m.Instrument != "" && m.Price != "" && m.TS != nil && (m.Data == nil || m.Data[0] == '{') {
-			return PriceUpdate{Instrument: m.Instrument, Price: m.Price, TS: *m.TS, Data: m.Data, Snapshot: m.Snapshot}
+			u := PriceUpdate{Instrument: m.Instrument, Price: m.Price, TS: *m.TS, Data: m.Data, Snapshot: m.Snapshot}
+			if m.Epoch != "" {
+				var age int64
+				if m.AgeMS != nil {
+					age = *m.AgeMS
+				}
+				u.Stamp = newStamp(m.Epoch, m.Seq, m.At, age)
+			}
+			return u
 		}
 	case protocol.TypeMessage:
 		if text, ok := protocol.TextOf(m.Data); ok && m.Room != "" {
@@ -63,6 +78,8 @@ func toEvent(m *protocol.ServerMessage, raw []byte) Event {
 		if e := toStatus(m); e != nil {
 			return e
 		}
+	case protocol.TypeHeartbeat:
+		return Heartbeat{At: time.UnixMilli(m.At)}
 	case protocol.TypeJoined, protocol.TypeLeft, protocol.TypePong, protocol.TypeAck, protocol.TypeError:
 		return nil
 	}

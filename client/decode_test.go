@@ -30,12 +30,12 @@ func TestFastPathTakesWhatServersWrite(t *testing.T) {
 		{Type: protocol.TypeConflated, Room: "BTC_USDT", Skipped: 37},
 	} {
 		b := m.Append(nil)
-		ev, ok := parseEvent(b, nil)
+		ev, ok := parseEvent(b, &joinedRooms{})
 		if want := slowEvent(b); !ok || !reflect.DeepEqual(ev, want) {
 			t.Errorf("%s: %#v, %v, want %#v", b, ev, ok, want)
 		}
 	}
-	if ev, ok := parseEvent([]byte(protocol.Conflated("BTC_USDT", 1<<59)), nil); !ok || ev != Event(Conflated{"BTC_USDT", 1 << 59}) {
+	if ev, ok := parseEvent([]byte(protocol.Conflated("BTC_USDT", 1<<59)), &joinedRooms{}); !ok || ev != Event(Conflated{"BTC_USDT", 1 << 59}) {
 		t.Errorf("conflated: %#v, %v", ev, ok)
 	}
 	if id, ok := protocol.ScanAck(protocol.ServerMessage{Type: protocol.TypeAck, ID: "120"}.Append(nil)); !ok || id != 120 {
@@ -44,7 +44,7 @@ func TestFastPathTakesWhatServersWrite(t *testing.T) {
 }
 
 func TestParsePriceAllocatesOnlyWhatItGivesAway(t *testing.T) {
-	msg, rooms := []byte(benchPrice), map[string]string{"BTC_USDT": "BTC_USDT"}
+	msg, rooms := []byte(benchPrice), &joinedRooms{names: map[string]string{"BTC_USDT": "BTC_USDT"}}
 	if n := testing.AllocsPerRun(100, func() { parseEvent(msg, rooms) }); n > 2 {
 		t.Errorf("%v allocations, want the price and the event", n)
 	}
@@ -74,7 +74,7 @@ func FuzzDecode(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
-	rooms := map[string]string{"BTC_USDT": "BTC_USDT"}
+	rooms := &joinedRooms{names: map[string]string{"BTC_USDT": "BTC_USDT"}}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		want := slowEvent(b)
 		if ev, ok := parseEvent(b, rooms); ok && !reflect.DeepEqual(ev, want) {

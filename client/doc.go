@@ -45,8 +45,12 @@
 // out of date from then on. Attempts follow after random, growing waits. [Connected] is the
 // first event of the next connection. The client joins its rooms again with the options they
 // had, and [Rejoined] says that it has. A snapshot brings each room up to date if the server
-// knows its last price. Events published in between are gone: they are not replayed and not
-// counted. There is no order between the events of two connections.
+// knows its last price. Events published in between are gone and not replayed. [Missed] says how
+// many there were, for rooms joined with [JoinOptions].Stamp. There is no order between the events
+// of two connections.
+//
+// To tell a quiet market from a dead line, set [ConnOptions].Heartbeat. To tell a quiet price from
+// a missing producer, join with [JoinOptions].Status.
 //
 // A server that refuses the credentials ends the client: errors.Is(c.Err(), [ErrRefused]).
 //

@@ -114,10 +114,16 @@ func splitRooms(rooms []string) [][]string {
 	return parts
 }
 
-func encodeJoin(rooms []string, opt JoinOptions, marks bool, id uint64) []byte {
-	return encode(protocol.ClientMessage{
-		Type: protocol.TypeJoin, Rooms: rooms, MarkEmpty: opt.MarkEmpty, Status: opt.Status, Marks: marks, ID: strconv.FormatUint(id, 10),
-	})
+// encodeJoin also asks for marks and heartbeats, unless it is to be plain.
+func (s *session) encodeJoin(rooms []string, opt JoinOptions, plain bool, id uint64) []byte {
+	m := protocol.ClientMessage{
+		Type: protocol.TypeJoin, Rooms: rooms, ID: strconv.FormatUint(id, 10),
+		MarkEmpty: opt.MarkEmpty, Status: opt.Status, SilentAfterMS: opt.SilentAfter.Milliseconds(), Stamp: opt.Stamp,
+	}
+	if !plain {
+		m.Marks, m.HeartbeatMS = true, s.opt.heartbeat.Milliseconds()
+	}
+	return encode(m)
 }
 
 // checkRoom returns nil if a room may have this name.

@@ -6,8 +6,8 @@ import (
 )
 
 // Event is what a [Conn] delivers: one of [PriceUpdate], [ChatMessage], [Conflated],
-// [NoSnapshot], [FeedStatus], [BridgeStatus], [Connected], [Disconnected], [Rejoined],
-// [Unknown] or *[RequestError]. An [Ingestor] reports Connected, Disconnected, Unknown and
+// [NoSnapshot], [FeedStatus], [BridgeStatus], [Heartbeat], [Connected], [Disconnected],
+// [Rejoined], [Missed], [Unknown] or *[RequestError]. An [Ingestor] reports Connected, Disconnected, Unknown and
 // *RequestError to [IngestorOptions].OnEvent. The client keeps no reference to an event, so
 // the receiver may keep it and pass it to other goroutines.
 type Event interface{ event() }
@@ -29,6 +29,25 @@ type PriceUpdate struct {
 	// Snapshot marks a received price as the current value and not a tick. It replaces the
 	// value that the program holds. Publishing ignores the field.
 	Snapshot bool `json:"snapshot,omitempty"`
+	// Stamp says where and when a received price was taken in. It is nil unless the room was
+	// joined with [JoinOptions].Stamp. Publishing ignores the field.
+	Stamp *Stamp `json:"-"`
+}
+
+// Stamp says where and when a price was taken in. It is the same on every instance.
+type Stamp struct {
+	// Epoch names the count that Seq is a number of: that of one instance since it started, for
+	// one room. A room with producers on two instances has two.
+	Epoch string
+	// Seq is the number of the price in its count, from 1, without gaps.
+	Seq uint64
+	// At is when the instance took the price in, by its clock, to the millisecond. The time
+	// since then is the price's age, as exact as the clocks of the instance and of this machine
+	// agree.
+	At time.Time
+	// Age, of a snapshot, is how old the price was when the server sent it. The server's side
+	// measures it, so the clock of this machine does not matter. It is 0 for a live price.
+	Age time.Duration
 }
 
 // ChatMessage is a text that a member sent to a room. The member can be this client.
@@ -42,6 +61,26 @@ type ChatMessage struct {
 type Conflated struct {
 	Room    string
 	Skipped uint64 // live events since the last delivered one of the room, not counting the one that follows
+}
+
+// Missed says that events of a room were published while there was no connection. It comes
+// right before the first price of the room after that, and only for rooms joined with
+// [JoinOptions].Stamp.
+type Missed struct {
+	Room string
+	// Events is how many are missing between the last price before and the one that follows.
+	// What Conflated says was left out since then is not part of it.
+	Events uint64
+	// Exact is false if that is not known, and at least Events are missing: the instance that
+	// took the prices in is another one or has restarted, or a room with several producers was
+	// conflated at the same time.
+	Exact bool
+}
+
+// Heartbeat says that the server had nothing else to send for as long as
+// [ConnOptions].Heartbeat.
+type Heartbeat struct {
+	At time.Time // by the server's clock
 }
 
 // NoSnapshot follows a join with [JoinOptions].MarkEmpty: no last price of the room is
@@ -96,6 +135,8 @@ type Unknown struct {
 func (PriceUpdate) event()   {}
 func (ChatMessage) event()   {}
 func (Conflated) event()     {}
+func (Missed) event()        {}
+func (Heartbeat) event()     {}
 func (NoSnapshot) event()    {}
 func (FeedStatus) event()    {}
 func (BridgeStatus) event()  {}

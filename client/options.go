@@ -61,6 +61,11 @@ type ConnOptions struct {
 
 	// Buffer is the number of events that wait for the program. Default: 1024.
 	Buffer int
+	// Heartbeat asks the server for a [Heartbeat] whenever it had nothing else to send for so
+	// long, in whole milliseconds. If nothing at all comes for two and a half times as long, the
+	// connection counts as lost. That replaces IdleTimeout and PingTimeout once a room is joined.
+	// A server that is older than heartbeats sends none. Default: no heartbeats.
+	Heartbeat time.Duration
 	// OnMessage is called with each message of the server before it is decoded, replies
 	// included and marks not, in the order received. The bytes are valid until it returns. If it returns
 	// true, the client does not handle the message. It must return false for a reply, because
@@ -88,6 +93,7 @@ type settings struct {
 	buffer    int               // 0 for an Ingestor
 	onMessage func([]byte) bool // nil for an Ingestor
 	onEvent   func(Event)       // nil for a Conn
+	heartbeat time.Duration     // 0 for an Ingestor
 }
 
 func (o *ConnOptions) settings() settings {
@@ -97,6 +103,7 @@ func (o *ConnOptions) settings() settings {
 	}
 	return settings{
 		Options: c.withDefaults(16, 64), buffer: cmp.Or(c.Buffer, 1024), onMessage: c.OnMessage,
+		heartbeat: c.Heartbeat,
 	}
 }
 
@@ -133,6 +140,9 @@ func (s *settings) check() error {
 		if d.value < 0 {
 			return fmt.Errorf("client: Options.%s: %v, expected a positive duration", d.name, d.value)
 		}
+	}
+	if h := s.heartbeat; h < 0 || h%time.Millisecond != 0 {
+		return fmt.Errorf("client: ConnOptions.Heartbeat: %v, expected a positive number of whole milliseconds", h)
 	}
 	for _, n := range []struct {
 		name  string

@@ -69,9 +69,8 @@ func (s *session) receive(conn *connection, b []byte) bool {
 	if s.opt.onMessage != nil && !conn.wire.offered() && s.offer(b) {
 		return true
 	}
-	if ev, ok := parseEvent(b, s.rooms.names); ok {
-		conn.delivered = true
-		return s.deliver(ev)
+	if ev, ok := parseEvent(b, &s.rooms); ok {
+		return s.pass(conn, ev)
 	}
 	if id, ok := protocol.ScanAck(b); ok {
 		if c := conn.find(id); c != nil {
@@ -81,17 +80,32 @@ func (s *session) receive(conn *connection, b []byte) bool {
 	}
 	var m protocol.ServerMessage
 	if json.Unmarshal(b, &m) != nil {
-		conn.delivered = true
-		return s.deliver(Unknown{Raw: slices.Clone(b)})
+		return s.pass(conn, Unknown{Raw: slices.Clone(b)})
 	}
 	if m.Type == protocol.TypeMark {
 		return s.marked(conn, m.N)
 	}
 	if ev := toEvent(&m, b); ev != nil {
-		conn.delivered = true
-		return s.deliver(ev)
+		return s.pass(conn, ev)
 	}
 	return s.answered(conn, &m)
+}
+
+// pass delivers an event of the server, behind what it says about events before it.
+func (s *session) pass(conn *connection, ev Event) bool {
+	conn.delivered = true
+	switch e := ev.(type) {
+	case PriceUpdate:
+		if e.Stamp == nil {
+			break
+		}
+		if missed, told := s.rooms.missed(e.Instrument, e.Stamp); told && !s.deliver(missed) {
+			return false
+		}
+	case Conflated:
+		s.rooms.left(e.Room, e.Skipped)
+	}
+	return s.deliver(ev)
 }
 
 // offer reports whether the program has taken the message as it is.
@@ -115,14 +129,17 @@ func (s *session) answered(conn *connection, m *protocol.ServerMessage) bool {
 		var opt JoinOptions
 		if c != nil {
 			opt = c.join
+			if !c.plain {
+				conn.promised(s.opt.heartbeat)
+			}
 		}
 		err = s.joined(m, opt)
 	case protocol.TypeLeft:
 		s.rooms.remove(m.Room)
 	case protocol.TypeError:
 		err = toError(m)
-		if c != nil && c.marks && m.Code == protocol.CodeUnknownField {
-			s.noMarks.Store(true) // until the next connection; Join asks again without
+		if c != nil && m.Code == protocol.CodeUnknownField {
+			s.plain.Store(true) // until the next connection; Join asks again without
 		}
 	}
 	if c != nil {

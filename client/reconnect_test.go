@@ -199,7 +199,8 @@ func TestServerBehindABlackHoleIsGivenUp(t *testing.T) {
 
 func TestQuietConnectionIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, p := newPipeServer(t).consumer(ConnOptions{})
+		o := Options{IdleTimeout: 5 * time.Second, PingTimeout: 10 * time.Second}
+		c, p := newPipeServer(t).consumer(ConnOptions{Options: o})
 		async(t, func() { p.untilGone() }) // answers pings, says nothing
 		time.Sleep(time.Hour)              // of fake time
 		p.write(price("A", "1", 1))

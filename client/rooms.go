@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"backbone/protocol"
 )
@@ -20,6 +21,12 @@ type JoinOptions struct {
 	// Status asks for a [FeedStatus] when the feed of a room falls silent or is live again,
 	// and for a [BridgeStatus].
 	Status bool
+	// SilentAfter, with Status, is how long no live event must have come for the feed of a room
+	// to count as silent, in whole milliseconds. Default: the server's own time.
+	SilentAfter time.Duration
+	// Stamp asks for a [Stamp] in each price, and for a [Missed] where prices were missed
+	// while there was no connection.
+	Stamp bool
 }
 
 // Join joins rooms and waits for the reply, if necessary on the next connection. It is
@@ -39,6 +46,9 @@ func (c *Conn) Join(ctx context.Context, rooms ...string) error {
 // joined. After any other error the rooms may or may not be joined; joining again is
 // harmless.
 func (c *Conn) JoinWith(ctx context.Context, opt JoinOptions, rooms ...string) error {
+	if after := opt.SilentAfter; after < 0 || after%time.Millisecond != 0 {
+		return invalid(protocol.CodeInvalidEvent, "JoinOptions.SilentAfter: %v, expected a positive number of whole milliseconds", after)
+	}
 	var failed JoinError
 	valid := make([]string, 0, len(rooms))
 	for _, room := range rooms {
@@ -69,18 +79,18 @@ func (c *Conn) JoinWith(ctx context.Context, opt JoinOptions, rooms ...string) e
 	return nil
 }
 
-// join joins rooms that fit into one message. Every join asks for marks, unless the server is
-// older than they are.
+// join joins rooms that fit into one message. Every join says what is wanted of the connection as
+// a whole, unless the server is older than that.
 func (c *Conn) join(ctx context.Context, opt JoinOptions, rooms []string) (*protocol.ServerMessage, error) {
 	for {
-		marks := false
+		plain := false
 		m, err := c.insist(ctx, func(call *call) []byte {
-			marks = !c.s.noMarks.Load()
-			call.join, call.marks = opt, marks
-			return encodeJoin(rooms, opt, marks, call.id)
+			plain = c.s.plain.Load()
+			call.join, call.plain = opt, plain
+			return c.s.encodeJoin(rooms, opt, plain, call.id)
 		})
 		refused, ok := errors.AsType[*RequestError](err)
-		if !ok || refused.Code != protocol.CodeUnknownField || !marks {
+		if !ok || refused.Code != protocol.CodeUnknownField || plain {
 			return m, err
 		}
 	}
@@ -150,6 +160,8 @@ type joinedRooms struct {
 	// looking up received bytes gives a string without an allocation.
 	names map[string]string
 
+	counts map[string]*roomCounts // of rooms with stamps; owned as names is
+
 	// JoinOptions by room, for the same rooms. Written by the owner of names, read by any
 	// goroutine.
 	options sync.Map
@@ -172,6 +184,7 @@ func (r *joinedRooms) add(room string, opt JoinOptions) bool {
 
 func (r *joinedRooms) remove(room string) {
 	delete(r.names, room)
+	delete(r.counts, room)
 	r.options.Delete(room)
 }
 
@@ -179,7 +192,7 @@ func (r *joinedRooms) remove(room string) {
 type rejoin struct {
 	rooms   []string
 	options JoinOptions
-	marks   bool // asked for
+	plain   bool // it asks for nothing of the connection as a whole
 }
 
 // all returns the rooms as joins that fit into messages, rooms of the same options
@@ -193,7 +206,7 @@ func (r *joinedRooms) all() (joins []rejoin) {
 	byFirst := func(a, b JoinOptions) int { return cmp.Compare(groups[a][0], groups[b][0]) }
 	for _, opt := range slices.SortedFunc(maps.Keys(groups), byFirst) {
 		for _, part := range splitRooms(groups[opt]) {
-			joins = append(joins, rejoin{rooms: part, options: opt, marks: true})
+			joins = append(joins, rejoin{rooms: part, options: opt})
 		}
 	}
 	return joins
@@ -219,7 +232,8 @@ func (s *session) joined(m *protocol.ServerMessage, opt JoinOptions) error {
 
 // rejoin prepares the messages that join again what was joined.
 func (s *session) rejoin(conn *connection) (messages [][]byte) {
-	s.noMarks.Store(false)
+	s.plain.Store(false)
+	s.rooms.lost()
 	for _, join := range s.rooms.all() {
 		conn.rejoined.Rooms = append(conn.rejoined.Rooms, join.rooms...)
 		messages = append(messages, s.rejoinMessage(conn, join))
@@ -233,18 +247,21 @@ func (s *session) rejoin(conn *connection) (messages [][]byte) {
 func (s *session) rejoinMessage(conn *connection, join rejoin) []byte {
 	id := s.lastID.Add(1)
 	conn.rejoins[id] = join
-	return encodeJoin(join.rooms, join.options, join.marks, id)
+	return s.encodeJoin(join.rooms, join.options, join.plain, id)
 }
 
 // rejoinAnswered collects the replies to the rejoin messages and delivers Rejoined after
 // the last.
 func (s *session) rejoinAnswered(conn *connection, join rejoin, m *protocol.ServerMessage) bool {
-	if m.Type == protocol.TypeError && m.Code == protocol.CodeUnknownField && join.marks {
-		s.noMarks.Store(true)
-		join.marks = false
+	if m.Type == protocol.TypeError && m.Code == protocol.CodeUnknownField && !join.plain {
+		s.plain.Store(true)
+		join.plain = true
 		conn.again <- s.rejoinMessage(conn, join)
 		conn.signalUrgent()
 		return true
+	}
+	if m.Type == protocol.TypeJoined && !join.plain {
+		conn.promised(s.opt.heartbeat)
 	}
 	rejected := m.Rejected
 	if m.Type == protocol.TypeError {

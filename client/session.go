@@ -26,7 +26,7 @@ type session struct {
 	lastID  atomic.Uint64
 	up      atomic.Bool // there is a connection
 	stalled atomic.Bool // the program does not take what is received, so nothing is read
-	noMarks atomic.Bool // the server of this connection refuses a join that asks for marks
+	plain   atomic.Bool // the server of this connection knows no marks or no heartbeats, and is asked for neither
 
 	// Owned by the writer; between two connections and after the last by run.
 	next request // taken from out and not yet written
@@ -56,7 +56,7 @@ func open(ctx context.Context, rawURL, path string, opt settings) (*session, err
 		slots: make(chan struct{}, opt.MaxInFlight),
 		begun: make(chan struct{}, 1),
 		done:  make(chan struct{}),
-		rooms: joinedRooms{names: map[string]string{}},
+		rooms: joinedRooms{names: map[string]string{}, counts: map[string]*roomCounts{}},
 	}
 	conn, err := s.dial(ctx)
 	if err != nil && (!opt.KeepTrying || errors.Is(err, ErrRefused) || ctx.Err() != nil) {

@@ -1,0 +1,82 @@
+package client
+
+import "slices"
+
+// maxEpochs bounds the counts that are remembered for a room: one for each instance with a
+// producer of it, and what restarts left.
+const maxEpochs = 8
+
+// roomCounts is what the stamps of a room's prices said. The reader owns it; between two
+// connections run.
+type roomCounts struct {
+	epochs  []epochCount // the one that came first is first
+	away    bool         // no price has come since the connection was lost
+	skipped uint64       // events that were left out since then
+}
+
+// epochCount is one count of an instance.
+type epochCount struct {
+	epoch string
+	seq   uint64 // highest that came
+	away  bool   // none has come since the connection was lost
+}
+
+// epoch returns the text of an epoch, without an allocation if it came before.
+func (c *roomCounts) epoch(b []byte) string {
+	if c != nil {
+		for i := range c.epochs {
+			if c.epochs[i].epoch == string(b) {
+				return c.epochs[i].epoch
+			}
+		}
+	}
+	return string(b)
+}
+
+// lost notes that the connection was lost.
+func (r *joinedRooms) lost() {
+	for _, c := range r.counts {
+		c.away, c.skipped = true, 0
+		for i := range c.epochs {
+			c.epochs[i].away = true
+		}
+	}
+}
+
+// left notes that live events of a room were left out.
+func (r *joinedRooms) left(room string, skipped uint64) {
+	if c := r.counts[room]; c != nil {
+		c.skipped += skipped
+	}
+}
+
+// missed notes the stamp of a price. It reports whether events were missed before it.
+func (r *joinedRooms) missed(room string, s *Stamp) (m Missed, told bool) {
+	if _, joined := r.names[room]; !joined {
+		return Missed{}, false
+	}
+	c := r.counts[room]
+	if c == nil {
+		c = &roomCounts{}
+		r.counts[room] = c
+	}
+	first := c.away
+	c.away = false
+	i := slices.IndexFunc(c.epochs, func(e epochCount) bool { return e.epoch == s.Epoch })
+	if i < 0 {
+		if len(c.epochs) == maxEpochs {
+			c.epochs = slices.Delete(c.epochs, 0, 1)
+		}
+		c.epochs = append(c.epochs, epochCount{epoch: s.Epoch, seq: s.Seq})
+		return Missed{Room: room}, first
+	}
+	e := &c.epochs[i]
+	before, away := e.seq, e.away
+	e.seq, e.away = max(before, s.Seq), false
+	if !away || s.Seq <= before+1 {
+		return Missed{}, false
+	}
+	m = Missed{Room: room, Events: s.Seq - before - 1, Exact: len(c.epochs) == 1 || c.skipped == 0}
+	m.Events -= min(m.Events, c.skipped)
+	return m, m.Events > 0 || !m.Exact
+}
