@@ -2,6 +2,7 @@ package domain_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -20,6 +21,10 @@ import (
 func check(t testing.TB, msg []byte) {
 	answers := handle(t, common.NewDecoder(), msg)
 	elements := elements(msg)
+	if len(elements) == 0 && answers[0].index >= 0 {
+		checkBroken(t, msg, answers)
+		return
+	}
 	if len(elements) == 0 {
 		if len(answers) != 1 || answers[0].err == nil || !strings.HasPrefix(answers[0].err.Error(), "invalid_json: ") {
 			t.Errorf("%q is neither an object nor a filled array, and gave %v", msg, answers)
@@ -43,6 +48,65 @@ func check(t testing.TB, msg []byte) {
 			t.Errorf("%q: an id of %d characters is echoed", elements[i], n)
 		}
 	}
+}
+
+// checkBroken holds an array that is not JSON, but whose elements can be told apart, to what is
+// certain about any such: each element has its answer, and one is not JSON.
+func checkBroken(t testing.TB, msg []byte, answers []answer) {
+	broken := false
+	for i, a := range answers {
+		if a.index != i {
+			t.Errorf("%q: answer %d is to element %d", msg, i, a.index)
+		}
+		if a.err == nil {
+			checkEvent(t, a.event)
+		} else if strings.HasPrefix(a.err.Error(), "invalid_json: ") {
+			broken = true
+		}
+	}
+	if !broken || msg[0] == '{' || json.Valid(msg) && !strings.Contains(string(msg), `\u`) && utf8.Valid(msg) {
+		t.Errorf("%q gave %v", msg, answers)
+	}
+}
+
+func codeOf(err error) protocol.Code {
+	if coded, ok := errors.AsType[*common.RequestError](err); ok {
+		return coded.Code
+	}
+	return ""
+}
+
+// TestOneBadElementCostsItself: whatever an array mixes, each element fares as it does alone, and
+// those that are not JSON lose nobody else.
+func TestOneBadElementCostsItself(t *testing.T) {
+	t.Parallel()
+	good := func(price string) string {
+		return `{"type":"price_update","instrument":"A","price":` + price + `,"ts":1,"id":"7"}`
+	}
+	pool := []string{
+		good("1"), good("2.50"), good(`"3"`), `5`, `{}`, `[{"type":"x"}]`, `"],["`,
+		good("NaN"), good("-Infinity"), good("1."), good("None"), good(`"\ud83d"`), `NaN`, ``, `undefined`, `{"a":1,}`, `[1,]`, `{a:1}`, "\"\n\"", `"\q"`, `'a'`,
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		elements := rapid.SliceOfN(rapid.SampledFrom(pool), 2, 8).Draw(t, "elements")
+		got := handle(t, common.NewDecoder(), []byte("["+strings.Join(elements, " ,\n")+"]"))
+		if len(got) != len(elements) {
+			t.Fatalf("%q gave %v", elements, got)
+		}
+		for i, element := range elements {
+			alone := handle(t, common.NewDecoder(), []byte("["+element+"]"))[0]
+			if element == "" { // alone it is no element
+				alone = answer{err: &common.RequestError{Code: protocol.CodeInvalidJSON}}
+			}
+			same := alone.event == got[i].event && alone.id == got[i].id && (alone.err == nil) == (got[i].err == nil)
+			if alone.err != nil && got[i].err != nil {
+				same = same && codeOf(alone.err) == codeOf(got[i].err)
+			}
+			if got[i].index != i || !same {
+				t.Errorf("%q as element %d: %v, alone %v", element, i, got[i], alone)
+			}
+		}
+	})
 }
 
 func checkEvent(t testing.TB, ev common.Event) {

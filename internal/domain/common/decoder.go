@@ -17,9 +17,9 @@ const maxNesting = 512
 // Decoder turns messages into Objects. One goroutine at a time may use it. It keeps its memory
 // from message to message, so it is worth pooling.
 //
-// It works in two steps. First jsontext checks the syntax of the whole message, so nothing is
-// accepted of a message that is not JSON. Then the valid text is cut into fields, object by
-// object. A mistake found there concerns only that object.
+// It works in two steps. First jsontext checks the syntax of the whole message. Then the valid
+// text is cut into fields, object by object. A mistake found there concerns only that object. If
+// the syntax of an array is wrong, its elements are checked one by one.
 type Decoder struct {
 	text jsontext.Decoder
 	src  bytes.Buffer // over the message; jsontext reads it in place
@@ -34,7 +34,7 @@ func NewDecoder() *Decoder { return new(Decoder) }
 // d, and while msg does not change. Errors are of type *RequestError.
 func (d *Decoder) Object(msg []byte) (*Object, error) {
 	d.obj.reset()
-	text, err := d.check(msg)
+	text, _, err := d.check(msg, 0)
 	if err != nil {
 		return &d.obj, err
 	}
@@ -50,12 +50,13 @@ func (d *Decoder) Object(msg []byte) (*Object, error) {
 // is what is wrong with this object, of type *RequestError. obj is as [Decoder.Object] returns
 // it, and valid until each returns.
 //
-// If the message is neither, is not JSON or is an empty array, Batch does not call each. It
-// returns an error of type *RequestError with code invalid_json.
+// An element that is not JSON costs only itself. If the message is neither, is an empty array, or
+// is so broken that its elements cannot be told apart, Batch does not call each. It returns an
+// error of type *RequestError with code invalid_json.
 func (d *Decoder) Batch(msg []byte, each func(index int, obj *Object, err error)) error {
-	text, err := d.check(msg)
+	text, at, err := d.check(msg, 0)
 	if err != nil {
-		return err
+		return d.broken(msg, err, at, each)
 	}
 	if text[0] == '{' {
 		d.obj.read(text, 0)
@@ -76,7 +77,7 @@ func (d *Decoder) Batch(msg []byte, each func(index int, obj *Object, err error)
 		} else {
 			end, _ = skipValue(text, i)
 			d.obj.reset()
-			d.obj.fail(Errorf(protocol.CodeInvalidEvent, "must be a JSON object, got %s", kind(text[i:])))
+			d.obj.fail(notAnObject(text[i:]))
 		}
 		each(index, &d.obj, d.obj.err)
 		i = nextItem(text, end)
@@ -84,41 +85,48 @@ func (d *Decoder) Batch(msg []byte, each func(index int, obj *Object, err error)
 	return nil
 }
 
-// check returns the only value of msg, without blanks around it, or an invalid_json
-// error. Keys that appear twice are left to Object, which can say in which element.
-func (d *Decoder) check(msg []byte) ([]byte, error) {
-	d.src = *bytes.NewBuffer(msg)
+func notAnObject(text []byte) error {
+	return Errorf(protocol.CodeInvalidEvent, "must be a JSON object, got %s", kind(text))
+}
+
+// check returns the only value of msg from byte begin on, without blanks around it, or an
+// invalid_json error and the byte that it is about. Keys that appear twice are left to Object,
+// which can say in which element.
+func (d *Decoder) check(msg []byte, begin int) (value []byte, at int, err error) {
+	d.src = *bytes.NewBuffer(msg[begin:])
 	d.text.Reset(&d.src, jsontext.AllowDuplicateNames(true))
-	var err error
-	if mayNestDeeply(msg) {
+	if mayNestDeeply(msg[begin:]) {
 		err = d.text.SkipValue() // keeps its place in a slice, so depth does not grow a stack
 	} else {
 		_, err = d.text.ReadValue()
 	}
 	if err != nil {
-		return nil, syntaxError(err)
+		return syntaxError(err, begin)
 	}
-	end := int(d.text.InputOffset())
-	if rest := bytes.TrimLeft(msg[end:], " \t\r\n"); len(rest) > 0 {
-		return nil, Errorf(protocol.CodeInvalidJSON, "not valid JSON: data after the end of the value, at byte %d", len(msg)-len(rest))
+	end := begin + int(d.text.InputOffset())
+	if rest := blanks(msg[end:]); len(rest) > 0 {
+		at = len(msg) - len(rest)
+		return nil, at, Errorf(protocol.CodeInvalidJSON, "not valid JSON: data after the end of the value, at byte %d", at)
 	}
-	return msg[skipSpace(msg, 0):end], nil
+	return msg[skipSpace(msg, begin):end], 0, nil
 }
 
 func mayNestDeeply(msg []byte) bool {
 	return len(msg) > maxNesting && bytes.Count(msg, []byte("["))+bytes.Count(msg, []byte("{")) > maxNesting
 }
 
-func syntaxError(err error) error {
+// syntaxError is what check returns for an error of jsontext in the text from byte begin on.
+func syntaxError(err error, begin int) ([]byte, int, error) {
 	if errors.Is(err, io.EOF) {
-		return Errorf(protocol.CodeInvalidJSON, "not valid JSON: the message is empty")
+		return nil, begin, Errorf(protocol.CodeInvalidJSON, "not valid JSON: the message is empty")
 	}
 	syntax, ok := errors.AsType[*jsontext.SyntacticError](err)
 	if !ok {
-		return Errorf(protocol.CodeInvalidJSON, "not valid JSON: %v", err)
+		return nil, begin, Errorf(protocol.CodeInvalidJSON, "not valid JSON: %v", err)
 	}
+	at := begin + int(syntax.ByteOffset)
 	if errors.Is(syntax.Err, io.ErrUnexpectedEOF) {
-		return Errorf(protocol.CodeInvalidJSON, "not valid JSON: unexpected end at byte %d", syntax.ByteOffset)
+		return nil, at, Errorf(protocol.CodeInvalidJSON, "not valid JSON: unexpected end at byte %d", at)
 	}
-	return Errorf(protocol.CodeInvalidJSON, "not valid JSON: %v, at byte %d", syntax.Err, syntax.ByteOffset)
+	return nil, at, Errorf(protocol.CodeInvalidJSON, "not valid JSON: %v, at byte %d", syntax.Err, at)
 }

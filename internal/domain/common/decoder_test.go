@@ -143,10 +143,46 @@ func TestBatch(t *testing.T) {
 		{`[]`, []string{`invalid_json: must be a JSON object or an array of objects, got an empty array`}},
 		{`[ ]`, []string{`invalid_json: must be a JSON object or an array of objects, got an empty array`}},
 		{`"a"`, []string{`invalid_json: must be a JSON object or an array of objects, got string`}},
-		// Of a message that is not JSON nothing is taken, wherever the fault is.
-		{`[{"type":"a"},{"type":"b"}`, []string{`invalid_json: not valid JSON: unexpected end at byte 26`}},
-		{`[{"type":"a"},]`, []string{`invalid_json: not valid JSON: invalid character ']' at start of value, at byte 14`}},
-		{`[{"type":"a"}] ]`, []string{`invalid_json: not valid JSON: data after the end of the value, at byte 15`}},
+		// An element that is not JSON costs itself, with its index.
+		{` [ {"type":"a","x":NaN} , {"type":"b"},Infinity,{"type":"c","x":"]},{" , "y":[{"z":nul}]}, {"type":"d","id":"4"}] `, []string{
+			`0   invalid_json: not valid JSON: invalid character 'N' at start of value, at byte 19`,
+			`1 b`,
+			`2   invalid_json: not valid JSON: invalid character 'I' at start of value, at byte 39`,
+			`3   invalid_json: not valid JSON: invalid character '}' in literal null (expecting 'l'), at byte 86`,
+			`4 d 4`,
+		}},
+		{`[{"type":"a","x":"\ud83d"},{"type":"b","x":"\ud83d\ude00"},{"type":"c","x":"\udc00\ud800"}]`, []string{
+			"0   invalid_json: not valid JSON: invalid surrogate pair `\\ud83d\"}` in string, at byte 18",
+			`1 b`,
+			"2   invalid_json: not valid JSON: invalid surrogate pair `\\udc00\\ud800` in string, at byte 76",
+		}},
+		{"[{\"type\":\"a\",\"x\":\"\n,\\q\"},{\"type\":\"b\"}]", []string{
+			`0   invalid_json: not valid JSON: invalid character '\n' in string (expecting non-control character), at byte 18`,
+			`1 b`,
+		}},
+		{`[{"type":"a"},]`, []string{`0 a`, `1   invalid_json: not valid JSON: an element is missing, at byte 14`}},
+		{`[, ,{"type":"a"}]`, []string{
+			`0   invalid_json: not valid JSON: an element is missing, at byte 1`,
+			`1   invalid_json: not valid JSON: an element is missing, at byte 3`,
+			`2 a`,
+		}},
+		{`[1 2,5,{"type":"a"}]`, []string{
+			`0   invalid_json: not valid JSON: data after the end of the value, at byte 3`,
+			`1   invalid_event: must be a JSON object, got number`,
+			`2 a`,
+		}},
+		// If the elements cannot be told apart, nothing is taken, wherever the fault is.
+		{`[{"type":"a"},{"type":"b"}`, []string{`invalid_json: not valid JSON: unexpected end at byte 26; the last good element has index 1`}},
+		{`[{"type":"a"},{"type":"b"},`, []string{`invalid_json: not valid JSON: unexpected end at byte 27; the last good element has index 1`}},
+		{`[{"type":"a"},{"type":"b`, []string{`invalid_json: not valid JSON: unexpected end at byte 24; the last good element has index 0`}},
+		{`[{"type":"a"},{"type":"b"`, []string{`invalid_json: not valid JSON: unexpected end at byte 25; the last good element has index 0`}},
+		{`[{"type":"a`, []string{`invalid_json: not valid JSON: unexpected end at byte 11, in the first element of the array`}},
+		{`[{"type":"a"},{"type":"b"]`, []string{`invalid_json: not valid JSON: invalid character ']' after object value (expecting ',' or '}'), at byte 25; the last good element has index 0`}},
+		{`[{"type":"a"},{"x":"5" tall"},{"type":"b"}]`, []string{`invalid_json: not valid JSON: invalid character 't' after object value (expecting ',' or '}'), at byte 23; the last good element has index 0`}},
+		{`[{"type":"a"}{"type":"b"},{"type":"c"}]`, []string{`invalid_json: not valid JSON: invalid character '{' after array element (expecting ',' or ']'), at byte 13, in the first element of the array`}},
+		{`[{"type":"a","x":NaN},{"type":"b"}}`, []string{`invalid_json: not valid JSON: invalid character 'N' at start of value, at byte 17, in the first element of the array`}},
+		{`[{"type":"a"}] ]`, []string{`invalid_json: not valid JSON: data after the end of the value, at byte 15; the last good element has index 0`}},
+		{` x[{"type":"a"}]`, []string{`invalid_json: not valid JSON: invalid character 'x' at start of value, at byte 1`}},
 		{`{"type":"a"},{"type":"b"}`, []string{`invalid_json: not valid JSON: data after the end of the value, at byte 12`}},
 	} {
 		if got := batch(t, dec, tt.msg); !slices.Equal(got, tt.want) {
