@@ -15,6 +15,7 @@ var arrows = []row{
 	{from: "internal/config", to: []string{"internal/redisurl"}, why: "configuration knows no part that it configures, or it would be read everywhere"},
 	{from: "internal/redisurl", why: "a leaf: a Redis URL is checked as the flag and read by the bridge"},
 	{from: "internal/telemetry", why: "telemetry is a leaf: others hand it their figures through what it offers"},
+	{from: "internal/handshake", to: []string{"protocol"}, why: "it reads the text of a handshake, whoever sent it, and knows no socket"},
 	{from: "internal/credit", why: "it is arithmetic on bytes and times, which the simulation uses too"},
 	{from: "internal/rawio", why: "it is two system calls"},
 	{from: "internal/frame", why: "both ends of a WebSocket parse frame headers with it, so it may know neither"},
@@ -34,7 +35,7 @@ var arrows = []row{
 
 	{
 		from: "internal/transport",
-		to:   []string{"internal/auth", "internal/credit", "internal/domain/common", "internal/frame", "internal/hub", "internal/ingest", "internal/rawio", "protocol"},
+		to:   []string{"internal/auth", "internal/credit", "internal/domain/common", "internal/frame", "internal/handshake", "internal/hub", "internal/ingest", "internal/rawio", "protocol"},
 		why:  "an event goes from the pump to ingest to the hub; the pumps know neither Redis nor a single domain",
 	},
 	{

@@ -102,6 +102,17 @@ func TestOrigins(t *testing.T) {
 		{none, "null", "srv.example", false},
 		{none, "null", "null", false},
 		{none, "://", "srv.example", false},
+		{none, "http://localhost/", "localhost", true}, // as golang.org/x/net writes it
+		{none, "http://localhost/", "localhost:80", true},
+		{none, "http://localhost//", "localhost", false},
+		{none, "http://localhost/?", "localhost", false},
+		{none, "http://localhost?a", "localhost", false},
+		{none, "http://localhost#a", "localhost", false},
+		{none, "ws://srv.example:8080", "srv.example:8080", true}, // as ws4py writes it
+		{none, "wss://srv.example", "srv.example:443", true},
+		{none, "http://[", "[::1]:8080", false},
+		{listed, "wss://app.example/", "srv.example", true},
+		{listed, "ws://app.example", "srv.example", false},
 		{none, "https://srv.example/page", "srv.example", false},
 		{none, "https://u@srv.example", "srv.example", false},
 		{listed, "https://app.example", "srv.example", true},

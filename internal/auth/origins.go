@@ -40,11 +40,18 @@ func (o Origins) Allowed(origin, host string) bool {
 // splitOrigin returns the scheme and the host in lower case, without a port that the
 // scheme implies.
 func splitOrigin(origin string) (scheme, host string, ok bool) {
-	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" || u.Scheme == "" || u.Path != "" || u.User != nil {
+	u, err := url.Parse(strings.TrimSuffix(origin, "/")) // some libraries write the page's root
+	if err != nil || u.Host == "" || u.Scheme == "" || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return "", "", false
 	}
-	return u.Scheme, dropDefaultPort(u.Scheme, strings.ToLower(u.Host)), true
+	scheme = u.Scheme
+	switch scheme { // some write the address of the WebSocket
+	case "ws":
+		scheme = "http"
+	case "wss":
+		scheme = "https"
+	}
+	return scheme, dropDefaultPort(scheme, strings.ToLower(u.Host)), true
 }
 
 func dropDefaultPort(scheme, host string) string {

@@ -94,7 +94,7 @@ func (c *conn) end(err error) {
 // closeLater closes the socket after the write time-out. A write under way can go on for as long
 // as the peer makes progress, but not once it is the last.
 func (c *conn) closeLater() *time.Timer {
-	return time.AfterFunc(c.server.opts.Limits.WriteTimeout, func() { c.socket.Close() })
+	return time.AfterFunc(c.server.opts.Limits.WriteTimeout, c.socket.reset)
 }
 
 // linger reads on for a while, until the peer closes. Closing a socket with unread input resets

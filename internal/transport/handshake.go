@@ -14,6 +14,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"backbone/internal/auth"
+	"backbone/internal/handshake"
 	"backbone/protocol"
 )
 
@@ -48,24 +49,24 @@ func (s *Server) accept(ctx context.Context, nc net.Conn) {
 	defer unhook()
 	buf := s.arena.heads.Get().(*[headBytes]byte)
 	defer s.arena.heads.Put(buf)
-	var head, rest []byte
+	var text, rest []byte
 	err := nc.SetDeadline(time.Now().Add(handshakeTimeout))
 	if err == nil {
-		head, rest, err = readHead(nc, buf[:0])
+		text, rest, err = readHead(nc, buf[:0])
 	}
 	if err != nil {
 		s.stats.refused.count(other)
 		nc.Close()
 		return
 	}
-	role, ok := roleFor(requestPath(head))
-	if !ok || !bytes.HasSuffix(head, endOfHead) {
-		s.web.take(&replayConn{Conn: nc, head: slices.Concat(head, rest)})
+	role, ok := roleFor(requestPath(text))
+	if !ok || !bytes.HasSuffix(text, endOfHead) {
+		s.web.take(&replayConn{Conn: nc, head: slices.Concat(text, rest)})
 		return
 	}
 	c := s.newConn(nc)
 	c.identity.Role = role
-	if err := s.upgrade(c, head); err != nil {
+	if err := s.upgrade(c, text); err != nil {
 		s.log.Debug("handshake refused", "address", c.RemoteAddr(), "role", role, "reason", err)
 		closeRefused(nc)
 		return
@@ -135,23 +136,19 @@ func roleFor(path string) (protocol.Role, bool) {
 }
 
 // upgrade replies to the handshake. On success c has its place in the registry.
-func (s *Server) upgrade(c *conn, head []byte) error {
-	var origin, host, key string
+func (s *Server) upgrade(c *conn, text []byte) error {
+	h, malformed := handshake.Parse(text)
 	entered := false
 	u := ws.Upgrader{
 		Protocol: func(p []byte) bool { return string(p) == protocol.Subprotocol },
-		OnHost:   func(h []byte) error { host = string(h); return nil },
-		OnHeader: func(k, v []byte) error {
-			switch {
-			case strings.EqualFold(string(k), "Origin"):
-				origin = string(v)
-			case strings.EqualFold(string(k), protocol.HeaderAPIKey):
-				key = string(v)
+		OnRequest: func([]byte) error {
+			if malformed != nil {
+				return rejection(&httpRefusal{status: http.StatusBadRequest, reason: "bad handshake: " + malformed.Error()})
 			}
 			return nil
 		},
 		OnBeforeUpgrade: func() (ws.HandshakeHeader, error) {
-			err := s.admit(c, origin, host, key)
+			err := s.admit(c, h)
 			entered = err == nil
 			return nil, rejection(err)
 		},
@@ -159,7 +156,7 @@ func (s *Server) upgrade(c *conn, head []byte) error {
 	_, err := u.Upgrade(struct {
 		io.Reader
 		io.Writer
-	}{bytes.NewReader(head), c.socket.Conn})
+	}{bytes.NewReader(h.Text), c.socket.Conn})
 	if err == nil {
 		err = c.socket.SetDeadline(time.Time{})
 	}
@@ -178,15 +175,15 @@ func (s *Server) upgrade(c *conn, head []byte) error {
 }
 
 // admit decides whether a connection can be opened; the error is an *httpRefusal.
-func (s *Server) admit(c *conn, origin, host, key string) error {
+func (s *Server) admit(c *conn, h handshake.Head) error {
 	if s.draining.Load() {
 		return busy("the server is stopping")
 	}
-	if !s.opts.Origins.Allowed(origin, host) {
+	if !s.opts.Origins.Allowed(h.Origin, h.Host) {
 		return &httpRefusal{status: http.StatusForbidden, reason: "this origin is not allowed"}
 	}
 	if c.identity.Role == protocol.Ingestor && s.opts.Keys != nil {
-		name, ok := s.opts.Keys.Lookup(key)
+		name, ok := s.opts.Keys.Lookup(h.APIKey)
 		if !ok {
 			return &httpRefusal{status: http.StatusUnauthorized, reason: "publishing needs a valid key in the header " + protocol.HeaderAPIKey}
 		}

@@ -25,6 +25,10 @@ func (r *readSide) restartWait() {
 // unacknowledged: what the write side is writing, and what is in the peer's receive buffer.
 const pingBehind = 256 << 10
 
+// pingPayload is what a ping carries to be answered with. Some clients do not mask a frame without
+// a payload, which RFC 6455 forbids: their answer to an empty ping would end the connection.
+var pingPayload = []byte("p")
+
 func (r *readSide) sendPing() {
 	k := &r.keepAlive
 	k.pinged = true
@@ -32,7 +36,7 @@ func (r *readSide) sendPing() {
 	if k.acked, k.pingRead = f.acked, f.acked; known && f.unacked > 0 {
 		k.pingRead += f.unacked + pingBehind
 	}
-	r.handOver(appendControl(nil, frame.Ping, nil))
+	r.handOver(appendControl(nil, frame.Ping, pingPayload))
 }
 
 // readsUpToPing reports whether the peer has not come to the ping yet, but reads on.

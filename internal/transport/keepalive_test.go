@@ -16,7 +16,7 @@ func TestSilentClientIsPingedThenClosed(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			i := onPipes(t, settings{})
 			p, begin := i.connect(path), time.Now()
-			p.want(ws.OpPing, "")
+			p.want(ws.OpPing, "p")
 			at(t, begin, 25*time.Second)
 			p.closed(protocol.CloseSlowConsumer)
 			at(t, begin, 35*time.Second)
@@ -96,7 +96,7 @@ func TestBytesWithoutAFrameAreNoLife(t *testing.T) {
 				elapse(time.Second)
 			}
 		}()
-		p.want(ws.OpPing, "")
+		p.want(ws.OpPing, "p")
 		at(t, begin, 25*time.Second)
 		p.closed(protocol.CloseSlowConsumer)
 		at(t, begin, 35*time.Second)
@@ -113,7 +113,7 @@ func TestWaitingForIngestIsNotTheClientsSilence(t *testing.T) {
 		<-stuck
 		<-stuck
 		begin := time.Now()
-		p.want(ws.OpPing, "")
+		p.want(ws.OpPing, "p")
 		at(t, begin, 25*time.Second)
 		p.raw(masked(ws.OpPong, ""))
 		p.silent(24 * time.Second)
@@ -135,7 +135,7 @@ func TestWaitingForTheWritePumpIsNotTheClientsSilence(t *testing.T) {
 			}
 		}
 		begin := time.Now()
-		p.want(ws.OpPing, "")
+		p.want(ws.OpPing, "p")
 		at(t, begin, 25*time.Second)
 	})
 }

@@ -92,6 +92,9 @@ func (r *readSide) filled(n int) { r.scratch.data = r.scratch.buf[:len(r.rest)+n
 
 // keep stores what was read but not used, and releases the scratch.
 func (r *readSide) keep(used int) {
+	if used < len(r.scratch.data) {
+		quickAck(r.conn.socket.Conn)
+	}
 	switch data := r.scratch.data; {
 	case used == 0: // a long frame that comes in small pieces is not copied for each of them
 		r.rest = append(r.rest, data[len(r.rest):]...)

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"errors"
+	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -133,11 +134,16 @@ func TestAReaderThatAnswersNoPingIsClosed(t *testing.T) {
 
 func TestAReaderThatStopsIsClosed(t *testing.T) {
 	i := onTCP(t, settings{change: func(o *Options) { o.Limits.WriteTimeout = 200 * time.Millisecond }})
-	i.slowConsumer()
+	p := i.slowConsumer()
 	i.flood(2000)
 	i.waitIdle(time.Minute)
 	if s := i.counts(); s["write_timeouts_total"] != 1 {
 		t.Errorf("the server counts %d stalled", s["write_timeouts_total"])
+	}
+	// It hears so at once behind what its own kernel holds, and not behind all that ours held too.
+	n, err := io.Copy(io.Discard, p.Conn)
+	if !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("after %d bytes the reader sees %v", n, err)
 	}
 }
 

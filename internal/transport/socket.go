@@ -20,6 +20,15 @@ type socket struct {
 // more; halfClose is the polite way.
 func (s *socket) Close() error { return bottom(s.Conn).Close() }
 
+// reset closes immediately, and has the kernel throw away what the peer has not taken. So a peer
+// that stalled learns it at once, and not behind prices that are as old as its stall.
+func (s *socket) reset() {
+	if tcp, ok := bottom(s.Conn).(interface{ SetLinger(sec int) error }); ok {
+		_ = tcp.SetLinger(0) // on failure the close below is an ordinary one
+	}
+	s.Close()
+}
+
 // halfClose tells the peer that nothing more comes, where the connection can do that.
 func (s *socket) halfClose() error {
 	if c, ok := s.Conn.(interface{ CloseWrite() error }); ok {

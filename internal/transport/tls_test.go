@@ -93,7 +93,7 @@ func TestKeepAliveOverTLS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i, connect := overTLS(t, onPipes, settings{})
 		p, begin := connect(), time.Now()
-		p.want(ws.OpPing, "")
+		p.want(ws.OpPing, "p")
 		at(t, begin, 25*time.Second)
 		p.closed(protocol.CloseSlowConsumer)
 		p.ended()

@@ -84,10 +84,11 @@ func (w *writeSide) leave() {
 		}
 	}
 	if err := w.farewell(); err != nil {
+		c.server.log.Debug("write failed", "address", c.RemoteAddr(), "error", err)
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			c.server.stats.stalled.add(1)
+			c.socket.reset()
 		}
-		c.server.log.Debug("write failed", "address", c.RemoteAddr(), "error", err)
 		c.socket.Close() // this ends the read side
 	}
 	for !w.readEnded {

@@ -1,0 +1,150 @@
+// Package handshake reads the head of a WebSocket handshake as strictly as HTTP wants it to be read,
+// and as leniently as HTTP lets clients write it. A head that two readers could take for different
+// requests is refused, because one of them may be a proxy.
+package handshake
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"backbone/protocol"
+)
+
+// Head is what a server needs of a handshake.
+type Head struct {
+	// Text is a head of the same meaning for the library that upgrades: the request line, and the
+	// headers of a handshake, each in one line. What is missing in the request is missing here.
+	Text []byte
+	// Host, Origin and APIKey are the values of these headers, "" for none.
+	Host, Origin, APIKey string
+}
+
+// single lists the headers that have one value. A repetition of it is harmless, and some clients
+// send one.
+var single = []string{host, "Origin", protocol.HeaderAPIKey, secKey, secVersion}
+
+const (
+	host        = "Host"
+	secKey      = "Sec-WebSocket-Key"
+	secVersion  = "Sec-WebSocket-Version"
+	secProtocol = "Sec-WebSocket-Protocol"
+
+	crlf      = "\r\n"
+	ambiguous = "\r\n\x00" // where a value may end for another reader
+)
+
+// Parse reads a head from its request line to its empty line. An error is for the client: it names
+// the header and says what is wrong. Text is then the request line alone. Whether everything is
+// there that a handshake needs is left to the library.
+func Parse(head []byte) (Head, error) {
+	line, rest, _ := strings.Cut(string(head), crlf)
+	headers, err := split(rest)
+	if strings.ContainsAny(line, ambiguous) {
+		err = errors.New("request line: must not contain CR, LF or NUL")
+	}
+	if err == nil {
+		err = check(headers)
+	}
+	if err != nil {
+		return Head{Text: []byte(line + crlf + crlf)}, err
+	}
+	return Head{Text: write(line, headers), Host: headers.Get(host), Origin: headers.Get("Origin"), APIKey: headers.Get(protocol.HeaderAPIKey)}, nil
+}
+
+// split returns the headers of lines, as far as each of them is well-formed.
+func split(lines string) (http.Header, error) {
+	headers := http.Header{}
+	for line := range strings.SplitSeq(lines, crlf) {
+		if line == "" {
+			break
+		}
+		name, value, colon := strings.Cut(line, ":")
+		switch {
+		case !colon:
+			return nil, fmt.Errorf("header %.40q: has no colon", line)
+		case !isToken(name):
+			return nil, fmt.Errorf("header %.40q: a name has no blanks, and none before its colon", name)
+		case strings.ContainsAny(value, ambiguous):
+			return nil, fmt.Errorf("%s: must not contain CR, LF or NUL", name)
+		}
+		headers.Add(name, strings.Trim(value, " \t"))
+	}
+	return headers, nil
+}
+
+func check(headers http.Header) error {
+	for _, name := range single {
+		values := headers.Values(name)
+		if slices.ContainsFunc(values, func(value string) bool { return value != values[0] }) {
+			return fmt.Errorf("%s: appears twice with different values", name)
+		}
+	}
+	if strings.ContainsAny(headers.Get(host), " \t/?#@,\\\"<>") {
+		return fmt.Errorf("%s: must be a host, and a port if there is one", host)
+	}
+	for _, key := range headers.Values(secKey) {
+		if nonce, err := base64.StdEncoding.DecodeString(key); err != nil || len(nonce) != 16 {
+			return errors.New(secKey + ": must be 16 bytes in base64")
+		}
+	}
+	for _, word := range list(headers, secProtocol) {
+		if !isToken(word) {
+			return errors.New(secProtocol + ": must be a list of words")
+		}
+	}
+	if slices.ContainsFunc(headers.Values("Content-Length"), func(n string) bool { return n != "0" }) {
+		return errors.New("Content-Length: a handshake has no body")
+	}
+	if headers.Values("Transfer-Encoding") != nil {
+		return errors.New("Transfer-Encoding: a handshake has no body")
+	}
+	return nil
+}
+
+// write returns the head that the library reads.
+func write(line string, headers http.Header) []byte {
+	text := []byte(line + crlf)
+	add := func(name, value string) { text = append(text, name+": "+value+crlf...) }
+	for _, name := range []string{host, secKey, secVersion} {
+		if headers.Values(name) != nil {
+			add(name, headers.Get(name))
+		}
+	}
+	// A list may have more than the handshake needs.
+	for _, needed := range []struct{ name, word string }{{"Upgrade", "websocket"}, {"Connection", "Upgrade"}} {
+		words := list(headers, needed.name)
+		if slices.ContainsFunc(words, func(word string) bool { return strings.EqualFold(word, needed.word) }) {
+			add(needed.name, needed.word)
+		} else if words != nil {
+			add(needed.name, strings.Join(words, ", "))
+		}
+	}
+	if offered := list(headers, secProtocol); offered != nil {
+		add(secProtocol, strings.Join(offered, ", "))
+	}
+	return append(text, crlf...)
+}
+
+// list returns the elements of a header that is a list, over all its lines (RFC 9110, sections 5.3
+// and 5.6.1): empty ones do not count.
+func list(headers http.Header, name string) (elements []string) {
+	for _, line := range headers.Values(name) {
+		for element := range strings.SplitSeq(line, ",") {
+			if element = strings.Trim(element, " \t"); element != "" {
+				elements = append(elements, element)
+			}
+		}
+	}
+	return elements
+}
+
+// isToken reports whether s is a token of HTTP (RFC 9110, section 5.6.2).
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, r)
+	})
+}
