@@ -15,19 +15,12 @@ const maxReply = 2 * protocol.MaxMessageBytes
 // join puts the client into one room or many. The hub has the client before ingest is asked for
 // last prices, so that nothing falls between snapshot and stream.
 func (r *readSide) join(o *common.Object) error {
-	if err := o.Only("room", "rooms", "mark_empty", "status", "silent_after_ms", "marks", "stamp"); err != nil {
+	if err := o.Only("room", "rooms", "mark_empty", "status", "silent_after_ms", "heartbeat_ms", "marks", "stamp"); err != nil {
 		return err
 	}
-	wants, err := joinWants(o)
+	wish, err := wishes(o)
 	if err != nil {
 		return err
-	}
-	marks, _, err := o.Bool("marks")
-	if err != nil {
-		return err
-	}
-	if f := r.conn.write.fresh; marks && f != nil {
-		f.messages.Store(true)
 	}
 	list, many, err := o.Strings("rooms")
 	if err != nil {
@@ -40,31 +33,43 @@ func (r *readSide) join(o *common.Object) error {
 	case one && many:
 		return common.Errorf(protocol.CodeInvalidEvent, "rooms: a join has room or rooms, not both")
 	case !many:
-		return r.joinOne(o, wants)
+		return r.joinOne(o, wish)
 	case len(list) == 0:
 		return common.Errorf(protocol.CodeInvalidEvent, "rooms: must name at least one room")
 	}
-	return r.joinMany(o, list, wants)
+	return r.joinMany(o, list, wish)
 }
 
-// joinWants is what a join asks for besides the events of its rooms. Ingest takes the group of
-// a status for its threshold.
-func joinWants(o *common.Object) (wants hub.Wants, err error) {
-	if wants.Absent, _, err = o.Bool("mark_empty"); err != nil {
-		return wants, err
+// wish is what a join asks for besides the events of its rooms.
+type wish struct {
+	hub.Wants
+	marks bool   // for the connection: marks are messages
+	beat  uint32 // for the connection: time between heartbeats, milliseconds; 0: the join does not say
+}
+
+// wishes are the options of a join. Ingest takes the group of a status for its threshold.
+func wishes(o *common.Object) (w wish, err error) {
+	if w.Absent, _, err = o.Bool("mark_empty"); err != nil {
+		return w, err
 	}
-	if wants.Status, _, err = o.Bool("status"); err != nil {
-		return wants, err
+	if w.Status, _, err = o.Bool("status"); err != nil {
+		return w, err
 	}
-	if wants.Stamp, _, err = o.Bool("stamp"); err != nil {
-		return wants, err
+	if w.Stamp, _, err = o.Bool("stamp"); err != nil {
+		return w, err
 	}
-	after, own, err := milliseconds(o, "silent_after_ms", protocol.MinSilentAfterMS, protocol.MaxSilentAfterMS)
-	if own && err == nil && !wants.Status {
-		err = common.Errorf(protocol.CodeInvalidEvent, `silent_after_ms: needs "status":true`)
+	var own bool
+	if w.Group, own, err = milliseconds(o, "silent_after_ms", protocol.MinSilentAfterMS, protocol.MaxSilentAfterMS); err != nil {
+		return w, err
 	}
-	wants.Group = after
-	return wants, err
+	if own && !w.Status {
+		return w, common.Errorf(protocol.CodeInvalidEvent, `silent_after_ms: needs "status":true`)
+	}
+	if w.marks, _, err = o.Bool("marks"); err != nil {
+		return w, err
+	}
+	w.beat, _, err = milliseconds(o, "heartbeat_ms", protocol.MinHeartbeatMS, protocol.MaxHeartbeatMS)
+	return w, err
 }
 
 // maxShown is how much of a number that is out of range is told.
@@ -84,7 +89,7 @@ func milliseconds(o *common.Object, name string, least, most uint32) (ms uint32,
 	return uint32(n), true, nil
 }
 
-func (r *readSide) joinOne(o *common.Object, wants hub.Wants) error {
+func (r *readSide) joinOne(o *common.Object, wish wish) error {
 	name, err := o.Room("room")
 	if err != nil {
 		return err
@@ -95,11 +100,11 @@ func (r *readSide) joinOne(o *common.Object, wants hub.Wants) error {
 	}
 	id, _ := o.ID()
 	reply := protocol.ServerMessage{Type: protocol.TypeJoined, Room: room, ID: id}
-	r.enter([]string{room}, wants, Frame(nil, string(reply.Append(nil))))
+	r.enter([]string{room}, wish, Frame(nil, string(reply.Append(nil))))
 	return nil
 }
 
-func (r *readSide) joinMany(o *common.Object, list []string, wants hub.Wants) error {
+func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
 	reply := protocol.ServerMessage{Type: protocol.TypeJoined, Rooms: []string{}}
 	reply.ID, _ = o.ID()
 	reject := func(room string, err error) {
@@ -139,7 +144,7 @@ func (r *readSide) joinMany(o *common.Object, list []string, wants hub.Wants) er
 	for _, one := range reply.Rejected {
 		r.conn.server.stats.errors.count(string(one.Code))
 	}
-	r.enter(append([]string(nil), reply.Rooms...), wants, frame)
+	r.enter(append([]string(nil), reply.Rooms...), wish, frame)
 	return nil
 }
 
@@ -148,21 +153,27 @@ func (r *readSide) tooMany(room string) error {
 }
 
 // enter has the hub take the client into rooms, and then ingest give it the last prices.
-func (r *readSide) enter(rooms []string, wants hub.Wants, reply []byte) {
-	joined := r.conn.server.opts.Hub.Join(&r.conn.client, rooms, wants, reply)
+func (r *readSide) enter(rooms []string, wish wish, reply []byte) {
+	if f := r.conn.write.fresh; wish.marks && f != nil {
+		f.messages.Store(true)
+	}
+	if wish.beat != 0 {
+		r.conn.write.wish.Store(wish.beat) // the write side sees it when it gets the reply
+	}
+	joined := r.conn.server.opts.Hub.Join(&r.conn.client, rooms, wish.Wants, reply)
 	r.rooms += int32(len(joined))
 	if len(joined) == 0 {
 		return
 	}
-	if wants.Group != 0 {
+	if wish.Group != 0 {
 		if r.groups == nil {
 			r.groups = map[string]uint32{}
 		}
 		for _, room := range joined {
-			r.groups[room] = wants.Group
+			r.groups[room] = wish.Group
 		}
 	}
-	r.conn.server.opts.Ingest.Watch(joined, wants)
+	r.conn.server.opts.Ingest.Watch(joined, wish.Wants)
 }
 
 func (r *readSide) leave(o *common.Object) error {

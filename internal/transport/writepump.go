@@ -32,12 +32,19 @@ func (w *writeSide) WritePump() {
 // await waits for one thing to write, and writes it.
 func (w *writeSide) await() {
 	f := w.bound()
+	var beat <-chan time.Time
+	if b := w.beating(); b != nil {
+		b.timer.Reset(b.due - w.conn.server.now())
+		beat = b.timer.C
+	}
 	if f == nil {
 		select {
 		case b := <-w.conn.client.Queue():
 			w.writeBatch(&b)
 		case frames := <-w.conn.replies:
 			w.writeReply(frames)
+		case <-beat:
+			w.pulse()
 		}
 		return
 	}
@@ -59,6 +66,8 @@ func (w *writeSide) await() {
 	case <-f.folding:
 	case <-tick:
 		w.tick()
+	case <-beat:
+		w.pulse()
 	}
 }
 
@@ -77,6 +86,9 @@ func (w *writeSide) writeRest() {
 // leave tells the peer why the connection ends, and waits for the read side to end.
 func (w *writeSide) leave() {
 	c := w.conn
+	if b := w.beat; b != nil && b.timer != nil {
+		b.timer.Stop()
+	}
 	if w.fresh != nil {
 		w.setRefusing(false)
 		if a := w.fresh.alarm; a != nil {

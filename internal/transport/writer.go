@@ -24,6 +24,10 @@ type writer struct {
 	watched []*writeSide // whose windows have to be looked at; owned by run
 	looked  []*writeSide // empty, to be used again; owned by run
 
+	beat   *time.Timer   // runs while there are heartbeats; owned by run
+	beatAt time.Duration // when beat fires, 0: never; owned by run
+	beats  beats         // owned by run
+
 	sent sent // safe for concurrent use by multiple goroutines
 }
 
@@ -42,7 +46,9 @@ func newWriter(stop <-chan struct{}, goes *sync.WaitGroup) *writer {
 
 func (w *writer) run() {
 	w.tick = time.NewTimer(time.Hour)
+	w.beat = time.NewTimer(time.Hour)
 	defer w.tick.Stop()
+	defer w.beat.Stop()
 	for {
 		select {
 		case list := <-w.ready.Lists():
@@ -57,6 +63,8 @@ func (w *writer) run() {
 			w.noticed(n)
 		case <-w.tick.C:
 			w.look()
+		case <-w.beat.C:
+			w.beatAll()
 		case <-w.stop:
 			return
 		}
@@ -83,9 +91,13 @@ func (w *writer) noticed(n notice) {
 // supply starts a goroutine for the WritePump of a side that needs to wait.
 func (w *writer) supply(side *writeSide, n need) {
 	if n != needNothing {
+		w.beatNoMore(side.beat)
 		side.pumping = true
 		w.goes.Go(side.WritePump)
 		return
+	}
+	if b := side.beating(); b != nil {
+		w.beatLater(b)
 	}
 	if f := side.bound(); f != nil && !f.watched && f.window.Watched() {
 		f.watched = true

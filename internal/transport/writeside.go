@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"sync/atomic"
 
 	"backbone/internal/hub"
 	"backbone/protocol"
@@ -13,6 +14,8 @@ import (
 // Every step writes without waiting, and returns what it would have to wait for. A writer runs
 // the steps; only a WritePump waits.
 type writeSide struct {
+	wish atomic.Uint32 // read side -> write side: time between heartbeats, milliseconds; 0: none wanted
+
 	// Immutable after init.
 	conn   *conn
 	writer *writer // runs the steps that need no waiting; nil: the WritePump always has a goroutine
@@ -23,6 +26,7 @@ type writeSide struct {
 	// Owned by the WritePump while it has a goroutine, or else by the writer.
 	phase     phase
 	fresh     *freshness // set by conn.start; nil: what is under way is not bounded
+	beat      *heartbeat // nil: the client never wanted any
 	draining  bool       // the instance stops: end once the hub holds nothing more
 	readEnded bool       // the read side has ended
 	unwritten []byte     // of complete frames: what the kernel did not take yet
@@ -219,6 +223,7 @@ func (w *writeSide) send(frames []byte) {
 	if f := w.bound(); f != nil {
 		f.window.Sent(len(frames))
 	}
+	w.told(frames)
 	n, err := w.writeNow(frames)
 	if err != nil {
 		w.fail(err)
