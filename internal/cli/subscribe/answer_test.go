@@ -175,3 +175,43 @@ func TestATimeOutSaysThatTheConnectionWasLost(t *testing.T) {
 		t.Errorf("with a connection again: %v", err)
 	}
 }
+
+func TestFlagsOfTheJoin(t *testing.T) {
+	url := joinServer(t, func(m protocol.ClientMessage) []protocol.ServerMessage {
+		if !m.Status || m.SilentAfterMS != 1500 || m.HeartbeatMS != 20000 || !m.Stamp {
+			t.Errorf("joined with %+v", m)
+		}
+		return []protocol.ServerMessage{
+			{Type: protocol.TypeJoined, Rooms: m.Rooms, ID: m.ID},
+			{Type: protocol.TypeHeartbeat, At: 1},
+			{Type: protocol.TypeMessage, Room: "A", Data: protocol.Text("end")},
+		}
+	})
+	var out bytes.Buffer
+	code := clitest.Run(t.Context(), t, &Cmd{}, cli.Streams{In: strings.NewReader(""), Out: &out, Err: io.Discard},
+		"--url", url, "A", "--status", "--silent-after=1.5s", "--heartbeat=20s", "--stamp", "--count=1")
+	if want := `{"type":"message","room":"A","data":"end"}` + "\n"; code != cli.ExitDone || out.String() != want {
+		t.Errorf("exit code %d, printed %s", code, &out)
+	}
+	for _, args := range [][]string{{"A", "--silent-after=1s"}, {"A", "--status", "--silent-after=-1s"}, {"A", "--heartbeat=1us"}} {
+		if code := clitest.Run(t.Context(), t, &Cmd{}, cli.Streams{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}, args...); code != cli.ExitUsage {
+			t.Errorf("%v: exit code %d", args, code)
+		}
+	}
+}
+
+func TestMissedPricesAreSaid(t *testing.T) {
+	var said bytes.Buffer
+	sub := newSubscription(&Cmd{Rooms: []string{"A"}}, cli.Streams{Out: io.Discard, Err: &said})
+	for _, m := range []client.Missed{{Room: "A", Events: 3, Exact: true}, {Room: "A", Events: 3}, {Room: "A"}} {
+		if err := sub.handle(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := `A: 3 prices were missed while there was no connection
+A: at least 3 prices were missed while there was no connection
+A: it is not known how many prices were missed while there was no connection
+`; said.String() != want {
+		t.Errorf("said\n%s", &said)
+	}
+}

@@ -25,6 +25,9 @@ type Cmd struct {
 	SnapshotOnly bool          `help:"Print the last price of each room and stop. Exit code 5 if there is none."`
 	MarkEmpty    bool          `help:"Also print rooms that have no last price."`
 	Status       bool          `help:"Also print when a room's feed falls silent or is live again, and when the server loses its connection to the other instances."`
+	SilentAfter  time.Duration `placeholder:"DURATION" help:"With --status, when a feed without a price counts as silent. Without it, the server's --last-price-ttl."`
+	Heartbeat    time.Duration `placeholder:"DURATION" help:"Ask the server for a sign of life whenever it had nothing to send for so long, and connect again if nothing comes for two and a half times as long. 0 is off."`
+	Stamp        bool          `help:"Also say how many prices were missed while there was no connection."`
 
 	cli.Connection `embed:""`
 }
@@ -41,6 +44,12 @@ func (c *Cmd) Validate() error {
 		return config.Errorf("count", "must be at least 0, which is no limit, not %d", c.Count)
 	case c.For < 0:
 		return config.Errorf("for", "must be at least 0, which is no limit, not %v", c.For)
+	case c.SilentAfter != 0 && !c.Status:
+		return config.Errorf("silent-after", "needs --status")
+	case c.SilentAfter < 0 || c.SilentAfter%time.Millisecond != 0:
+		return config.Errorf("silent-after", "must be whole milliseconds above 0, not %v", c.SilentAfter)
+	case c.Heartbeat < 0 || c.Heartbeat%time.Millisecond != 0:
+		return config.Errorf("heartbeat", "must be whole milliseconds, or 0 for none, not %v", c.Heartbeat)
 	case c.SnapshotOnly && c.Count > 0:
 		return config.Errorf("snapshot-only", "and --count exclude each other: leave one out")
 	}
@@ -55,7 +64,7 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	conn, err := client.Dial(ctx, c.URL, &client.ConnOptions{Options: opt, Buffer: cli.EventBuffer})
+	conn, err := client.Dial(ctx, c.URL, &client.ConnOptions{Options: opt, Buffer: cli.EventBuffer, Heartbeat: c.Heartbeat})
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -65,7 +74,7 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	defer conn.Close()
 	c.Rooms = distinct(c.Rooms)
 	joined := make(chan error, 1)
-	wishes := client.JoinOptions{MarkEmpty: c.MarkEmpty || c.SnapshotOnly, Status: c.Status}
+	wishes := client.JoinOptions{MarkEmpty: c.MarkEmpty || c.SnapshotOnly, Status: c.Status, SilentAfter: c.SilentAfter, Stamp: c.Stamp}
 	go func() { joined <- conn.JoinWith(ctx, wishes, c.Rooms...) }()
 
 	sub := newSubscription(c, s)

@@ -121,6 +121,9 @@ func (sub *subscription) handle(e client.Event) error {
 		sub.lost = nil
 		sub.Say("connected again")
 		return sub.rejected(e.Rejected)
+	case client.Missed:
+		sub.missed(e)
+		return nil
 	case *client.RequestError:
 		sub.Say("the server answers %s: %s", e.Code, e.Message)
 		return nil
@@ -155,6 +158,18 @@ func (sub *subscription) handle(e client.Event) error {
 		return sub.data(e)
 	default:
 		return sub.printer.Print(e, time.Now())
+	}
+}
+
+// missed says what was missed while there was no connection.
+func (sub *subscription) missed(m client.Missed) {
+	switch {
+	case m.Exact:
+		sub.Say("%s: %d prices were missed while there was no connection", m.Room, m.Events)
+	case m.Events > 0:
+		sub.Say("%s: at least %d prices were missed while there was no connection", m.Room, m.Events)
+	default:
+		sub.Say("%s: it is not known how many prices were missed while there was no connection", m.Room)
 	}
 }
 
