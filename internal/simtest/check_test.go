@@ -156,6 +156,8 @@ func (w *world) gap() {
 		})
 		return counts
 	}
+	gaps, skipped := map[*membership]int{}, map[*membership]int{}
+	w.each(func(_ *consumer, _ string, m *membership) { gaps[m] = m.gaps; skipped[m] = m.skipped })
 	before := got()
 	to.link.fail("a gap")
 	to.link.wire = nil
@@ -168,6 +170,9 @@ func (w *world) gap() {
 	w.each(func(c *consumer, r string, m *membership) {
 		if r == room && after[m]-before[m] != lost+1 {
 			w.problem("%s was told of %d more events of %s, of %d", c.name, after[m]-before[m], room, lost+1)
+		}
+		if r == room && c.wants.Stamp && c.in == to && m.gaps-gaps[m] != m.skipped-skipped[m] {
+			w.problem("%s was told of %d that were skipped of %s, by their numbers it is %d", c.name, m.skipped-skipped[m], room, m.gaps-gaps[m])
 		}
 	})
 }

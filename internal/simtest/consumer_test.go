@@ -41,6 +41,12 @@ type membership struct {
 	last      hub.Version
 	lastNum   int
 	silent    bool
+
+	// What the stamps tell.
+	asked  time.Time         // when ingest was asked for the room; zero: not yet
+	epochs map[string]uint64 // the number of the last price of each
+	lives  map[string]uint64 // the number of the last live price of each that was published since
+	gaps   int               // numbers between two live prices of one epoch
 }
 
 func (w *world) connect(in *instance) *consumer {
@@ -49,7 +55,7 @@ func (w *world) connect(in *instance) *consumer {
 	c.window = credit.New(500 * time.Millisecond)
 	c.name = fmt.Sprintf("c%d@i%d", len(in.clients), in.id)
 	c.pause = pick(w, []int{1, 4, 4, 4, 300})
-	c.wants = hub.Wants{Absent: w.rng.IntN(2) == 0, Status: w.rng.IntN(2) == 0}
+	c.wants = hub.Wants{Absent: w.rng.IntN(2) == 0, Status: w.rng.IntN(2) == 0, Stamp: len(in.clients)%2 == 0}
 	if c.wants.Status {
 		c.wants.Group = []uint32{0, 0, 1000, 1000, 4000, longest}[w.fate.IntN(6)]
 	}
@@ -62,7 +68,7 @@ func (c *consumer) join(room string) {
 	if c.rooms[room] != nil {
 		return
 	}
-	c.rooms[room] = &membership{local: c.in.local[room]}
+	c.rooms[room] = &membership{local: c.in.local[room], epochs: map[string]uint64{}, lives: map[string]uint64{}}
 	joined := c.in.hub.Join(c.client, []string{room}, c.wants, frame(nil, "joined "+room))
 	if len(joined) != 1 {
 		c.in.w.problem("%s joined %v of %s", c.name, joined, room)
@@ -76,6 +82,11 @@ func (c *consumer) ask() {
 	if len(c.warm) > 0 {
 		rooms := c.warm
 		c.warm = nil
+		for _, room := range rooms {
+			if m := c.rooms[room]; m != nil {
+				m.asked = c.in.w.now
+			}
+		}
 		c.in.route(c.in.ingest.Watch(rooms, c.wants, c.in.time()))
 	}
 }
@@ -272,10 +283,41 @@ func (c *consumer) price(m *membership, f []string) {
 		c.in.w.problem("%s heard %d of %s (%v) after %d (%v)", c.name, n, p.room, p.version, m.lastNum, m.last)
 	}
 	m.last, m.lastNum = p.version, n
+	c.stamp(m, p, f)
 	if !slices.Contains(f, "snapshot") {
 		m.live++
 	}
 	c.in.w.trace(p.room, "%s hears %v", c.name, f)
+}
+
+// stamp checks what the stamp of a price tells. Everywhere it is the one that the price got
+// where it was taken in, and numbers never go down. Of the live prices that are published after
+// ingest counted the consumer, no more are missing by their numbers than were told.
+func (c *consumer) stamp(m *membership, p *price, f []string) {
+	w, last, s := c.in.w, f[len(f)-1], p.stamp
+	if !c.wants.Stamp {
+		if last[0] == '#' {
+			w.problem("%s wants no stamps and heard %v of %s", c.name, f, p.room)
+		}
+		return
+	}
+	if last != s.sum() {
+		w.problem("%s heard %v of %s, its stamp is %v %s", c.name, f, p.room, s, s.sum())
+	}
+	if s.seq <= m.epochs[s.epoch] {
+		w.problem("%s heard number %v of %s after %d", c.name, s, p.room, m.epochs[s.epoch])
+	}
+	m.epochs[s.epoch] = s.seq
+	if slices.Contains(f, "snapshot") || m.asked.IsZero() || !p.at.After(m.asked) {
+		return
+	}
+	if before := m.lives[s.epoch]; before > 0 {
+		m.gaps += int(s.seq - before - 1)
+	}
+	m.lives[s.epoch] = s.seq
+	if m.gaps > m.skipped {
+		w.problem("%s was told of %d that are missing of %s, by their numbers it is %d", c.name, m.skipped, p.room, m.gaps)
+	}
 }
 
 // settle checks the counts of a stay once everything was read: none of this instance's

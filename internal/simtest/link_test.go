@@ -235,7 +235,7 @@ func (l *link) answerReads(err error) {
 			continue
 		}
 		e := v.event
-		e.Kind, e.Seq = hub.Recovered, 0
+		e.Kind = hub.Recovered
 		e.Born = now.UnixNano() - int64(w.ttl-v.expires.Sub(w.now))
 		l.in.learn(room, e.Version, number(e.Payload))
 		found = append(found, e)

@@ -34,6 +34,30 @@ type price struct {
 	late    time.Duration // that its call was under way when it was stored, which no lifetime counts
 	message bool
 	order   int // of its instance's events of the room, from 1
+	stamp   stamp
+}
+
+// stamp is what names a price everywhere.
+type stamp struct {
+	epoch string
+	seq   uint64
+	at    int64
+}
+
+func stampOf(e *hub.BroadcastEvent) stamp {
+	return stamp{fmt.Sprintf("%s.%d", e.Version.Instance, e.Life), e.Seq, e.At}
+}
+
+// sum is short for a frame, so that the frames of those that want stamps are little longer.
+func (s stamp) sum() string {
+	h := fnv.New32a()
+	io.WriteString(h, fmt.Sprint(s)) //nolint:errcheck // a hash takes everything
+	return fmt.Sprintf("#%08x", h.Sum32())
+}
+
+// frameStamped is frame with the stamp as a further word.
+func frameStamped(dst []byte, e *hub.BroadcastEvent) []byte {
+	return frame(dst, e.Payload+" "+stampOf(e).sum())
 }
 
 // world is one run.
@@ -48,8 +72,9 @@ type world struct {
 	rooms     []string
 	store     *store
 	instances []*instance
-	prices    []price        // by number, from 1
-	held      map[string]int // see remember
+	origins   map[string]bool // ids of instances, also of those that ended
+	prices    []price         // by number, from 1
+	held      map[string]int  // see remember
 	lines     []string
 	problems  []string
 	nextBeat  time.Time
@@ -78,6 +103,8 @@ func newWorld(seed uint64) *world {
 		seed:   seed,
 		now:    time.Unix(1_700_000_000, 0),
 		prices: make([]price, 1),
+
+		origins: map[string]bool{},
 	}
 	w.ttl = time.Duration(2+w.rng.IntN(8)) * time.Second
 	if w.rng.IntN(3) == 0 {
@@ -100,7 +127,12 @@ func newWorld(seed uint64) *world {
 }
 
 func (w *world) newInstance(id int) *instance {
-	in := &instance{w: w, id: id, origin: fmt.Sprintf("i%d.%d", id, w.rng.IntN(1000)), alive: true,
+	origin := fmt.Sprintf("i%d.%d", id, w.rng.IntN(1000))
+	for w.origins[origin] {
+		origin += "'" // ids are never given twice
+	}
+	w.origins[origin] = true
+	in := &instance{w: w, id: id, origin: origin, alive: true,
 		local: map[string]int{}, known: map[string]hub.Version{}, knownNum: map[string]int{}}
 	switch w.rng.IntN(4) {
 	case 0:
@@ -108,7 +140,7 @@ func (w *world) newInstance(id int) *instance {
 	case 1:
 		in.offset = time.Duration(w.rng.Int64N(int64(4*time.Second))) - 2*time.Second
 	}
-	in.hub = hub.NewSteps(hub.Options{QueueBytes: queueBytes, Frame: frame, Conflated: func(room string, n uint64) string { return fmt.Sprintf("conflated %s %d", room, n) }})
+	in.hub = hub.NewSteps(hub.Options{QueueBytes: queueBytes, Frame: frame, Stamped: frameStamped, Conflated: func(room string, n uint64) string { return fmt.Sprintf("conflated %s %d", room, n) }})
 	in.ingest = ingest.NewSteps(ingest.Options{
 		Instance: in.origin, Types: []string{""}, TTL: w.ttl, MaxInstruments: 1000, OutboxBytes: w.outbox,
 		Snapshot:   func(p string) string { return p + " snapshot" },
@@ -173,7 +205,7 @@ func (w *world) publish(in *instance, room string, n int, kind hub.Kind) {
 	for i := range pass {
 		if e := &pass[i]; e.Kind == hub.State || e.Kind == hub.Message {
 			p := &w.prices[number(e.Payload)]
-			p.version = e.Version
+			p.version, p.stamp = e.Version, stampOf(e)
 			if e.Kind == hub.State {
 				in.local[room]++
 				p.order = in.local[room]
