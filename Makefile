@@ -37,6 +37,10 @@ sim: ## Run SEEDS (10000) simulations from seed FROM (1).
 chaos: redis ## Break real processes for ROUNDS (16, every fault once) with each kind of Redis; SEED (new) repeats the faults.
 	$(GO) test -race -v -count=1 -timeout 24h ./internal/chaos -rounds $(ROUNDS) -seed $(SEED)
 
+.PHONY: clients
+clients: ## Run client libraries of other languages against a server, and measure slow Python and Node readers.
+	scripts/clients/run
+
 .PHONY: redis
 redis: # The tests need redis-server and fail without it.
 	@scripts/install-redis
