@@ -22,6 +22,8 @@ var arrows = []row{
 	{from: "client/clienttest", to: []string{"protocol"}, why: "a server for tests of the client may not know it"},
 	{from: "client", to: []string{"internal/frame", "protocol"}, why: "the SDK may know of the server only what is public on the wire"},
 
+	{from: "client/redundant", to: []string{"client"}, why: "it merges what consumers of the SDK receive, and needs nothing that programs do not have"},
+
 	{from: "internal/hub", why: "the hub routes bytes to rooms and knows nothing else"},
 	{from: "internal/partition", why: "a leaf: ingest and the bridge divide rooms alike, and neither knows the other"},
 	{from: "internal/backlog", to: []string{"internal/hub", "internal/partition"}, why: "it holds events by room for ingest and for the bridge, and knows neither"},

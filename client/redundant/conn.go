@@ -1,0 +1,291 @@
+// Package redundant takes several connections to different instances as one. Each price is
+// delivered once, by the connection that brings it first. The prices go on, and none is missing,
+// when one of the connections is slow or ends.
+//
+//	conn, err := redundant.Dial(ctx, []string{"ws://a:8080", "ws://b:8080"}, nil)
+//
+// Prices are told apart by the stamps that the servers give them (client.Stamp). So the instances
+// must belong together, through one Redis, and know stamps.
+package redundant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"backbone/client"
+)
+
+// Options changes how a [Conn] works. A nil *Options means all defaults.
+type Options struct {
+	// ConnOptions is for each line. Its KeepTrying says whether Dial succeeds although no line
+	// has a connection; a line always goes on trying. OnMessage must be nil.
+	client.ConnOptions
+	// OnLine is called with what a line says about itself: Connected, Disconnected, Rejoined,
+	// and a *client.RequestError where it rejects a room or a request. line is its position in
+	// the URLs. Calls come one at a time, and nothing is delivered until it returns; it must not
+	// call the Conn's methods. Default: none.
+	OnLine func(line int, ev client.Event)
+}
+
+// Conn is a consumer with several lines, each a [client.Conn] to one URL. Its methods are safe
+// for concurrent use by multiple goroutines.
+type Conn struct {
+	// Immutable after Dial.
+	onLine func(int, client.Event)
+	lines  []*worker
+	events chan client.Event
+	in     chan func() // from the lines, to run while nothing is pending
+	calls  chan func() // from callers, to run
+	ctx    context.Context
+	stop   context.CancelFunc
+	begun  chan error    // one value: what Dial returns
+	done   chan struct{} // closed by run, last
+
+	working sync.WaitGroup
+
+	// Owned by run.
+	merger  merger
+	pending []client.Event // that the program has not taken
+	up      []bool         // lines with a connection
+	failed  []error        // why a line has no connection; nil while it has, and before its first attempt
+	ended   int            // lines that have ended
+
+	// Written by run before it closes done.
+	err error
+}
+
+// Dial connects to an instance at each URL, and returns when the first line has a connection. If
+// none could connect, the error joins those of all lines; any other error names the argument that
+// is wrong. ctx bounds only the dial.
+func Dial(ctx context.Context, urls []string, opt *Options) (*Conn, error) {
+	var o Options
+	if opt != nil {
+		o = *opt
+	}
+	switch {
+	case len(urls) == 0:
+		return nil, errors.New("redundant: no URL")
+	case o.OnMessage != nil:
+		return nil, errors.New("redundant: Options.OnMessage must be nil")
+	}
+	for _, url := range urls {
+		if err := check(ctx, url, o.ConnOptions); err != nil {
+			return nil, err
+		}
+	}
+	c := &Conn{
+		onLine: o.OnLine, events: make(chan client.Event), in: make(chan func()), calls: make(chan func()), begun: make(chan error, 1), done: make(chan struct{}),
+		up: make([]bool, len(urls)), failed: make([]error, len(urls)),
+	}
+	c.merger = merger{lines: len(urls), rooms: map[string]*room{}, deliver: c.deliver}
+	c.ctx, c.stop = context.WithCancel(context.Background())
+	for i, url := range urls {
+		w := &worker{conn: c, index: i, url: url, opt: o.ConnOptions, requests: make(chan request, maxRequests), keepTrying: o.KeepTrying}
+		w.opt.KeepTrying = true
+		c.lines = append(c.lines, w)
+		c.working.Go(w.run)
+	}
+	go c.run()
+	var err error
+	select {
+	case err = <-c.begun:
+	case <-ctx.Done():
+		err = fmt.Errorf("redundant: no connection yet: %w", context.Cause(ctx))
+	}
+	if err != nil {
+		_ = c.Close() // always nil
+		return nil, err
+	}
+	return c, nil
+}
+
+// Events returns the channel of what the Conn receives:
+//
+//   - [client.PriceUpdate], each price once. A Snapshot replaces the value held.
+//   - [client.Missed], before a price, if no line has brought what lies between it and the price
+//     of its count before: every line had lost its connection or was conflated, or was that much
+//     behind the fastest for half a second.
+//   - [client.Connected] when the first line has a connection, and again after a Disconnected.
+//   - [client.Disconnected] when no line has a connection any more. Prices held may be out of date.
+//
+// On no account does a price follow a newer one of its count. The channel has no buffer of its
+// own: each line holds what the program has not taken, and servers conflate for a slow program as
+// for any other. It is closed at the end of the Conn.
+func (c *Conn) Events() <-chan client.Event { return c.events }
+
+// Join joins rooms on every line and returns the first line's answer, as [client.Conn.JoinWith]
+// does. The other lines go on joining; what they reject is told to Options.OnLine.
+func (c *Conn) Join(ctx context.Context, rooms ...string) error {
+	if err := c.do(ctx, func() { each(rooms, c.merger.join) }); err != nil {
+		return err
+	}
+	return c.request(ctx, func(ctx context.Context, line *client.Conn) error {
+		return line.JoinWith(ctx, client.JoinOptions{Stamp: true}, rooms...)
+	})
+}
+
+// Leave leaves rooms on every line and returns the first line's answer, as [client.Conn.Leave]
+// does. Nothing of the rooms is delivered after it.
+func (c *Conn) Leave(ctx context.Context, rooms ...string) error {
+	if err := c.do(ctx, func() { each(rooms, c.merger.leave) }); err != nil {
+		return err
+	}
+	return c.request(ctx, func(ctx context.Context, line *client.Conn) error { return line.Leave(ctx, rooms...) })
+}
+
+// Err returns why the Conn ended: every line was refused. It is nil while the Conn lives and
+// after Close.
+func (c *Conn) Err() error {
+	select {
+	case <-c.done:
+		return c.err
+	default:
+		return nil
+	}
+}
+
+// Close ends the Conn within two seconds, and returns when no goroutine of it is left. It always
+// returns nil.
+func (c *Conn) Close() error {
+	c.stop()
+	<-c.done
+	return nil
+}
+
+// check returns an error if url or opt cannot be used. It makes no connection.
+func check(ctx context.Context, url string, opt client.ConnOptions) error {
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	_, err := client.Dial(ctx, url, &opt)
+	if _, tried := errors.AsType[*client.ConnectError](err); tried {
+		return nil
+	}
+	return err
+}
+
+// run owns what is merged, until Close or until no line is left.
+func (c *Conn) run() {
+	defer close(c.done)
+	defer close(c.events)
+	defer c.working.Wait()
+	defer c.stop()
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	armed := false
+	for c.ended < len(c.lines) || len(c.pending) > 0 {
+		in, out, first := c.in, c.events, client.Event(nil)
+		if len(c.pending) == 0 {
+			out = nil
+		} else {
+			in, first = nil, c.pending[0]
+		}
+		select {
+		case f := <-in:
+			f()
+		case f := <-c.calls: // also while the caller takes no events
+			f()
+		case out <- first:
+			c.pending[0] = nil
+			c.pending = c.pending[1:]
+		case <-late.C:
+			armed = false
+			c.merger.late(time.Now())
+		case <-c.ctx.Done():
+			return
+		}
+		if due := c.merger.due; !due.IsZero() && !armed {
+			armed = true
+			late.Reset(time.Until(due))
+		}
+	}
+	c.err = errors.Join(c.failed...)
+}
+
+// do has run run f.
+func (c *Conn) do(ctx context.Context, f func()) error {
+	ran := make(chan struct{})
+	select {
+	case c.calls <- func() { f(); close(ran) }:
+	case <-ctx.Done():
+		return fmt.Errorf("redundant: %w", context.Cause(ctx))
+	case <-c.ctx.Done():
+		return client.ErrClosed
+	}
+	<-ran
+	return nil
+}
+
+// deliver gives ev to the program once it has taken what came before.
+func (c *Conn) deliver(ev client.Event) { c.pending = append(c.pending, ev) }
+
+// hear takes an event of a line.
+func (c *Conn) hear(i int, ev client.Event) {
+	switch ev := ev.(type) {
+	case client.PriceUpdate:
+		c.merger.price(i, ev, time.Now())
+		return
+	case client.Connected:
+		c.merger.down(i) // nothing of the connection before counts
+		first := !c.anyUp()
+		if c.up[i], c.failed[i] = true, nil; first {
+			c.begin(nil)
+			c.deliver(ev)
+		}
+	case client.Disconnected:
+		was := c.up[i]
+		c.up[i], c.failed[i] = false, ev.Err
+		c.merger.down(i)
+		if was && !c.anyUp() {
+			c.deliver(ev)
+		}
+		c.allTried()
+	case client.Rejoined, *client.RequestError:
+	default: // of a room, and not a price
+		return
+	}
+	if c.onLine != nil {
+		c.onLine(i, ev)
+	}
+}
+
+// lineEnded takes the end of a line: it was refused, or the Conn ends.
+func (c *Conn) lineEnded(i int, err error) {
+	c.ended++
+	c.hear(i, client.Disconnected{Err: err})
+}
+
+func (c *Conn) anyUp() bool {
+	for _, up := range c.up {
+		if up {
+			return true
+		}
+	}
+	return false
+}
+
+// allTried ends the dial if every line has failed, unless it goes on trying.
+func (c *Conn) allTried() {
+	for i, err := range c.failed {
+		if err == nil || c.lines[i].keepTrying && c.ended < len(c.lines) {
+			return
+		}
+	}
+	c.begin(errors.Join(c.failed...))
+}
+
+// begin ends the dial with err, if it has not ended.
+func (c *Conn) begin(err error) {
+	select {
+	case c.begun <- err:
+	default: // Dial has returned, or will
+	}
+}
+
+func each(rooms []string, f func(string)) {
+	for _, room := range rooms {
+		f(room)
+	}
+}
