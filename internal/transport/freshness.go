@@ -141,8 +141,32 @@ func (w *writeSide) tick() need {
 	if w.bound() != nil && w.phase != over && len(w.unwritten) == 0 {
 		w.hear()
 		w.judge()
+		if f := w.bound(); f != nil && f.window.MarkDue(0) {
+			w.send(w.mark(nil))
+		}
 	}
 	return w.step()
+}
+
+// mustLook reports whether a write that waits has to look after the window: something may grow old
+// in the queue.
+func (w *writeSide) mustLook() bool {
+	f := w.bound()
+	return f != nil && w.phase != over && !w.draining && !f.conflating
+}
+
+// lookMeanwhile looks after the window during a write that waits. What waits behind it grows old as
+// behind a shut window.
+func (w *writeSide) lookMeanwhile() {
+	f := w.bound()
+	if f == nil || w.phase == over || w.draining {
+		return
+	}
+	w.hear()
+	if len(w.conn.client.Queue()) > 0 && f.folding == nil && !f.conflating {
+		w.refuse()
+	}
+	w.judge()
 }
 
 // judge finds out whether the reader is slow, and whether it answers pings at all.
@@ -167,9 +191,6 @@ func (w *writeSide) judge() {
 		if s.opts.Hub.TryConflate(&w.conn.client, done) {
 			f.folding = done
 		}
-	}
-	if f.window.MarkDue(0) {
-		w.send(w.mark(nil))
 	}
 }
 

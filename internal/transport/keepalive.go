@@ -10,6 +10,7 @@ import (
 type keepAlive struct {
 	deadline time.Time // of the wait for the next frame
 	pinged   bool      // the client was pinged, and has sent no frame afterwards
+	again    bool      // and its time is up; only what came meanwhile is still read
 	acked    uint64    // bytes that the peer's kernel had acknowledged when they were last looked at
 	pingRead uint64    // acknowledged bytes at which the peer has read the ping at the latest
 }
@@ -17,7 +18,7 @@ type keepAlive struct {
 // restartWait starts the wait for the next frame. Bytes of a frame that never ends do not restart
 // it: a client that sends them one by one is not worth their memory.
 func (r *readSide) restartWait() {
-	r.keepAlive.pinged = false
+	r.keepAlive.pinged, r.keepAlive.again = false, false
 	r.keepAlive.deadline = time.Now().Add(r.conn.server.opts.Limits.PingInterval)
 }
 
@@ -46,4 +47,20 @@ func (r *readSide) readsUpToPing() bool {
 	reads := known && f.acked > k.acked && k.acked < k.pingRead
 	k.acked = f.acked
 	return reads
+}
+
+// minMissed is the shortest time that counts as one in which this process did not run.
+const minMissed = 10 * time.Millisecond
+
+// again grants the client the time in which this process did not run, once: its answer may lie in
+// the kernel, which the deadline of a read does not look at.
+func (r *readSide) again() bool {
+	k := &r.keepAlive
+	missed := time.Since(k.deadline)
+	if k.again || missed < minMissed {
+		return false
+	}
+	k.again = true
+	k.deadline = time.Now().Add(min(missed, r.conn.server.opts.Limits.PongTimeout))
+	return true
 }

@@ -49,7 +49,10 @@ func (r *readSide) read() error {
 			return err
 		case !r.keepAlive.pinged:
 			r.sendPing()
-		case !r.readsUpToPing():
+		case r.readsUpToPing():
+		case r.again():
+			continue
+		default:
 			return &closeError{protocol.CloseSlowConsumer, "a ping was not answered in time"}
 		}
 		r.keepAlive.deadline = time.Now().Add(r.conn.server.opts.Limits.PongTimeout)

@@ -134,7 +134,9 @@ func (s *Server) secure(c net.Conn) net.Conn {
 		}
 	}
 	if s.opts.TLS != nil {
-		return tls.Server(underTLS{c, s.opts.Limits.WriteTimeout}, s.opts.TLS)
+		under := &underTLS{Conn: c}
+		under.timeout.Store(int64(s.opts.Limits.WriteTimeout))
+		return tls.Server(under, s.opts.TLS)
 	}
 	return c
 }

@@ -1,9 +1,11 @@
 package transport
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -52,10 +54,15 @@ func (w *writeSide) writeWaiting(p []byte) error {
 	if w.phase == over {
 		timeout = finalTimeout
 	}
-	if err := socket.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+	if secure, ok := socket.(*tls.Conn); ok {
+		if under, ok := secure.NetConn().(*underTLS); ok {
+			under.timeout.Store(int64(timeout))
+			under.fresh.Store(w.bound())
+		}
+		_, err := socket.Write(p)
 		return err
 	}
-	_, err := writeOn(socket, p, timeout)
+	_, err := writeOn(socket, p, timeout, w.bound(), w)
 	return err
 }
 
@@ -66,39 +73,67 @@ type flow struct {
 	minRTT  time.Duration
 }
 
-// writeOn writes on past c's deadline as long as there is progress within each time-out. Written
-// bytes alone do not show it: the kernel asks for more only when half of what it holds unsent is
-// gone. So bytes that the peer's kernel has acknowledged are progress too.
-func writeOn(c net.Conn, p []byte, timeout time.Duration) (written int, err error) {
+// lookEvery is how often a write with a time-out looks whether there is progress.
+func lookEvery(timeout time.Duration) time.Duration {
+	return max(min(timeout/20, 500*time.Millisecond), min(timeout, tickEvery))
+}
+
+// writeOn writes p, for as long as there is progress within each time-out. Written bytes alone do
+// not show it: the kernel asks for more only when half of what it holds unsent is gone. So bytes
+// that the peer's kernel has acknowledged are progress too, and so is a mark that the reader
+// has answered (f is nil where nothing is marked). Time in which this process did not run is not
+// the peer's. w, if it is not nil, looks after its window meanwhile.
+func writeOn(c net.Conn, p []byte, timeout time.Duration, f *freshness, w *writeSide) (written int, err error) {
+	var heard *answer
 	before, _ := flowOf(c)
-	for {
+	for waited := time.Duration(0); ; {
+		every := lookEvery(timeout)
+		if w != nil && w.mustLook() {
+			every = min(every, tickEvery)
+		}
+		from := time.Now()
+		if err := c.SetWriteDeadline(from.Add(every)); err != nil {
+			return written, err
+		}
 		n, err := c.Write(p[written:])
 		written += n
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return written, err
 		}
+		progress := n > 0
+		if f != nil {
+			a := f.answered.Load()
+			progress, heard = progress || a != nil && a != heard, a
+		}
 		now, known := flowOf(c)
-		if acked := known && now.acked > before.acked; n == 0 && !acked {
+		progress, before = progress || known && now.acked > before.acked, now
+		if waited += min(time.Since(from), 2*every); progress {
+			waited = 0
+		}
+		if waited >= timeout {
 			return written, err
 		}
-		before = now
-		if err := c.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
-			return written, err
+		if w != nil {
+			w.lookMeanwhile()
 		}
 	}
 }
 
 // underTLS is the connection below a TLS one. TLS cannot go on after a write that timed out, so
-// it does not get to see a time-out of a write that made progress.
+// it does not get to see a time-out of a write that made progress. Its methods are safe for
+// concurrent use by multiple goroutines: a read can make TLS write.
 type underTLS struct {
 	net.Conn
-	timeout time.Duration
+	timeout atomic.Int64              // of a write
+	fresh   atomic.Pointer[freshness] // of the connection, once it has one
 }
 
-func (c underTLS) Write(p []byte) (int, error) { return writeOn(c.Conn, p, c.timeout) }
+func (c *underTLS) Write(p []byte) (int, error) {
+	return writeOn(c.Conn, p, time.Duration(c.timeout.Load()), c.fresh.Load(), nil)
+}
 
 // NetConn lets bottom find the connection.
-func (c underTLS) NetConn() net.Conn { return c.Conn }
+func (c *underTLS) NetConn() net.Conn { return c.Conn }
 
 // bottom is the connection that others were wrapped around.
 func bottom(c net.Conn) net.Conn {

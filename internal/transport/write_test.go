@@ -2,6 +2,7 @@ package transport
 
 import (
 	"io"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -52,6 +53,75 @@ func TestWriteIsRenewedByProgress(t *testing.T) {
 		if got.String() != long {
 			t.Errorf("got %q", got.String())
 		}
+	})
+}
+
+// A byte that is taken right after the time-out began does not begin it twice.
+func TestTheWriteTimeOutTakesItsTimeOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{})
+		p := i.consumer()
+		p.join("A")
+		i.publish(hub.State, "A", price("A", "1"))
+		elapse(100 * time.Millisecond)
+		if _, err := p.Conn.Read(make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		i.waitIdle(time.Minute)
+		if d := time.Since(begin); d < 10*time.Second || d > 11*time.Second {
+			t.Errorf("cut off %v after the last byte, want 10 s", d)
+		}
+	})
+}
+
+// A client that answers marks is not cut off, whatever its kernel says.
+func TestAnAnsweredMarkIsProgressOfAWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, answers := range []bool{true, false} {
+			i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxAge = 500 * time.Millisecond }})
+			p := i.consumer()
+			p.send(`{"type":"join","room":"A","marks":true}`)
+			p.hears(`{"type":"mark","n":1}`, `{"type":"joined","room":"A"}`)
+			p.raw(masked(ws.OpText, `{"type":"marked","n":1}`))
+			i.publish(hub.Message, "A", strings.Repeat("x", 40<<10))
+			if text := p.text(); len(text) != 40<<10 {
+				t.Fatal(text)
+			}
+			p.hears(`{"type":"mark","n":2}`)
+			i.publish(hub.Message, "A", "not read")
+			elapse(8 * time.Second)
+			if answers {
+				p.raw(masked(ws.OpText, `{"type":"marked","n":2}`))
+			}
+			elapse(4 * time.Second)
+			if open := i.counts()["connections CONSUMER"] == 1; open != answers {
+				t.Errorf("open %t after 12 s, want %t", open, answers)
+			}
+			p.Close()
+			i.waitIdle(time.Minute)
+		}
+	})
+}
+
+// What waits behind a write that the kernel does not take grows old there, and is conflated.
+func TestWhatWaitsBehindAWriteIsConflatedWhenItIsOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxAge = 500 * time.Millisecond }})
+		p := i.consumer()
+		p.send(`{"type":"join","room":"A","marks":true}`)
+		p.hears(`{"type":"mark","n":1}`, `{"type":"joined","room":"A"}`)
+		p.raw(masked(ws.OpText, `{"type":"marked","n":1}`))
+		for n := range 4 { // the first is written, and not taken
+			i.publish(hub.State, "A", price("A", strconv.Itoa(n)))
+			synctest.Wait()
+		}
+		elapse(2 * time.Second)
+		if s := i.hub.Stats(); s.Conflated != 2 || s.LagsAge != 1 {
+			t.Errorf("%d conflated, %d lags of age; want 2 and 1", s.Conflated, s.LagsAge)
+		}
+		p.Close()
+		i.waitIdle(time.Minute)
 	})
 }
 
