@@ -48,7 +48,7 @@ func (a answer) String() string {
 func handle(t rapid.TB, dec *common.Decoder, msg []byte) []answer {
 	t.Helper()
 	var answers []answer
-	err := dec.Batch(msg, func(index int, obj *common.Object, err error) {
+	err := dec.Batch(msg, func(index int, obj *common.Object, err error) bool {
 		a := answer{index: index, err: err}
 		a.id, _ = obj.ID()
 		if err == nil {
@@ -59,6 +59,7 @@ func handle(t rapid.TB, dec *common.Decoder, msg []byte) []answer {
 			}
 		}
 		answers = append(answers, a)
+		return true
 	})
 	if err != nil {
 		if len(answers) > 0 {

@@ -29,10 +29,9 @@ func (r *readSide) message(p []byte) error {
 		return r.request(o, -1, err)
 	}
 	var fatal error
-	err := r.scratch.decoder.Batch(p, func(index int, o *common.Object, err error) {
-		if fatal == nil {
-			fatal = r.request(o, index, err)
-		}
+	err := r.scratch.decoder.Batch(p, func(index int, o *common.Object, err error) bool {
+		fatal = r.request(o, index, err)
+		return fatal == nil
 	})
 	if fatal == nil && err != nil {
 		fatal = r.replyError(err, "", -1)

@@ -10,7 +10,7 @@ import (
 // broken calls each for the elements of a message that is an array but not JSON, because a few
 // of its elements are not. wrong is what is wrong with the message, at byte at. Where the ends of
 // the elements are uncertain, each is not called, and the error tells how far the array is good.
-func (d *Decoder) broken(msg []byte, wrong error, at int, each func(index int, obj *Object, err error)) error {
+func (d *Decoder) broken(msg []byte, wrong error, at int, each func(index int, obj *Object, err error) (more bool)) error {
 	begin := bytes.IndexByte(msg, '[')
 	if begin < 0 || len(blanks(msg[:begin])) > 0 {
 		return wrong
@@ -20,7 +20,9 @@ func (d *Decoder) broken(msg []byte, wrong error, at int, each func(index int, o
 		return followed(wrong, list, at)
 	}
 	for index, e := range list {
-		each(index, &d.obj, d.element(msg, e))
+		if !each(index, &d.obj, d.element(msg, e)) {
+			break
+		}
 	}
 	return nil
 }

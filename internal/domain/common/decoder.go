@@ -48,12 +48,12 @@ func (d *Decoder) Object(msg []byte) (*Object, error) {
 // Batch decodes a message that is one object, or an array of objects. It calls each for every
 // object in order, with its position in the array, or with -1 if the message is one object. err
 // is what is wrong with this object, of type *RequestError. obj is as [Decoder.Object] returns
-// it, and valid until each returns.
+// it, and valid until each returns. Batch goes on while each returns true.
 //
 // An element that is not JSON costs only itself. If the message is neither, is an empty array, or
 // is so broken that its elements cannot be told apart, Batch does not call each. It returns an
 // error of type *RequestError with code invalid_json.
-func (d *Decoder) Batch(msg []byte, each func(index int, obj *Object, err error)) error {
+func (d *Decoder) Batch(msg []byte, each func(index int, obj *Object, err error) (more bool)) error {
 	text, at, err := d.check(msg, 0)
 	if err != nil {
 		return d.broken(msg, err, at, each)
@@ -79,7 +79,9 @@ func (d *Decoder) Batch(msg []byte, each func(index int, obj *Object, err error)
 			d.obj.reset()
 			d.obj.fail(notAnObject(text[i:]))
 		}
-		each(index, &d.obj, d.obj.err)
+		if !each(index, &d.obj, d.obj.err) {
+			break
+		}
 		i = nextItem(text, end)
 	}
 	return nil

@@ -111,9 +111,10 @@ func TestObjectFaults(t *testing.T) {
 func batch(t testing.TB, dec *common.Decoder, msg string) []string {
 	t.Helper()
 	var got []string
-	err := dec.Batch([]byte(msg), func(index int, obj *common.Object, err error) {
+	err := dec.Batch([]byte(msg), func(index int, obj *common.Object, err error) bool {
 		id, _ := obj.ID()
 		got = append(got, strings.TrimSpace(fmt.Sprintf("%d %s %s %s", index, obj.Type(), id, text(t, err))))
+		return true
 	})
 	if err != nil {
 		got = append(got, text(t, err))
@@ -191,6 +192,21 @@ func TestBatch(t *testing.T) {
 	}
 }
 
+// A caller that has had enough is given no more of the array, broken or not.
+func TestBatchEndsWithItsCaller(t *testing.T) {
+	t.Parallel()
+	for _, msg := range []string{`[1,2,3,4]`, `[x,2,y,,4]`} {
+		calls := 0
+		err := common.NewDecoder().Batch([]byte(msg), func(int, *common.Object, error) bool {
+			calls++
+			return calls < 2
+		})
+		if calls != 2 || err != nil {
+			t.Errorf("%s: %d calls, %v", msg, calls, err)
+		}
+	}
+}
+
 func TestBatchIsTakenWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	const n = 1000 // enough brackets for the way that deep messages take
@@ -254,13 +270,14 @@ func TestDecoderAllocatesNothing(t *testing.T) {
 	} {
 		msg := []byte(msg)
 		run := func() {
-			err := dec.Batch(msg, func(_ int, obj *common.Object, err error) {
+			err := dec.Batch(msg, func(_ int, obj *common.Object, err error) bool {
 				if err != nil || obj.Only("instrument", "price", "ts", "data") != nil {
 					t.Errorf("%s: %v", msg, err)
 				}
 				if _, _, err := obj.Text("data"); err != nil {
 					t.Error(err)
 				}
+				return true
 			})
 			if err != nil {
 				t.Error(err)

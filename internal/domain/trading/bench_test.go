@@ -14,7 +14,7 @@ func BenchmarkDecodeValidate(b *testing.B) {
 	domains := common.NewDomains(PriceUpdate{})
 	b.ReportAllocs()
 	for b.Loop() {
-		err := dec.Batch(msg, func(_ int, obj *common.Object, err error) {
+		err := dec.Batch(msg, func(_ int, obj *common.Object, err error) bool {
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -25,6 +25,7 @@ func BenchmarkDecodeValidate(b *testing.B) {
 			if _, err := domain.Validate(obj); err != nil {
 				b.Fatal(err)
 			}
+			return true
 		})
 		if err != nil {
 			b.Fatal(err)
