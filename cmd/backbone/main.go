@@ -8,14 +8,23 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"backbone/internal/cli"
+	"backbone/internal/telemetry"
+)
+
+// How long the end of the program waits for the reader of standard error.
+const (
+	lastWords = time.Second
+	lastShout = 100 * time.Millisecond // after a second signal
 )
 
 func main() {
 	// If the reader of a pipe closes its end, a write fails with an error and no signal ends
 	// the program.
 	signal.Ignore(syscall.SIGPIPE)
+	stderr := telemetry.NewSink(os.Stderr)
 	ctx, stop := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -23,8 +32,11 @@ func main() {
 		<-signals
 		stop()
 		<-signals // a second one ends the program without waiting
-		fmt.Fprintln(os.Stderr, "backbone: second signal: stopped without waiting")
+		fmt.Fprintln(stderr, "backbone: second signal: stopped without waiting")
+		stderr.Close(lastShout)
 		os.Exit(cli.ExitFailed)
 	}()
-	os.Exit(run(ctx, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+	code := run(ctx, os.Args[1:], cli.Streams{In: os.Stdin, Out: cli.NewOutput(ctx, os.Stdout), Err: stderr})
+	stderr.Close(lastWords)
+	os.Exit(code)
 }

@@ -60,3 +60,22 @@ func TestKillEndsAStoppedProcess(t *testing.T) {
 	<-p.Ended()
 	p.Kill() // again does nothing
 }
+
+func TestAFullPipeTakesNothingUntilItIsRead(t *testing.T) {
+	p := proctest.NewPipe(t)
+	p.Fill()
+	cmd := exec.Command("echo", "behind what fills it")
+	cmd.Stdout = p.W
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line := p.Line("behind"); line != "behind what fills it\n" {
+		t.Errorf("read %q", line)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if rest := p.Rest(); rest != "" {
+		t.Errorf("%q was left", rest)
+	}
+}

@@ -10,7 +10,14 @@ import (
 )
 
 // metrics exposes the counters of every part. Each scrape asks each part once.
-func (s *Server) metrics(reg *prometheus.Registry) error {
+func (s *Server) metrics(reg *prometheus.Registry, logDropped func() uint64) error {
+	if logDropped == nil {
+		logDropped = func() uint64 { return 0 }
+	}
+	if err := telemetry.Register(reg, logDropped,
+		counter("log_dropped_total", "Log entries that were not written because nobody read the log, or that could not be written.", func(n uint64) uint64 { return n })); err != nil {
+		return err
+	}
 	for _, register := range []func(*prometheus.Registry) error{s.transportMetrics, s.hubMetrics, s.ingestMetrics, s.bridgeMetrics} {
 		if err := register(reg); err != nil {
 			return err

@@ -36,12 +36,11 @@ func (s *Server) Run(ctx context.Context) error {
 	var parts stages
 	failed := make(chan error, 3)
 	if admin != nil {
-		web := &http.Server{Handler: s.admin, ReadHeaderTimeout: 10 * time.Second}
 		parts.start(func(context.Context) {
-			if err := web.Serve(admin); !errors.Is(err, http.ErrServerClosed) {
+			if err := s.admin.Serve(admin); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("admin listener: %w", err)
 			}
-		}, func() { web.Close() }) // a scrape under way may be cut off
+		}, func() { s.admin.Close() }) // a scrape under way may be cut off
 	}
 	parts.start(s.hub.Run, nil)
 	parts.start(s.ingest.Run, nil)

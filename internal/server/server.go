@@ -34,8 +34,9 @@ func domains() common.Domains {
 
 // Options are what an instance takes in addition to its configuration.
 type Options struct {
-	Logger  *slog.Logger
-	Version string // of the program, for the metrics
+	Logger     *slog.Logger
+	LogDropped func() uint64 // how many entries the log has dropped; nil: it drops none
+	Version    string        // of the program, for the metrics
 }
 
 // Server is one instance. Run is called once. The other methods are safe for concurrent use
@@ -49,7 +50,7 @@ type Server struct {
 	bridge    *bridge.Bridge // nil: a single instance
 	transport *transport.Server
 	keys      *auth.Keys // nil: everyone may publish
-	admin     http.Handler
+	admin     *http.Server
 
 	// Set by Run before ready is closed.
 	addr, adminAddr net.Addr
@@ -88,10 +89,10 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 		Logger:  s.log,
 	})
 	registry := telemetry.NewRegistry(opts.Version)
-	if err := s.metrics(registry); err != nil {
+	if err := s.metrics(registry, opts.LogDropped); err != nil {
 		return nil, err
 	}
-	s.admin = telemetry.AdminHandler(registry, s.log)
+	s.admin = telemetry.NewAdmin(registry, s.log)
 	return s, nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 
 	"github.com/lmittmann/tint"
 	"golang.org/x/term"
@@ -20,7 +19,8 @@ type LogOptions struct {
 	NoColor  bool   // no colours, even on a terminal
 }
 
-// NewLogger returns a logger that writes each entry to w as one line.
+// NewLogger returns a logger that writes each entry to w as one line. A [Sink] tells what it
+// has dropped as an entry of the same format.
 func NewLogger(w io.Writer, o LogOptions) (*slog.Logger, error) {
 	var level slog.Level
 	if o.Level != "" {
@@ -38,14 +38,23 @@ func NewLogger(w io.Writer, o LogOptions) (*slog.Logger, error) {
 	default:
 		return nil, fmt.Errorf("log format: expected auto, text or json, not %q", o.Format)
 	}
-	if json {
-		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: readable})), nil
+	handler := func(w io.Writer) slog.Handler {
+		if json {
+			return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: readable})
+		}
+		return tint.NewTextHandler(w, &tint.Options{
+			Level:      level,
+			TimeFormat: "15:04:05.000",
+			NoColor:    o.NoColor || !o.Terminal,
+		})
 	}
-	return slog.New(tint.NewTextHandler(w, &tint.Options{
-		Level:      level,
-		TimeFormat: "15:04:05.000",
-		NoColor:    o.NoColor || !o.Terminal,
-	})), nil
+	if sink, ok := w.(*Sink); ok {
+		direct := slog.New(handler(sink.w))
+		sink.tellWith(func(n uint64) {
+			direct.Warn("log entries are missing: nobody read them in time", "missing", n)
+		})
+	}
+	return slog.New(handler(w)), nil
 }
 
 // readable writes durations as text like 1.5s: slog's JSON has bare nanoseconds.
@@ -56,8 +65,8 @@ func readable(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// IsTerminal reports whether w is a terminal.
+// IsTerminal reports whether w is a terminal, or writes to one.
 func IsTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := w.(interface{ Fd() uintptr })
 	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -106,7 +106,7 @@ func TestAScrapeTakesOneSnapshotAndShowsEveryLabelValue(t *testing.T) {
 		t.Fatal(err)
 	}
 	calls = 0
-	code, body := get(t, telemetry.AdminHandler(reg, slog.New(slog.DiscardHandler)), "/metrics")
+	code, body := get(t, telemetry.NewAdmin(reg, slog.New(slog.DiscardHandler)).Handler, "/metrics")
 	if code != http.StatusOK || calls != 1 {
 		t.Errorf("status %d after %d snapshots, want 200 after 1", code, calls)
 	}
@@ -143,7 +143,7 @@ func TestAWrongFamilyIsRefused(t *testing.T) {
 }
 
 func TestProfilesAreServed(t *testing.T) {
-	h := telemetry.AdminHandler(telemetry.NewRegistry(""), slog.New(slog.DiscardHandler))
+	h := telemetry.NewAdmin(telemetry.NewRegistry(""), slog.New(slog.DiscardHandler)).Handler
 	for path, want := range map[string]int{
 		"/debug/pprof/": 200, "/debug/pprof/goroutine?debug=1": 200, "/debug/pprof/cmdline": 200, "/debug/pprof/symbol": 200, "/": 404, "/healthz": 404,
 	} {

@@ -3,7 +3,6 @@ package bench
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
@@ -29,7 +28,7 @@ func (p *progress) show(now load.Progress) { p.write(p.line(now)) }
 func (p *progress) clear() { p.write("") }
 
 func (p *progress) write(line string) {
-	if f, ok := p.terminal.(*os.File); ok {
+	if f, ok := p.terminal.(interface{ Fd() uintptr }); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
 			line = ansi.Truncate(line, width-1, "…")
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"log/slog"
 
 	"backbone/internal/cli"
 	"backbone/internal/config"
@@ -28,7 +29,12 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	srv, err := server.New(c.Serve, server.Options{Logger: log, Version: cli.BuildInfo().Version})
+	slog.SetDefault(log) // whatever a library logs becomes an entry too
+	opts := server.Options{Logger: log, Version: cli.BuildInfo().Version}
+	if sink, ok := s.Err.(*telemetry.Sink); ok {
+		opts.LogDropped = sink.Dropped
+	}
+	srv, err := server.New(c.Serve, opts)
 	if err != nil {
 		return wrongUnlessUnreadable(err)
 	}

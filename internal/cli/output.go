@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+)
+
+// lastWrites bounds the wait for the reader of standard output once the program is to end.
+const lastWrites = time.Second
+
+// ErrStalled is a write to standard output that its reader did not take although the program
+// was to end.
+var ErrStalled = errors.New("nobody reads standard output: what was not read yet is lost")
+
+// Output is standard output. A write waits for a slow reader as long as the program runs, and
+// not much longer: a full pipe or a stopped terminal does not keep the program from ending.
+// The methods are safe for concurrent use by multiple goroutines.
+type Output struct {
+	file *os.File
+	turn chan struct{} // holds a token while a write is under way
+	over chan struct{} // closed when no write is waited for any more
+}
+
+// NewOutput is an output to the file of a program that is to end when ctx ends.
+func NewOutput(ctx context.Context, file *os.File) *Output {
+	o := &Output{file: file, turn: make(chan struct{}, 1), over: make(chan struct{})}
+	context.AfterFunc(ctx, func() {
+		time.AfterFunc(lastWrites, func() { close(o.over) })
+	})
+	return o
+}
+
+// Write writes all of p. With ErrStalled it is not known how much of p the reader gets.
+func (o *Output) Write(p []byte) (int, error) {
+	select {
+	case o.turn <- struct{}{}:
+	case <-o.over:
+		return 0, ErrStalled
+	}
+	type result struct {
+		n   int
+		err error
+	}
+	done := make(chan result, 1)
+	go func() { // nothing can break off a write that blocks
+		n, err := o.file.Write(p)
+		<-o.turn
+		done <- result{n, err}
+	}()
+	select {
+	case r := <-done:
+		return r.n, r.err
+	case <-o.over:
+		return 0, ErrStalled
+	}
+}
+
+// Read, Close and Fd are those of the file, by which a terminal is recognised.
+func (o *Output) Read(p []byte) (int, error) { return o.file.Read(p) }
+
+// Close closes the file.
+func (o *Output) Close() error { return o.file.Close() }
+
+// Fd is the file's descriptor.
+func (o *Output) Fd() uintptr { return o.file.Fd() }
