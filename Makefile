@@ -41,6 +41,11 @@ chaos: redis ## Break real processes for ROUNDS (16, every fault once) with each
 clients: ## Run client libraries of other languages against a server, and measure slow Python and Node readers.
 	scripts/clients/run
 
+.PHONY: hostile
+hostile: redis ## Try on real processes what bad peers and bad luck do.
+	$(GO) vet -tags hostile ./internal/hostile
+	$(GO) test -tags hostile -v -count=1 -timeout 30m ./internal/hostile
+
 .PHONY: redis
 redis: # The tests need redis-server and fail without it.
 	@scripts/install-redis

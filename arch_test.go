@@ -101,6 +101,7 @@ var arrows = []row{
 	{from: "scripts/picture", why: "it runs the program in a terminal, as a person does"},
 
 	{from: "internal/simtest", why: "it is tests and their description"},
+	{from: "internal/hostile", why: "it is tests and their description"},
 	{from: "internal/chaos", why: "it is tests and their description"},
 	{from: "internal/proctest", why: "it runs programs for tests of any package, so it may depend on none"},
 	{from: "internal/server/servertest", to: []string{"internal/config", "internal/server"}, why: "it starts instances for tests of any package"},

@@ -15,8 +15,6 @@ const (
 	adminWrite = 30 * time.Second // to take the next adminPiece bytes of a response
 	adminIdle  = 2 * time.Minute  // to send the next request
 	adminPiece = 16 << 10
-
-	maxScrapes = 16 // concurrent ones; more are refused with 503
 )
 
 // NewAdmin returns a server of /metrics and /debug/pprof/. It asks for no credentials. Its own
@@ -24,9 +22,8 @@ const (
 func NewAdmin(reg *prometheus.Registry, log *slog.Logger) *http.Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{
-		Registry:            reg,
-		ErrorLog:            slog.NewLogLogger(log.Handler(), slog.LevelError),
-		MaxRequestsInFlight: maxScrapes,
+		Registry: reg,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError),
 	}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
