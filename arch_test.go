@@ -90,7 +90,7 @@ var arrows = []row{
 		from: "cmd/backbone",
 		to: []string{
 			"internal/cli", "internal/cli/bench", "internal/cli/demo", "internal/cli/publish", "internal/cli/serve", "internal/cli/subscribe", "internal/cli/version",
-			"internal/config",
+			"internal/config", "internal/telemetry",
 		},
 		why: "it is the command line: what a command does is the command's",
 	},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -100,7 +101,7 @@ func TestScrapersThatNeverReadAreClosed(t *testing.T) {
 	in := serve(t, "")
 	_ = in.get(in.admin + "/metrics")
 	http.DefaultClient.CloseIdleConnections()
-	before := in.metric("process_open_fds")
+	before := descriptors(in)
 	for range 5 {
 		c, err := net.Dial("tcp", strings.TrimPrefix(in.admin, "http://"))
 		if err != nil {
@@ -115,10 +116,19 @@ func TestScrapersThatNeverReadAreClosed(t *testing.T) {
 		}
 	}
 	in.publishes("A")
-	for late := time.Now().Add(60 * time.Second); in.metric("process_open_fds") != before; time.Sleep(time.Second) {
+	for late := time.Now().Add(60 * time.Second); descriptors(in) > before; time.Sleep(time.Second) {
 		if time.Now().After(late) {
-			t.Fatalf("%s descriptors are open, %s were", in.metric("process_open_fds"), before)
+			t.Fatalf("%d descriptors are open, %d were", descriptors(in), before)
 		}
 	}
 	in.stops(10 * time.Second)
+}
+
+func descriptors(in *instance) int {
+	in.t.Helper()
+	n, err := strconv.Atoi(in.metric("process_open_fds"))
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	return n
 }
