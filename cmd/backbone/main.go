@@ -32,7 +32,7 @@ func main() {
 		<-signals
 		stop()
 		<-signals // a second one ends the program without waiting
-		fmt.Fprintln(stderr, "backbone: second signal: stopped without waiting")
+		_, _ = fmt.Fprintln(stderr, "backbone: second signal: stopped without waiting")
 		stderr.Close(lastShout)
 		os.Exit(cli.ExitFailed)
 	}()
