@@ -2,6 +2,7 @@ package main
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -14,6 +15,18 @@ func commands(parser *kong.Kong) string {
 		names = append(names, n.Name)
 	}
 	return strings.Join(names, ", ")
+}
+
+// usual makes of what other programs understand what this one does: "help", alone or with a
+// command, and "--version".
+func usual(args []string) []string {
+	switch {
+	case len(args) > 0 && args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case len(args) > 0 && args[0] == "--version":
+		return append([]string{"version"}, args[1:]...)
+	}
+	return args
 }
 
 // negativeNumbers joins a number below 0 to the flag in front of it, which the parser

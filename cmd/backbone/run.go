@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -46,24 +47,25 @@ func run(ctx context.Context, args []string, s cli.Streams) int {
 	var (
 		p      program
 		lines  config.Lines
+		strays config.Strays
 		helped bool
 	)
 	parser, err := kong.New(&p,
 		kong.Name("backbone"),
 		kong.Description(description),
-		kong.Writers(s.Out, s.Err),
+		kong.Writers(cli.WriterFunc(s.Print), s.Err),
 		kong.Exit(func(int) { helped = true }), // called once --help has been printed
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, NoAppDescFormat: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), // the description explains the environment variables
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(s, &lines),
+		kong.Bind(s, &lines, &strays),
 		config.Env(),
 	)
 	if err != nil {
 		panic("backbone: a tag of the command line is wrong: " + err.Error())
 	}
-	k, err := parser.Parse(negativeNumbers(args))
-	if helped {
+	k, err := parser.Parse(negativeNumbers(usual(args)))
+	if helped || errors.Is(err, cli.ErrReaderGone) {
 		return cli.ExitDone
 	}
 	if err != nil {
@@ -71,6 +73,12 @@ func run(ctx context.Context, args []string, s cli.Streams) int {
 	}
 	if err := config.RefuseSecretFlags(k); err != nil {
 		return cli.Finish(s, usage(err, &lines))
+	}
+	strays = config.FindStrays(parser.Model, os.Environ(), cli.APIKeyVariable)
+	if k.Command() != "serve" { // which logs them
+		for _, stray := range strays {
+			s.Say("backbone: %s", stray)
+		}
 	}
 	return cli.Finish(s, k.Run())
 }

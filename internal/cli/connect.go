@@ -19,8 +19,8 @@ import (
 	"backbone/internal/human"
 )
 
-// apiKeyVariable holds the key to publish with if no file is named.
-const apiKeyVariable = config.EnvPrefix + "_API_KEY"
+// APIKeyVariable holds the key to publish with if no file is named.
+const APIKeyVariable = config.EnvPrefix + "_API_KEY"
 
 // Connection is the flags by which a command reaches one server.
 type Connection struct {
@@ -52,13 +52,13 @@ type Credentials struct {
 // ReadKey returns the key in the file, or in the environment if no file is named.
 func (c *Credentials) ReadKey() (string, error) {
 	if c.APIKeyFile == "" {
-		return os.Getenv(apiKeyVariable), nil
+		return os.Getenv(APIKeyVariable), nil
 	}
 	text, err := os.ReadFile(c.APIKeyFile)
 	if err != nil {
 		return "", fmt.Errorf("--api-key-file: %w", err)
 	}
-	key := strings.TrimSpace(string(text))
+	key := strings.TrimSpace(strings.TrimPrefix(string(text), "\ufeff"))
 	if key == "" || strings.ContainsAny(key, " \t\r\n") {
 		return "", config.Errorf("api-key-file", "%s must hold only the key: the part after the colon in the server's keys file", c.APIKeyFile)
 	}
@@ -79,7 +79,7 @@ func (c *Connection) Validate() error {
 		return config.Errorf(name, "must end after the port: leave the path out, use %s://%s", u.Scheme, u.Host)
 	}
 	if u.User != nil {
-		return config.Errorf(name, "must not hold credentials: keys go to --api-key-file or %s", apiKeyVariable)
+		return config.Errorf(name, "must not hold credentials: keys go to --api-key-file or %s", APIKeyVariable)
 	}
 	if c.ConnectTimeout <= 0 {
 		return config.Errorf("connect-timeout", "must be above 0, not %v", c.ConnectTimeout)
@@ -115,9 +115,9 @@ func (c *Connection) Failure(err error) error {
 	refused, ok := errors.AsType[*client.ConnectError](err)
 	switch {
 	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401 && strings.Contains(c.Key, ":"):
-		return Failf(ExitRefused, "%s refuses the key: --api-key-file or %[2]s holds a line name:key of the server's keys file, and must hold only the part after the colon", c.URL, apiKeyVariable)
+		return Failf(ExitRefused, "%s refuses the key: --api-key-file or %[2]s holds a line name:key of the server's keys file, and must hold only the part after the colon", c.URL, APIKeyVariable)
 	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401:
-		return Failf(ExitRefused, "%s refuses publishers without a valid key: set --api-key-file or %s", c.URL, apiKeyVariable)
+		return Failf(ExitRefused, "%s refuses publishers without a valid key: set --api-key-file or %s", c.URL, APIKeyVariable)
 	case errors.Is(err, client.ErrRefused):
 		return Failf(ExitRefused, "%s refuses: %s", c.URL, human.Error(err))
 	default:

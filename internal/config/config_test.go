@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,7 +111,8 @@ func TestAFileMayBeJSONOrEmpty(t *testing.T) {
 
 func TestAWrongFileIsNamedWithItsLine(t *testing.T) {
 	for text, want := range map[string]string{
-		"max-rooms: 1\nlisten-port: x\n":    `backbone.yaml:2: unknown key "listen-port"`,
+		"max-rooms: 1\nlisten-port: x\n":    `backbone.yaml:2: unknown key "listen-port": keys are the names of flags`,
+		"max-roms: 1\n":                     `backbone.yaml:1: unknown key "max-roms": did you mean max-rooms?`,
 		"config: other.yaml":                `unknown key "config"`,
 		"max-rooms: 1\nmax-rooms: 2":        `backbone.yaml:2: key "max-rooms" is there twice`,
 		"- a\n- b":                          "must hold lines like",
@@ -141,5 +143,34 @@ func TestAFileThatCanNotBeReadIsTheMachinesRefusal(t *testing.T) {
 	var usage *config.Error
 	if !errors.As(err, &onDisk) || errors.As(err, &usage) {
 		t.Errorf("error %v (%T), want a *fs.PathError and no *config.Error", err, err)
+	}
+}
+
+func TestAVariableThatIsNoSettingIsNamedWithTheNearest(t *testing.T) {
+	k, err := kong.New(new(program), config.Env(), kong.Bind(&config.Lines{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := config.FindStrays(k.Model, []string{
+		"BACKBONE_MAX_ROMS=5", "BACKBONE_MAX_ROOMS=5", "BACKBONE_LISTN=x", "BACKBONE_COLOUR_OF_THE_SKY=blue", "BACKBONE_API_KEY=k", "BACKBONES=1", "PATH=/",
+		"BACKBONE_SERVICE_HOST=10.0.0.1", "BACKBONE_SERVICE_PORT_HTTP=80", "BACKBONE_PORT=tcp://10.0.0.1:80", "BACKBONE_PORT_80_TCP_ADDR=10.0.0.1", "BACKBONE_ADMIN_SERVICE_PORT=81",
+	}, "BACKBONE_API_KEY")
+	want := config.Strays{
+		"the variable BACKBONE_COLOUR_OF_THE_SKY is no setting and is ignored",
+		"the variable BACKBONE_LISTN is no setting and is ignored: did you mean BACKBONE_LISTEN?",
+		"the variable BACKBONE_MAX_ROMS is no setting and is ignored: did you mean BACKBONE_MAX_ROOMS?",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestAFileMayBeginWithAByteOrderMark(t *testing.T) {
+	for name, text := range map[string]string{
+		"UTF-8": "\ufeffmax-rooms: 5\r\n", "UTF-16": "\xff\xfe" + strings.Join(strings.Split("max-rooms: 5\r\n", ""), "\x00") + "\x00",
+	} {
+		if got, err := parse(t, "--config", write(t, text)); err != nil || got.MaxRooms != 5 {
+			t.Errorf("%s: max-rooms %d, error %v", name, got.MaxRooms, err)
+		}
 	}
 }

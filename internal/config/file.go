@@ -76,20 +76,19 @@ func parseFile(path string, r io.Reader) (*fileValues, error) {
 
 // Validate is called by kong and refuses keys that no flag has.
 func (f *fileValues) Validate(app *kong.Application) error {
-	known := map[string]bool{}
-	var names func(*kong.Node)
-	names = func(n *kong.Node) {
-		for _, flag := range n.Flags {
-			known[flag.Name] = flag.Name != "help" && flag.Name != "config"
-		}
-		for _, child := range n.Children {
-			names(child)
+	var known []string
+	for _, flag := range allFlags(app.Node) {
+		if flag.Name != "help" && flag.Name != "config" {
+			known = append(known, flag.Name)
 		}
 	}
-	names(app.Node)
 	for _, key := range f.keys {
-		if !known[key.Value] {
-			return f.errorAt(key, "unknown key %q: keys are the names of flags, as --help shows them", key.Value)
+		if !slices.Contains(known, key.Value) {
+			hint := didYouMean(key.Value, known)
+			if hint == "" {
+				hint = ": keys are the names of flags, as --help shows them"
+			}
+			return f.errorAt(key, "unknown key %q%s", key.Value, hint)
 		}
 	}
 	return nil

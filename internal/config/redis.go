@@ -23,7 +23,7 @@ func (s *Serve) RedisAddress() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("--redis-password-file: %w", err)
 	}
-	password := strings.TrimRight(string(text), "\r\n")
+	password := strings.TrimRight(strings.TrimPrefix(string(text), "\ufeff"), "\r\n")
 	if password == "" {
 		return "", Errorf("redis-password-file", "%s is empty: it must hold the password", s.RedisPasswordFile)
 	}

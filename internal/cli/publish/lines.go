@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -38,6 +39,11 @@ func newEventReader(r io.Reader) *eventReader {
 // next returns the next event. The error is io.EOF at the end, a *lineError for a line
 // that is not an event (the next call goes on after it), or an error of reading.
 func (r *eventReader) next() (client.PriceUpdate, error) {
+	if r.line == 0 {
+		if err := r.mark(); err != nil {
+			return client.PriceUpdate{}, err
+		}
+	}
 	for {
 		text, err := r.readLine()
 		if err != nil {
@@ -47,6 +53,23 @@ func (r *eventReader) next() (client.PriceUpdate, error) {
 			return r.parse(text)
 		}
 	}
+}
+
+// errUTF16 is an input in the encoding that PowerShell and some editors of Windows write.
+var errUTF16 = errors.New("the input is UTF-16: write it as UTF-8, or send it through iconv -f UTF-16 -t UTF-8")
+
+// mark leaves out a byte order mark at the beginning of the input.
+func (r *eventReader) mark() error {
+	first, _ := r.lines.Peek(2) // what is shorter has no mark; an error comes again
+	if len(first) == 2 && (first[0] == 0xff && first[1] == 0xfe || first[0] == 0xfe && first[1] == 0xff || (first[0] == 0) != (first[1] == 0)) {
+		return errUTF16
+	}
+	if len(first) == 2 && first[0] == 0xef {
+		if mark, _ := r.lines.Peek(3); string(mark) == "\ufeff" {
+			_, _ = r.lines.Discard(3) // they were seen
+		}
+	}
+	return nil
 }
 
 // readLine returns a line, valid until the next call.
@@ -81,7 +104,7 @@ func (r *eventReader) parse(text []byte) (client.PriceUpdate, error) {
 	for d.PeekKind() == '"' {
 		token, err := d.ReadToken()
 		if err != nil {
-			return u, r.wrong(protocol.CodeInvalidJSON, "%v", err)
+			return u, r.notJSON(err)
 		}
 		key := token.String()
 		if seen[key] {
@@ -89,7 +112,7 @@ func (r *eventReader) parse(text []byte) (client.PriceUpdate, error) {
 		}
 		value, err := d.ReadValue()
 		if err != nil {
-			return u, r.wrong(protocol.CodeInvalidJSON, "%v", err)
+			return u, r.notJSON(err)
 		}
 		seen[key] = true
 		if err := r.set(&u, key, value); err != nil {
@@ -97,7 +120,7 @@ func (r *eventReader) parse(text []byte) (client.PriceUpdate, error) {
 		}
 	}
 	if _, err := d.ReadToken(); err != nil {
-		return u, r.wrong(protocol.CodeInvalidJSON, "%v", err)
+		return u, r.notJSON(err)
 	}
 	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
 		return u, r.wrong(protocol.CodeInvalidJSON, "expected nothing behind the object")
@@ -144,6 +167,11 @@ func (r *eventReader) set(u *client.PriceUpdate, key string, value jsontext.Valu
 		return r.wrong(protocol.CodeUnknownField, "%s: expected type, instrument, price, ts, data or id", key)
 	}
 	return nil
+}
+
+// notJSON words an error of the JSON library as a server does, without the library's name.
+func (r *eventReader) notJSON(err error) error {
+	return r.wrong(protocol.CodeInvalidJSON, "not valid JSON: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
 }
 
 func (r *eventReader) wrong(code protocol.Code, format string, args ...any) error {

@@ -86,3 +86,29 @@ func TestAnErrorOfReadingIsNoLine(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestAByteOrderMarkIsLeftOutAndUTF16IsCalledByItsName(t *testing.T) {
+	const line = `{"type":"price_update","instrument":"A","price":1,"ts":1}`
+	if events, wrong := readAll(t, "\ufeff"+line+"\n"+line); len(events) != 2 || len(wrong) > 0 {
+		t.Errorf("%d events of 2 were read, wrong: %v", len(events), wrong)
+	}
+	if events, wrong := readAll(t, line+"\n\ufeff"+line); len(events) != 1 || wrong[2] == nil {
+		t.Errorf("a mark inside: %d events, wrong: %v", len(events), wrong)
+	}
+	for name, text := range map[string]string{
+		"little": "\xff\xfe{\x00\"\x00", "big": "\xfe\xff\x00{", "little without a mark": "{\x00\"\x00", "big without a mark": "\x00{\x00\"",
+	} {
+		if _, err := newEventReader(strings.NewReader(text)).next(); !errors.Is(err, errUTF16) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestNoErrorNamesTheLibrary(t *testing.T) {
+	for _, text := range []string{"{nonsense", `{"type":nonsense}`, `{"type":"price_update"`, `{"type" 1}`, `{"type":"price_update",}`} {
+		_, wrong := readAll(t, text)
+		if wrong[1] == nil || strings.Contains(wrong[1].message, "jsontext") {
+			t.Errorf("%s: %v", text, wrong[1])
+		}
+	}
+}

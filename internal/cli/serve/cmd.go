@@ -18,8 +18,8 @@ type Cmd struct {
 	config.Serve
 }
 
-// Run serves until ctx ends.
-func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
+// Run serves until ctx ends. It logs the strays.
+func (c *Cmd) Run(ctx context.Context, s cli.Streams, strays *config.Strays) error {
 	log, err := telemetry.NewLogger(s.Err, telemetry.LogOptions{
 		Level:    c.LogLevel,
 		Format:   c.LogFormat,
@@ -30,6 +30,9 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 		return err
 	}
 	slog.SetDefault(log) // whatever a library logs becomes an entry too
+	for _, stray := range *strays {
+		log.Warn(stray)
+	}
 	opts := server.Options{Logger: log, Version: cli.BuildInfo().Version}
 	if sink, ok := s.Err.(*telemetry.Sink); ok {
 		opts.LogDropped = sink.Dropped
