@@ -31,6 +31,9 @@ type shared struct {
 	sessions atomic.Uint64 // begun by all shards: a heartbeat carries the number of its session
 }
 
+// tellReasons is how often a changed reason for being away is logged at most.
+const tellReasons = time.Minute
+
 // shard is one Redis master with the partitions that it holds. It runs one session after
 // the other.
 type shard struct {
@@ -42,6 +45,10 @@ type shard struct {
 
 	status atomic.Pointer[ShardStatus] // written by run, read by any goroutine
 	peers  atomic.Int64                // written by the session's watch, read by any goroutine
+
+	// Owned by run.
+	told     string    // the reason for being away that was logged last
+	tellNext time.Time // a changed reason is not logged before
 
 	// Owned by the publishing goroutine of the current session.
 	storeFailing bool
@@ -75,8 +82,8 @@ func (s *shard) run(ctx context.Context) {
 // jitter is between half of d and d, so that instances do not all come back in the same moment.
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
 
-// nowUp and nowDown log changes, never attempts. They set the status before they log, so that
-// a reader of the log finds it there.
+// nowUp and nowDown log changes, and now and then a changed reason, but never attempts. They
+// set the status before they log, so that a reader of the log finds it there.
 func (s *shard) nowUp() {
 	before := s.status.Load()
 	s.become(&ShardStatus{Name: s.name, State: OK, Since: time.Now()})
@@ -96,12 +103,20 @@ func (s *shard) nowDown(err error) {
 		s.shared.count.reconnects.Add(1)
 	}
 	s.become(&after)
+	now := time.Now()
 	switch {
 	case before.State == OK:
+		s.tellNext = now // what keeps it away can be another reason than what broke it
 		s.shared.log.Warn("redis is lost, local routing goes on", "shard", s.name, "reason", err)
 	case before.State == Connecting && before.Reason == "":
 		s.shared.log.Warn("redis is not reachable yet, local routing goes on", "shard", s.name, "reason", err)
+	case after.Reason != s.told && !now.Before(s.tellNext):
+		s.tellNext = now.Add(tellReasons)
+		s.shared.log.Warn("redis stays away, for another reason now", "shard", s.name, "reason", err)
+	default:
+		return
 	}
+	s.told = after.Reason
 }
 
 const othersNow = "the masters have changed"
