@@ -29,11 +29,10 @@ func (r *readSide) answer(number uint64) bool {
 	return true
 }
 
-// pong takes the payload of a pong. One that answers no mark says only that the client lives.
-func (r *readSide) pong(payload []byte) {
-	if len(payload) == 8 {
-		r.answer(binary.BigEndian.Uint64(payload))
-	}
+// pong takes the payload of a pong. It reports whether it answers a mark: another one says only that
+// the client lives.
+func (r *readSide) pong(payload []byte) bool {
+	return len(payload) == 8 && r.answer(binary.BigEndian.Uint64(payload))
 }
 
 // marked takes a client's answer to a mark that is a message. It reports false if that is not
@@ -74,10 +73,13 @@ func (r *readSide) lonePong(p []byte) bool {
 	if len(p) != lonePong || p[0] != 0x80|byte(frame.Pong) || p[1] != 0x80|8 {
 		return false
 	}
-	for i := range 8 {
-		p[6+i] ^= p[2+i%4]
+	var number [8]byte
+	for i := range number {
+		number[i] = p[6+i] ^ p[2+i%4]
 	}
-	r.answer(binary.BigEndian.Uint64(p[6:]))
+	if !r.answer(binary.BigEndian.Uint64(number[:])) {
+		return false // it counts as a message
+	}
 	r.conn.write.fresh.frames.Add(1)
 	r.restartWait()
 	return true

@@ -76,7 +76,7 @@ type fragments struct {
 }
 
 // frames parses the complete frames at the start of p and unmasks them in place. It calls text
-// for each text message and control for each control frame. It returns how many bytes it used,
+// for each text message, and control for each control frame and each empty fragment. It returns how many bytes it used,
 // and a *closeError for what RFC 6455 or this protocol forbids.
 func (f *fragments) frames(p []byte, text func([]byte) error, control func(frame.Opcode, []byte) error) (used int, err error) {
 	for {
@@ -104,6 +104,9 @@ func (f *fragments) frames(p []byte, text func([]byte) error, control func(frame
 		case !h.Final:
 			f.open = true
 			f.payload = append(f.payload, payload...)
+			if h.Length == 0 {
+				err = control(frame.Continuation, nil)
+			}
 		case f.open:
 			whole := append(f.payload, payload...) //nolint:gocritic // f gives up its memory
 			*f = fragments{}

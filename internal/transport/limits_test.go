@@ -1,9 +1,11 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,4 +102,39 @@ func TestWait(t *testing.T) {
 			t.Errorf("after Serve: %v", err)
 		}
 	})
+}
+
+// Frames that say nothing count as messages, and past the rate as bad ones.
+func TestFramesWithoutTextCount(t *testing.T) {
+	for name, frames := range map[string][]byte{
+		"pings":           masked(ws.OpPing, ""),
+		"pongs":           masked(ws.OpPong, "unasked"),
+		"answers to none": masked(ws.OpPong, "12345678"),
+		"empty fragments": encode(false, ws.OpContinuation, ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				i := onPipes(t, settings{})
+				p := i.consumer()
+				if name == "empty fragments" {
+					p.raw(encode(false, ws.OpText, "{"))
+				}
+				go p.Write(bytes.Repeat(frames, 2100))
+				for {
+					op, text, err := p.next()
+					if err != nil {
+						t.Fatal("not closed with a code", err)
+					}
+					if op == ws.OpClose {
+						if !strings.HasSuffix(text, "too many bad messages in a row") {
+							t.Errorf("closed with %q", text)
+						}
+						break
+					}
+				}
+				p.Close()
+				i.waitIdle(time.Minute)
+			})
+		})
+	}
 }

@@ -75,12 +75,15 @@ func (r *readSide) process() error {
 }
 
 func (r *readSide) controlFrame(op frame.Opcode, payload []byte) error {
+	if op != frame.Close && (op != frame.Pong || !r.pong(payload)) {
+		if err := r.withoutText(); err != nil {
+			return err
+		}
+	}
 	switch op {
 	case frame.Ping:
 		r.scratch.replies = appendControl(r.scratch.replies, frame.Pong, payload)
 		r.boundReplies()
-	case frame.Pong:
-		r.pong(payload)
 	case frame.Close:
 		code, err := checkClose(payload)
 		if err != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"backbone/internal/domain/common"
 	"backbone/internal/hub"
 	"backbone/internal/ingest"
@@ -68,6 +70,24 @@ func (r *readSide) withinRate() error {
 	return nil
 }
 
+// controlRate is how many frames without text a client may send a second where messages have no limit.
+const controlRate = 1000
+
+// withoutText counts a frame that says nothing, such as a ping, as a message. Past the rate it is a
+// bad one, which is not answered.
+func (r *readSide) withoutText() error {
+	if r.control == nil {
+		if r.control = r.limiter; r.control == nil {
+			r.control = rate.NewLimiter(controlRate, controlRate)
+		}
+	}
+	if r.control.Allow() {
+		return nil
+	}
+	r.conn.server.stats.errors.count(string(protocol.CodeRateLimited))
+	return r.wasBad()
+}
+
 // replyError tells the client that a request was not carried out. It returns a *closeError when
 // the client has sent too many of them in a row.
 func (r *readSide) replyError(err error, id string, index int) error {
@@ -77,6 +97,11 @@ func (r *readSide) replyError(err error, id string, index int) error {
 	}
 	r.conn.server.stats.errors.count(string(e.Code))
 	r.reply(errorMessage(e, id, index))
+	return r.wasBad()
+}
+
+// wasBad counts a bad message, and returns a *closeError when those in a row are too many.
+func (r *readSide) wasBad() error {
 	if r.bad++; int(r.bad) >= r.conn.server.opts.Limits.MaxBadMessages {
 		return &closeError{protocol.CloseTooMany, "too many bad messages in a row"}
 	}
