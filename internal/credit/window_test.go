@@ -207,10 +207,9 @@ func TestALateReaderThatIsNotSlowGetsMore(t *testing.T) {
 func TestMarksOfASlowReaderAreFew(t *testing.T) {
 	for _, rate := range []float64{20 << 10, 1 << 20, 5 << 20} {
 		r := newReader(rate, ms)
-		perStep := int(rate) / 500 // twice what it takes
-		r.run(5*time.Second, perStep, 0)
+		r.run(5*time.Second, int(2*rate), 0)
 		before := r.w.NextMark()
-		r.run(10*time.Second, perStep, 0)
+		r.run(10*time.Second, int(2*rate), 0)
 		if n := r.w.NextMark() - before; n > 400 {
 			t.Errorf("reader of %.0f bytes a second: %d marks in 10 s", rate, n)
 		}
