@@ -34,6 +34,7 @@ type Window struct {
 	slow    bool // the reader was found to be slow
 	proven  bool // a mark behind more than a few bytes was answered in time
 	waiting bool // something was refused and has not been sent yet
+	tight   bool // it grows only after it has refused something
 
 	maxAge      time.Duration
 	sent, acked uint64        // bytes of the stream: all, and those that the reader has answered for
@@ -146,15 +147,24 @@ func (w *Window) Answer(number uint64, at, now time.Duration) (age time.Duration
 		w.size = startSize(w.minRTT)
 	case !w.late(w.watch.lastRTT):
 		w.proven = true
-		if m.after < growEvery && m.covers >= w.size/4 {
+		if m.after < growEvery && m.covers >= w.size/4 && w.mayGrow(m) {
 			w.size = min(2*w.size, MaxWindow)
 		}
-	case w.watch.lastRTT < w.minRTT+w.maxAge*2/5 && m.after < growEvery && m.covers >= w.size/4:
+	case w.watch.lastRTT < w.minRTT+w.maxAge*2/5 && m.after < growEvery && m.covers >= w.size/4 && w.mayGrow(m):
 		w.size = min(w.size+w.size/4, MaxWindow) // late, but still well before it counts as slow
 	}
 	age = max(w.watch.lastRTT-w.minRTT/2, 0)
 	w.rest()
 	return age, true
+}
+
+// Tighten keeps the window small until it has to be larger: from now on it grows only after it has
+// refused something. Without that it grows until marks are few. So a reader that stops has less
+// old to read later, and answers more marks until then.
+func (w *Window) Tighten() { w.tight = true }
+
+func (w *Window) mayGrow(m mark) bool {
+	return !w.tight || w.waiting || w.watch.refused > m.awake
 }
 
 // Path notes the round trip to the next hop, after the first answer. A first answer that took

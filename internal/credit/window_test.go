@@ -216,6 +216,22 @@ func TestMarksOfASlowReaderAreFew(t *testing.T) {
 	}
 }
 
+// A window that is tight is no larger than it has to be, and as large as it has to be.
+func TestATightWindowGrowsOnlyIfItRefuses(t *testing.T) {
+	near := newReader(50<<20, ms)
+	near.w.Tighten()
+	near.run(10*time.Second, 400_000, 0)
+	if near.w.Size() != credit.StartWindow {
+		t.Errorf("a near reader: the window grew to %d", near.w.Size())
+	}
+	far := newReader(50<<20, 50*ms)
+	far.w.Tighten()
+	far.run(10*time.Second, 8<<20, 0)
+	if far.w.Size() < 1<<20 || far.w.Slow() {
+		t.Errorf("a distant reader of much: the window is %d, slow: %v", far.w.Size(), far.w.Slow())
+	}
+}
+
 func TestNobodyIsSlowBecauseTheServerStopped(t *testing.T) {
 	r := newReader(10<<20, ms)
 	r.run(5*time.Second, 100_000, 0)

@@ -211,6 +211,7 @@ func (w *writeSide) mark(data []byte) []byte {
 		return append(w.mark(nil), data...)
 	}
 	if f.messages.Load() {
+		f.window.Tighten()
 		data = Frame(data, string(protocol.ServerMessage{Type: protocol.TypeMark, N: number}.Append(nil)))
 	} else {
 		data = frame.AppendHeader(data, frame.Ping, 8)
