@@ -31,6 +31,7 @@ func (s *session) attend(conn *connection) error {
 	_ = conn.ws.CloseNow()
 	<-conn.readDone
 	<-conn.writeDone
+	s.age.Store(nil)
 	conn.pings.Wait()
 
 	err := conn.failure()

@@ -61,6 +61,28 @@ func (c *Conn) Send(ctx context.Context, room, text string) error {
 // in both queues and behind received events.
 func (c *Conn) Ping(ctx context.Context) (time.Duration, error) { return c.s.roundTrip(ctx) }
 
+// Age returns how old the events are that the program receives now: the time since the server sent
+// them. It is what the server has last measured by the program's progress, in milliseconds, or for
+// how long the program has not come to what the client holds for it, if that is longer. The clocks
+// of the two machines do not matter. The way of a price to the server and its wait there are not
+// part of it; [JoinOptions].Stamp has the time at which a price was taken in.
+//
+// The server measures once in about 32 KiB, more often while the program is slow, and tells the
+// result with its next measurement. So where little comes the age is that of a while ago. ok is
+// false while no age is known: until the second measurement of a connection, while there is no
+// connection, and with a server that bounds no ages (--max-age 0) or is older than this method.
+func (c *Conn) Age() (age time.Duration, ok bool) {
+	told := c.s.age.Load()
+	if told == nil {
+		return 0, false
+	}
+	age = *told
+	if since := c.s.waiting.Load(); since != nil {
+		age = max(age, time.Since(*since))
+	}
+	return age, true
+}
+
 // Close ends the Conn, within two seconds, and returns when no goroutine of it is left.
 // Calls that wait return ErrClosed; events that Events holds can still be read from it.
 // It may be called more than once and always returns nil.

@@ -49,6 +49,8 @@
 // many there were, for rooms joined with [JoinOptions].Stamp. There is no order between the events
 // of two connections.
 //
+// [Conn.Age] says how old what the program receives is.
+//
 // To tell a quiet market from a dead line, set [ConnOptions].Heartbeat. To tell a quiet price from
 // a missing producer, join with [JoinOptions].Status.
 //

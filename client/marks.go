@@ -1,6 +1,9 @@
 package client
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // How often the pump looks whether the program has taken what came before a mark: a channel
 // tells nobody that something was received from it. An answer is late by an eighth of the time
@@ -23,13 +26,17 @@ type mark struct {
 
 func (mark) event() {}
 
-// marked sends a mark the way of the events, or answers it if none came before it. It is false
-// once the session has ended.
-func (s *session) marked(conn *connection, n uint64) bool {
-	switch {
-	case s.events == nil: // an ingestor is sent none
+// marked sends a mark the way of the events, or answers it if none came before it. The age in it is
+// negative if it has none. It is false once the session has ended.
+func (s *session) marked(conn *connection, n uint64, ageMS int64) bool {
+	if s.events == nil { // an ingestor is sent none
 		return true
-	case !conn.delivered:
+	}
+	if ageMS >= 0 {
+		age := time.Duration(min(ageMS, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
+		s.age.Store(&age)
+	}
+	if !conn.delivered {
 		conn.answerMark(n)
 		return true
 	}
@@ -65,6 +72,9 @@ func (p *pump) note(m mark) {
 		p.marks.pending[n-1].n = m.n
 	} else {
 		p.marks.pending = append(p.marks.pending, pendingMark{m, after})
+		if n == 0 {
+			p.s.waiting.Store(&m.at)
+		}
 	}
 	p.answerTaken()
 }
@@ -91,6 +101,10 @@ func (p *pump) answerTaken() {
 		newest := m.pending[i-1]
 		newest.conn.answerMark(newest.n)
 		m.pending = append(m.pending[:0], m.pending[i:]...)
+		if p.s.waiting.Store(nil); len(m.pending) > 0 {
+			at := m.pending[0].at
+			p.s.waiting.Store(&at)
+		}
 	}
 }
 

@@ -200,6 +200,54 @@ func TestACallElsewhereAnswersNoMarks(t *testing.T) {
 	})
 }
 
+// The age is what the server has told last, or how long the program has not come to a mark.
+func TestAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newPipeServer(t)
+		c, p := s.consumer(ConnOptions{})
+		expect := func(age time.Duration, known bool) {
+			t.Helper()
+			synctest.Wait()
+			got, ok := c.Age()
+			if late := got - age; late < 0 || late > maxLook || ok != known {
+				t.Fatalf("the age is %v, %t, want %v, %t", got, ok, age, known)
+			}
+		}
+		told := func(n int, age time.Duration) {
+			ms := age.Milliseconds()
+			p.answer(protocol.ServerMessage{Type: protocol.TypeMark, N: uint64(n), AgeMS: &ms})
+		}
+		p.answers()
+		expect(0, false)
+		p.mark(1)
+		expect(0, false)
+		for i := range 3 { // of a mark each
+			p.write(price("A", "1", int64(i)))
+			told(2+i, 40*time.Millisecond)
+			time.Sleep(time.Second)
+			expect(time.Duration(1+i)*time.Second, true)
+		}
+		expectPrices(t, c, 2)
+		time.Sleep(maxLook)
+		expect(time.Second+maxLook, true)
+		expectEvent(t, c, PriceUpdate{Instrument: "A", Price: "1", TS: 2})
+		time.Sleep(maxLook)
+		expect(40*time.Millisecond, true)
+		p.write(`{"age_ms":3000,"n":7,"type":"mark"}`)
+		time.Sleep(maxLook)
+		expect(3*time.Second, true)
+		p.kill()
+		expectDisconnected(t, c)
+		expect(0, false)
+		p = s.accept()
+		p.answers()
+		p.mark(1)
+		expect(0, false)
+		told(2, 50*time.Millisecond)
+		expect(50*time.Millisecond, true)
+	})
+}
+
 // A program that takes messages undecoded sees no marks.
 func TestMarksAreNotOfferedToOnMessage(t *testing.T) {
 	offered := make(chan string, 8)

@@ -63,8 +63,8 @@ func readAll(buf []byte, r io.Reader) ([]byte, error) {
 
 // receive handles one message. It is false once the session has ended.
 func (s *session) receive(conn *connection, b []byte) bool {
-	if n, ok := protocol.ScanMark(b); ok {
-		return s.marked(conn, n)
+	if n, ageMS, ok := protocol.ScanMark(b); ok {
+		return s.marked(conn, n, ageMS)
 	}
 	if s.opt.onMessage != nil && !conn.wire.offered() && s.offer(b) {
 		return true
@@ -83,7 +83,11 @@ func (s *session) receive(conn *connection, b []byte) bool {
 		return s.pass(conn, Unknown{Raw: slices.Clone(b)})
 	}
 	if m.Type == protocol.TypeMark {
-		return s.marked(conn, m.N)
+		ageMS := int64(-1)
+		if m.AgeMS != nil {
+			ageMS = *m.AgeMS
+		}
+		return s.marked(conn, m.N, ageMS)
 	}
 	if ev := toEvent(&m, b); ev != nil {
 		return s.pass(conn, ev)

@@ -28,6 +28,9 @@ type session struct {
 	stalled atomic.Bool // the program does not take what is received, so nothing is read
 	plain   atomic.Bool // the server of this connection knows no marks or no heartbeats, and is asked for neither
 
+	age     atomic.Pointer[time.Duration] // that the server has told last; nil: none on this connection; set by the reader, cleared by run
+	waiting atomic.Pointer[time.Time]     // when the oldest mark came that the program has not come to; nil: there is none; set by the pump
+
 	// Owned by the writer; between two connections and after the last by run.
 	next request // taken from out and not yet written
 

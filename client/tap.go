@@ -102,7 +102,7 @@ func (t *tap) sort() {
 		wholeText := h.Final && h.Reserved == 0 && h.Opcode == frame.Text && !h.Masked
 		t.offered = false
 		if wholeText && len(b) >= size {
-			if _, mark := protocol.ScanMark(b[start:size]); mark {
+			if _, _, mark := protocol.ScanMark(b[start:size]); mark {
 				t.pass = size // it is the client's, and nobody else's
 				return
 			}

@@ -182,7 +182,7 @@ type ClientMessage struct {
 //	message       Room, Data
 //	conflated     Room, Skipped
 //	no_snapshot   Room
-//	mark          N
+//	mark          N; AgeMS once a mark was answered
 //	status        Room and Feed, or Bridge; Since
 //	heartbeat     At (server's Unix time in milliseconds)
 type ServerMessage struct {
@@ -203,7 +203,7 @@ type ServerMessage struct {
 	Index      *int            `json:"index,omitempty"` // position within the batch, from 0
 	TS         *int64          `json:"ts,omitempty"`
 	Data       json.RawMessage `json:"data,omitempty"`  // of a message: a string, see [TextOf]; of a price_update: an object
-	Epoch      string          `json:"epoch,omitempty"` // these four: see [Stamp]
+	Epoch      string          `json:"epoch,omitempty"` // these four: see [Stamp]; AgeMS also of a mark
 	Seq        uint64          `json:"seq,omitempty"`
 	At         int64           `json:"at,omitempty"`
 	AgeMS      *int64          `json:"age_ms,omitempty"`

@@ -3,6 +3,7 @@ package protocol
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 )
 
 // ScanConflated cuts a conflated notice into its values; see [ScanPriceUpdate].
@@ -29,13 +30,21 @@ func ScanAck(b []byte) (id uint64, ok bool) {
 	return id, ok && string(b) == `"}`
 }
 
-// ScanMark returns the number of a mark; see [ScanPriceUpdate].
-func ScanMark(b []byte) (n uint64, ok bool) {
+// ScanMark returns the number of a mark and the age in it in milliseconds, -1 if it has none; see
+// [ScanPriceUpdate].
+func ScanMark(b []byte) (n uint64, ageMS int64, ok bool) {
 	if b, ok = after(b, `{"type":"`+TypeMark+`","n":`); !ok {
-		return 0, false
+		return 0, 0, false
 	}
-	n, b, ok = natural(b)
-	return n, ok && string(b) == `}`
+	if n, b, ok = natural(b); !ok {
+		return 0, 0, false
+	}
+	rest, aged := after(b, ageKey)
+	if !aged {
+		return n, -1, string(b) == `}`
+	}
+	age, rest, ok := natural(rest)
+	return n, int64(age), ok && age <= math.MaxInt64 && string(rest) == `}`
 }
 
 // ValidNumber reports whether s is a JSON number (RFC 8259, section 6) and nothing else.

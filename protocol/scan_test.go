@@ -81,6 +81,29 @@ func TestScanStamped(t *testing.T) {
 	}
 }
 
+func TestScanMark(t *testing.T) {
+	none, zero, many := (*int64)(nil), new(int64), new(int64)
+	*many = 1 << 62
+	for _, age := range []*int64{none, zero, many} {
+		want := int64(-1)
+		if age != nil {
+			want = *age
+		}
+		text := ServerMessage{Type: TypeMark, N: 7, AgeMS: age}.Append(nil)
+		if n, got, ok := ScanMark(text); !ok || n != 7 || got != want {
+			t.Errorf("%s: %d, %d, %v", text, n, got, ok)
+		}
+	}
+	for _, text := range []string{
+		`{"type":"mark"}`, `{"type":"mark","n":7,"age_ms":}`, `{"type":"mark","n":7,"age_ms":-1}`, `{"type":"mark","n":7,"x":1}`,
+		`{"type":"mark","n":7,"age_ms":9223372036854775808}`, `{"type":"mark","n":7,"age_ms":1,"x":1}`,
+	} {
+		if _, _, ok := ScanMark([]byte(text)); ok {
+			t.Errorf("%s: taken", text)
+		}
+	}
+}
+
 func TestScanLeavesOthersToAParser(t *testing.T) {
 	for _, text := range []string{
 		``, `{}`, `{"type":"price_update","instrument":"A`,

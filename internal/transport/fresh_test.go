@@ -110,7 +110,8 @@ func (d *distant) frame(t *testing.T, f frameRead) {
 	case strings.HasPrefix(f.text, `{"type":"mark"`):
 		d.marks++
 		if d.marked {
-			d.Write(masked(ws.OpText, strings.Replace(f.text, "mark", "marked", 1)))
+			n, _, _ := protocol.ScanMark([]byte(f.text))
+			d.Write(masked(ws.OpText, `{"type":"marked","n":`+strconv.FormatUint(n, 10)+`}`))
 		}
 	default:
 		before := d.h.prices

@@ -38,6 +38,7 @@ type freshness struct {
 
 	// Owned as the write side is.
 	window  credit.Window
+	age     time.Duration // that the newest answer told, once there was one
 	folding chan struct{} // the hub is conflating the queue, and closes this; nil: it is not
 }
 
@@ -78,6 +79,7 @@ func (w *writeSide) hear() {
 	if f.answered.Load() != nil {
 		a, first := f.answered.Swap(nil), !f.window.Answered()
 		if age, ok := f.window.Answer(a.number, a.at, w.conn.server.now()); ok {
+			f.age = age
 			w.conn.server.stats.age.Observe(age)
 			if first {
 				if path, known := flowOf(w.conn.socket.Conn); known {
@@ -212,7 +214,12 @@ func (w *writeSide) mark(data []byte) []byte {
 	}
 	if f.messages.Load() {
 		f.window.Tighten()
-		data = Frame(data, string(protocol.ServerMessage{Type: protocol.TypeMark, N: number}.Append(nil)))
+		m := protocol.ServerMessage{Type: protocol.TypeMark, N: number}
+		if f.window.Answered() {
+			ms := f.age.Milliseconds()
+			m.AgeMS = &ms
+		}
+		data = Frame(data, string(m.Append(nil)))
 	} else {
 		data = frame.AppendHeader(data, frame.Ping, 8)
 		data = binary.BigEndian.AppendUint64(data, number)

@@ -83,12 +83,14 @@ func TestAnAnsweredMarkIsProgressOfAWrite(t *testing.T) {
 			p := i.consumer()
 			p.send(`{"type":"join","room":"A","marks":true}`)
 			p.hears(`{"type":"mark","n":1}`, `{"type":"joined","room":"A"}`)
+			elapse(200 * time.Millisecond)
 			p.raw(masked(ws.OpText, `{"type":"marked","n":1}`))
+			synctest.Wait()
 			i.publish(hub.Message, "A", strings.Repeat("x", 40<<10))
 			if text := p.text(); len(text) != 40<<10 {
 				t.Fatal(text)
 			}
-			p.hears(`{"type":"mark","n":2}`)
+			p.hears(`{"type":"mark","n":2,"age_ms":100}`) // what is not the way back
 			i.publish(hub.Message, "A", "not read")
 			elapse(8 * time.Second)
 			if answers {
