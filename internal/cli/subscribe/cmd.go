@@ -28,6 +28,7 @@ type Cmd struct {
 	SilentAfter  time.Duration `placeholder:"DURATION" help:"With --status, when a feed without a price counts as silent. Without it, the server's --last-price-ttl."`
 	Heartbeat    time.Duration `placeholder:"DURATION" help:"Ask the server for a sign of life whenever it had nothing to send for so long, and connect again if nothing comes for two and a half times as long. 0 is off."`
 	Stamp        bool          `help:"Also say how many prices were missed while there was no connection."`
+	Latency      bool          `help:"Say on standard error, once a second and at the end, how long ago the prices that came were taken in, and how old the connection makes what is read. Assumes that the clocks of this machine and of the producers' instances agree."`
 
 	cli.Connection `embed:""`
 }
@@ -50,6 +51,8 @@ func (c *Cmd) Validate() error {
 		return config.Errorf("silent-after", "must be whole milliseconds above 0, not %v", c.SilentAfter)
 	case c.Heartbeat < 0 || c.Heartbeat%time.Millisecond != 0:
 		return config.Errorf("heartbeat", "must be whole milliseconds, or 0 for none, not %v", c.Heartbeat)
+	case c.SnapshotOnly && c.Latency:
+		return config.Errorf("snapshot-only", "and --latency exclude each other: leave one out")
 	case c.SnapshotOnly && c.Count > 0:
 		return config.Errorf("snapshot-only", "and --count exclude each other: leave one out")
 	}
@@ -74,11 +77,12 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	defer conn.Close()
 	c.Rooms = distinct(c.Rooms)
 	joined := make(chan error, 1)
-	wishes := client.JoinOptions{MarkEmpty: c.MarkEmpty || c.SnapshotOnly, Status: c.Status, SilentAfter: c.SilentAfter, Stamp: c.Stamp}
+	wishes := client.JoinOptions{MarkEmpty: c.MarkEmpty || c.SnapshotOnly, Status: c.Status, SilentAfter: c.SilentAfter, Stamp: c.Stamp || c.Latency}
 	go func() { joined <- conn.JoinWith(ctx, wishes, c.Rooms...) }()
 
 	sub := newSubscription(c, s)
 	err = sub.run(ctx, conn, joined)
+	sub.sayLatency()
 	if flushed := sub.printer.Flush(); err == nil {
 		err = flushed
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,5 +76,76 @@ func TestOutputThatFailsEndsTheSubscription(t *testing.T) {
 		if got := clitest.Run(ctx, t, &Cmd{}, cli.Streams{Out: out, Err: io.Discard}, "A", "--url", url); got != want {
 			t.Errorf("%v: exit code %d, want %d", failure, got, want)
 		}
+	}
+}
+
+func TestLatencyIsSaidEachSecondAndAtTheEnd(t *testing.T) {
+	ctx, url, ingestor := begin(t)
+	said := make(chan string, 64)
+	watching, end := context.WithCancel(ctx)
+	code := make(chan int, 1)
+	go func() {
+		err := cli.WriterFunc(func(b []byte) error { said <- string(b); return nil })
+		code <- clitest.Run(watching, t, &Cmd{}, cli.Streams{In: strings.NewReader(""), Out: io.Discard, Err: err}, "A", "--latency", "--url", url)
+	}()
+	next := func() string {
+		t.Helper()
+		select {
+		case line := <-said:
+			return line
+		case <-ctx.Done():
+			t.Fatal("nothing is said")
+			return ""
+		}
+	}
+	if line := next(); line != "joined A\n" {
+		t.Fatalf("said %q", line)
+	}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	each := regexp.MustCompile(`^latency: p50 \S+ [mu]?s, p99 \S+ [mu]?s, max \S+ [mu]?s of [\d,]+ prices, age on the connection \S+ [mu]?s\n$`)
+	data := json.RawMessage(`{"pad":"` + strings.Repeat("x", 4000) + `"}`) // so that there are marks
+	for line := ""; !each.MatchString(line); {
+		select {
+		case <-tick.C:
+			if err := ingestor.Publish(ctx, client.PriceUpdate{Instrument: "A", Price: "1", Data: data}); err != nil {
+				t.Fatalf("said last %q: %v", line, err)
+			}
+		case line = <-said:
+		}
+	}
+	end()
+	line := next()
+	for strings.HasPrefix(line, "latency: ") {
+		line = next()
+	}
+	if got := <-code; got != cli.ExitDone || !strings.HasPrefix(line, "latency in all: p50 ") {
+		t.Errorf("exit code %d, said %q", got, line)
+	}
+}
+
+func TestLatency(t *testing.T) {
+	now := time.UnixMilli(1710000000000)
+	price := func(ago time.Duration) client.PriceUpdate {
+		return client.PriceUpdate{Stamp: &client.Stamp{At: now.Add(-ago)}}
+	}
+	l := newLatency()
+	for ms := range 100 {
+		l.take(price(time.Duration(1+ms)*time.Millisecond), now)
+	}
+	old := price(time.Hour)
+	old.Snapshot = true
+	l.take(old, now)
+	if got := l.total(); len(got) != 1 || got[0] != "latency in all: p50 50.1 ms, p99 99.1 ms, max 100 ms of 100 prices" {
+		t.Errorf("said %q", got)
+	}
+	l.take(price(-time.Second), now)
+	l.take(client.PriceUpdate{}, now)
+	want := []string{
+		"the clock here is at least 1s behind that of an instance: the latencies are wrong",
+		"1 price had no stamp and no latency: an instance is older than stamps",
+	}
+	if got := l.total(); len(got) != 3 || !slices.Equal(got[1:], want) {
+		t.Errorf("said %q", got)
 	}
 }

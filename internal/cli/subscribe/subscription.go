@@ -23,12 +23,16 @@ type subscription struct {
 	count   int             // prices and messages printed
 	refused bool            // rooms were rejected
 	lost    error           // why there is no connection; nil while there is one
+	latency *latency        // nil: it is not asked for
 }
 
 func newSubscription(c *Cmd, s cli.Streams) *subscription {
 	sub := &subscription{Cmd: c, Streams: s, printer: cli.NewPrinter(s, c.Rooms), open: map[string]bool{}, wanted: map[string]bool{}}
 	for _, room := range c.Rooms {
 		sub.open[room], sub.wanted[room] = true, true
+	}
+	if c.Latency {
+		sub.latency = newLatency()
 	}
 	return sub
 }
@@ -41,6 +45,12 @@ func (sub *subscription) run(ctx context.Context, conn *client.Conn, joined <-ch
 	var timeout <-chan time.Time
 	if limit := sub.limit(); limit > 0 {
 		timeout = time.After(limit)
+	}
+	var report <-chan time.Time
+	if sub.latency != nil {
+		seconds := time.NewTicker(latencyEvery)
+		defer seconds.Stop()
+		report = seconds.C
 	}
 	for {
 		select {
@@ -64,6 +74,10 @@ func (sub *subscription) run(ctx context.Context, conn *client.Conn, joined <-ch
 			joined, events = nil, conn.Events()
 			if err := sub.release(); err != nil {
 				return sub.result(err)
+			}
+		case <-report:
+			if line := sub.latency.second(conn); line != "" {
+				sub.Say("%s", line)
 			}
 		case <-timeout:
 			return sub.timedOut(joined != nil)
@@ -139,6 +153,7 @@ func (sub *subscription) handle(e client.Event) error {
 		}
 		return sub.answered(e.Room)
 	case client.PriceUpdate:
+		sub.latency.take(e, time.Now())
 		if sub.SnapshotOnly && !sub.wanted[e.Instrument] {
 			return nil
 		}
@@ -158,6 +173,16 @@ func (sub *subscription) handle(e client.Event) error {
 		return sub.data(e)
 	default:
 		return sub.printer.Print(e, time.Now())
+	}
+}
+
+// sayLatency says the latency of the whole run, if that is asked for.
+func (sub *subscription) sayLatency() {
+	if sub.latency == nil {
+		return
+	}
+	for _, line := range sub.latency.total() {
+		sub.Say("%s", line)
 	}
 }
 
