@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"time"
 
 	"backbone/internal/frame"
@@ -11,6 +12,7 @@ type keepAlive struct {
 	deadline time.Time // of the wait for the next frame
 	pinged   bool      // the client was pinged, and has sent no frame afterwards
 	again    bool      // and its time is up; only what came meanwhile is still read
+	asked    bool      // the pong to the last ping has not come
 	acked    uint64    // bytes that the peer's kernel had acknowledged when they were last looked at
 	pingRead uint64    // acknowledged bytes at which the peer has read the ping at the latest
 }
@@ -32,12 +34,21 @@ var pingPayload = []byte("p")
 
 func (r *readSide) sendPing() {
 	k := &r.keepAlive
-	k.pinged = true
+	k.pinged, k.asked = true, true
 	f, known := flowOf(r.conn.socket.Conn)
 	if k.acked, k.pingRead = f.acked, f.acked; known && f.unacked > 0 {
 		k.pingRead += f.unacked + pingBehind
 	}
 	r.handOver(appendControl(nil, frame.Ping, pingPayload))
+}
+
+// answers reports whether a pong is the answer to a ping, which it can be once.
+func (k *keepAlive) answers(pong []byte) bool {
+	if !k.asked || !bytes.Equal(pong, pingPayload) {
+		return false
+	}
+	k.asked = false
+	return true
 }
 
 // readsUpToPing reports whether the peer has not come to the ping yet, but reads on.

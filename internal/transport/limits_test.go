@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -137,4 +138,74 @@ func TestFramesWithoutTextCount(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A client that is past the rate now and then is not closed for what adds up over months.
+func TestFramesWithoutTextAreForgiven(t *testing.T) {
+	for name, round := range map[string]func(*peer){
+		"by slower ones": func(p *peer) {
+			p.raw(bytes.Repeat(masked(ws.OpPing, "x"), 3))
+			elapse(3 * time.Second)
+		},
+		"by good messages": func(p *peer) {
+			p.send(`{"type":"ping"}`)
+			p.send(`{"type":"ping"}`)
+			p.raw(masked(ws.OpPing, "x"))
+			elapse(time.Second)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate, o.Limits.MaxBadMessages = 2, 10 }})
+				p := i.consumer()
+				go io.Copy(io.Discard, p)
+				for range 100 {
+					round(p)
+				}
+				if n := i.counts()["connections CONSUMER"]; n != 1 {
+					t.Errorf("%d connections are open", n)
+				}
+				if n := i.counts()["requests_refused_total rate_limited"]; n < 100 {
+					t.Errorf("%d frames were past the rate: the test does not test what it should", n)
+				}
+			})
+		})
+	}
+}
+
+// What is within the rate does not excuse a flood.
+func TestAFloodOfFramesWithoutTextIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{})
+		p := i.consumer()
+		go io.Copy(io.Discard, p)
+		for range 500 { // 5,000 a second, for longer than the server lingers
+			if _, err := p.Write(bytes.Repeat(masked(ws.OpPing, ""), 50)); err != nil {
+				i.waitIdle(time.Minute)
+				return
+			}
+			elapse(10 * time.Millisecond)
+		}
+		t.Error("the connection is still open")
+	})
+}
+
+// The server asks for the pong of its own ping, so that costs no message; a second one does.
+func TestTheAnswerToAPingCostsNoMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate = 1 }})
+		p := i.consumer()
+		for range 3 {
+			p.want(ws.OpPing, "p")
+			p.raw(append(masked(ws.OpPong, "p"), masked(ws.OpText, `{"type":"ping"}`)...))
+			if _, text, err := p.next(); err != nil || pongless(text) != `{"type":"pong","ts":T}` {
+				t.Fatalf("got %s %v", text, err)
+			}
+		}
+		elapse(time.Second)
+		p.raw(append(masked(ws.OpPong, "p"), masked(ws.OpText, `{"type":"ping"}`)...))
+		if _, text, err := p.next(); err != nil || !strings.Contains(text, `"code":"rate_limited"`) {
+			t.Errorf("got %s %v", text, err)
+		}
+	})
 }

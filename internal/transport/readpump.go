@@ -75,7 +75,7 @@ func (r *readSide) process() error {
 }
 
 func (r *readSide) controlFrame(op frame.Opcode, payload []byte) error {
-	if op != frame.Close && (op != frame.Pong || !r.pong(payload)) {
+	if op != frame.Close && (op != frame.Pong || !r.pong(payload) && !r.keepAlive.answers(payload)) {
 		if err := r.withoutText(); err != nil {
 			return err
 		}

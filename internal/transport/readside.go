@@ -34,7 +34,7 @@ type readSide struct {
 	keepAlive keepAlive
 	publisher *ingest.Publisher // nil until the first event
 	limiter   *rate.Limiter     // of messages; nil: no limit
-	control   *rate.Limiter     // of frames without text; nil until the first
+	unasked   *unasked          // nil until the first such frame
 	groups    map[string]uint32 // rooms whose status it wants by a threshold of its own, in milliseconds; nil: never any
 	rooms     int32             // that the client is in
 	bad       int32             // bad messages in a row

@@ -55,7 +55,7 @@ func (r *readSide) request(o *common.Object, index int, malformed error) error {
 		err = r.handle(o, index)
 	}
 	if err == nil {
-		r.bad = 0
+		r.wasGood()
 		return nil
 	}
 	id, _ := o.ID()
@@ -73,19 +73,30 @@ func (r *readSide) withinRate() error {
 // controlRate is how many frames without text a client may send a second where messages have no limit.
 const controlRate = 1000
 
+// unasked is the account of the frames without text that a client sends and that answer nothing.
+type unasked struct { // owned by the ReadPump
+	limiter *rate.Limiter // that of messages, if they have a limit
+	past    int           // frames past the rate since the last good message, less those within the rate
+}
+
 // withoutText counts a frame that says nothing, such as a ping, as a message. Past the rate it is a
-// bad one, which is not answered.
+// bad one, which is not answered. A client that keeps to the rate makes up for those.
 func (r *readSide) withoutText() error {
-	if r.control == nil {
-		if r.control = r.limiter; r.control == nil {
-			r.control = rate.NewLimiter(controlRate, controlRate)
+	u := r.unasked
+	if u == nil {
+		u = &unasked{limiter: r.limiter}
+		if u.limiter == nil {
+			u.limiter = rate.NewLimiter(controlRate, controlRate)
 		}
+		r.unasked = u
 	}
-	if r.control.Allow() {
+	if u.limiter.Allow() {
+		u.past = max(u.past-1, 0)
 		return nil
 	}
 	r.conn.server.stats.errors.count(string(protocol.CodeRateLimited))
-	return r.wasBad()
+	u.past++
+	return r.bear(u.past)
 }
 
 // replyError tells the client that a request was not carried out. It returns a *closeError when
@@ -97,12 +108,21 @@ func (r *readSide) replyError(err error, id string, index int) error {
 	}
 	r.conn.server.stats.errors.count(string(e.Code))
 	r.reply(errorMessage(e, id, index))
-	return r.wasBad()
+	r.bad++
+	return r.bear(int(r.bad))
 }
 
-// wasBad counts a bad message, and returns a *closeError when those in a row are too many.
-func (r *readSide) wasBad() error {
-	if r.bad++; int(r.bad) >= r.conn.server.opts.Limits.MaxBadMessages {
+// wasGood ends the row of bad messages.
+func (r *readSide) wasGood() {
+	r.bad = 0
+	if r.unasked != nil {
+		r.unasked.past = 0
+	}
+}
+
+// bear returns a *closeError when there are too many bad messages in a row.
+func (r *readSide) bear(bad int) error {
+	if bad >= r.conn.server.opts.Limits.MaxBadMessages {
 		return &closeError{protocol.CloseTooMany, "too many bad messages in a row"}
 	}
 	return nil
