@@ -126,7 +126,9 @@ func TestSlowConsumerIsClosed(t *testing.T) {
 		for n := range texts {
 			texts[n] = say("A", strings.Repeat("x", 15<<10)) // chat cannot be conflated
 		}
-		i.publish(hub.Message, "A", texts...)
+		i.publish(hub.Message, "A", texts[0])
+		synctest.Wait() // it is being written
+		i.publish(hub.Message, "A", texts[1:]...)
 		if s := i.hub.Stats(); s.Slow != 1 {
 			t.Fatalf("the hub closed %d slow clients", s.Slow)
 		}
