@@ -2,6 +2,7 @@ package clienttest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -20,24 +21,49 @@ type conn struct {
 	// Immutable.
 	ws       *websocket.Conn
 	ingestor bool
-	out      chan []byte   // to the writer
+	out      chan outgoing // to the writer
 	written  chan struct{} // closed when the writer has ended
 
 	// Owned by the server's goroutine.
-	rooms map[string]bool // joined
+	rooms map[string]*member // joined
+}
+
+// outgoing is something for the writer: a message, or after how long without one it sends a
+// heartbeat.
+type outgoing struct {
+	message   []byte
+	heartbeat time.Duration
+}
+
+// member is what a client has asked for in a room.
+type member struct {
+	stamp       bool
+	silentAfter time.Duration // 0: it is not told
+	since       time.Time     // when it joined
+	silent      bool          // it was told so last
+	timer       *time.Timer   // to look whether the room is silent; nil: it is not told
+}
+
+// stop ends the membership.
+func (m *member) stop() {
+	if m.timer != nil {
+		m.timer.Stop()
+	}
 }
 
 func newConn(ws *websocket.Conn, ingestor bool) *conn {
 	ws.SetReadLimit(protocol.MaxMessageBytes)
-	c := &conn{ws: ws, ingestor: ingestor, out: make(chan []byte, queue), written: make(chan struct{}), rooms: map[string]bool{}}
+	c := &conn{ws: ws, ingestor: ingestor, out: make(chan outgoing, queue), written: make(chan struct{}), rooms: map[string]*member{}}
 	go c.write()
 	return c
 }
 
 // send queues a message. Only the server's goroutine may call it.
-func (c *conn) send(message []byte) {
+func (c *conn) send(message []byte) { c.tell(outgoing{message: message}) }
+
+func (c *conn) tell(what outgoing) {
 	select {
-	case c.out <- message:
+	case c.out <- what:
 	default:
 		_ = c.ws.CloseNow() // it may be closed already
 	}
@@ -45,7 +71,28 @@ func (c *conn) send(message []byte) {
 
 func (c *conn) write() {
 	defer close(c.written)
-	for message := range c.out {
+	var heartbeat time.Duration
+	silence := time.NewTimer(time.Hour)
+	defer silence.Stop()
+	for {
+		var message []byte
+		select {
+		case what, ok := <-c.out:
+			if !ok {
+				return
+			}
+			if message = what.message; what.heartbeat > 0 {
+				heartbeat = what.heartbeat
+			}
+		case now := <-silence.C:
+			if heartbeat > 0 {
+				message = protocol.ServerMessage{Type: protocol.TypeHeartbeat, At: now.UnixMilli()}.Append(nil)
+			}
+		}
+		silence.Reset(cmp.Or(heartbeat, time.Hour))
+		if message == nil {
+			continue
+		}
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		err := c.ws.Write(ctx, websocket.MessageText, message)
 		cancel()

@@ -2,6 +2,7 @@ package clienttest
 
 import (
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -20,9 +21,13 @@ func (s *Server) handle(c *conn, m protocol.ClientMessage, index *int) {
 			c.reply(protocol.ServerMessage{Type: protocol.TypeAck, ID: m.ID})
 		}
 	case !c.ingestor && m.Type == protocol.TypeJoin:
-		s.join(c, m)
+		if err = checkWishes(m); err == nil {
+			s.join(c, m)
+		}
+	case !c.ingestor && m.Type == protocol.TypeMarked: // to a mark that the test has sent
 	case !c.ingestor && m.Type == protocol.TypeLeave:
 		if err = c.mustBeIn(m.Room); err == nil {
+			c.rooms[m.Room].stop()
 			delete(c.rooms, m.Room)
 			c.reply(protocol.ServerMessage{Type: protocol.TypeLeft, Room: m.Room, ID: m.ID})
 		}
@@ -46,10 +51,27 @@ func (s *Server) handle(c *conn, m protocol.ClientMessage, index *int) {
 func (c *conn) reply(m protocol.ServerMessage) { c.send(m.Append(nil)) }
 
 func (c *conn) mustBeIn(room string) *rejectedError {
-	if !c.rooms[room] {
+	if c.rooms[room] == nil {
 		return &rejectedError{protocol.CodeNotJoined, "room: " + strconv.Quote(room) + " was not joined"}
 	}
 	return nil
+}
+
+// checkWishes returns why a join's wishes are refused.
+func checkWishes(m protocol.ClientMessage) *rejectedError {
+	switch {
+	case m.SilentAfterMS != 0 && (m.SilentAfterMS < protocol.MinSilentAfterMS || m.SilentAfterMS > protocol.MaxSilentAfterMS):
+		return outOfRange("silent_after_ms", protocol.MinSilentAfterMS, protocol.MaxSilentAfterMS, m.SilentAfterMS)
+	case m.SilentAfterMS != 0 && !m.Status:
+		return &rejectedError{protocol.CodeInvalidEvent, `silent_after_ms: needs "status":true`}
+	case m.HeartbeatMS != 0 && (m.HeartbeatMS < protocol.MinHeartbeatMS || m.HeartbeatMS > protocol.MaxHeartbeatMS):
+		return outOfRange("heartbeat_ms", protocol.MinHeartbeatMS, protocol.MaxHeartbeatMS, m.HeartbeatMS)
+	}
+	return nil
+}
+
+func outOfRange(key string, least, most, got int64) *rejectedError {
+	return &rejectedError{protocol.CodeInvalidEvent, fmt.Sprintf("%s: must be an integer from %d to %d, got %d", key, least, most, got)}
 }
 
 func (s *Server) join(c *conn, m protocol.ClientMessage) {
@@ -70,8 +92,8 @@ func (s *Server) join(c *conn, m protocol.ClientMessage) {
 			reply.Rejected = append(reply.Rejected, protocol.Rejected{Room: room, Code: protocol.CodeInvalidRoom, Message: "rooms: " + protocol.RoomFault(room)})
 			continue
 		}
-		if !c.rooms[room] {
-			c.rooms[room] = true
+		if c.rooms[room] == nil {
+			c.rooms[room] = &member{stamp: m.Stamp, silentAfter: time.Duration(m.SilentAfterMS) * time.Millisecond, since: time.Now()}
 			fresh = append(fresh, room)
 		}
 		if m.Room == "" {
@@ -82,10 +104,14 @@ func (s *Server) join(c *conn, m protocol.ClientMessage) {
 		r := reply.Rejected[0]
 		reply = protocol.ServerMessage{Type: protocol.TypeError, Code: r.Code, Message: r.Message, ID: m.ID}
 	}
+	if m.HeartbeatMS > 0 {
+		c.tell(outgoing{heartbeat: time.Duration(m.HeartbeatMS) * time.Millisecond})
+	}
 	c.reply(reply)
 	for _, room := range fresh {
-		if last, ok := s.last[room]; ok {
-			c.send([]byte(protocol.MarkSnapshot(last)))
+		s.watch(c, room)
+		if last := s.last[room]; last != nil {
+			c.send(last.snapshot(c.rooms[room].stamp))
 		} else if m.MarkEmpty {
 			c.send([]byte(protocol.NoSnapshot(room)))
 		}
@@ -127,7 +153,6 @@ func (s *Server) price(m protocol.ClientMessage) *rejectedError {
 	}
 	event := string(protocol.AppendPriceUpdate(nil, m.Instrument, string(m.Price), strconv.FormatInt(*m.TS, 10), string(m.Data)))
 	s.published = append(s.published, event)
-	s.last[m.Instrument] = event
-	s.toRoom(m.Instrument, event)
+	s.live(m.Instrument, event)
 	return nil
 }

@@ -1,9 +1,10 @@
 // Package clienttest is a backbone server for the tests of programs that use the package
 // client. It listens on loopback and needs neither Redis nor another process.
 //
-// A [Server] speaks the whole protocol: rooms, snapshots, acknowledgements, batches, chat.
-// It limits neither rates nor rooms, checks no credentials, and keeps every last price until
-// it is closed. A test can look at the published events, publish events itself, reject rooms,
+// A [Server] speaks the whole protocol: rooms, snapshots, stamps, acknowledgements, batches, chat,
+// heartbeats, and the status of rooms that were joined with a time of their own. It limits neither
+// rates nor rooms, checks no credentials, and sends no marks, as a server that bounds no ages. It
+// keeps every last price until it is closed, so no other room is silent. A test can look at the published events, publish events itself, reject rooms,
 // refuse handshakes and break connections.
 //
 //	srv := clienttest.NewServer()
@@ -13,6 +14,7 @@ package clienttest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -31,15 +33,16 @@ type Server struct {
 	URL string
 
 	// Immutable.
-	http *httptest.Server
-	do   chan func() // to run
-	quit chan struct{}
+	http  *httptest.Server
+	epoch string      // of the stamps
+	do    chan func() // to run
+	quit  chan struct{}
 
 	serving sync.WaitGroup // handlers of clients
 
 	// Owned by run.
 	conns     map[*conn]bool
-	last      map[string]string // the newest price of each instrument, as its event
+	last      map[string]*value // the newest price of each instrument
 	rejected  map[string]protocol.Rejected
 	published []string
 	status    int  // for refused handshakes; 0: handshakes are accepted
@@ -50,8 +53,8 @@ type Server struct {
 // NewServer starts a server on loopback.
 func NewServer() *Server {
 	s := &Server{
-		do: make(chan func()), quit: make(chan struct{}),
-		conns: map[*conn]bool{}, last: map[string]string{}, rejected: map[string]protocol.Rejected{},
+		epoch: fmt.Sprintf("%016x.0", rand.Uint64()), do: make(chan func()), quit: make(chan struct{}),
+		conns: map[*conn]bool{}, last: map[string]*value{}, rejected: map[string]protocol.Rejected{},
 	}
 	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
 	s.URL = "ws" + strings.TrimPrefix(s.http.URL, "http")
@@ -99,7 +102,7 @@ func (s *Server) Send(room, message string) {
 func (s *Server) Members(room string) (n int) {
 	s.step(func() {
 		for c := range s.conns {
-			if c.rooms[room] {
+			if c.rooms[room] != nil {
 				n++
 			}
 		}
@@ -186,7 +189,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 			}
 		})
 	})
-	s.step(func() { delete(s.conns, c) })
+	s.step(func() {
+		delete(s.conns, c)
+		for _, m := range c.rooms {
+			m.stop()
+		}
+	})
 	c.end()
 }
 
@@ -200,7 +208,7 @@ func index(i int, batch bool) *int {
 
 func (s *Server) toRoom(room, message string) {
 	for c := range s.conns {
-		if c.rooms[room] {
+		if c.rooms[room] != nil {
 			c.send([]byte(message))
 		}
 	}

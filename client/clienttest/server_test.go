@@ -144,3 +144,94 @@ func TestServerRefusesHandshakes(t *testing.T) {
 	srv.Refuse(0)
 	dial(t, srv)
 }
+
+func TestServerGivesWhatAJoinAsksFor(t *testing.T) {
+	srv := clienttest.NewServer()
+	t.Cleanup(srv.Close)
+	c, err := client.Dial(t.Context(), srv.URL, &client.ConnOptions{Heartbeat: 300 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	beats := 0
+	event := func() client.Event {
+		t.Helper()
+		for {
+			ev := next(t, c)
+			beat, ok := ev.(client.Heartbeat)
+			if !ok {
+				return ev
+			}
+			if beats++; time.Since(beat.At) > time.Minute {
+				t.Errorf("a heartbeat at %v", beat.At)
+			}
+		}
+	}
+	publish := func(instrument string) {
+		t.Helper()
+		if err := srv.Publish(`{"type":"price_update","instrument":"` + instrument + `","price":1,"ts":1}`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	price := func(seq uint64, snapshot bool) {
+		t.Helper()
+		u, ok := event().(client.PriceUpdate)
+		if !ok || u.Snapshot != snapshot || u.Stamp == nil || u.Stamp.Epoch == "" || u.Stamp.Seq != seq || time.Since(u.Stamp.At) > time.Minute {
+			t.Fatalf("got %+v with %+v, want the stamp of price %d", u, u.Stamp, seq)
+		}
+	}
+	status := func(silent bool) client.FeedStatus {
+		t.Helper()
+		got, ok := event().(client.FeedStatus)
+		if !ok || got.Room != "B" || got.Silent != silent {
+			t.Fatalf("got %+v, want that B is silent: %t", got, silent)
+		}
+		return got
+	}
+	publish("A")
+	if err := c.JoinWith(t.Context(), client.JoinOptions{Stamp: true}, "A"); err != nil {
+		t.Fatal(err)
+	}
+	price(1, true)
+	publish("A")
+	price(2, false)
+	if err := c.JoinWith(t.Context(), client.JoinOptions{Stamp: true, Status: true, SilentAfter: 700 * time.Millisecond}, "B"); err != nil {
+		t.Fatal(err)
+	}
+	silent := status(true)
+	publish("B")
+	price(1, false)
+	if live := status(false); !live.Since.After(silent.Since) {
+		t.Errorf("silent since %v and live since %v", silent.Since, live.Since)
+	}
+	status(true)
+	if beats == 0 {
+		t.Error("no heartbeat came")
+	}
+
+	plain, _ := dial(t, srv)
+	if err := plain.Join(t.Context(), "A"); err != nil {
+		t.Fatal(err)
+	}
+	if u, ok := next(t, plain).(client.PriceUpdate); !ok || u.Stamp != nil {
+		t.Errorf("got %+v, want no stamp", u)
+	}
+	for _, after := range []time.Duration{time.Millisecond, 48 * time.Hour} {
+		err := plain.JoinWith(t.Context(), client.JoinOptions{Status: true, SilentAfter: after}, "B")
+		if failed, ok := errors.AsType[*client.JoinError](err); !ok || failed.Rejected[0].Code != client.CodeInvalidEvent {
+			t.Errorf("silent after %v: %v", after, err)
+		}
+	}
+	srv.Send("A", `{"type":"mark","n":7}`)
+	publish("A")
+	next(t, plain)
+	publish("A") // if the server refused the answer to the mark, it said so before
+	select {
+	case ev := <-plain.Events():
+		if u, ok := ev.(client.PriceUpdate); !ok || u.Snapshot {
+			t.Errorf("got %+v, want a price", ev)
+		}
+	case <-time.After(time.Minute):
+		t.Error("no price came")
+	}
+}
