@@ -56,6 +56,43 @@ func ExampleDial() {
 	// ETH_USDT has no price yet
 }
 
+// Stamps say which price of its room each is, and how old it is.
+func ExampleConn_JoinWith() {
+	srv := clienttest.NewServer() // a program dials a real one, as "ws://127.0.0.1:8080"
+	defer srv.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+
+	c, err := client.Dial(ctx, srv.URL, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.JoinWith(ctx, client.JoinOptions{Stamp: true}, "BTC_USDT"); err != nil {
+		log.Fatal(err)
+	}
+	for range 2 {
+		if err := srv.Publish(`{"type":"price_update","instrument":"BTC_USDT","price":60214.30,"ts":1710000000}`); err != nil {
+			log.Fatal(err)
+		}
+	}
+	for ev := range c.Events() {
+		switch ev := ev.(type) {
+		case client.Missed:
+			fmt.Println(ev.Events, "prices of", ev.Room, "were missed while there was no connection")
+		case client.PriceUpdate:
+			age := time.Since(ev.Stamp.At) // where the clocks of both machines agree
+			fmt.Println("price", ev.Stamp.Seq, "is younger than a minute:", age < time.Minute)
+			if ev.Stamp.Seq == 2 {
+				c.Close() // ends the loop
+			}
+		}
+	}
+	// Output:
+	// price 1 is younger than a minute: true
+	// price 2 is younger than a minute: true
+}
+
 // An ingestor publishes without waiting. Close waits until the server has all of it, and
 // OnEvent is called for each event that the server rejects.
 func ExampleDialIngestor() {
