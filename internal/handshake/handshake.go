@@ -7,7 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/http"
+	"iter"
 	"slices"
 	"strings"
 
@@ -52,12 +52,40 @@ func Parse(head []byte) (Head, error) {
 	if err != nil {
 		return Head{Text: []byte(line + crlf + crlf)}, err
 	}
-	return Head{Text: write(line, headers), Host: headers.Get(host), Origin: headers.Get("Origin"), APIKey: headers.Get(protocol.HeaderAPIKey)}, nil
+	return Head{Text: write(line, headers), Host: headers.get(host), Origin: headers.get("Origin"), APIKey: headers.get(protocol.HeaderAPIKey)}, nil
+}
+
+// header is one line of a head. A map of all would cost each handshake a KiB.
+type header struct{ name, value string }
+
+type headers []header
+
+// all are the values of a header, in order.
+func (h headers) all(name string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, line := range h {
+			if strings.EqualFold(line.name, name) && !yield(line.value) {
+				return
+			}
+		}
+	}
+}
+
+// get is the first value of a header, "" for none.
+func (h headers) get(name string) string {
+	for value := range h.all(name) {
+		return value
+	}
+	return ""
+}
+
+func (h headers) has(name string) bool {
+	return slices.ContainsFunc(h, func(line header) bool { return strings.EqualFold(line.name, name) })
 }
 
 // split returns the headers of lines, as far as each of them is well-formed.
-func split(lines string) (http.Header, error) {
-	headers := http.Header{}
+func split(lines string) (headers, error) {
+	headers := make(headers, 0, 16)
 	for line := range strings.SplitSeq(lines, crlf) {
 		if line == "" {
 			break
@@ -71,22 +99,24 @@ func split(lines string) (http.Header, error) {
 		case strings.ContainsAny(value, ambiguous):
 			return nil, fmt.Errorf("%s: must not contain CR, LF or NUL", name)
 		}
-		headers.Add(name, strings.Trim(value, " \t"))
+		headers = append(headers, header{name, strings.Trim(value, " \t")})
 	}
 	return headers, nil
 }
 
-func check(headers http.Header) error {
+func check(headers headers) error {
 	for _, name := range single {
-		values := headers.Values(name)
-		if slices.ContainsFunc(values, func(value string) bool { return value != values[0] }) {
-			return fmt.Errorf("%s: appears twice with different values", name)
+		first := headers.get(name)
+		for value := range headers.all(name) {
+			if value != first {
+				return fmt.Errorf("%s: appears twice with different values", name)
+			}
 		}
 	}
-	if strings.ContainsAny(headers.Get(host), " \t/?#@,\\\"<>") {
+	if strings.ContainsAny(headers.get(host), " \t/?#@,\\\"<>") {
 		return fmt.Errorf("%s: must be a host, and a port if there is one", host)
 	}
-	for _, key := range headers.Values(secKey) {
+	for key := range headers.all(secKey) {
 		if nonce, err := base64.StdEncoding.DecodeString(key); err != nil || len(nonce) != 16 {
 			return errors.New(secKey + ": must be 16 bytes in base64")
 		}
@@ -96,22 +126,29 @@ func check(headers http.Header) error {
 			return errors.New(secProtocol + ": must be a list of words")
 		}
 	}
-	if slices.ContainsFunc(headers.Values("Content-Length"), func(n string) bool { return n != "0" }) {
-		return errors.New("Content-Length: a handshake has no body")
+	for n := range headers.all("Content-Length") {
+		if n != "0" {
+			return errors.New("Content-Length: a handshake has no body")
+		}
 	}
-	if headers.Values("Transfer-Encoding") != nil {
+	if headers.has("Transfer-Encoding") {
 		return errors.New("Transfer-Encoding: a handshake has no body")
 	}
 	return nil
 }
 
 // write returns the head that the library reads.
-func write(line string, headers http.Header) []byte {
-	text := []byte(line + crlf)
-	add := func(name, value string) { text = append(text, name+": "+value+crlf...) }
+func write(line string, headers headers) []byte {
+	text := append(make([]byte, 0, 256), line...)
+	text = append(text, crlf...)
+	add := func(name, value string) {
+		for _, part := range []string{name, ": ", value, crlf} {
+			text = append(text, part...)
+		}
+	}
 	for _, name := range []string{host, secKey, secVersion} {
-		if headers.Values(name) != nil {
-			add(name, headers.Get(name))
+		if headers.has(name) {
+			add(name, headers.get(name))
 		}
 	}
 	// A list may have more than the handshake needs.
@@ -131,8 +168,8 @@ func write(line string, headers http.Header) []byte {
 
 // list returns the elements of a header that is a list, over all its lines (RFC 9110, sections 5.3
 // and 5.6.1): empty ones do not count.
-func list(headers http.Header, name string) (elements []string) {
-	for _, line := range headers.Values(name) {
+func list(headers headers, name string) (elements []string) {
+	for line := range headers.all(name) {
 		for element := range strings.SplitSeq(line, ",") {
 			if element = strings.Trim(element, " \t"); element != "" {
 				elements = append(elements, element)

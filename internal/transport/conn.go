@@ -30,8 +30,12 @@ type conn struct {
 
 	read readSide
 
-	// Written by the read side before the nil in replies, read by the write side after it.
-	last  *closeError   // what the peer is told at the end; nil: nothing, the peer is gone
+	ending *ending // written by the read side before the nil in replies, read by the write side after it
+}
+
+// ending is how the read side ends the connection.
+type ending struct {
+	why   *closeError   // what the peer is told; nil: nothing, the peer is gone
 	ended chan struct{} // closed by the write side at its end
 }
 
@@ -71,18 +75,17 @@ func (c *conn) start(early []byte) error {
 // The read side calls it last. A *closeError is told to the peer.
 func (c *conn) end(err error) {
 	s := c.server
-	if e, ok := err.(*closeError); ok { //nolint:errorlint // made in this package and never wrapped
-		c.last = e
-	} else {
+	why, ok := err.(*closeError) //nolint:errorlint // made in this package and never wrapped
+	if !ok {
 		c.socket.Close() // the peer is gone; this ends a write under way
 	}
 	late := c.closeLater()
-	c.ended = make(chan struct{})
+	c.ending = &ending{why, make(chan struct{})}
 	c.read.handOver(nil)
-	<-c.ended
+	<-c.ending.ended
 	late.Stop()
 	s.opts.Ingest.Unwatch(s.opts.Hub.Unregister(&c.client), c.read.groups)
-	if c.last != nil {
+	if why != nil {
 		c.linger()
 		c.socket.Close()
 	}

@@ -93,7 +93,7 @@ func (r *rawReader) onReadable(fd uintptr) bool {
 type rawWriter struct {
 	out      []byte
 	written  int
-	err      error
+	errno    syscall.Errno
 	callback func(uintptr) // onWrite
 }
 
@@ -108,11 +108,14 @@ func (r *rawWriter) try(raw syscall.RawConn, p []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return r.written, r.err
+	if r.errno != 0 {
+		return r.written, os.NewSyscallError("write", r.errno)
+	}
+	return r.written, nil
 }
 
 func (r *rawWriter) onWrite(fd uintptr) {
-	r.err = nil
+	r.errno = 0
 	for {
 		n, errno := rawio.Write(fd, r.out)
 		r.written = n
@@ -121,7 +124,7 @@ func (r *rawWriter) onWrite(fd uintptr) {
 		case syscall.EINTR:
 			continue
 		default:
-			r.err = os.NewSyscallError("write", errno)
+			r.errno = errno
 		}
 		return
 	}

@@ -106,7 +106,7 @@ func (w *writeSide) leave() {
 	for !w.readEnded {
 		w.writeReply(<-c.replies)
 	}
-	close(c.ended)
+	close(c.ending.ended)
 }
 
 // farewell tells the peer why the connection ends, if it is still there. Where the server closes

@@ -14,21 +14,20 @@ import (
 // Every step writes without waiting, and returns what it would have to wait for. A writer runs
 // the steps; only a WritePump waits.
 type writeSide struct {
-	wish atomic.Uint32 // read side -> write side: time between heartbeats, milliseconds; 0: none wanted
-
 	// Immutable after init.
 	conn   *conn
 	writer *writer // runs the steps that need no waiting; nil: the WritePump always has a goroutine
 
-	// Owned by the writer.
-	pumping bool // the WritePump has a goroutine
+	wish atomic.Uint32 // read side -> write side: time between heartbeats, milliseconds; 0: none wanted
+
+	pumping bool // owned by the writer: the WritePump has a goroutine
 
 	// Owned by the WritePump while it has a goroutine, or else by the writer.
 	phase     phase
-	fresh     *freshness // set by conn.start; nil: what is under way is not bounded
-	beat      *heartbeat // nil: the client never wanted any
 	draining  bool       // the instance stops: end once the hub holds nothing more
 	readEnded bool       // the read side has ended
+	fresh     *freshness // set by conn.start; nil: what is under way is not bounded
+	beat      *heartbeat // nil: the client never wanted any
 	unwritten []byte     // of complete frames: what the kernel did not take yet
 	raw       rawWriter
 	closing   *closeError // what the peer is told at the end; nil: nothing
@@ -149,7 +148,7 @@ func (w *writeSide) writeReply(frames []byte) {
 	case frames == nil:
 		w.readEnded = true
 		if w.phase != over {
-			w.finish(w.conn.last)
+			w.finish(w.conn.ending.why)
 		}
 	case w.phase != over:
 		if w.markDue(len(frames)) {
@@ -229,7 +228,9 @@ func (w *writeSide) send(frames []byte) {
 		w.fail(err)
 		return
 	}
-	w.unwritten = frames[n:]
+	if n < len(frames) { // or else it would keep what is written in memory
+		w.unwritten = frames[n:]
+	}
 	w.count(n)
 }
 
