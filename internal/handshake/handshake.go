@@ -85,7 +85,7 @@ func (h headers) has(name string) bool {
 
 // split returns the headers of lines, as far as each of them is well-formed.
 func split(lines string) (headers, error) {
-	headers := make(headers, 0, 16)
+	headers := make(headers, 0, 8)
 	for line := range strings.SplitSeq(lines, crlf) {
 		if line == "" {
 			break
