@@ -95,9 +95,10 @@ func encodeChat(room, text string, id uint64) []byte {
 	return encode(protocol.ClientMessage{Type: protocol.TypeMessage, Room: room, Data: protocol.Text(text), ID: strconv.FormatUint(id, 10)})
 }
 
-// splitRooms cuts rooms into parts whose join messages stay inside the size limit.
-func splitRooms(rooms []string) [][]string {
-	const overhead = 128 // the keys around the list, and the id
+// splitRooms cuts rooms into parts whose join messages with these options stay inside the size
+// limit.
+func (s *session) splitRooms(rooms []string, opt JoinOptions) [][]string {
+	overhead := len(s.encodeJoin([]string{""}, opt, false, math.MaxUint64)) // an empty list would be left out
 	var parts [][]string
 	start, size := 0, overhead
 	for i, r := range rooms {

@@ -30,14 +30,15 @@ type PriceUpdate struct {
 	// value that the program holds. Publishing ignores the field.
 	Snapshot bool `json:"snapshot,omitempty"`
 	// Stamp says where and when a received price was taken in. It is nil unless the room was
-	// joined with [JoinOptions].Stamp. Publishing ignores the field.
+	// joined with [JoinOptions].Stamp, and if an instance that is older than stamps took the price
+	// in or passed it on. Publishing ignores the field.
 	Stamp *Stamp `json:"-"`
 }
 
 // Stamp says where and when a price was taken in. It is the same on every instance.
 type Stamp struct {
-	// Epoch names the count that Seq is a number of: that of one instance since it started, for
-	// one room. A room with producers on two instances has two.
+	// Epoch names the count that Seq is a number of: that of one instance for one room, since it
+	// started or last forgot the room. A room with producers on two instances has two.
 	Epoch string
 	// Seq is the number of the price in its count, from 1, without gaps.
 	Seq uint64
@@ -45,7 +46,8 @@ type Stamp struct {
 	// since then is the price's age, as exact as the clocks of the instance and of this machine
 	// agree.
 	At time.Time
-	// Age, of a snapshot, is how old the price was when the server sent it. The server's side
+	// Age, of a snapshot, is how old the price was when the server made the snapshot. It grows
+	// while the snapshot waits to be sent, is on its way, and waits in Events. The server's side
 	// measures it, so the clock of this machine does not matter. It is 0 for a live price.
 	Age time.Duration
 }
@@ -63,17 +65,18 @@ type Conflated struct {
 	Skipped uint64 // live events since the last delivered one of the room, not counting the one that follows
 }
 
-// Missed says that events of a room were published while there was no connection. It comes
-// right before the first price of the room after that, and only for rooms joined with
-// [JoinOptions].Stamp.
+// Missed says that events of a room were published while there was no connection. It comes only
+// for rooms joined with [JoinOptions].Stamp: right before the first price of the room after that,
+// and again before the first live price if the first was a snapshot and more is missing between
+// them. A room with several producers can have one for each.
 type Missed struct {
 	Room string
 	// Events is how many are missing between the last price before and the one that follows.
 	// What Conflated says was left out since then is not part of it.
 	Events uint64
 	// Exact is false if that is not known, and at least Events are missing: the instance that
-	// took the prices in is another one or has restarted, or a room with several producers was
-	// conflated at the same time.
+	// took the prices in is another one or has restarted, the room had no price before, a price
+	// had no stamp, or a room with several producers was conflated at the same time.
 	Exact bool
 }
 
@@ -87,8 +90,8 @@ type Heartbeat struct {
 // known.
 type NoSnapshot struct{ Room string }
 
-// FeedStatus says that no live event of a room came for the lifetime of a last price, or that
-// one has come again. It distinguishes a quiet price from a missing producer. It comes only
+// FeedStatus says that no live event of a room came for [JoinOptions].SilentAfter, by default for
+// the lifetime of a last price on the server, or that one has come again. It distinguishes a quiet price from a missing producer. It comes only
 // for rooms joined with [JoinOptions].Status.
 type FeedStatus struct {
 	Room   string
@@ -123,6 +126,9 @@ type Disconnected struct {
 type Rejoined struct {
 	Rooms    []string // sorted
 	Rejected []Rejected
+	// Reduced says that the server is older than [JoinOptions].Stamp or SilentAfter, and rooms that
+	// have these were joined without. They are asked for again on the next connection.
+	Reduced bool
 }
 
 // Unknown is a message that this version does not know, so that a program may go on

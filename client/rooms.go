@@ -58,7 +58,7 @@ func (c *Conn) JoinWith(ctx context.Context, opt JoinOptions, rooms ...string) e
 		}
 		valid = append(valid, room)
 	}
-	for _, part := range splitRooms(valid) {
+	for _, part := range c.s.splitRooms(valid, opt) {
 		m, err := c.join(ctx, opt, part)
 		if refused, ok := errors.AsType[*RequestError](err); ok {
 			failed.Rejected = append(failed.Rejected, rejectAll(part, refused.Code, refused.Message)...)
@@ -192,20 +192,20 @@ func (r *joinedRooms) remove(room string) {
 type rejoin struct {
 	rooms   []string
 	options JoinOptions
-	plain   bool // it asks for nothing of the connection as a whole
+	plain   bool // it asks only for what a server of any age knows
 }
 
-// all returns the rooms as joins that fit into messages, rooms of the same options
+// rejoins returns the joined rooms as joins that fit into messages, rooms of the same options
 // together.
-func (r *joinedRooms) all() (joins []rejoin) {
+func (s *session) rejoins() (joins []rejoin) {
 	groups := map[JoinOptions][]string{}
-	for _, room := range slices.Sorted(maps.Keys(r.names)) {
-		opt, _ := r.options.Load(room)
+	for _, room := range slices.Sorted(maps.Keys(s.rooms.names)) {
+		opt, _ := s.rooms.options.Load(room)
 		groups[opt.(JoinOptions)] = append(groups[opt.(JoinOptions)], room)
 	}
 	byFirst := func(a, b JoinOptions) int { return cmp.Compare(groups[a][0], groups[b][0]) }
 	for _, opt := range slices.SortedFunc(maps.Keys(groups), byFirst) {
-		for _, part := range splitRooms(groups[opt]) {
+		for _, part := range s.splitRooms(groups[opt], opt) {
 			joins = append(joins, rejoin{rooms: part, options: opt})
 		}
 	}
@@ -234,7 +234,7 @@ func (s *session) joined(m *protocol.ServerMessage, opt JoinOptions) error {
 func (s *session) rejoin(conn *connection) (messages [][]byte) {
 	s.plain.Store(false)
 	s.rooms.lost()
-	for _, join := range s.rooms.all() {
+	for _, join := range s.rejoins() {
 		conn.rejoined.Rooms = append(conn.rejoined.Rooms, join.rooms...)
 		messages = append(messages, s.rejoinMessage(conn, join))
 	}
@@ -247,7 +247,11 @@ func (s *session) rejoin(conn *connection) (messages [][]byte) {
 func (s *session) rejoinMessage(conn *connection, join rejoin) []byte {
 	id := s.lastID.Add(1)
 	conn.rejoins[id] = join
-	return s.encodeJoin(join.rooms, join.options, join.plain, id)
+	opt := join.options
+	if join.plain {
+		opt.Stamp, opt.SilentAfter = false, 0
+	}
+	return s.encodeJoin(join.rooms, opt, join.plain, id)
 }
 
 // rejoinAnswered collects the replies to the rejoin messages and delivers Rejoined after
@@ -260,8 +264,12 @@ func (s *session) rejoinAnswered(conn *connection, join rejoin, m *protocol.Serv
 		conn.signalUrgent()
 		return true
 	}
-	if m.Type == protocol.TypeJoined && !join.plain {
-		conn.promised(s.opt.heartbeat)
+	if m.Type == protocol.TypeJoined {
+		if join.plain {
+			conn.rejoined.Reduced = conn.rejoined.Reduced || join.options.Stamp || join.options.SilentAfter > 0
+		} else {
+			conn.promised(s.opt.heartbeat)
+		}
 	}
 	rejected := m.Rejected
 	if m.Type == protocol.TypeError {

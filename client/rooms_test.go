@@ -3,8 +3,10 @@ package client
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"backbone/protocol"
 )
@@ -116,6 +118,65 @@ func TestJoinErrorText(t *testing.T) {
 	} {
 		if e.Error() != want {
 			t.Errorf("got  %s\nwant %s", e.Error(), want)
+		}
+	}
+}
+
+// An instance that is older than stamps does not lose the rooms that have them.
+func TestRejoinAtAServerWithoutStamps(t *testing.T) {
+	s := newServer(t)
+	c, p := s.consumer(ConnOptions{})
+	opt := JoinOptions{Status: true, SilentAfter: time.Second, Stamp: true}
+	async(t, func() { p.join(); p.join() })
+	if err := c.Join(patient(t), "A"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.JoinWith(patient(t), opt, "B"); err != nil {
+		t.Fatal(err)
+	}
+	p.kill()
+	expectDisconnected(t, c)
+	p = s.accept()
+	for range 2 {
+		m := p.expect(protocol.TypeJoin)
+		p.answer(protocol.ServerMessage{Type: protocol.TypeError, Code: protocol.CodeUnknownField, Message: "unknown field", ID: m.ID})
+	}
+	p.join()
+	if m := p.join(); m.Stamp || m.SilentAfterMS != 0 || !m.Status || m.Marks {
+		t.Errorf("got %+v, want only the status", m)
+	}
+	expectEvent(t, c, Connected{})
+	expectEvent(t, c, Rejoined{Rooms: []string{"A", "B"}, Reduced: true})
+	p.kill()
+	p = s.accept()
+	if m := p.join(); m.Stamp {
+		t.Errorf("got %+v, want no stamp for A", m)
+	}
+	if m := p.join(); !m.Stamp || m.SilentAfterMS != 1000 || !m.Status {
+		t.Errorf("got %+v, want all options of B", m)
+	}
+	expectDisconnected(t, c)
+	expectEvent(t, c, Connected{})
+	expectEvent(t, c, Rejoined{Rooms: []string{"A", "B"}})
+}
+
+func TestJoinsFitTheSizeLimitWithAllOptions(t *testing.T) {
+	rooms := make([]string, 0, 40_000)
+	for i := range 2 * protocol.MaxMessageBytes / 4 {
+		rooms = append(rooms, string(rune('A'+i%26)))
+	}
+	for _, s := range []*session{{}, {opt: settings{heartbeat: time.Hour}}} {
+		for _, opt := range []JoinOptions{{}, {MarkEmpty: true, Status: true, SilentAfter: 24 * time.Hour, Stamp: true}} {
+			total := 0
+			for _, part := range s.splitRooms(rooms, opt) {
+				total += len(part)
+				if n := len(s.encodeJoin(part, opt, false, math.MaxUint64)); n > protocol.MaxMessageBytes {
+					t.Errorf("%+v: a message of %d bytes", opt, n)
+				}
+			}
+			if total != len(rooms) {
+				t.Errorf("%d rooms, want %d", total, len(rooms))
+			}
 		}
 	}
 }
