@@ -57,11 +57,11 @@ func (s *session) attend(conn *connection) error {
 // watch returns when conn is over. It reports whether the reason is that the server gave no
 // sign of life.
 func (s *session) watch(conn *connection) (silent bool) {
-	idle := s.opt.IdleTimeout
+	look := s.opt.IdleTimeout // at the latest: the server may promise heartbeats meanwhile
 	if s.opt.heartbeat > 0 {
-		idle = min(idle, 2*s.opt.heartbeat)
+		look = min(look, 2*s.opt.heartbeat)
 	}
-	timer := time.NewTimer(idle)
+	timer := time.NewTimer(look)
 	defer timer.Stop()
 	var asked time.Time // when the server was asked for a sign of life, or got time to send one; zero: it was not
 	for {
@@ -88,14 +88,17 @@ func (s *session) watch(conn *connection) (silent bool) {
 			return false
 		case <-timer.C:
 		}
-		silence := conn.wire.silence()
+		silence, idle := conn.wire.silence(), s.opt.IdleTimeout
+		if conn.beats.Load() {
+			idle = 2 * s.opt.heartbeat
+		}
 		switch {
 		case s.stalled.Load(): // the program does not read, so silence says nothing
 			asked = time.Time{}
-			timer.Reset(idle)
+			timer.Reset(look)
 		case silence < idle:
 			asked = time.Time{}
-			timer.Reset(idle - silence)
+			timer.Reset(min(look, idle-silence))
 		case !asked.IsZero() && silence > time.Since(asked): // nothing has come since
 			return true
 		case conn.beats.Load():

@@ -9,16 +9,16 @@ const maxEpochs = 8
 // roomCounts is what the stamps of a room's prices said. The reader owns it; between two
 // connections run.
 type roomCounts struct {
-	epochs  []epochCount // the one that came first is first
+	epochs  []epochCount // the one that came last is last
 	away    bool         // no price has come since the connection was lost
-	skipped uint64       // events that were left out since then
+	skipped uint64       // events that were left out since then, and are in no gap so far
 }
 
 // epochCount is one count of an instance.
 type epochCount struct {
 	epoch string
 	seq   uint64 // highest that came
-	away  bool   // none has come since the connection was lost
+	away  bool   // no live price has come since the connection was lost
 }
 
 // epoch returns the text of an epoch, without an allocation if it came before.
@@ -35,6 +35,11 @@ func (c *roomCounts) epoch(b []byte) string {
 
 // lost notes that the connection was lost.
 func (r *joinedRooms) lost() {
+	for room := range r.names {
+		if opt, _ := r.options.Load(room); opt.(JoinOptions).Stamp && r.counts[room] == nil {
+			r.counts[room] = &roomCounts{}
+		}
+	}
 	for _, c := range r.counts {
 		c.away, c.skipped = true, 0
 		for i := range c.epochs {
@@ -50,33 +55,47 @@ func (r *joinedRooms) left(room string, skipped uint64) {
 	}
 }
 
-// missed notes the stamp of a price. It reports whether events were missed before it.
-func (r *joinedRooms) missed(room string, s *Stamp) (m Missed, told bool) {
-	if _, joined := r.names[room]; !joined {
-		return Missed{}, false
-	}
+// missed notes a price. It reports whether events were missed before it.
+func (r *joinedRooms) missed(u *PriceUpdate) (m Missed, told bool) {
+	room, s := u.Instrument, u.Stamp
 	c := r.counts[room]
 	if c == nil {
+		if _, joined := r.names[room]; s == nil || !joined {
+			return Missed{}, false
+		}
 		c = &roomCounts{}
 		r.counts[room] = c
 	}
 	first := c.away
 	c.away = false
+	if s == nil { // what it is in its count is not known, nor what comes between it and others
+		c.epochs = c.epochs[:0]
+		return Missed{Room: room}, first
+	}
 	i := slices.IndexFunc(c.epochs, func(e epochCount) bool { return e.epoch == s.Epoch })
 	if i < 0 {
 		if len(c.epochs) == maxEpochs {
 			c.epochs = slices.Delete(c.epochs, 0, 1)
 		}
-		c.epochs = append(c.epochs, epochCount{epoch: s.Epoch, seq: s.Seq})
+		c.epochs = append(c.epochs, epochCount{epoch: s.Epoch, seq: s.Seq, away: first && u.Snapshot})
 		return Missed{Room: room}, first
+	}
+	if last := len(c.epochs) - 1; i < last {
+		e := c.epochs[i]
+		c.epochs = append(slices.Delete(c.epochs, i, i+1), e)
+		i = last
 	}
 	e := &c.epochs[i]
 	before, away := e.seq, e.away
-	e.seq, e.away = max(before, s.Seq), false
+	e.seq, e.away = max(before, s.Seq), away && u.Snapshot
 	if !away || s.Seq <= before+1 {
 		return Missed{}, false
 	}
-	m = Missed{Room: room, Events: s.Seq - before - 1, Exact: len(c.epochs) == 1 || c.skipped == 0}
-	m.Events -= min(m.Events, c.skipped)
+	gap := s.Seq - before - 1
+	left := min(gap, c.skipped)
+	m = Missed{Room: room, Events: gap - left, Exact: len(c.epochs) == 1 || c.skipped == 0}
+	if len(c.epochs) == 1 { // else it may be in the gap of another count
+		c.skipped -= left
+	}
 	return m, m.Events > 0 || !m.Exact
 }

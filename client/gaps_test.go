@@ -58,16 +58,21 @@ func TestMissedEventsAreCounted(t *testing.T) {
 		before, after []string
 		want          []Missed
 	}{
-		"a live price":            {[]string{stamped("A", "e", 5, false)}, []string{stamped("A", "e", 9, false), stamped("A", "e", 10, false)}, []Missed{{"A", 3, true}}},
-		"a snapshot":              {[]string{stamped("A", "e", 5, false)}, []string{stamped("A", "e", 9, true), stamped("A", "e", 12, false)}, []Missed{{"A", 3, true}}},
-		"nothing":                 {[]string{stamped("A", "e", 5, false)}, []string{stamped("A", "e", 5, true), stamped("A", "e", 6, false)}, nil},
-		"an instance behind":      {[]string{stamped("A", "e", 5, false)}, []string{stamped("A", "e", 3, true), stamped("A", "e", 4, false), stamped("A", "e", 7, false)}, nil},
-		"another instance":        {[]string{stamped("A", "e", 5, false)}, []string{stamped("A", "f", 1, true), stamped("A", "f", 2, false)}, []Missed{{"A", 0, false}}},
-		"conflated since":         {[]string{stamped("A", "e", 5, false)}, []string{skipped(2), stamped("A", "e", 10, false)}, []Missed{{"A", 2, true}}},
-		"two producers":           {[]string{stamped("A", "e", 5, false), stamped("A", "f", 1, false)}, []string{stamped("A", "f", 4, false), stamped("A", "e", 6, false)}, []Missed{{"A", 2, true}}},
-		"two producers conflated": {[]string{stamped("A", "e", 5, false), stamped("A", "f", 1, false)}, []string{skipped(1), stamped("A", "f", 4, false)}, []Missed{{"A", 1, false}}},
-		"conflated before":        {[]string{stamped("A", "e", 5, false), skipped(3), stamped("A", "e", 9, false)}, []string{stamped("A", "e", 10, true)}, nil},
-		"never had a price":       {nil, []string{stamped("A", "e", 9, true)}, nil},
+		"a live price":                {[]string{stamped("A", "e", 5, false)}, []string{stamped("A", "e", 9, false), stamped("A", "e", 10, false)}, []Missed{{"A", 3, true}}},
+		"a snapshot":                  {[]string{stamped("A", "e", 5, false)}, []string{stamped("A", "e", 9, true), stamped("A", "e", 12, false), stamped("A", "e", 14, false)}, []Missed{{"A", 3, true}, {"A", 2, true}}},
+		"conflated after a snapshot":  {[]string{stamped("A", "e", 5, false)}, []string{stamped("A", "e", 9, true), skipped(2), stamped("A", "e", 12, false)}, []Missed{{"A", 3, true}}},
+		"nothing":                     {[]string{stamped("A", "e", 5, false)}, []string{stamped("A", "e", 5, true), stamped("A", "e", 6, false)}, nil},
+		"an instance behind":          {[]string{stamped("A", "e", 5, false)}, []string{stamped("A", "e", 3, true), stamped("A", "e", 4, false), stamped("A", "e", 7, false)}, nil},
+		"another instance":            {[]string{stamped("A", "e", 5, false)}, []string{stamped("A", "f", 1, true), stamped("A", "f", 2, false)}, []Missed{{"A", 0, false}}},
+		"a snapshot of another one":   {[]string{stamped("A", "e", 5, false)}, []string{stamped("A", "f", 1, true), stamped("A", "f", 5, false)}, []Missed{{"A", 0, false}, {"A", 3, true}}},
+		"conflated before a snapshot": {[]string{stamped("A", "e", 5, false)}, []string{skipped(3), stamped("A", "e", 9, true), stamped("A", "e", 12, false)}, []Missed{{"A", 2, true}}},
+		"no stamp before":             {[]string{stamped("A", "e", 5, false), price("A", "1", 1)}, []string{stamped("A", "e", 9, false)}, []Missed{{"A", 0, false}}},
+		"no stamp after":              {[]string{stamped("A", "e", 5, false)}, []string{price("A", "1", 1), stamped("A", "e", 9, false)}, []Missed{{"A", 0, false}}},
+		"conflated since":             {[]string{stamped("A", "e", 5, false)}, []string{skipped(2), stamped("A", "e", 10, false)}, []Missed{{"A", 2, true}}},
+		"two producers":               {[]string{stamped("A", "e", 5, false), stamped("A", "f", 1, false)}, []string{stamped("A", "f", 4, false), stamped("A", "e", 6, false)}, []Missed{{"A", 2, true}}},
+		"two producers conflated":     {[]string{stamped("A", "e", 5, false), stamped("A", "f", 1, false)}, []string{skipped(1), stamped("A", "f", 4, false)}, []Missed{{"A", 1, false}}},
+		"conflated before":            {[]string{stamped("A", "e", 5, false), skipped(3), stamped("A", "e", 9, false)}, []string{stamped("A", "e", 10, true)}, nil},
+		"never had a price":           {nil, []string{stamped("A", "e", 9, true)}, []Missed{{"A", 0, false}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -112,9 +117,21 @@ func TestMissedEventsAreCounted(t *testing.T) {
 
 func TestARoomRemembersAFewEpochs(t *testing.T) {
 	r := joinedRooms{names: map[string]string{"A": "A"}, counts: map[string]*roomCounts{}}
+	comes := func(room, epoch string, seq uint64) (Missed, bool) {
+		return r.missed(&PriceUpdate{Instrument: room, Stamp: &Stamp{Epoch: epoch, Seq: seq}})
+	}
 	for i := range uint64(100) {
-		r.missed("A", &Stamp{Epoch: fmt.Sprint(i), Seq: 1})
-		r.missed("B", &Stamp{Epoch: fmt.Sprint(i), Seq: 1}) // not joined
+		comes("A", fmt.Sprint(i), 1)
+		if !slices.ContainsFunc(r.counts["A"].epochs, func(e epochCount) bool { return e.epoch == "in use" || i == 0 }) {
+			t.Fatalf("after %d others the epoch in use is forgotten", i)
+		}
+		comes("A", "in use", 1+i)
+		comes("B", fmt.Sprint(i), 1) // not joined
+	}
+	r.options.Store("A", JoinOptions{Stamp: true})
+	r.lost()
+	if m, told := comes("A", "in use", 103); m.Events != 2 || !m.Exact || !told {
+		t.Errorf("the epoch in use: missed %+v, want 2", m)
 	}
 	if len(r.counts) != 1 || len(r.counts["A"].epochs) != maxEpochs {
 		t.Errorf("%d rooms, %d epochs", len(r.counts), len(r.counts["A"].epochs))
@@ -162,6 +179,28 @@ func TestHeartbeatsTellADeadLine(t *testing.T) {
 		time.Sleep(time.Hour) // it answers pings, and is kept
 		p.write(price("A", "1", 1))
 		expectEvent(t, c, PriceUpdate{Instrument: "A", Price: "1", TS: 1})
+	})
+}
+
+// Heartbeats are rarer than IdleTimeout, and the pings of either side get lost on the way.
+func TestHeartbeatsThatAreRare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p := newPipeServer(t).consumer(ConnOptions{Heartbeat: time.Minute})
+		async(t, func() { p.join() }) // and reads no ping
+		if err := c.Join(patient(t), "A"); err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			time.Sleep(100 * time.Second)
+			p.write(`{"type":"heartbeat","at":1700000000000}`)
+			expectEvent(t, c, Heartbeat{At: time.UnixMilli(1_700_000_000_000)})
+		}
+		start := time.Now()
+		time.Sleep(time.Minute)
+		expectDisconnected(t, c)
+		if d := time.Since(start); d < 149*time.Second || d > 151*time.Second {
+			t.Errorf("noticed after %v, want 150s", d)
+		}
 	})
 }
 

@@ -100,10 +100,7 @@ func (s *session) pass(conn *connection, ev Event) bool {
 	conn.delivered = true
 	switch e := ev.(type) {
 	case PriceUpdate:
-		if e.Stamp == nil {
-			break
-		}
-		if missed, told := s.rooms.missed(e.Instrument, e.Stamp); told && !s.deliver(missed) {
+		if missed, told := s.rooms.missed(&e); told && !s.deliver(missed) {
 			return false
 		}
 	case Conflated:
