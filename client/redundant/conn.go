@@ -5,7 +5,12 @@
 //	conn, err := redundant.Dial(ctx, []string{"ws://a:8080", "ws://b:8080"}, nil)
 //
 // Prices are told apart by the stamps that the servers give them (client.Stamp). So the instances
-// must belong together, through one Redis, and know stamps.
+// must belong together, through one Redis.
+//
+// An instance that is older than stamps takes them from the prices that it takes in or passes on.
+// These prices cannot be compared, so they come from one line alone, and only if no other line has
+// the room's prices with stamps. Where they begin and where they end, a Missed that is not Exact
+// says that prices may be missing or come twice.
 package redundant
 
 import (
@@ -107,7 +112,8 @@ func Dial(ctx context.Context, urls []string, opt *Options) (*Conn, error) {
 //   - [client.PriceUpdate], each price once. A Snapshot replaces the value held.
 //   - [client.Missed], before a price, if no line has brought what lies between it and the price
 //     of its count before: every line had lost its connection or was conflated, or was that much
-//     behind the fastest for half a second.
+//     behind the fastest, and brought nothing of it for half a second or while 64 prices came.
+//     Not Exact: an instance has restarted, or see the package about prices without a stamp.
 //   - [client.Connected] when the first line has a connection, and again after a Disconnected.
 //   - [client.Disconnected] when no line has a connection any more. Prices held may be out of date.
 //

@@ -7,12 +7,12 @@ import (
 	"backbone/client"
 )
 
-// patience is how long a line that is ahead of the others waits for them to bring what it lacks.
+// patience is how long a line that is ahead of the others waits for them to bring what it lacks,
+// from the last price that closed a part of the gap.
 const patience = 500 * time.Millisecond
 
-// maxEpochs bounds the counts that are remembered for a room: one for each instance with a
-// producer of it, and what restarts left.
-const maxEpochs = 8
+// maxHeld bounds the prices of a room that a line holds back. Patience ends with it.
+const maxHeld = 64
 
 // merger decides which prices of the lines are delivered. It is arithmetic: the goroutine that
 // runs the Conn calls it.
@@ -28,37 +28,9 @@ type merger struct {
 	deliver func(client.Event)
 }
 
-type room struct {
-	epochs []count
-	shown  key // the price that was delivered last
-	lines  []line
-}
-
-// count is one count of an instance.
-type count struct {
-	epoch string
-	seq   uint64 // highest that was delivered
-}
-
-// key names a price of a room. Those without a stamp have the zero key.
-type key struct {
-	epoch string
-	seq   uint64
-}
-
-func keyOf(u *client.PriceUpdate) key { return key{u.Stamp.Epoch, u.Stamp.Seq} }
-
-// line is what a line has brought of a room on its connection.
-type line struct {
-	level bool                // it lacks nothing that was delivered since it came
-	last  key                 // the price that it brought last
-	held  *client.PriceUpdate // the newest while it is ahead; nil: it is not
-	since time.Time           // it has been ahead
-}
-
 func (m *merger) join(name string) {
 	if m.rooms[name] == nil {
-		m.rooms[name] = &room{lines: make([]line, m.lines)}
+		m.rooms[name] = &room{lines: make([]line, m.lines), source: -1}
 	}
 }
 
@@ -67,96 +39,140 @@ func (m *merger) leave(name string) { delete(m.rooms, name) }
 // price takes a price that line i brought.
 func (m *merger) price(i int, u client.PriceUpdate, now time.Time) {
 	r := m.rooms[u.Instrument]
-	if r == nil || u.Stamp == nil { // left, or of a server that does not know stamps
+	if r == nil { // left
+		return
+	}
+	if u.Stamp == nil {
+		m.plain(r, i, u)
 		return
 	}
 	l := &r.lines[i]
 	before := l.last
-	l.last = keyOf(&u)
+	l.here, l.last = true, keyOf(&u)
 	gap, known := r.gap(&u)
 	switch {
 	case known && gap < 0: // it was delivered
-		l.level, l.held = true, nil
-		if r.shown == before && r.shown != l.last {
+		l.level = len(l.held) == 0
+		if r.shown == before && before != (key{}) && before != l.last {
 			// What is shown is older: this line brought it before. That can be only where a room
 			// has two counts, whose prices reach the lines in different orders.
 			u.Snapshot = true
 			r.shown = l.last
 			m.deliver(u)
 		}
-	case (gap > 0 || u.Snapshot && len(r.epochs) > 0) && r.levelBut(i):
-		if l.held == nil {
-			l.since = now
-			if m.due.IsZero() {
-				m.due = now.Add(patience)
-			}
+	case (gap > 0 || u.Snapshot && len(r.epochs) > 0) && (r.levelBut(i) || r.holds()):
+		m.hold(r, i, u, now)
+		if !r.levelBut(i) { // the others lack something, too, but less perhaps
+			m.release(r)
 		}
-		l.level, l.held = false, &u
 	default:
 		m.show(r, i, u)
+		m.settle(r, u.Stamp.Epoch, now)
 	}
 }
 
-// gap is how many prices of the count are missing before u; -1: u was delivered. It is not known
-// for a count that is new.
-func (r *room) gap(u *client.PriceUpdate) (n int, known bool) {
-	for _, c := range r.epochs {
-		if c.epoch == u.Stamp.Epoch {
-			if u.Stamp.Seq <= c.seq {
-				return -1, true
-			}
-			return int(u.Stamp.Seq - c.seq - 1), true
+// plain takes a price without a stamp. It cannot be compared with those of other lines, so one
+// line's are delivered: that of a line that also brings all with stamps, if there is one.
+func (m *merger) plain(r *room, i int, u client.PriceUpdate) {
+	here, alone := r.lines[i].here, !r.levelBut(i)
+	if r.source != i {
+		if r.source >= 0 || !here && !alone {
+			return
+		}
+		r.source = i
+		if r.begun {
+			m.deliver(client.Missed{Room: u.Instrument})
 		}
 	}
-	return 0, false
+	if !here && alone { // what has a number elsewhere may be among these
+		r.epochs = nil
+		for j := range r.lines {
+			r.lines[j].held = nil
+		}
+	}
+	r.begun, r.shown = true, key{}
+	m.deliver(u)
 }
 
-// levelBut reports whether another line than i is level.
-func (r *room) levelBut(i int) bool {
-	for j := range r.lines {
-		if j != i && r.lines[j].level {
-			return true
-		}
+// hold keeps a price of line i, which is ahead.
+func (m *merger) hold(r *room, i int, u client.PriceUpdate, now time.Time) {
+	l := &r.lines[i]
+	if len(l.held) == 0 {
+		l.since = now
+		m.dueBy(now.Add(patience))
 	}
-	return false
+	l.level, l.held = false, append(l.held, u)
+	if len(l.held) > maxHeld {
+		m.release(r)
+	}
+}
+
+func (m *merger) dueBy(t time.Time) {
+	if m.due.IsZero() || t.Before(m.due) {
+		m.due = t
+	}
 }
 
 // show delivers a price of line i that is newer than all of its count.
 func (m *merger) show(r *room, i int, u client.PriceUpdate) {
 	gap, known := r.gap(&u)
+	l := &r.lines[i]
 	switch {
 	case gap > 0:
 		m.deliver(client.Missed{Room: u.Instrument, Events: uint64(gap), Exact: true})
-	case !known && len(r.epochs) > 0 && !r.levelBut(i) && !r.lines[i].level: // nobody was there before it
+	case r.source >= 0 && r.source != i && !r.lines[r.source].here: // it takes the place of a line without stamps
+		r.source = -1
+		m.deliver(client.Missed{Room: u.Instrument})
+	case !known && len(r.epochs) > 0 && !r.levelBut(i) && !l.level: // nobody was there before it
 		m.deliver(client.Missed{Room: u.Instrument})
 	}
 	r.note(&u)
-	r.shown = keyOf(&u)
-	r.lines[i].level, r.lines[i].held = true, nil
+	r.begun, r.shown = true, keyOf(&u)
+	l.level = l.here && len(l.held) == 0
 	m.deliver(u)
 }
 
-func (r *room) note(u *client.PriceUpdate) {
-	i := slices.IndexFunc(r.epochs, func(c count) bool { return c.epoch == u.Stamp.Epoch })
-	if i < 0 {
-		if len(r.epochs) == maxEpochs {
-			r.epochs = slices.Delete(r.epochs, 0, 1)
+// settle looks at what is held once a price of a count was delivered: what it stood for is
+// dropped, and what has nothing missing before it is delivered.
+func (m *merger) settle(r *room, epoch string, now time.Time) {
+	for again := true; again; {
+		again = false
+		for j := range r.lines {
+			l := &r.lines[j]
+			for k := 0; k < len(l.held); {
+				u := l.held[k]
+				gap, known := r.gap(&u)
+				switch {
+				case u.Stamp.Epoch != epoch || gap > 0 || gap == 0 && u.Snapshot || !known:
+					k++ // a snapshot gives way to the live price
+					continue
+				case gap < 0:
+					l.held = slices.Delete(l.held, k, k+1)
+				default:
+					l.held = slices.Delete(l.held, k, k+1)
+					m.show(r, j, u)
+					again = true
+				}
+				l.level = l.here && len(l.held) == 0
+			}
+			if len(l.held) > 0 && l.held[0].Stamp.Epoch == epoch {
+				l.since = now
+			}
 		}
-		r.epochs = append(r.epochs, count{epoch: u.Stamp.Epoch})
-		i = len(r.epochs) - 1
 	}
-	r.epochs[i].seq = u.Stamp.Seq
 }
 
-// down notes that line i has no connection: what the others hold is delivered where nobody else
-// can bring what is missing.
+// down notes that line i has no connection. What is held is delivered where nobody else can bring
+// what is missing.
 func (m *merger) down(i int) {
 	for _, r := range m.rooms {
-		r.lines[i] = line{}
-		for j := range r.lines {
-			if r.lines[j].held != nil && !r.levelBut(j) {
-				m.release(r, j)
-			}
+		l := &r.lines[i]
+		l.here, l.level, l.last = false, false, key{}
+		if r.source == i {
+			r.source = -1
+		}
+		if !r.levelBut(-1) {
+			m.release(r)
 		}
 	}
 }
@@ -167,35 +183,42 @@ func (m *merger) late(now time.Time) {
 	for _, r := range m.rooms {
 		for i := range r.lines {
 			l := &r.lines[i]
-			if l.held == nil {
+			if len(l.held) == 0 {
 				continue
 			}
 			if due := l.since.Add(patience); due.After(now) {
-				if m.due.IsZero() || due.Before(m.due) {
-					m.due = due
-				}
-				continue
+				m.dueBy(due)
+			} else {
+				m.release(r)
 			}
-			if gap, known := r.gap(l.held); !known || gap >= 0 {
-				for j := range r.lines {
-					if j != i { // they had their time
-						r.lines[j].level = false
-					}
-				}
-			}
-			m.release(r, i)
 		}
 	}
 }
 
-// release delivers what line i holds, unless another line has brought it.
-func (m *merger) release(r *room, i int) {
-	l := &r.lines[i]
-	u := *l.held
-	l.held = nil
-	if gap, known := r.gap(&u); known && gap < 0 {
-		l.level = true
-		return
+// release delivers all that is held of a room. The lines that hold nothing had their time.
+func (m *merger) release(r *room) {
+	for i := range r.lines {
+		r.lines[i].level = false
 	}
-	m.show(r, i, u)
+	for {
+		line, place, least := -1, 0, 0
+		for i := range r.lines {
+			for k := range r.lines[i].held {
+				if n := r.before(&r.lines[i].held[k]); line < 0 || n < least {
+					line, place, least = i, k, n
+				}
+			}
+		}
+		if line < 0 {
+			return
+		}
+		l := &r.lines[line]
+		u := l.held[place]
+		l.held = slices.Delete(l.held, place, place+1)
+		if gap, known := r.gap(&u); known && gap < 0 {
+			l.level = l.here && len(l.held) == 0
+			continue
+		}
+		m.show(r, line, u)
+	}
 }

@@ -3,6 +3,7 @@ package redundant
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,10 +27,17 @@ func snapshot(epoch string, seq uint64) client.PriceUpdate {
 	return u
 }
 
-// say is an event in short: 5, or e5 of another count than "", S5 for a snapshot, -3 for a gap.
+// plain is a price without a stamp.
+func plain() client.PriceUpdate { return client.PriceUpdate{Instrument: "A", Price: "1"} }
+
+// say is an event in short: 5, or e5 of another count than "", S5 for a snapshot, p without a
+// stamp, -3 for a gap.
 func say(ev client.Event) string {
 	switch ev := ev.(type) {
 	case client.PriceUpdate:
+		if ev.Stamp == nil {
+			return "p "
+		}
 		if ev.Snapshot {
 			return fmt.Sprintf("S%s%d ", ev.Stamp.Epoch, ev.Stamp.Seq)
 		}
@@ -52,13 +60,14 @@ func merging(lines int) (*merger, func() string) {
 
 func TestMerge(t *testing.T) {
 	type step func(*merger)
-	brings := func(line int, us ...client.PriceUpdate) step {
+	bringsAt := func(ms, line int, us ...client.PriceUpdate) step {
 		return func(m *merger) {
 			for _, u := range us {
-				m.price(line, u, at(0))
+				m.price(line, u, at(ms))
 			}
 		}
 	}
+	brings := func(line int, us ...client.PriceUpdate) step { return bringsAt(0, line, us...) }
 	down := func(line int) step { return func(m *merger) { m.down(line) } }
 	late := func(m *merger) { m.late(at(500)) }
 	for name, c := range map[string]struct {
@@ -75,13 +84,35 @@ func TestMerge(t *testing.T) {
 		"both conflated": {[]step{brings(0, price("", 1)), brings(1, price("", 1)), brings(0, price("", 5)), brings(1, price("", 4), price("", 5)), brings(0, price("", 6))},
 			"1 -2 4 5 6 "},
 		"a line that is dead without a sign": {[]step{brings(0, price("", 1)), brings(1, price("", 1)), brings(0, price("", 5), price("", 6)), late, brings(0, price("", 7))},
-			"1 -4 6 7 "},
+			"1 -3 5 6 7 "},
 		"a line that has just joined waits for the other": {[]step{brings(0, price("", 1)), brings(1, snapshot("", 3), price("", 4)), brings(0, price("", 2), price("", 3), price("", 4)), late, brings(1, price("", 5))},
 			"1 2 3 4 5 "},
 		"the death of one loses nothing": {[]step{brings(0, price("", 1), price("", 2)), brings(1, price("", 1)), down(0), brings(1, price("", 2), price("", 3)), brings(0, snapshot("", 3)), brings(1, price("", 4)), down(1), brings(0, price("", 4), price("", 5))},
 			"1 2 3 4 5 "},
 		"what is held is released when the other dies": {[]step{brings(0, price("", 1)), brings(1, snapshot("", 3)), down(0), brings(1, price("", 4))},
 			"1 -1 S3 4 "},
+		"what is held is released once nothing is missing": {[]step{brings(0, price("", 1)), brings(1, price("", 1)), brings(0, price("", 5), price("", 6)), brings(1, price("", 2), price("", 3), price("", 4))},
+			"1 2 3 4 5 6 "},
+		"what was brought is not missed": {[]step{brings(0, price("", 1)), brings(1, price("", 1)), brings(0, price("", 5), price("", 6)), brings(1, price("", 2), price("", 3)), down(1)},
+			"1 2 3 -1 5 6 "},
+		"each price that closes a part of the gap gets time for the next": {[]step{brings(0, price("", 1)), brings(1, price("", 1)), brings(0, price("", 4)), bringsAt(400, 1, price("", 2)), late, bringsAt(800, 1, price("", 3))},
+			"1 2 3 4 "},
+		"a line that dies takes nothing with it": {[]step{brings(0, price("", 1)), brings(1, price("", 1)), brings(0, price("", 4), price("", 5)), down(0), brings(1, price("", 2), price("", 3))},
+			"1 2 3 4 5 "},
+		"a line that died is not waited for": {[]step{brings(0, price("", 1)), brings(1, price("", 1)), brings(0, price("", 5)), down(0), late, brings(1, price("", 7))},
+			"1 -3 5 -1 7 "},
+		"both are ahead when the third dies": {[]step{brings(0, price("", 1)), brings(1, price("", 1)), brings(2, price("", 1)), brings(0, price("", 6)), brings(1, price("", 4)), down(2)},
+			"1 -2 4 -1 6 "},
+		"no stamps": {[]step{brings(0, plain()), brings(1, plain()), brings(0, plain()), down(0), brings(1, plain()), brings(0, plain())},
+			"p p -? p "},
+		"stamps come back": {[]step{brings(0, plain()), brings(1, snapshot("", 5)), brings(0, plain()), brings(1, price("", 6)), brings(0, plain())},
+			"p -? S5 6 "},
+		"a line with stamps dies beside one without": {[]step{brings(0, price("", 1)), brings(1, plain()), down(0), brings(1, plain()), brings(0, snapshot("", 7)), brings(1, plain()), brings(0, price("", 8))},
+			"1 -? p -? S7 8 "},
+		"one of two producers has no stamps": {[]step{brings(0, price("", 1)), brings(1, price("", 1)), brings(0, plain()), brings(1, plain()), brings(1, price("", 2)), brings(0, plain(), price("", 2))},
+			"1 -? p 2 p "},
+		"what was delivered comes not again behind one without a stamp": {[]step{brings(0, price("", 1), plain()), brings(1, price("", 1))},
+			"1 -? p "},
 		"both were away": {[]step{brings(0, price("", 1)), brings(1, price("", 1)), down(0), down(1), brings(1, snapshot("", 4)), brings(0, snapshot("", 4), price("", 5))},
 			"1 -2 S4 5 "},
 		"both were away, and the instance has restarted": {[]step{brings(0, price("", 7)), down(0), brings(1, snapshot("f", 1), price("f", 2))},
@@ -94,7 +125,7 @@ func TestMerge(t *testing.T) {
 			"1 f2 2 f3 "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, said := merging(2)
+			m, said := merging(3)
 			for _, step := range c.steps {
 				step(m)
 			}
@@ -112,11 +143,17 @@ func TestMergeOfRandomLines(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		m, _ := merging(2)
 		delivered, missed, last := uint64(0), uint64(0), uint64(0)
+		brought := map[uint64]bool{}
 		m.deliver = func(ev client.Event) {
 			switch ev := ev.(type) {
 			case client.Missed:
 				if missed += ev.Events; !ev.Exact {
 					t.Fatalf("seed %d: a gap is not exact", seed)
+				}
+				for n := range ev.Events {
+					if brought[last+1+n] {
+						t.Fatalf("seed %d: %d was brought, and counts as missed", seed, last+1+n)
+					}
 				}
 			case client.PriceUpdate:
 				if delivered++; ev.Stamp.Seq <= last {
@@ -127,9 +164,12 @@ func TestMergeOfRandomLines(t *testing.T) {
 		}
 		m.price(0, price("", 1), at(0))
 		m.price(1, price("", 1), at(0))
-		complete := seed%2 == 0 // line 1 is
+		complete, pace := seed%2 == 0, 20 // line 1 is, and not half a second behind
+		if complete {
+			pace = 10
+		}
 		sent := [2]uint64{1, 1}
-		for now := 0; sent != [2]uint64{60, 60}; now += random.IntN(20) {
+		for now := 0; sent != [2]uint64{60, 60}; now += random.IntN(pace) {
 			i := random.IntN(2)
 			if sent[i] == 60 {
 				continue
@@ -144,7 +184,8 @@ func TestMergeOfRandomLines(t *testing.T) {
 			}
 			sent[i]++
 			m.price(i, price("", sent[i]), at(now))
-			if !complete && !m.due.IsZero() && !m.due.After(at(now)) {
+			brought[sent[i]] = true
+			if !m.due.IsZero() && !m.due.After(at(now)) {
 				m.late(at(now))
 			}
 		}
@@ -161,12 +202,39 @@ func TestARoomThatWasLeftIsForgotten(t *testing.T) {
 	m.leave("A")
 	m.price(1, price("", 2), at(0))
 	m.join("A")
-	m.price(0, client.PriceUpdate{Instrument: "A"}, at(0)) // without a stamp
 	m.price(0, price("", 9), at(0))
+	if got := said(); got != "1 9 " {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestTheCountsInUseAreRemembered(t *testing.T) {
+	m, said := merging(2)
+	m.price(0, price("", 1), at(0))
 	for i := range uint64(100) {
 		m.price(0, price(fmt.Sprint("e", i, "."), 1), at(0))
+		if said(); len(m.rooms["A"].epochs) > maxEpochs {
+			t.Fatalf("%d epochs", len(m.rooms["A"].epochs))
+		}
+		if m.price(1, price("", 1+i), at(0)); said() != "" {
+			t.Fatalf("%d came again", 1+i)
+		}
+		m.price(0, price("", 2+i), at(0))
 	}
-	if said()[:4] != "1 9 " || len(m.rooms["A"].epochs) != maxEpochs {
-		t.Errorf("%d epochs", len(m.rooms["A"].epochs))
+}
+
+func TestALineHoldsALimitedNumber(t *testing.T) {
+	m, said := merging(2)
+	m.price(0, price("", 1), at(0))
+	m.price(1, price("", 1), at(0))
+	said()
+	for i := range uint64(maxHeld) {
+		if m.price(0, price("", 3+i), at(0)); said() != "" {
+			t.Fatalf("delivered after %d", 1+i)
+		}
+	}
+	m.price(0, price("", 3+maxHeld), at(0))
+	if got := said(); got[:8] != "-1 3 4 5" || strings.Count(got, " ") != 2+maxHeld {
+		t.Errorf("got %s", got)
 	}
 }
