@@ -12,14 +12,13 @@ func (w *Window) Path(rtt time.Duration) {
 	}
 }
 
-// Tighten keeps the window small until it has to be larger: from now on it grows only after it has
-// refused something. Without that it grows until marks are few. So a reader that stops has less
-// old to read later, and answers more marks until then.
+// Tighten keeps the window small until it has to be larger: from now on it grows only while much of
+// it is in use. Without that it grows until marks are few. So a reader that stops has less old to
+// read later, and answers more marks until then.
 func (w *Window) Tighten() { w.tight = true }
 
-func (w *Window) mayGrow(m mark) bool {
-	return !w.tight || w.waiting || w.watch.refused > m.awake
-}
+// mayGrow reports whether the window may grow because a mark was answered in time.
+func (w *Window) mayGrow() bool { return !w.tight || w.waiting || w.Outstanding() >= w.size/4 }
 
 // measure learns from an answer how fast a slow reader takes. Only the time in which it had
 // something to read counts.

@@ -34,7 +34,7 @@ type Window struct {
 	slow    bool // the reader was found to be slow
 	proven  bool // a mark behind more than a few bytes was answered in time
 	waiting bool // something was refused and has not been sent yet
-	tight   bool // it grows only after it has refused something
+	tight   bool // it grows only while much of it is in use
 
 	maxAge      time.Duration
 	sent, acked uint64        // bytes of the stream: all, and those that the reader has answered for
@@ -147,10 +147,10 @@ func (w *Window) Answer(number uint64, at, now time.Duration) (age time.Duration
 		w.size = startSize(w.minRTT)
 	case !w.late(w.watch.lastRTT):
 		w.proven = true
-		if m.after < growEvery && m.covers >= w.size/4 && w.mayGrow(m) {
+		if m.after < growEvery && m.covers >= w.size/4 && w.mayGrow() {
 			w.size = min(2*w.size, MaxWindow)
 		}
-	case w.watch.lastRTT < w.minRTT+w.maxAge*2/5 && m.after < growEvery && m.covers >= w.size/4 && w.mayGrow(m):
+	case w.watch.lastRTT < w.minRTT+w.maxAge*2/5 && m.after < growEvery && m.covers >= w.size/4 && w.mayGrow():
 		w.size = min(w.size+w.size/4, MaxWindow) // late, but still well before it counts as slow
 	}
 	age = max(w.watch.lastRTT-w.minRTT/2, 0)

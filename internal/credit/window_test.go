@@ -217,7 +217,7 @@ func TestMarksOfASlowReaderAreFew(t *testing.T) {
 }
 
 // A window that is tight is no larger than it has to be, and as large as it has to be.
-func TestATightWindowGrowsOnlyIfItRefuses(t *testing.T) {
+func TestATightWindowGrowsOnlyIfItIsInUse(t *testing.T) {
 	near := newReader(50<<20, ms)
 	near.w.Tighten()
 	near.run(10*time.Second, 400_000, 0)
@@ -227,7 +227,7 @@ func TestATightWindowGrowsOnlyIfItRefuses(t *testing.T) {
 	far := newReader(50<<20, 50*ms)
 	far.w.Tighten()
 	far.run(10*time.Second, 8<<20, 0)
-	if far.w.Size() < 1<<20 || far.w.Slow() {
+	if far.w.Size() < 2<<20 || far.w.Slow() { // at least twice what is under way
 		t.Errorf("a distant reader of much: the window is %d, slow: %v", far.w.Size(), far.w.Slow())
 	}
 }
