@@ -156,9 +156,12 @@ func TestServerGivesWhatAJoinAsksFor(t *testing.T) {
 	beats := 0
 	event := func() client.Event {
 		t.Helper()
-		for {
+		for begin := time.Now(); ; {
 			ev := next(t, c)
 			beat, ok := ev.(client.Heartbeat)
+			if ok && time.Since(begin) > time.Minute {
+				t.Fatal("nothing but heartbeats")
+			}
 			if !ok {
 				return ev
 			}
