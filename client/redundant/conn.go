@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,7 +30,7 @@ type Options struct {
 	// has a connection; a line always goes on trying. OnMessage must be nil.
 	client.ConnOptions
 	// OnLine is called with what a line says about itself: Connected, Disconnected, Rejoined,
-	// and a *client.RequestError where it rejects a room or a request. line is its position in
+	// and a *client.RequestError where it refuses a room. line is its position in
 	// the URLs. Calls come one at a time, and nothing is delivered until it returns; it must not
 	// call the Conn's methods. Default: none.
 	OnLine func(line int, ev client.Event)
@@ -40,7 +41,6 @@ type Options struct {
 type Conn struct {
 	// Immutable after Dial.
 	onLine func(int, client.Event)
-	lines  []*worker
 	events chan client.Event
 	in     chan func() // from the lines, to run while nothing is pending
 	calls  chan func() // from callers, to run
@@ -53,9 +53,8 @@ type Conn struct {
 
 	// Owned by run.
 	merger  merger
+	wanted  wanted
 	pending []client.Event // that the program has not taken
-	up      []bool         // lines with a connection
-	failed  []error        // why a line has no connection; nil while it has, and before its first attempt
 	ended   int            // lines that have ended
 
 	// Written by run before it closes done.
@@ -83,14 +82,14 @@ func Dial(ctx context.Context, urls []string, opt *Options) (*Conn, error) {
 	}
 	c := &Conn{
 		onLine: o.OnLine, events: make(chan client.Event), in: make(chan func()), calls: make(chan func()), begun: make(chan error, 1), done: make(chan struct{}),
-		up: make([]bool, len(urls)), failed: make([]error, len(urls)),
+		wanted: wanted{rooms: map[string]bool{}},
 	}
 	c.merger = merger{lines: len(urls), rooms: map[string]*room{}, deliver: c.deliver}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	for i, url := range urls {
-		w := &worker{conn: c, index: i, url: url, opt: o.ConnOptions, requests: make(chan request, maxRequests), keepTrying: o.KeepTrying}
+		w := &worker{conn: c, index: i, url: url, opt: o.ConnOptions, work: make(chan work, 1), keepTrying: o.KeepTrying}
 		w.opt.KeepTrying = true
-		c.lines = append(c.lines, w)
+		c.wanted.sides = append(c.wanted.sides, side{worker: w, rooms: map[string]standing{}, todo: map[string]bool{}})
 		c.working.Go(w.run)
 	}
 	go c.run()
@@ -122,24 +121,43 @@ func Dial(ctx context.Context, urls []string, opt *Options) (*Conn, error) {
 // for any other. It is closed at the end of the Conn.
 func (c *Conn) Events() <-chan client.Event { return c.events }
 
-// Join joins rooms on every line and returns the first line's answer, as [client.Conn.JoinWith]
-// does. The other lines go on joining; what they reject is told to Options.OnLine.
+// Join joins rooms on every line. It returns nil once each room has been joined by a line; the
+// others go on joining, and what they refuse is told to Options.OnLine. The error is a
+// *[client.JoinError] if every line with a connection has refused a room. After any error, a room
+// that no line has joined so far is not joined.
+//
+// A line that has refused a room or has lost its connection is asked again once it has a new one.
+// A room that is joined already stays joined.
 func (c *Conn) Join(ctx context.Context, rooms ...string) error {
-	if err := c.do(ctx, func() { each(rooms, c.merger.join) }); err != nil {
+	j := &join{rooms: unique(rooms), done: make(chan error, 1)}
+	if err := c.do(ctx, func() { c.want(j) }); err != nil {
 		return err
 	}
-	return c.request(ctx, func(ctx context.Context, line *client.Conn) error {
-		return line.JoinWith(ctx, client.JoinOptions{Stamp: true}, rooms...)
-	})
+	select {
+	case err := <-j.done:
+		return err
+	case <-c.ctx.Done():
+		return client.ErrClosed
+	case <-ctx.Done():
+	}
+	_ = c.do(c.ctx, func() { c.abandon(j) }) // fails at the end
+	select {
+	case err := <-j.done:
+		return err
+	default:
+		return fmt.Errorf("redundant: no reply yet: %w", context.Cause(ctx))
+	}
 }
 
-// Leave leaves rooms on every line and returns the first line's answer, as [client.Conn.Leave]
-// does. Nothing of the rooms is delivered after it.
+// Leave leaves rooms, at once: nothing of them is delivered after it. The lines leave them when
+// they can. Each room that was not joined adds a *[client.RequestError] to the error (see
+// errors.Join), and the other rooms are left.
 func (c *Conn) Leave(ctx context.Context, rooms ...string) error {
-	if err := c.do(ctx, func() { each(rooms, c.merger.leave) }); err != nil {
+	var left error
+	if err := c.do(ctx, func() { left = c.leave(unique(rooms)) }); err != nil {
 		return err
 	}
-	return c.request(ctx, func(ctx context.Context, line *client.Conn) error { return line.Leave(ctx, rooms...) })
+	return left
 }
 
 // Err returns why the Conn ended: every line was refused. It is nil while the Conn lives and
@@ -181,7 +199,7 @@ func (c *Conn) run() {
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	armed := false
-	for c.ended < len(c.lines) || len(c.pending) > 0 {
+	for c.ended < len(c.wanted.sides) || len(c.pending) > 0 {
 		in, out, first := c.in, c.events, client.Event(nil)
 		if len(c.pending) == 0 {
 			out = nil
@@ -207,11 +225,14 @@ func (c *Conn) run() {
 			late.Reset(time.Until(due))
 		}
 	}
-	c.err = errors.Join(c.failed...)
+	c.err = c.failures()
 }
 
 // do has run run f.
 func (c *Conn) do(ctx context.Context, f func()) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("redundant: %w", context.Cause(ctx))
+	}
 	ran := make(chan struct{})
 	select {
 	case c.calls <- func() { f(); close(ran) }:
@@ -227,71 +248,8 @@ func (c *Conn) do(ctx context.Context, f func()) error {
 // deliver gives ev to the program once it has taken what came before.
 func (c *Conn) deliver(ev client.Event) { c.pending = append(c.pending, ev) }
 
-// hear takes an event of a line.
-func (c *Conn) hear(i int, ev client.Event) {
-	switch ev := ev.(type) {
-	case client.PriceUpdate:
-		c.merger.price(i, ev, time.Now())
-		return
-	case client.Connected:
-		c.merger.down(i) // nothing of the connection before counts
-		first := !c.anyUp()
-		if c.up[i], c.failed[i] = true, nil; first {
-			c.begin(nil)
-			c.deliver(ev)
-		}
-	case client.Disconnected:
-		was := c.up[i]
-		c.up[i], c.failed[i] = false, ev.Err
-		c.merger.down(i)
-		if was && !c.anyUp() {
-			c.deliver(ev)
-		}
-		c.allTried()
-	case client.Rejoined, *client.RequestError:
-	default: // of a room, and not a price
-		return
-	}
-	if c.onLine != nil {
-		c.onLine(i, ev)
-	}
-}
-
-// lineEnded takes the end of a line: it was refused, or the Conn ends.
-func (c *Conn) lineEnded(i int, err error) {
-	c.ended++
-	c.hear(i, client.Disconnected{Err: err})
-}
-
-func (c *Conn) anyUp() bool {
-	for _, up := range c.up {
-		if up {
-			return true
-		}
-	}
-	return false
-}
-
-// allTried ends the dial if every line has failed, unless it goes on trying.
-func (c *Conn) allTried() {
-	for i, err := range c.failed {
-		if err == nil || c.lines[i].keepTrying && c.ended < len(c.lines) {
-			return
-		}
-	}
-	c.begin(errors.Join(c.failed...))
-}
-
-// begin ends the dial with err, if it has not ended.
-func (c *Conn) begin(err error) {
-	select {
-	case c.begun <- err:
-	default: // Dial has returned, or will
-	}
-}
-
-func each(rooms []string, f func(string)) {
-	for _, room := range rooms {
-		f(room)
-	}
+func unique(rooms []string) []string {
+	rooms = slices.Clone(rooms)
+	slices.Sort(rooms)
+	return slices.Compact(rooms)
 }

@@ -3,7 +3,10 @@ package redundant_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,6 +61,11 @@ func two(t *testing.T, rooms ...string) (c *redundant.Conn, a, b *clienttest.Ser
 	t.Cleanup(func() { c.Close() })
 	if ev, ok := next(t, c).(client.Connected); !ok {
 		t.Fatalf("got %+v, want Connected", ev)
+	}
+	for range 2 {
+		if ev, ok := (<-said).(client.Connected); !ok {
+			t.Fatalf("a line said %+v, want Connected", ev)
+		}
 	}
 	if err := c.Join(ctx, rooms...); err != nil {
 		t.Fatal(err)
@@ -134,9 +142,11 @@ func TestJoinFromTheEventLoop(t *testing.T) {
 	wait(t, func() bool { return a.Members("B") == 1 && a.Members("A") == 0 && b.Members("A") == 0 })
 	a.Send("B", stamped("B", 1))
 	for {
-		if u, ok := next(t, c).(client.PriceUpdate); ok && u.Instrument == "B" {
+		u, ok := next(t, c).(client.PriceUpdate)
+		if ok && u.Instrument == "B" {
 			return
 		}
+		t.Errorf("got %+v of a room that was left", u)
 	}
 }
 
@@ -190,4 +200,199 @@ func TestEveryLineRefusedEndsTheConn(t *testing.T) {
 	if err := c.Join(t.Context(), "A"); !errors.Is(err, client.ErrClosed) {
 		t.Errorf("Join: %v", err)
 	}
+}
+
+func joins(t *testing.T, c *redundant.Conn, n int) (rooms []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for i := range n {
+		rooms = append(rooms, fmt.Sprint("R", i))
+		if err := c.Join(ctx, rooms[i]); err != nil {
+			t.Fatalf("join %d: %v", i, err)
+		}
+	}
+	return rooms
+}
+
+// down waits until a line has told that it has no connection.
+func down(t *testing.T, said chan client.Event) {
+	t.Helper()
+	for {
+		select {
+		case ev := <-said:
+			if _, ok := ev.(client.Disconnected); ok {
+				return
+			}
+		case <-time.After(patience):
+			t.Fatal("no Disconnected came")
+		}
+	}
+}
+
+func TestALineThatHasEndedHoldsUpNobody(t *testing.T) {
+	c, a, b, said := two(t)
+	a.Refuse(http.StatusUnauthorized)
+	a.Disconnect()
+	down(t, said)
+	rooms := joins(t, c, 100)
+	wait(t, func() bool { return b.Members(rooms[99]) == 1 })
+	if err := c.Leave(t.Context(), rooms...); err != nil {
+		t.Errorf("Leave: %v", err)
+	}
+	wait(t, func() bool { return b.Members(rooms[0])+b.Members(rooms[99]) == 0 })
+	wait(t, func() bool { return c.Known() == 0 })
+}
+
+// A line that has not yet tried may take what the other has refused.
+func TestTheFirstAttemptOfALineIsWaitedFor(t *testing.T) {
+	a, b := clienttest.NewServer(), clienttest.NewServer()
+	t.Cleanup(a.Close)
+	t.Cleanup(b.Close)
+	a.Reject("A", client.CodeTooManyRooms, "full")
+	attempt, said := make(chan struct{}), make(chan client.Event, 64)
+	opt := redundant.Options{OnLine: func(_ int, ev client.Event) { said <- ev }}
+	opt.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if strings.HasSuffix(b.URL, address) {
+			<-attempt
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, address)
+	}
+	c, err := redundant.Dial(t.Context(), []string{a.URL, b.URL}, &opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	next(t, c) // Connected
+	joined := make(chan error, 1)
+	go func() { joined <- c.Join(t.Context(), "A") }()
+	for refused := false; !refused; {
+		_, refused = (<-said).(*client.RequestError)
+	}
+	c.Known() // a round of the Conn, in which it could answer
+	select {
+	case err := <-joined:
+		t.Errorf("answered by one line: %v", err)
+	default:
+	}
+	close(attempt)
+	if err := <-joined; err != nil {
+		t.Error(err)
+	}
+}
+
+// What the program has joined and left meanwhile holds for a line that comes back.
+func TestALineThatWasAwayForLong(t *testing.T) {
+	c, a, b, said := two(t, "A")
+	a.Refuse(http.StatusServiceUnavailable)
+	a.Disconnect()
+	down(t, said)
+	rooms := joins(t, c, 100)
+	if err := c.Leave(t.Context(), "A", rooms[0], rooms[50]); err != nil {
+		t.Errorf("Leave: %v", err)
+	}
+	for i := range 200 {
+		room := fmt.Sprint("X", i)
+		if err := errors.Join(c.Join(t.Context(), room), c.Leave(t.Context(), room)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := c.Known(); n > 5*98 {
+		t.Errorf("%d names are kept for %d rooms", n, 98)
+	}
+	a.Refuse(0)
+	for i, room := range append(rooms, "A") {
+		want := 1
+		if i == 0 || i == 50 || i == 100 {
+			want = 0
+		}
+		wait(t, func() bool { return a.Members(room) == want && b.Members(room) == want })
+	}
+	wait(t, func() bool { return c.Known() == 4*98 }) // by name, by its prices, and on two lines
+}
+
+func TestOneLineThatTakesARoomIsEnough(t *testing.T) {
+	c, a, b, _ := two(t)
+	for i := range 50 {
+		room, refusing := fmt.Sprint("R", i), a
+		if i%2 == 0 {
+			refusing = b
+		}
+		refusing.Reject(room, client.CodeTooManyRooms, "full")
+		if err := c.Join(t.Context(), room); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Each takes the half of a join.
+	if err := c.Join(t.Context(), "R0", "R1", "R2"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAJoinThatFailsLeavesNothing(t *testing.T) {
+	c, a, b, said := two(t)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := c.Join(ended, "A"); !errors.Is(err, context.Canceled) {
+		t.Errorf("a context that has ended: %v", err)
+	}
+	for _, s := range []*clienttest.Server{a, b} {
+		s.Refuse(http.StatusServiceUnavailable)
+		s.Disconnect()
+		down(t, said)
+	}
+	if ev, ok := next(t, c).(client.Disconnected); !ok {
+		t.Fatalf("got %+v, want Disconnected", ev)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := c.Join(short, "B"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("no line: %v", err)
+	}
+	if err := c.Leave(t.Context(), "B"); !errors.As(err, new(*client.RequestError)) {
+		t.Errorf("Leave of a room that was not joined: %v", err)
+	}
+	a.Refuse(0)
+	b.Refuse(0)
+	if err := c.Join(t.Context(), "C"); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, func() bool { return a.Members("C") == 1 && b.Members("C") == 1 })
+	wait(t, func() bool { return a.Members("B")+b.Members("B") == 0 })
+}
+
+// A room that every line has refused is forgotten.
+func TestARefusedRoomIsForgotten(t *testing.T) {
+	c, a, b, _ := two(t)
+	for _, s := range []*clienttest.Server{a, b} {
+		s.Reject("A", client.CodeTooManyRooms, "full")
+	}
+	for range 3 {
+		failed, ok := errors.AsType[*client.JoinError](c.Join(t.Context(), "A", "B"))
+		if !ok || len(failed.Rejected) != 1 || failed.Rejected[0].Room != "A" {
+			t.Fatalf("got %v", failed)
+		}
+	}
+	if err := c.Leave(t.Context(), "A", "B"); err == nil || err.Error() != `client: not_joined: room: "A" is not joined` {
+		t.Errorf("got %v", err)
+	}
+	wait(t, func() bool { return a.Members("B")+b.Members("B") == 0 })
+	if n := c.Known(); n != 0 {
+		t.Errorf("%d rooms are known", n)
+	}
+}
+
+func TestARoomThatIsLeftAndJoinedStartsAnew(t *testing.T) {
+	c, a, b, _ := two(t, "A")
+	a.Publish(`{"type":"price_update","instrument":"A","price":1,"ts":1}`)
+	next(t, c)
+	for range 50 {
+		if err := errors.Join(c.Leave(t.Context(), "A"), c.Join(t.Context(), "A")); err != nil {
+			t.Fatal(err)
+		}
+		if u, ok := next(t, c).(client.PriceUpdate); !ok || !u.Snapshot {
+			t.Fatalf("got %+v, want a snapshot", u)
+		}
+	}
+	wait(t, func() bool { return a.Members("A") == 1 && b.Members("A") == 1 })
 }

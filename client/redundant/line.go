@@ -2,14 +2,9 @@ package redundant
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"backbone/client"
 )
-
-// maxRequests bounds the requests that wait for a line without a connection. More block.
-const maxRequests = 64
 
 // worker keeps one line.
 type worker struct {
@@ -19,38 +14,13 @@ type worker struct {
 	url        string
 	opt        client.ConnOptions
 	keepTrying bool
-	requests   chan request // to this line, in order
+	work       chan work // from run, which waits for the report on it before the next
 }
 
-// request is a join or a leave.
-type request struct {
-	send   func(ctx context.Context, line *client.Conn) error
-	answer chan<- error // has a place
-}
+// work is rooms that a line has to leave, and others that it has to join.
+type work struct{ leave, join []string }
 
-// request sends a request on every line and returns the first answer.
-func (c *Conn) request(ctx context.Context, send func(context.Context, *client.Conn) error) error {
-	answers := make(chan error, len(c.lines))
-	for _, w := range c.lines {
-		select {
-		case w.requests <- request{send, answers}:
-		case <-ctx.Done():
-			return fmt.Errorf("redundant: not sent on every line: %w", context.Cause(ctx))
-		case <-c.ctx.Done():
-			return client.ErrClosed
-		}
-	}
-	select {
-	case err := <-answers:
-		return err
-	case <-ctx.Done():
-		return fmt.Errorf("redundant: no reply yet, the request may have been carried out: %w", context.Cause(ctx))
-	case <-c.ctx.Done():
-		return client.ErrClosed
-	}
-}
-
-// run connects, and then moves events and requests, until the line ends.
+// run connects, and then moves events and does what work there is, until the line ends.
 func (w *worker) run() {
 	ctx := w.conn.ctx
 	line, err := client.Dial(ctx, w.url, &w.opt)
@@ -59,11 +29,11 @@ func (w *worker) run() {
 		return
 	}
 	defer line.Close()
-	sending, stop := context.WithCancel(ctx)
-	sent := make(chan struct{})
+	working, stop := context.WithCancel(ctx)
+	worked := make(chan struct{})
 	go func() {
-		defer close(sent)
-		w.send(sending, line)
+		defer close(worked)
+		w.doWork(working, line)
 	}()
 	for open := true; open; {
 		var ev client.Event
@@ -75,7 +45,7 @@ func (w *worker) run() {
 		}
 	}
 	stop()
-	<-sent
+	<-worked
 	w.tell(func() { w.conn.lineEnded(w.index, line.Err()) })
 }
 
@@ -89,30 +59,17 @@ func (w *worker) tell(f func()) bool {
 	}
 }
 
-// send sends the requests, one after the other.
-func (w *worker) send(ctx context.Context, line *client.Conn) {
+// doWork does one work after the other.
+func (w *worker) doWork(ctx context.Context, line *client.Conn) {
 	for {
 		select {
-		case r := <-w.requests:
-			err := r.send(ctx, line)
-			r.answer <- err
-			for _, refused := range refusals(err) {
-				w.tell(func() { w.conn.hear(w.index, refused) })
-			}
+		case todo := <-w.work:
+			_ = line.Leave(ctx, todo.leave...) // a room that the line had not joined is as it should be
+			err := line.JoinWith(ctx, client.JoinOptions{Stamp: true}, todo.join...)
+			// Also while the program takes no events: it may wait for the reply to a Join.
+			_ = w.conn.do(ctx, func() { w.conn.worked(w.index, todo, err) }) // fails at the end
 		case <-ctx.Done():
 			return
 		}
 	}
-}
-
-// refusals is what a server has refused, as events.
-func refusals(err error) (list []*client.RequestError) {
-	if some, ok := errors.AsType[*client.JoinError](err); ok {
-		for _, r := range some.Rejected {
-			list = append(list, &client.RequestError{Code: r.Code, Message: r.Message, Index: -1})
-		}
-	} else if one, ok := errors.AsType[*client.RequestError](err); ok {
-		list = append(list, one)
-	}
-	return list
 }
