@@ -384,7 +384,9 @@ func TestARefusedRoomIsForgotten(t *testing.T) {
 
 func TestARoomThatIsLeftAndJoinedStartsAnew(t *testing.T) {
 	c, a, b, _ := two(t, "A")
-	a.Publish(`{"type":"price_update","instrument":"A","price":1,"ts":1}`)
+	if err := a.Publish(`{"type":"price_update","instrument":"A","price":1,"ts":1}`); err != nil {
+		t.Fatal(err)
+	}
 	next(t, c)
 	for range 50 {
 		if err := errors.Join(c.Leave(t.Context(), "A"), c.Join(t.Context(), "A")); err != nil {
