@@ -4,14 +4,17 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gobwas/ws"
+	"golang.org/x/time/rate"
 
 	"backbone/internal/auth"
 	"backbone/internal/handshake"
@@ -67,7 +70,6 @@ func (s *Server) accept(ctx context.Context, nc net.Conn) {
 	c := s.newConn(nc)
 	c.identity.Role = role
 	if err := s.upgrade(c, text); err != nil {
-		s.log.Debug("handshake refused", "address", c.RemoteAddr(), "role", role, "reason", err)
 		closeRefused(nc)
 		return
 	}
@@ -171,6 +173,7 @@ func (s *Server) upgrade(c *conn, text []byte) error {
 		status = strconv.Itoa(r.StatusCode())
 	}
 	s.stats.refused.count(status)
+	s.refusals.tell(c, h, status, err, malformed != nil)
 	return err
 }
 
@@ -203,6 +206,77 @@ func rejection(err error) error {
 		options = append(options, ws.RejectionHeader(retryAfter))
 	}
 	return ws.RejectConnectionError(options...)
+}
+
+// A kind of refusal is told so many times at once, then once in tellEvery. One kind does not use up
+// the lines of another.
+const (
+	tellAtOnce = 5
+	tellEvery  = 10 * time.Second
+	tellRest   = time.Minute // how often the number of those that were not told is told
+)
+
+// maxTold is how many bytes of a client's header the log repeats.
+const maxTold = 128
+
+// refusals writes to the log who was refused and why. A log at the level debug has all of them.
+type refusals struct {
+	log   *slog.Logger
+	kinds map[string]*refusalKind // by HTTP status; immutable
+}
+
+type refusalKind struct {
+	lines   *rate.Limiter
+	leftOut atomic.Int64 // refusals without a line; run takes them
+}
+
+func newRefusals(log *slog.Logger, statuses []string) *refusals {
+	r := &refusals{log: log, kinds: map[string]*refusalKind{}}
+	for _, status := range statuses {
+		r.kinds[status] = &refusalKind{lines: rate.NewLimiter(rate.Every(tellEvery), tellAtOnce)}
+	}
+	return r
+}
+
+// tell is safe for concurrent use by multiple goroutines. The line has nothing of the request but
+// the names of the page and the host, where they are the reason: no key, no query, and no text that
+// the reason quotes.
+func (r *refusals) tell(c *conn, h handshake.Head, status string, reason error, quotes bool) {
+	kind := r.kinds[status]
+	if kind == nil {
+		kind = r.kinds[other]
+	}
+	if !kind.lines.Allow() && !r.log.Enabled(context.Background(), slog.LevelDebug) {
+		kind.leftOut.Add(1)
+		return
+	}
+	why := reason.Error()
+	if begin, end := strings.IndexByte(why, '"'), strings.LastIndexByte(why, '"'); quotes && begin < end {
+		why = why[:begin] + "(left out)" + why[end+1:]
+	}
+	line := r.log.With("address", c.RemoteAddr(), "role", c.identity.Role, "status", status, "reason", why)
+	if status == strconv.Itoa(http.StatusForbidden) {
+		line = line.With("origin", h.Origin[:min(len(h.Origin), maxTold)], "host", h.Host[:min(len(h.Host), maxTold)])
+	}
+	line.Info("handshake refused")
+}
+
+// run tells now and then, and when stop closes, how many refusals had no line.
+func (r *refusals) run(stop <-chan struct{}) {
+	ticker := time.NewTicker(tellRest)
+	defer ticker.Stop()
+	for going := true; going; {
+		select {
+		case <-ticker.C:
+		case <-stop:
+			going = false
+		}
+		for status, kind := range r.kinds {
+			if n := kind.leftOut.Swap(0); n > 0 {
+				r.log.Info("more handshakes were refused", "status", status, "left_out", n)
+			}
+		}
+	}
 }
 
 // closeRefused closes after a refusal, once the peer has read it: see conn.linger.

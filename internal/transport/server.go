@@ -47,6 +47,7 @@ type Server struct {
 	writers  []*writer
 	stop     chan struct{} // closed when nothing is left to write
 	stats    *counters
+	refusals *refusals
 	begin    time.Time
 	sent     sent // by WritePumps without a writer
 
@@ -73,6 +74,7 @@ func New(opts Options) *Server {
 		writes = append(writes, &w.sent)
 	}
 	s.stats = newCounters(writes)
+	s.refusals = newRefusals(s.log, s.stats.refused.Values)
 	return s
 }
 
@@ -85,6 +87,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	s.web = newWeb(s.opts.Web, l.Addr(), s.log)
 	var parts sync.WaitGroup
 	parts.Go(s.registry.run)
+	parts.Go(func() { s.refusals.run(s.stop) })
 	for _, w := range s.writers {
 		parts.Go(w.run)
 	}

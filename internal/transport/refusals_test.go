@@ -1,0 +1,160 @@
+package transport
+
+import (
+	"bufio"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"backbone/internal/auth"
+)
+
+// logLines are the lines of a log; one that finds no place is missing.
+type logLines chan string
+
+func (l logLines) Write(p []byte) (int, error) {
+	select {
+	case l <- string(p):
+	default:
+	}
+	return len(p), nil
+}
+
+func (l logLines) take() (all []string) {
+	for len(l) > 0 {
+		all = append(all, <-l)
+	}
+	return all
+}
+
+// refusing runs an instance that refuses for many reasons, and has its log.
+func refusing(t *testing.T, level slog.Level) (*instance, logLines) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(path, []byte("feed:sesame-open-up-now\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	keys, _, err := auth.ReadKeys(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := make(logLines, 1000)
+	return onPipes(t, settings{change: func(o *Options) {
+		o.Keys, o.Limits.MaxConnectionsPerAddress = keys, 1
+		o.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level}))
+	}}), log
+}
+
+// refuse sends a request that is refused, and waits until its connection is closed. It takes no time.
+func (i *instance) refuse(path string, headers ...string) {
+	i.t.Helper()
+	c := i.dial()
+	go io.WriteString(c, upgradeTo(path)+strings.Join(append(headers, "", ""), "\r\n"))
+	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil || answer.StatusCode == http.StatusSwitchingProtocols {
+		i.t.Fatalf("%q: %v, %v", headers, answer, err)
+	}
+	c.Close()
+	answer.Body.Close()
+	synctest.Wait()
+}
+
+func TestTheLogSaysWhoWasRefusedAndWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, log := refusing(t, slog.LevelInfo)
+		expect := func(status string, texts ...string) {
+			t.Helper()
+			lines := log.take()
+			if len(lines) != 1 {
+				t.Fatalf("%s: %d lines: %q", status, len(lines), lines)
+			}
+			for _, text := range append(texts, "level=INFO", `msg="handshake refused"`, "address=192.0.2.1:1234", "status="+status) {
+				if !strings.Contains(lines[0], text) {
+					t.Errorf("%s: not in the line: %s\n%s", status, text, lines[0])
+				}
+			}
+			for _, secret := range []string{"sesame", "token"} {
+				if strings.Contains(lines[0], secret) {
+					t.Errorf("%s: a secret in the line: %s", status, lines[0])
+				}
+			}
+		}
+		i.refuse("/ws/ingest?token=a", "X-API-Key: sesame-open-up-nox")
+		expect("401", "role=INGESTOR", "valid key")
+		i.refuse("/ws?token=a", "Origin: https://"+strings.Repeat("evil", 100), "X-API-Key: sesame-open-up-now")
+		expect("403", "role=CONSUMER", "origin=https://evil", "host=backbone", "not allowed")
+		i.refuse("/ws/ingest", "X-API-Key sesame-open-up-now")
+		expect("400", "has no colon")
+		i.refuse("/ws/ingest", "X-API-Key:", " sesame-open: up-now")
+		expect("400", "a name has no blanks")
+		i.refuse("/ws/ingest", `sesame"open"up: "`+"\x00")
+		expect("400", "a name has no blanks")
+		i.refuse("/ws", "Content-Length: 5")
+		expect("400", "Content-Length: a handshake has no body")
+		open := i.dial()
+		go io.WriteString(open, upgradeTo("/ws")+"\r\n")
+		synctest.Wait()
+		i.refuse("/ws")
+		expect("429", "too many connections from this address")
+		i.server.Drain()
+		i.refuse("/ws")
+		expect("503", "stopping")
+	})
+}
+
+func TestRefusalsThatHadNoLineAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, log := refusing(t, slog.LevelInfo)
+		wrong := func(n int) {
+			for range n {
+				i.refuse("/ws/ingest", "X-API-Key: wrong")
+			}
+		}
+		count := func(what string, lines []string, want int) {
+			t.Helper()
+			if len(lines) != want {
+				t.Fatalf("%s: %d lines, not %d: %q", what, len(lines), want, lines)
+			}
+		}
+		wrong(tellAtOnce + 20)
+		count("a flood", log.take(), tellAtOnce)
+		i.refuse("/ws", "Origin: https://evil.example")
+		count("another kind during it", log.take(), 1)
+		time.Sleep(tellEvery)
+		wrong(2)
+		count("later", log.take(), 1)
+		time.Sleep(tellRest)
+		lines := log.take()
+		count("the rest", lines, 1)
+		if want := "status=401 left_out=21"; !strings.Contains(lines[0], want) {
+			t.Errorf("not in the line: %s\n%s", want, lines[0])
+		}
+		time.Sleep(tellRest)
+		count("once it is told", log.take(), 0)
+		wrong(tellAtOnce + 3)
+		log.take()
+		i.endServe()
+		<-i.served
+		if lines := log.take(); len(lines) != 1 || !strings.Contains(lines[0], "left_out=3") {
+			t.Errorf("at the end: %q", lines)
+		}
+	})
+}
+
+func TestADebugLogHasAllRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, log := refusing(t, slog.LevelDebug)
+		for range tellAtOnce + 20 {
+			i.refuse("/ws/ingest")
+		}
+		if n := len(log.take()); n != tellAtOnce+20 {
+			t.Errorf("%d lines", n)
+		}
+	})
+}
