@@ -12,6 +12,9 @@ import (
 // closing handshake.
 const closeTimeout = time.Second
 
+// slowBeat is how often a server sends something to a program that leaves marks unanswered.
+const slowBeat = time.Second
+
 // attend runs conn until it ends and returns why.
 func (s *session) attend(conn *connection) error {
 	first := s.rejoin(conn)
@@ -36,10 +39,10 @@ func (s *session) attend(conn *connection) error {
 
 	err := conn.failure()
 	switch {
-	case silent && conn.beats.Load():
-		err = fmt.Errorf("client: %w: no heartbeat or other message from the server for %v", ErrConnectionLost, s.opt.heartbeat*5/2)
-	case silent:
-		err = fmt.Errorf("client: %w: no sign of life from the server for %v", ErrConnectionLost, s.opt.IdleTimeout+s.opt.PingTimeout)
+	case silent > 0 && conn.beats.Load():
+		err = fmt.Errorf("client: %w: no heartbeat or other message from the server for %v", ErrConnectionLost, silent)
+	case silent > 0:
+		err = fmt.Errorf("client: %w: no sign of life from the server for %v", ErrConnectionLost, silent)
 	}
 	for _, c := range conn.waiting {
 		s.settle(c, nil, err)
@@ -54,9 +57,17 @@ func (s *session) attend(conn *connection) error {
 	}
 }
 
-// watch returns when conn is over. It reports whether the reason is that the server gave no
-// sign of life.
-func (s *session) watch(conn *connection) (silent bool) {
+// beat is how often something comes at least, from a server that has promised heartbeats.
+func (s *session) beat() time.Duration {
+	if to := s.slowTo.Load(); s.waiting.Load() != nil || to != nil && time.Now().Before(*to) {
+		return max(s.opt.heartbeat, slowBeat)
+	}
+	return s.opt.heartbeat
+}
+
+// watch returns when conn is over: for how long the server gave no sign of life, if that is the
+// reason, and else 0.
+func (s *session) watch(conn *connection) (silent time.Duration) {
 	look := s.opt.IdleTimeout // at the latest: the server may promise heartbeats meanwhile
 	if s.opt.heartbeat > 0 {
 		look = min(look, 2*s.opt.heartbeat)
@@ -70,14 +81,14 @@ func (s *session) watch(conn *connection) (silent bool) {
 			if s.ctx.Err() != nil {
 				s.shut(conn)
 			}
-			return false
+			return 0
 		case <-s.ctx.Done():
 			s.shut(conn)
-			return false
+			return 0
 		case <-conn.writeDone:
 			if s.ctx.Err() != nil {
 				s.shut(conn)
-				return false
+				return 0
 			}
 			// The server's last message, such as its close code, may still be on its way.
 			select {
@@ -85,12 +96,14 @@ func (s *session) watch(conn *connection) (silent bool) {
 			case <-s.ctx.Done():
 			case <-time.After(closeTimeout):
 			}
-			return false
+			return 0
 		case <-timer.C:
 		}
-		silence, idle := conn.wire.silence(), s.opt.IdleTimeout
-		if conn.beats.Load() {
-			idle = 2 * s.opt.heartbeat
+		silence, idle, last := conn.wire.silence(), s.opt.IdleTimeout, s.opt.PingTimeout
+		beats := conn.beats.Load()
+		if beats {
+			beat := s.beat()
+			idle, last = 2*beat, beat/2
 		}
 		switch {
 		case s.stalled.Load(): // the program does not read, so silence says nothing
@@ -100,14 +113,13 @@ func (s *session) watch(conn *connection) (silent bool) {
 			asked = time.Time{}
 			timer.Reset(min(look, idle-silence))
 		case !asked.IsZero() && silence > time.Since(asked): // nothing has come since
-			return true
-		case conn.beats.Load():
-			asked = time.Now()
-			timer.Reset(s.opt.heartbeat / 2)
+			return idle + last
 		default:
 			asked = time.Now()
-			conn.pings.Go(func() { s.ping(conn) })
-			timer.Reset(s.opt.PingTimeout)
+			if !beats {
+				conn.pings.Go(func() { s.ping(conn) })
+			}
+			timer.Reset(last)
 		}
 	}
 }

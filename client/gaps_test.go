@@ -204,6 +204,35 @@ func TestHeartbeatsThatAreRare(t *testing.T) {
 	})
 }
 
+// A server sends a slow program one message a second, however short the heartbeat is.
+func TestASlowProgramWithAShortHeartbeatKeepsItsConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p := newPipeServer(t).consumer(ConnOptions{Heartbeat: 300 * time.Millisecond})
+		joined := make(chan bool)
+		async(t, func() { p.join(); close(joined) })
+		if err := c.Join(patient(t), "A"); err != nil {
+			t.Fatal(err)
+		}
+		<-joined
+		p.answers()
+		p.write(price("A", "1", 0))
+		p.mark(1)
+		for i := range 20 { // of which the program takes nothing
+			time.Sleep(1100 * time.Millisecond)
+			p.write(price("A", "1", int64(1+i)))
+		}
+		expectPrices(t, c, 21)
+		time.Sleep(900 * time.Millisecond) // until it knows that the program has caught up
+		p.write(price("A", "1", 21))
+		expectEvent(t, c, PriceUpdate{Instrument: "A", Price: "1", TS: 21})
+		last := time.Now()
+		down := expectDisconnected(t, c)
+		if d := time.Since(last); d < 700*time.Millisecond || d > 800*time.Millisecond {
+			t.Errorf("noticed %v after the last message, want 750ms: %v", d, down.Err)
+		}
+	})
+}
+
 // A program that takes nothing does not let the client read heartbeats.
 func TestAProgramThatTakesNothingIsNotADeadLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -100,6 +100,10 @@ func (p *pump) answerTaken() {
 	if i > 0 {
 		newest := m.pending[i-1]
 		newest.conn.answerMark(newest.n)
+		if now.Sub(newest.at) > maxLook {
+			until := now.Add(slowBeat)
+			p.s.slowTo.Store(&until)
+		}
 		m.pending = append(m.pending[:0], m.pending[i:]...)
 		if p.s.waiting.Store(nil); len(m.pending) > 0 {
 			at := m.pending[0].at

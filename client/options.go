@@ -63,7 +63,8 @@ type ConnOptions struct {
 	Buffer int
 	// Heartbeat asks the server for a [Heartbeat] whenever it had nothing else to send for so
 	// long, in whole milliseconds. If nothing at all comes for two and a half times as long, the
-	// connection counts as lost. That replaces IdleTimeout and PingTimeout once a room is joined.
+	// connection counts as lost; for 2.5 s at least while the program is slow, because it is then
+	// sent one message a second. That replaces IdleTimeout and PingTimeout once a room is joined.
 	// A server that is older than heartbeats sends none. Default: no heartbeats.
 	Heartbeat time.Duration
 	// OnMessage is called with each message of the server before it is decoded, replies

@@ -30,6 +30,7 @@ type session struct {
 
 	age     atomic.Pointer[time.Duration] // that the server has told last; nil: none on this connection; set by the reader, cleared by run
 	waiting atomic.Pointer[time.Time]     // when the oldest mark came that the program has not come to; nil: there is none; set by the pump
+	slowTo  atomic.Pointer[time.Time]     // until when the server may still take the program for slow; nil: it never has; set by the pump
 
 	// Owned by the writer; between two connections and after the last by run.
 	next request // taken from out and not yet written
