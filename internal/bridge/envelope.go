@@ -26,10 +26,9 @@ import (
 //
 // type is the name of the event's domain. kind is state, recovered, message or resync. A resync
 // requests values newer than version; its data is {}. A message has no version. seq, at and
-// life are what hub.BroadcastEvent has; They are left out if
-// they are not known, at and life also if seq is. Builds from before stamps send no at, and ignore
-// it. age is milliseconds since
-// ingestion. Unknown keys are ignored.
+// life are what hub.BroadcastEvent has. Each is left out if it is 0, and all three if seq is.
+// Builds from before stamps know seq alone: they send no at and no life, and ignore both. age is
+// milliseconds since ingestion. Unknown keys are ignored.
 
 // maxEnvelope bounds what is parsed, bytes. Own bundles stay far below it.
 const maxEnvelope = 4 << 20

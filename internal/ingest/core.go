@@ -50,7 +50,7 @@ func newCore(opts Options, now time.Time) *core {
 	if opts.TTL > 0 {
 		c.table = newTable(opts.Types, now)
 	} else {
-		c.counts = counts{limit: opts.MaxInstruments, recent: map[place]count{}, rotated: now}
+		c.counts = counts{limit: opts.MaxInstruments, recent: map[place]*count{}, rotated: now}
 	}
 	return c
 }

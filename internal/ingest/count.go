@@ -11,7 +11,7 @@ import (
 // event for one whole period is forgotten, as in the table.
 type counts struct {
 	limit       int // counts of a period, past which the next one begins
-	recent, old map[place]count
+	recent, old map[place]*count
 	rotated     time.Time
 	lives       uint32 // periods that have ended
 }
@@ -39,17 +39,17 @@ func (c *counts) next(e *hub.BroadcastEvent, now time.Time) (seq uint64, life ui
 			c.rotate(now)
 		}
 		if n, ok = c.old[p]; !ok {
-			n.life = c.lives
+			n = &count{life: c.lives}
 		}
 		p.room = strings.Clone(p.room) // it is a part of a payload that need not live on
+		c.recent[p] = n                // only once: a map takes over the new key with each value
 	}
 	n.seq++
-	c.recent[p] = n
 	return n.seq, n.life
 }
 
 func (c *counts) rotate(now time.Time) {
-	c.old, c.recent = c.recent, map[place]count{}
+	c.old, c.recent = c.recent, map[place]*count{}
 	c.rotated = now
 	c.lives++
 }

@@ -2,8 +2,10 @@ package ingest
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"backbone/internal/hub"
 )
@@ -65,6 +67,23 @@ func TestCountsAreBounded(t *testing.T) {
 	}
 	if e := b.local("R0", "1"); e.Seq < 100 {
 		t.Errorf("of a room in use it is %s", stamp(e))
+	}
+}
+
+// The room of an event is a part of its payload, which must not live as long as the count does.
+func TestACountKeepsNoPayload(t *testing.T) {
+	c := counts{limit: 10, recent: map[place]*count{}, rotated: epoch}
+	for n, at := range []time.Duration{0, 0, 0, countPeriod, countPeriod, countPeriod, 2 * countPeriod} {
+		payload := strings.Repeat("ROOM ", 1+n)
+		e := hub.BroadcastEvent{Room: payload[:4]}
+		if seq, _ := c.next(&e, epoch.Add(at)); seq != uint64(n+1) {
+			t.Fatalf("event %d has the number %d", n+1, seq)
+		}
+		for p := range c.recent {
+			if unsafe.StringData(p.room) == unsafe.StringData(e.Room) {
+				t.Errorf("event %d lives on", n+1)
+			}
+		}
 	}
 }
 

@@ -87,6 +87,12 @@ func from(origin, room string, ms int64, seq uint64, payload string) hub.Broadca
 	}
 }
 
+// lives is e as an event of another life of its room.
+func lives(e hub.BroadcastEvent, life uint32) hub.BroadcastEvent {
+	e.Life = life
+	return e
+}
+
 // again is e as it is offered again.
 func again(e hub.BroadcastEvent) hub.BroadcastEvent {
 	e.Kind = hub.Recovered

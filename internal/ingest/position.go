@@ -19,6 +19,7 @@ type position struct {
 	instance string
 	seq      uint64
 	clock    uint64 // of the event with this seq
+	life     uint32 // of the count that seq belongs to
 }
 
 // maxPositions bounds the positions of one room and type; the oldest goes first.
@@ -48,7 +49,7 @@ func (m *missingState) advance(e *hub.BroadcastEvent) (lost uint64, fresh bool) 
 			if len(m.positions) == maxPositions {
 				m.positions = slices.Delete(m.positions, 0, 1)
 			}
-			m.positions = append(m.positions, position{e.Version.Instance, e.Seq, e.Version.Clock})
+			m.positions = append(m.positions, position{e.Version.Instance, e.Seq, e.Version.Clock, e.Life})
 		}
 		return 0, live
 	}
@@ -57,12 +58,12 @@ func (m *missingState) advance(e *hub.BroadcastEvent) (lost uint64, fresh bool) 
 		return 0, false
 	}
 	lost = e.Seq
-	if e.Seq > p.seq {
+	if e.Seq > p.seq && e.Life == p.life {
 		lost -= p.seq
-	} // else its instance had forgotten the room, and counts from 1 again
+	} // else its instance had forgotten the room, and counts from 1 again; builds from before stamps tell no life
 	if live {
 		lost--
 	}
-	p.seq, p.clock = e.Seq, e.Version.Clock
+	p.seq, p.clock, p.life = e.Seq, e.Version.Clock, e.Life
 	return lost, live
 }

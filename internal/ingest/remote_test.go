@@ -88,6 +88,7 @@ func TestMissedByNumbers(t *testing.T) {
 			want(t, "local", describe([]hub.BroadcastEvent{b.local("X", "mine")}), "live X mine")
 		}}},
 		{"numbers of an origin that had forgotten the room", 2, []any{a(7), from("a", "X", 50, 3, "new 3"), "live X new 3 missed=2", from("a", "X", 51, 4, "new 4"), "live X new 4"}},
+		{"numbers of another life, past those of the one before", 6, []any{a(5), lives(from("a", "X", 50, 7, "new 7"), 1), "live X new 7 missed=6", lives(from("a", "X", 51, 8, "new 8"), 1), "live X new 8"}},
 		{"unknown numbers", 1, []any{a(1), from("q", "X", 2, 0, "?"), "live X ?", from("q", "X", 1, 0, "?"), "", a(3), "live X a3 missed=2"}},
 		{"nobody watched", 0, []any{func(b *box) { b.unwatch([]string{"X"}, nil) }, a(1), a(9), "", func(b *box) { b.join("X") }, a(20), "live X a20"}},
 		{"left and joined again", 0, []any{a(1), z(9), a(2), "", func(b *box) { b.unwatch([]string{"X"}, nil); b.join("X") }, a(20), "live X a20"}},
