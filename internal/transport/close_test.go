@@ -99,6 +99,20 @@ func TestServerLingers(t *testing.T) {
 	})
 }
 
+// The time of a write is not that of the answer to a close frame.
+func TestAClientHasTimeToAnswerACloseWhateverTheWriteTimeOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{change: func(o *Options) { o.Limits.WriteTimeout = 100 * time.Millisecond }})
+		p := i.consumer()
+		i.hub.CloseAll()
+		p.closed(protocol.CloseGoingAway)
+		elapse(lingerTimeout - time.Millisecond)
+		p.raw(masked(ws.OpClose, closing(1001, "")))
+		p.Close()
+		i.waitIdle(time.Second)
+	})
+}
+
 // A client that only lingers has left the hub.
 func TestLingeringClientIsNoMember(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

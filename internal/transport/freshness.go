@@ -23,6 +23,7 @@ const trickleBytes = 256
 type freshness struct {
 	// Safe for concurrent use by multiple goroutines.
 	answered atomic.Pointer[answer] // read side -> write side: the newest answer; nil: none since the last
+	marks    atomic.Uint64          // write side -> read side: number of the newest mark
 	frames   atomic.Uint32          // from the client; counted by the read side
 	messages atomic.Bool            // marks are messages; set by the read side
 
@@ -212,6 +213,7 @@ func (w *writeSide) mark(data []byte) []byte {
 	if number == 1 && len(data) > 0 {
 		return append(w.mark(nil), data...)
 	}
+	f.marks.Store(number) // before anybody can answer it
 	if f.messages.Load() {
 		f.window.Tighten()
 		m := protocol.ServerMessage{Type: protocol.TypeMark, N: number}

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"container/heap"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 // heartbeat sends a client a text message when it was sent none for a while, so that a program
 // can tell a quiet market from a dead line. Control frames do not count: no browser shows them.
+// Nor do marks that are messages: a library answers them without the program.
 type heartbeat struct {
 	side *writeSide // immutable
 
@@ -46,19 +48,23 @@ func (w *writeSide) beating() *heartbeat {
 
 // told notes that frames are sent. A heartbeat follows if no text message does for its time.
 func (w *writeSide) told(frames []byte) {
-	if b := w.beat; b != nil && hasText(frames) {
+	if b := w.beat; b != nil && says(frames) {
 		b.due = w.conn.server.now() + b.every
 	}
 }
 
-// hasText reports whether any of complete frames is a text message.
-func hasText(frames []byte) bool {
+// markBegin is how a mark begins that is a message, and nothing else does.
+var markBegin = []byte(`{"type":"` + protocol.TypeMark + `"`)
+
+// says reports whether any of complete frames is a text message other than a mark.
+func says(frames []byte) bool {
 	for len(frames) > 0 {
 		h, size, _ := frame.ParseHeader(frames)
-		if h.Opcode == frame.Text {
+		end := size + int(h.Length)
+		if h.Opcode == frame.Text && !bytes.HasPrefix(frames[size:end], markBegin) {
 			return true
 		}
-		frames = frames[size+int(h.Length):]
+		frames = frames[end:]
 	}
 	return false
 }

@@ -122,6 +122,38 @@ func TestAWriterSendsTheHeartbeatsOfAllItsConnections(t *testing.T) {
 	}
 }
 
+// The program does not see the marks that its library answers. A slow reader is asked by them, alone,
+// whether it is still slow.
+func TestAMarkIsNoHeartbeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{change: fresh})
+		p := i.consumer()
+		p.send(`{"type":"join","room":"X","marks":true,"heartbeat_ms":1800}`)
+		p.hears(`{"type":"mark","n":1}`, `{"type":"joined","room":"X"}`)
+		p.send(`{"type":"marked","n":1}`)
+		i.publish(hub.Message, "X", strings.Repeat("x", 40<<10))
+		heartbeats, marks := 0, 0
+		for began := time.Now(); time.Since(began) < 20*time.Second; {
+			_, text, err := p.next()
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case strings.HasPrefix(text, `{"type":"heartbeat"`):
+				heartbeats++
+			case strings.HasPrefix(text, `{"type":"mark"`):
+				marks++
+				n := strings.FieldsFunc(text, func(r rune) bool { return r < '0' || '9' < r })[0]
+				time.AfterFunc(400*time.Millisecond, func() { p.Write(masked(ws.OpText, `{"type":"marked","n":`+n+`}`)) })
+			}
+		}
+		if heartbeats < 10 || marks < 10 {
+			t.Errorf("%d heartbeats and %d marks in 20 s", heartbeats, marks)
+		}
+		p.Close()
+		i.waitIdle(time.Minute)
+	})
+}
+
 // A client that answers no mark has its window shut. Heartbeats add no more to what is under way to
 // it than single prices do.
 func TestHeartbeatsDoNotPassAShutWindow(t *testing.T) {

@@ -3,7 +3,9 @@ package transport
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -135,6 +137,40 @@ func TestFramesWithoutTextCount(t *testing.T) {
 				}
 				p.Close()
 				i.waitIdle(time.Minute)
+			})
+		})
+	}
+}
+
+// Answers to marks that were never sent count as messages, however their numbers rise.
+func TestAnswersToMarksThatWereNotSentCount(t *testing.T) {
+	for name, frame := range map[string]func(number uint64) []byte{
+		"pongs": func(n uint64) []byte {
+			return masked(ws.OpPong, string(binary.BigEndian.AppendUint64(nil, n)))
+		},
+		"messages": func(n uint64) []byte { return masked(ws.OpText, fmt.Sprintf(`{"type":"marked","n":%d}`, n)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onBoth(t, settings{change: func(o *Options) { fresh(o); o.Limits.MaxMessageRate = 10 }}, func(t *testing.T, i *instance) {
+				p := i.consumer()
+				go func() {
+					for n := range uint64(100) {
+						p.Write(frame(n + 10))
+					}
+					p.Write(masked(ws.OpText, `{"type":"ping","id":"last"}`))
+				}()
+				for {
+					_, text, err := p.next()
+					if err != nil {
+						t.Fatal(err)
+					}
+					if strings.Contains(text, `"id":"last"`) { // the pong, or that it is too much
+						break
+					}
+				}
+				if n := i.counts()["requests_refused_total rate_limited"]; n < 10 {
+					t.Errorf("%d are past the rate", n)
+				}
 			})
 		})
 	}

@@ -116,12 +116,12 @@ func (w *writeSide) farewell() error {
 		return w.err
 	}
 	late := w.conn.closeLater()
-	defer late.Stop()
 	w.writeRest()
 	if w.err == nil {
 		w.send(closeFrame(w.closing.code, w.closing.reason))
 		w.writeRest()
 	}
+	late.Stop() // the peer's answer has a time of its own
 	if w.err != nil {
 		return w.err
 	}
