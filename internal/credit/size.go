@@ -18,7 +18,7 @@ func (w *Window) Path(rtt time.Duration) {
 func (w *Window) Tighten() { w.tight = true }
 
 // mayGrow reports whether the window may grow because a mark was answered in time.
-func (w *Window) mayGrow() bool { return !w.tight || w.waiting || w.Outstanding() >= w.size/4 }
+func (w *Window) mayGrow() bool { return !w.tight || w.waiting || w.Outstanding() >= w.Size()/4 }
 
 // measure learns from an answer how fast a slow reader takes. Only the time in which it had
 // something to read counts.
@@ -35,10 +35,10 @@ func (w *Window) measure(at time.Duration) {
 	if len(w.watch.marks) == 0 {
 		w.watch.fromAt = -1
 	}
-	w.size = int(min(max(w.watch.goodput*(w.minRTT+w.maxAge/2).Seconds(), MinWindow), MaxWindow))
+	w.size = int32(min(max(w.watch.goodput*(w.minRTT+w.maxAge/2).Seconds(), MinWindow), MaxWindow))
 }
 
 // startSize is the window of a reader of whom only the round trip is known.
-func startSize(rtt time.Duration) int {
-	return min(max(StartWindow, int(startRate*rtt.Seconds())), maxStart)
+func startSize(rtt time.Duration) int32 {
+	return int32(min(max(StartWindow, startRate*rtt.Seconds()), maxStart))
 }

@@ -31,14 +31,14 @@ const (
 // are by one clock; a call must not be earlier than the one before. It is small while nothing is
 // under way, since that is how most connections are most of the time.
 type Window struct {
-	slow    bool // the reader was found to be slow
-	proven  bool // a mark behind more than a few bytes was answered in time
-	waiting bool // something was refused and has not been sent yet
-	tight   bool // it grows only while much of it is in use
+	slow    bool  // the reader was found to be slow
+	proven  bool  // a mark behind more than a few bytes was answered in time
+	waiting bool  // something was refused and has not been sent yet
+	tight   bool  // it grows only while much of it is in use
+	size    int32 // bytes that may be under way
 
 	maxAge      time.Duration
 	sent, acked uint64        // bytes of the stream: all, and those that the reader has answered for
-	size        int           // bytes that may be under way
 	count       uint64        // marks so far
 	marked      uint64        // bytes of the stream up to the newest mark
 	markAt      time.Duration // when the newest mark was sent
@@ -56,13 +56,13 @@ func New(maxAge time.Duration) Window {
 func (w *Window) Slow() bool { return w.slow }
 
 // Size is how many bytes may be under way.
-func (w *Window) Size() int { return w.size }
+func (w *Window) Size() int { return int(w.size) }
 
 // Outstanding is how many bytes are under way, as far as is known.
 func (w *Window) Outstanding() int { return int(w.sent - w.acked) }
 
 // Room is how many more bytes may be sent now. The window is shut if there are none.
-func (w *Window) Room() int { return w.size - w.Outstanding() }
+func (w *Window) Room() int { return w.Size() - w.Outstanding() }
 
 // Answered reports whether any mark was answered.
 func (w *Window) Answered() bool { return w.minRTT >= 0 }
@@ -86,14 +86,14 @@ func (w *Window) MarkDue(n int) bool {
 		return false
 	case w.count == 0: // the first one tells the round trip
 		return true
-	case w.Outstanding()+n >= w.size: // only an answer can open the window again
+	case w.Outstanding()+n >= w.Size(): // only an answer can open the window again
 		return true
 	case w.slow:
-		return since >= max(w.size/4, minSpacing)
+		return since >= max(w.Size()/4, minSpacing)
 	case !w.proven:
 		return since >= StartWindow/2
 	default:
-		return since >= w.size/2
+		return since >= w.Size()/2
 	}
 }
 
@@ -147,10 +147,10 @@ func (w *Window) Answer(number uint64, at, now time.Duration) (age time.Duration
 		w.size = startSize(w.minRTT)
 	case !w.late(w.watch.lastRTT):
 		w.proven = true
-		if m.after < growEvery && m.covers >= w.size/4 && w.mayGrow() {
+		if m.after < growEvery && m.covers >= w.Size()/4 && w.mayGrow() {
 			w.size = min(2*w.size, MaxWindow)
 		}
-	case w.watch.lastRTT < w.minRTT+w.maxAge*2/5 && m.after < growEvery && m.covers >= w.size/4 && w.mayGrow():
+	case w.watch.lastRTT < w.minRTT+w.maxAge*2/5 && m.after < growEvery && m.covers >= w.Size()/4 && w.mayGrow():
 		w.size = min(w.size+w.size/4, MaxWindow) // late, but still well before it counts as slow
 	}
 	age = max(w.watch.lastRTT-w.minRTT/2, 0)

@@ -13,10 +13,15 @@ import (
 // It reports false if no such mark was sent, or if the client has answered that one or a later one before.
 func (r *readSide) answer(number uint64) bool {
 	f := r.conn.write.fresh
-	if f == nil || number <= f.newest || number > f.marks.Load() {
+	if f == nil {
 		return false
 	}
-	f.newest = number
+	later := uint32(number) - f.newest // than the newest answer; a number from before wraps, and is large
+	if later == 0 || later > f.open.Load() {
+		return false
+	}
+	f.newest += later
+	f.open.Add(-later)
 	f.answered.Store(&answer{number, r.conn.server.now()})
 	if f.alarm == nil {
 		r.conn.write.writer.notices <- notice{side: &r.conn.write}

@@ -23,9 +23,9 @@ const trickleBytes = 256
 type freshness struct {
 	// Safe for concurrent use by multiple goroutines.
 	answered atomic.Pointer[answer] // read side -> write side: the newest answer; nil: none since the last
-	marks    atomic.Uint64          // write side -> read side: number of the newest mark
 	frames   atomic.Uint32          // from the client; counted by the read side
 	messages atomic.Bool            // marks are messages; set by the read side
+	open     atomic.Uint32          // marks that were sent and not answered; the write side adds, the read side subtracts
 
 	// Owned as the write side is.
 	before     uint32 // frames of the client when the first mark had waited for half of the pong time-out
@@ -34,7 +34,7 @@ type freshness struct {
 	off        bool   // something eats the pings, so that nothing is bounded
 
 	watched bool   // owned by the writer: in its list
-	newest  uint64 // owned by the read side: number of the newest answer
+	newest  uint32 // owned by the read side: number of the newest answer, its last 32 bits
 	alarm   *alarm // immutable; nil: the writer watches
 
 	// Owned as the write side is.
@@ -213,7 +213,7 @@ func (w *writeSide) mark(data []byte) []byte {
 	if number == 1 && len(data) > 0 {
 		return append(w.mark(nil), data...)
 	}
-	f.marks.Store(number) // before anybody can answer it
+	f.open.Add(1) // before anybody can answer it
 	if f.messages.Load() {
 		f.window.Tighten()
 		m := protocol.ServerMessage{Type: protocol.TypeMark, N: number}
