@@ -94,7 +94,7 @@ func TestLocalRoutingSurvivesRedisAndTheNewestPriceArrives(t *testing.T) {
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
 			redis := redistest.Start(t)
-			a, b := pair(t, redis.URL())
+			a, b := pair(t, redis.URL(), lossless)
 			here, there := a.consume("BTC_USDT"), b.consume("BTC_USDT")
 			p := a.ingestor()
 			publish(t, p, "BTC_USDT", 1, 100)

@@ -14,7 +14,6 @@ import (
 
 	"backbone/client"
 	"backbone/client/redundant"
-	"backbone/internal/config"
 	"backbone/internal/redistest"
 )
 
@@ -71,7 +70,6 @@ func (d *deadly) kill(t *testing.T) {
 func TestRedundantLinesLoseNothingWithAnInstance(t *testing.T) {
 	const n = 1000
 	url := redistest.Start(t).URL()
-	lossless := func(c *config.Serve) { c.MaxAge = 0 }
 	a, b := pair(t, url, lossless)
 	producer := start(t, withRedis(url))
 	producer.bridgeState("ok")

@@ -81,7 +81,7 @@ func heap() int64 {
 }
 
 func TestAStopFlushesAndClosesWith1001(t *testing.T) {
-	in := start(t)
+	in := start(t, lossless)
 	c := in.consume("BTC_USDT")
 	publish(t, in.ingestor(), "BTC_USDT", 1, 1000)
 	if err := in.Stop(); err != nil {

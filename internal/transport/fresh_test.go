@@ -215,7 +215,7 @@ func TestASlowReaderBehindAProxyReadsYoungPrices(t *testing.T) {
 
 // What is less than the limit in bytes and reaches the reader in time is never left out.
 func TestABurstToAReaderAtFullSpeedLosesNothing(t *testing.T) {
-	onBoth(t, settings{change: fresh}, func(t *testing.T, i *instance) {
+	burst := func(t *testing.T, i *instance, inTime time.Duration) {
 		d := i.distant(joinFive)
 		d.read(t, 100*time.Millisecond)
 		p := i.ingest.Publisher()
@@ -224,10 +224,19 @@ func TestABurstToAReaderAtFullSpeedLosesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		d.read(t, 500*time.Millisecond)
+		for began := time.Now(); d.h.prices < 2000 && time.Since(began) < inTime; {
+			d.read(t, 100*time.Millisecond)
+		}
 		if d.h.prices != 2000 || d.h.skipped > 0 {
 			t.Errorf("%d prices, %d skipped", d.h.prices, d.h.skipped)
 		}
+	}
+	t.Run("pipes", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { burst(t, onPipes(t, settings{change: fresh}), maxAge) })
+	})
+	t.Run("TCP", func(t *testing.T) { // on a busy machine
+		const long = 20 * time.Second
+		burst(t, onTCP(t, settings{change: func(o *Options) { o.Limits.MaxAge = long }}), long)
 	})
 }
 
