@@ -3,11 +3,18 @@ package transport
 import (
 	"encoding/binary"
 	"strconv"
+	"time"
 
 	"backbone/internal/domain/common"
 	"backbone/internal/frame"
 	"backbone/protocol"
 )
+
+// answer is a mark that the client answered.
+type answer struct {
+	number uint64
+	at     time.Duration
+}
 
 // answer notes that the client answered a mark, and has the write side look at that.
 // It reports false if no such mark was sent, or if the client has answered that one or a later one before.

@@ -49,12 +49,6 @@ type alarm struct {
 	tick   *time.Timer
 }
 
-// answer is a mark that the client answered.
-type answer struct {
-	number uint64
-	at     time.Duration
-}
-
 func newFreshness(maxAge time.Duration, pump bool) *freshness {
 	f := &freshness{window: credit.New(maxAge)}
 	if pump {
