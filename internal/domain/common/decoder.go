@@ -39,7 +39,7 @@ func (d *Decoder) Object(msg []byte) (*Object, error) {
 		return &d.obj, err
 	}
 	if text[0] != '{' {
-		return &d.obj, Errorf(protocol.CodeInvalidJSON, "must be a JSON object, got %s", kind(text))
+		return &d.obj, Errorf(protocol.CodeInvalidJSON, "must be a JSON object, got %s%s", kind(text), pingHint(text))
 	}
 	d.obj.read(text, 0)
 	return &d.obj, d.obj.err
@@ -64,7 +64,7 @@ func (d *Decoder) Batch(msg []byte, each func(index int, obj *Object, err error)
 		return nil
 	}
 	if text[0] != '[' {
-		return Errorf(protocol.CodeInvalidJSON, "must be a JSON object or an array of objects, got %s", kind(text))
+		return Errorf(protocol.CodeInvalidJSON, "must be a JSON object or an array of objects, got %s%s", kind(text), pingHint(text))
 	}
 	i := skipSpace(text, 1)
 	if text[i] == ']' {
@@ -77,7 +77,7 @@ func (d *Decoder) Batch(msg []byte, each func(index int, obj *Object, err error)
 		} else {
 			end, _ = skipValue(text, i)
 			d.obj.reset()
-			d.obj.fail(notAnObject(text[i:]))
+			d.obj.fail(notAnObject(text[i:end]))
 		}
 		if !each(index, &d.obj, d.obj.err) {
 			break
@@ -88,7 +88,7 @@ func (d *Decoder) Batch(msg []byte, each func(index int, obj *Object, err error)
 }
 
 func notAnObject(text []byte) error {
-	return Errorf(protocol.CodeInvalidEvent, "must be a JSON object, got %s", kind(text))
+	return Errorf(protocol.CodeInvalidEvent, "must be a JSON object, got %s%s", kind(text), pingHint(text))
 }
 
 // check returns the only value of msg from byte begin on, without blanks around it, or an
@@ -103,7 +103,7 @@ func (d *Decoder) check(msg []byte, begin int) (value []byte, at int, err error)
 		_, err = d.text.ReadValue()
 	}
 	if err != nil {
-		return syntaxError(err, begin)
+		return syntaxError(err, msg, begin)
 	}
 	end := begin + int(d.text.InputOffset())
 	if rest := blanks(msg[end:]); len(rest) > 0 {
@@ -117,8 +117,8 @@ func mayNestDeeply(msg []byte) bool {
 	return len(msg) > maxNesting && bytes.Count(msg, []byte("["))+bytes.Count(msg, []byte("{")) > maxNesting
 }
 
-// syntaxError is what check returns for an error of jsontext in the text from byte begin on.
-func syntaxError(err error, begin int) ([]byte, int, error) {
+// syntaxError is what check returns for an error of jsontext in msg from byte begin on.
+func syntaxError(err error, msg []byte, begin int) ([]byte, int, error) {
 	if errors.Is(err, io.EOF) {
 		return nil, begin, Errorf(protocol.CodeInvalidJSON, "not valid JSON: the message is empty")
 	}
@@ -130,5 +130,5 @@ func syntaxError(err error, begin int) ([]byte, int, error) {
 	if errors.Is(syntax.Err, io.ErrUnexpectedEOF) {
 		return nil, at, Errorf(protocol.CodeInvalidJSON, "not valid JSON: unexpected end at byte %d", at)
 	}
-	return nil, at, Errorf(protocol.CodeInvalidJSON, "not valid JSON: %v, at byte %d", syntax.Err, at)
+	return nil, at, Errorf(protocol.CodeInvalidJSON, "not valid JSON: %v, at byte %d%s", syntax.Err, at, pingHint(msg[begin:]))
 }

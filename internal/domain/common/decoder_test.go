@@ -48,7 +48,7 @@ func TestObjectSyntax(t *testing.T) {
 		{"{\"type\":\"a\nb\"}", `invalid_json: not valid JSON: invalid character '\n' in string (expecting non-control character), at byte 10`},
 		{"\ufeff{}", `invalid_json: not valid JSON: invalid character '\ufeff' at start of value, at byte 0`},
 		{`[{"type":"ping"}]`, `invalid_json: must be a JSON object, got array`},
-		{`"ping"`, `invalid_json: must be a JSON object, got string`},
+		{`"text"`, `invalid_json: must be a JSON object, got string`},
 		{`17`, `invalid_json: must be a JSON object, got number`},
 		{`-1`, `invalid_json: must be a JSON object, got number`},
 		{`true`, `invalid_json: must be a JSON object, got boolean`},
@@ -60,6 +60,57 @@ func TestObjectSyntax(t *testing.T) {
 		}
 		if id, ok := obj.ID(); ok {
 			t.Errorf("%s: id %q", tt.msg, id)
+		}
+	}
+}
+
+// What other servers take for a ping is answered with ours.
+func TestAPingOfAnotherShape(t *testing.T) {
+	t.Parallel()
+	const hint = `; to ping, send {"type":"ping"}`
+	for msg, want := range map[string]string{
+		`ping`:                       `invalid_json: not valid JSON: invalid character 'p' at start of value, at byte 0` + hint,
+		" PING\r\n":                  `invalid_json: not valid JSON: invalid character 'P' at start of value, at byte 1` + hint,
+		`'ping'`:                     `invalid_json: not valid JSON: invalid character '\'' at start of value, at byte 0` + hint,
+		`"ping"`:                     `invalid_json: must be a JSON object, got string` + hint,
+		`{"op":"ping"}`:              `invalid_event: type: is required` + hint,
+		`{"id":"7","method":"Ping"}`: `invalid_event: type: is required` + hint,
+		`{"ping":1710000000}`:        `invalid_event: type: is required` + hint,
+		`{"Type":"ping"}`:            `unknown_field: Type: unknown field, did you mean type?`,
+		`pings`:                      `invalid_json: not valid JSON: invalid character 'p' at start of value, at byte 0`,
+		`{"op":"pings"}`:             `invalid_event: type: is required`,
+	} {
+		_, err := common.NewDecoder().Object([]byte(msg))
+		if got := text(t, err); got != want {
+			t.Errorf("a consumer's %s\n got %s\nwant %s", msg, got, want)
+		}
+		err = common.NewDecoder().Batch([]byte(msg), func(_ int, _ *common.Object, err error) bool {
+			if got := text(t, err); got != want {
+				t.Errorf("an ingestor's %s\n got %s\nwant %s", msg, got, want)
+			}
+			return true
+		})
+		want = strings.Replace(want, "must be a JSON object", "must be a JSON object or an array of objects", 1)
+		if got := text(t, err); err != nil && got != want {
+			t.Errorf("an ingestor's %s\n got %s\nwant %s", msg, got, want)
+		}
+		if msg[0] != '{' && err == nil {
+			t.Errorf("an ingestor's %s has no error", msg)
+		}
+	}
+	for msg, want := range map[string]string{
+		`["ping",{"type":"t"}]`: `invalid_event: must be a JSON object, got string` + hint,
+		`[ping,{"type":"t"}]`:   `invalid_json: not valid JSON: invalid character 'p' at start of value, at byte 1` + hint,
+		`["text","ping"]`:       `invalid_event: must be a JSON object, got string`,
+	} {
+		err := common.NewDecoder().Batch([]byte(msg), func(_ int, _ *common.Object, err error) bool {
+			if got := text(t, err); got != want {
+				t.Errorf("%s\n got %s\nwant %s", msg, got, want)
+			}
+			return false
+		})
+		if err != nil {
+			t.Errorf("%s: %v", msg, err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package common
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"backbone/protocol"
@@ -20,6 +21,14 @@ func Errorf(code protocol.Code, format string, args ...any) error {
 // Required says that a field is missing.
 func Required(field string) error {
 	return Errorf(protocol.CodeInvalidEvent, "%s: is required", field)
+}
+
+// pingHint is what an error adds if text is the word ping: many servers take that for a ping.
+func pingHint[S string | []byte](text S) string {
+	if strings.EqualFold(strings.Trim(string(text[:min(len(text), maxQuoted)]), space+`"'`), protocol.TypePing) {
+		return `; to ping, send {"type":"ping"}`
+	}
+	return ""
 }
 
 // Quote returns a client's text in quotes, made printable and cut to maxQuoted bytes.

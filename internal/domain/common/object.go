@@ -2,6 +2,7 @@ package common
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 	"unicode/utf8"
 
@@ -214,12 +215,15 @@ func (o *Object) checkType() {
 	case err != nil:
 		o.fail(err)
 	case !present:
+		hint := ""
 		for i := range o.fields[:o.n] {
-			if name := o.fields[i].name; bytes.EqualFold(name, []byte("type")) {
-				o.fail(meant(name, "type"))
+			f := &o.fields[i]
+			if bytes.EqualFold(f.name, []byte("type")) {
+				o.fail(meant(f.name, "type"))
 			}
+			hint = cmp.Or(hint, pingHint(f.name), pingHint(f.value)) // as in {"op":"ping"} and {"ping":1}
 		}
-		o.fail(Required("type"))
+		o.fail(Errorf(protocol.CodeInvalidEvent, "type: is required%s", hint))
 	case len(typ) == 0:
 		o.fail(Errorf(protocol.CodeInvalidEvent, "type: must not be empty"))
 	default:
