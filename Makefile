@@ -59,6 +59,10 @@ $(LINT):
 	GOBIN=$(CURDIR)/bin/tmp $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	mv bin/tmp/golangci-lint $(LINT)
 
+.PHONY: cross
+cross: ## Check that everything compiles on the systems and CPUs of users, 32 bits too.
+	$(GO) run ./scripts/cross
+
 .PHONY: api
 api: ## Accept the API of the public packages as it is now, in api.
 	$(GO) test -count=1 -run TestAPI . -update-api

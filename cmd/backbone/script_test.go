@@ -15,6 +15,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+
+	"backbone/internal/proctest"
 )
 
 func TestMain(m *testing.M) {
@@ -203,7 +205,7 @@ func ended(ts *testscript.TestScript, _ bool, args []string) {
 
 // signal NAME SIGNAL sends a signal: INT, TERM, STOP or CONT.
 func sendSignal(ts *testscript.TestScript, _ bool, args []string) {
-	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "STOP": syscall.SIGSTOP, "CONT": syscall.SIGCONT}
+	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "STOP": proctest.Freeze, "CONT": proctest.Thaw}
 	ts.Check(started(ts, args[0]).cmd.Process.Signal(signals[args[1]]))
 }
 

@@ -104,8 +104,8 @@ func (in *instance) alive() {
 // serves reports whether clients have anything to expect.
 func (in *instance) serves() bool { return in.run != nil && !in.cold }
 
-func (in *instance) freeze() { in.t.Helper(); in.signal(syscall.SIGSTOP); in.cold = true }
-func (in *instance) thaw()   { in.t.Helper(); in.signal(syscall.SIGCONT); in.cold = false }
+func (in *instance) freeze() { in.t.Helper(); in.signal(proctest.Freeze); in.cold = true }
+func (in *instance) thaw()   { in.t.Helper(); in.signal(proctest.Thaw); in.cold = false }
 
 func (in *instance) signal(s syscall.Signal) {
 	in.t.Helper()

@@ -11,7 +11,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"backbone/client"
@@ -133,7 +132,7 @@ func (c *Connection) advice(err error) string {
 		return "set --ca-file to the server's certificate, or to the one that signed it"
 	case errors.As(err, new(*tls.CertificateVerificationError)):
 		return "use a host name that is in the certificate, and check that it has not expired"
-	case secure && !errors.Is(err, syscall.ECONNREFUSED):
+	case secure && !isRefusedConnection(err):
 		return "does \"backbone serve\" run there with --tls-cert? Without it the URL begins with ws:// (--url)"
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "malformed HTTP"):
 		return "does the server use TLS? Then the URL begins with wss:// (--url)"

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"syscall"
 
 	"backbone/internal/config"
 	"backbone/internal/telemetry"
@@ -72,7 +71,7 @@ var ErrReaderGone = errors.New("nobody reads standard output any more")
 // Print writes data to standard output.
 func (s Streams) Print(data []byte) error {
 	_, err := s.Out.Write(data)
-	if errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe) {
+	if isBrokenPipe(err) || errors.Is(err, io.ErrClosedPipe) {
 		return ErrReaderGone
 	}
 	return err

@@ -1,5 +1,3 @@
-//go:build unix
-
 // Package proctest runs programs for tests: it waits until they are ready, sends them
 // signals, and ends them with the test process, even if that is killed (Linux).
 package proctest

@@ -1,5 +1,3 @@
-//go:build unix
-
 // Package redistest runs real redis-server processes for tests: on a free port, with
 // nothing saved to disk, and with every fault that a process can have. A server ends
 // with the test that started it, even if the test process itself is killed (Linux).
@@ -93,10 +91,10 @@ func (s *Server) Restart() {
 
 // Freeze stops the process without ending it (SIGSTOP): connections stay open, new
 // ones are taken by the kernel, and nothing is answered.
-func (s *Server) Freeze() { s.t.Helper(); s.signal(syscall.SIGSTOP); s.cold = true }
+func (s *Server) Freeze() { s.t.Helper(); s.signal(proctest.Freeze); s.cold = true }
 
 // Thaw lets a frozen process go on (SIGCONT).
-func (s *Server) Thaw() { s.t.Helper(); s.signal(syscall.SIGCONT); s.cold = false }
+func (s *Server) Thaw() { s.t.Helper(); s.signal(proctest.Thaw); s.cold = false }
 
 // CLI runs redis-cli with the arguments and returns what it prints into a pipe,
 // without the last line end.
