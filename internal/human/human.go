@@ -14,8 +14,8 @@ import (
 )
 
 // Group writes n with commas between thousands.
-func Group(n int) string {
-	text := strconv.Itoa(n)
+func Group[N int | int64 | uint64](n N) string { // counts outgrow an int of 32 bits
+	text := fmt.Sprint(n)
 	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
 		text = text[:i] + "," + text[i:]
 	}
@@ -27,7 +27,7 @@ func Count(n float64) string {
 	if n != 0 && math.Abs(n) < 10 {
 		return digits(n)
 	}
-	return Group(int(math.Round(n)))
+	return Group(int64(math.Round(n)))
 }
 
 // Things writes how many there are of something: "1 room", "2,000 rooms".

@@ -15,6 +15,9 @@ func TestNumbersAreGrouped(t *testing.T) {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}
 	}
+	if many, rate := Group(uint64(5_000_000_000)), Count(5e9); many != "5,000,000,000" || rate != many { // more than an int of 32 bits holds
+		t.Errorf("%s and %s", many, rate)
+	}
 }
 
 func TestRatesAndAmountsAreReadable(t *testing.T) {

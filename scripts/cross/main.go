@@ -34,8 +34,12 @@ func main() {
 		if err != nil {
 			faults = append(faults, err)
 		}
+		told := map[string]bool{} // a package has the same fault again where its tests see it
 		for _, fault := range faults {
-			fmt.Fprintf(os.Stderr, "%s: %v\n", target, fault)
+			if text := fault.Error(); !told[text] {
+				told[text] = true
+				fmt.Fprintf(os.Stderr, "%s: %s\n", target, text)
+			}
 		}
 		failed = failed || len(faults) > 0
 	}

@@ -170,7 +170,7 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 		return err
 	}
 	if n := result.Wrong(); n > 0 {
-		return cli.Failf(cli.ExitRejected, "%s events or connections went wrong", human.Group(int(n)))
+		return cli.Failf(cli.ExitRejected, "%s events or connections went wrong", human.Group(n))
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func notes(r *load.Result, drain time.Duration) []string {
 		say("the server and this program kept %.1f of %d cores busy: latency includes waiting for a core", busy, r.Machine.Cores)
 	}
 	if n := r.Delivery.ConflatedNormal; n > 0 {
-		say("%s events were conflated for consumers that read at full speed: more arrived than they could read", human.Group(int(n)))
+		say("%s events were conflated for consumers that read at full speed: more arrived than they could read", human.Group(n))
 	}
 	if n := r.Delivery.SlowDisconnects; n > 0 {
 		say("slow consumers were disconnected %s times: the server's socket moved too little within its write timeout (serve --write-timeout); what they missed meanwhile counts as wrong, so let them read faster (--slow-rate), or see --stalled", human.Group(n))

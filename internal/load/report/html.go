@@ -41,14 +41,14 @@ func WriteHTML(w io.Writer, r *load.Result) error {
 	return t.Execute(w, page{r, plots(r)})
 }
 
-func integer(n any) int {
+func integer(n any) int64 {
 	switch n := n.(type) {
 	case uint64:
-		return int(n)
+		return int64(n)
 	case int64:
-		return int(n)
-	case int:
 		return n
+	case int:
+		return int64(n)
 	}
 	return 0
 }

@@ -35,8 +35,8 @@ func Table(r *load.Result) string {
 		line("", "%s were REJECTED: %s", human.Group(p.Rejected), p.Rejection)
 	}
 	d := r.Delivery
-	line("delivered", "%s/s to all consumers; %s in the whole run", human.Count(d.PerSecond), human.Group(int(d.Delivered)))
-	line("conflated", "%s left out for slow consumers, who were told", human.Group(int(d.Conflated)))
+	line("delivered", "%s/s to all consumers; %s in the whole run", human.Count(d.PerSecond), human.Group(d.Delivered))
+	line("conflated", "%s left out for slow consumers, who were told", human.Group(d.Conflated))
 	line("wrong", "%s", wrongs(&d))
 	if d.Disconnects > 0 {
 		line("", "%s connections were lost: %s", human.Group(d.Disconnects), d.DisconnectError)
@@ -125,7 +125,7 @@ func wrongs(d *load.Delivery) string {
 		{"missed while disconnected", d.Missed, false}, {"counted as left out and were not", d.Miscounted, false}, {"malformed", d.Malformed, false},
 	} {
 		if part.n > 0 || part.usual {
-			parts = append(parts, fmt.Sprintf("%s %s", human.Group(int(part.n)), part.what))
+			parts = append(parts, fmt.Sprintf("%s %s", human.Group(part.n), part.what))
 		}
 	}
 	return strings.Join(parts, ", ")
@@ -146,7 +146,7 @@ func percentiles(title string, all []latencyRow) string {
 	fmt.Fprintf(&b, cells, title, "p50", "p90", "p99", "p99.9", "max", "events")
 	for _, l := range all {
 		p := l.Percentiles
-		fmt.Fprintf(&b, cells, l.Name, human.Millis(p.P50), human.Millis(p.P90), human.Millis(p.P99), human.Millis(p.P999), human.Millis(p.Max), human.Group(int(p.Count)))
+		fmt.Fprintf(&b, cells, l.Name, human.Millis(p.P50), human.Millis(p.P90), human.Millis(p.P99), human.Millis(p.P999), human.Millis(p.Max), human.Group(p.Count))
 	}
 	return b.String()
 }
