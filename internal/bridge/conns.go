@@ -69,13 +69,15 @@ func connection(ctx context.Context, opt rueidis.ClientOption, o *Options, limit
 // dialFunc makes a connection for the library.
 type dialFunc = func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error)
 
+var errLost = errors.New("the connection is lost")
+
 // dialOnce lets the library make its connections and refuses any more, because the library
 // replaces a broken connection without a word.
 func dialOnce(session context.Context, unix dialFunc, limit int32) dialFunc {
 	var made atomic.Int32
 	return func(_ context.Context, address string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
 		if made.Add(1) > limit {
-			return nil, errors.New("the connection is lost")
+			return nil, errLost
 		}
 		ctx, cancel := context.WithTimeout(session, dialer.Timeout)
 		defer cancel()

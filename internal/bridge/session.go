@@ -197,7 +197,7 @@ func (x *session) watch(ctx context.Context, proved chan<- struct{}) error {
 			silence.Reset(x.shared.opts.EchoTimeout)
 		case <-silence.C:
 			if len(x.echoes) == 0 { // otherwise this process stood still, not Redis
-				return fmt.Errorf("no own heartbeat came back for %v", x.shared.opts.EchoTimeout)
+				return noEchoError(x.shared.opts.EchoTimeout)
 			}
 		case b := <-x.beats:
 			known.heard(b.instance, time.Now())
@@ -214,3 +214,12 @@ func (x *session) watch(ctx context.Context, proved chan<- struct{}) error {
 		}
 	}
 }
+
+// noEchoError is how long no own heartbeat came back. It is a time-out.
+type noEchoError time.Duration
+
+func (e noEchoError) Error() string {
+	return "no own heartbeat came back for " + time.Duration(e).String()
+}
+
+func (noEchoError) Timeout() bool { return true }

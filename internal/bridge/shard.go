@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync/atomic"
@@ -96,8 +97,7 @@ func (s *shard) nowUp() {
 
 func (s *shard) nowDown(err error) {
 	before := *s.status.Load()
-	after := before
-	after.Reason = err.Error()
+	after := before.failed(err)
 	if before.State == OK {
 		after.State, after.Since = Degraded, time.Now()
 		s.shared.count.reconnects.Add(1)
@@ -119,12 +119,11 @@ func (s *shard) nowDown(err error) {
 	s.told = after.Reason
 }
 
-const othersNow = "the masters have changed"
+var errOthersNow = errors.New("the masters have changed")
 
 // givenUp sets the status of a shard that ended because the masters have changed.
 func (s *shard) givenUp() {
-	after := *s.status.Load()
-	after.Reason = othersNow
+	after := s.status.Load().failed(errOthersNow)
 	if after.State == OK {
 		after.State, after.Since = Degraded, time.Now()
 		s.shared.count.reconnects.Add(1)

@@ -2,8 +2,15 @@ package bridge
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/redis/rueidis"
 )
 
 // State says whether the connections to Redis work.
@@ -31,6 +38,53 @@ type ShardStatus struct {
 	State  State
 	Since  time.Time
 	Reason string // why the state is not OK; "" if it is, or if nothing failed yet
+	Cause  string // the kind of Reason, one of a few words without addresses or names
+}
+
+// failed returns s with err as the reason for its state.
+func (s ShardStatus) failed(err error) ShardStatus {
+	s.Reason, s.Cause = err.Error(), cause(err)
+	return s
+}
+
+// cause is the kind of an error: what an operator has to look at, in words that anyone may read.
+func cause(err error) string {
+	if answer, ok := errors.AsType[*rueidis.RedisError](err); ok {
+		switch code, _, _ := strings.Cut(answer.Error(), " "); code {
+		case "NOAUTH", "WRONGPASS":
+			return "password"
+		case "NOPERM":
+			return "rights"
+		default:
+			return "answer" // as LOADING
+		}
+	}
+	if late, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err); ok && late.Timeout() { // of the network, of a context, or noEchoError
+		return "timeout"
+	}
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return "host name"
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		switch op.Op {
+		case "dial":
+			return "unreachable"
+		case "read", "write":
+			return "lost"
+		}
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "certificate"
+	}
+	for _, lost := range []error{errLost, rueidis.ErrClosing, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed} {
+		if errors.Is(err, lost) {
+			return "lost"
+		}
+	}
+	return "other"
 }
 
 // Status returns the status at this moment. It is safe for concurrent use by multiple

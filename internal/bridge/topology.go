@@ -160,7 +160,7 @@ func (y *topology) begin(ctx context.Context, address string, partitions partiti
 // lacks says why not all partitions have a master.
 func (y *topology) lacks(err error) {
 	before := y.missing.Load()
-	status := ShardStatus{Name: y.name(), State: Degraded, Since: time.Now(), Reason: err.Error()}
+	status := ShardStatus{Name: y.name(), State: Degraded, Since: time.Now()}.failed(err)
 	if before != nil {
 		status.State, status.Since = before.State, before.Since
 	}

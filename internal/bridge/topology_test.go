@@ -34,7 +34,7 @@ func TestAMasterThatVanishesAndReturnsWasLost(t *testing.T) {
 		y.apply(ctx, map[string]partition.Set{nobody: partitions})
 		s := (*y.shards.Load())[0]
 		for { // its one attempt could fail at any later time
-			if why := s.status.Load().Reason; why != "" && why != othersNow {
+			if why := s.status.Load().Reason; why != "" && why != errOthersNow.Error() {
 				break
 			}
 			receive(t, changed, "the first attempt")

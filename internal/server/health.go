@@ -19,6 +19,7 @@ type shard struct {
 	Name    string `json:"name"`
 	Bridge  string `json:"bridge"`
 	SinceMS int64  `json:"since_ms"`
+	Cause   string `json:"cause,omitempty"` // why it is not ok, without what only the log may say
 }
 
 // health serves the state of the instance to load balancers and operators. An instance that
@@ -51,7 +52,7 @@ func (s *Server) readiness() readiness {
 	b := s.bridge.Status()
 	r.Bridge, r.SinceMS = string(b.State), b.Since.UnixMilli()
 	for _, h := range b.Shards {
-		r.Shards = append(r.Shards, shard{Name: h.Name, Bridge: string(h.State), SinceMS: h.Since.UnixMilli()})
+		r.Shards = append(r.Shards, shard{Name: h.Name, Bridge: string(h.State), SinceMS: h.Since.UnixMilli(), Cause: h.Cause})
 	}
 	return r
 }
