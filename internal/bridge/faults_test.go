@@ -236,6 +236,7 @@ func TestNoLogLineForEachAttempt(t *testing.T) {
 		}
 		a.read("ROOM")
 	}
+	a.logged("redis stays away, for another reason now") // of all attempts with that reason, the first
 	s.Restart()
 	a.linked()
 	if line := receive(t, a.log.lines, "a log line"); !strings.Contains(line, "redis is back") {
