@@ -3,7 +3,7 @@ package hub
 // Places in a client's queue. The limit that counts is Options.QueueBytes: batches that
 // find no place are held by the hub and follow with the next batch or the next pull.
 const (
-	queuePlaces  = 8
+	queuePlaces  = 6
 	signalPlaces = 4 // further places for signals: a Behind for each pull under way and one more, and one Close
 )
 

@@ -76,7 +76,7 @@ func (w *writeSide) hear() {
 		if age, ok := f.window.Answer(a.number, a.at, w.conn.server.now()); ok {
 			f.age = age
 			w.conn.server.stats.age.Observe(age)
-			if first {
+			if first && f.window.Size() > credit.StartWindow {
 				if path, known := flowOf(w.conn.socket.Conn); known {
 					f.window.Path(path.minRTT)
 				}
