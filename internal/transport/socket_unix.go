@@ -68,19 +68,19 @@ func (r *rawReader) onReadable(fd uintptr) bool {
 		place = r.side.acquire()
 	}
 	for {
-		n, err := syscall.Read(int(fd), place)
+		n, errno := rawio.Read(fd, place)
 		switch {
 		case n > 0, had > 0: // the next read tells of an end or an error
-			r.side.filled(had + max(n, 0))
+			r.side.filled(had + n)
 			r.err = nil
 			return true
-		case err == syscall.EINTR:
+		case errno == syscall.EINTR:
 			continue
-		case err == syscall.EAGAIN:
+		case errno == syscall.EAGAIN:
 			r.side.release()
 			return false
-		case err != nil:
-			r.err = os.NewSyscallError("read", err)
+		case errno != 0:
+			r.err = os.NewSyscallError("read", errno)
 		default:
 			r.err = io.EOF
 		}
