@@ -53,7 +53,6 @@ type Hub struct {
 	active  []*traffic        // rooms with events in routed
 	group   []*BroadcastEvent // events of one room
 	touched []*Client         // clients that segments are held for
-	scratch []byte            // stamped frames of one segment, whose size is not known before
 	ready   []*Ready          // Readys with clients in their lists
 }
 

@@ -154,18 +154,16 @@ func (h *Hub) fanOutToAll(t *traffic, f *forms) {
 
 // segment frames events of one room, once for all members that get them in this form.
 func (h *Hub) segment(events []*BroadcastEvent, stamped bool) *Segment {
-	const header = 4 // bytes of a frame's header, up to 64 KiB
+	more := 4 // bytes of a frame's header, up to 64 KiB
+	if stamped {
+		more += stampBytes
+	}
 	size := 0
 	for _, e := range events {
-		size += len(e.Payload) + header
+		size += len(e.Payload) + more
 	}
 	last := events[len(events)-1]
-	s := &Segment{slot: last.slot(), state: last.Kind.conflatable()}
-	if stamped {
-		s.Data = h.scratch[:0]
-	} else {
-		s.Data = make([]byte, 0, size)
-	}
+	s := &Segment{Data: make([]byte, 0, size), slot: last.slot(), state: last.Kind.conflatable()}
 	for _, e := range events {
 		if e.Missed > 0 {
 			s.Data = h.opts.Frame(s.Data, h.opts.Conflated(e.Room, uint64(e.Missed)))
@@ -180,10 +178,6 @@ func (h *Hub) segment(events []*BroadcastEvent, stamped bool) *Segment {
 		} else {
 			s.Data = h.opts.Frame(s.Data, e.Payload)
 		}
-	}
-	if stamped {
-		h.scratch = s.Data
-		s.Data = append(make([]byte, 0, len(s.Data)), s.Data...)
 	}
 	if last.Kind == State {
 		s.last = 1
