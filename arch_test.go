@@ -17,12 +17,13 @@ var arrows = []row{
 	{from: "internal/telemetry", why: "telemetry is a leaf: others hand it their figures through what it offers"},
 	{from: "internal/handshake", to: []string{"protocol"}, why: "it reads the text of a handshake, whoever sent it, and knows no socket"},
 	{from: "internal/credit", why: "it is arithmetic on bytes and times, which the simulation uses too"},
+	{from: "internal/epochs", why: "the SDK and its redundant connections remember counts alike"},
 	{from: "internal/rawio", why: "it is two system calls"},
 	{from: "internal/frame", why: "both ends of a WebSocket parse frame headers with it, so it may know neither"},
 	{from: "client/clienttest", to: []string{"protocol"}, why: "a server for tests of the client may not know it"},
-	{from: "client", to: []string{"internal/frame", "protocol"}, why: "the SDK may know of the server only what is public on the wire"},
+	{from: "client", to: []string{"internal/epochs", "internal/frame", "protocol"}, why: "the SDK may know of the server only what is public on the wire"},
 
-	{from: "client/redundant", to: []string{"client"}, why: "it merges what consumers of the SDK receive, and needs nothing that programs do not have"},
+	{from: "client/redundant", to: []string{"client", "internal/epochs"}, why: "it merges what consumers of the SDK receive, and needs nothing of the SDK that programs do not have"},
 
 	{from: "internal/hub", why: "the hub routes bytes to rooms and knows nothing else"},
 	{from: "internal/partition", why: "a leaf: ingest and the bridge divide rooms alike, and neither knows the other"},

@@ -1,36 +1,27 @@
 package client
 
-import "slices"
-
-// maxEpochs bounds the counts that are remembered for a room: one for each instance with a
-// producer of it, and what restarts left.
-const maxEpochs = 8
+import "backbone/internal/epochs"
 
 // roomCounts is what the stamps of a room's prices said. The reader owns it; between two
 // connections run.
 type roomCounts struct {
-	epochs  []epochCount // the one that came last is last
-	away    bool         // no price has come since the connection was lost
-	skipped uint64       // events that were left out since then, and are in no gap so far
+	epochs  epochs.List[epochCount]
+	away    bool   // no price has come since the connection was lost
+	skipped uint64 // events that were left out since then, and are in no gap so far
 }
 
 // epochCount is one count of an instance.
 type epochCount struct {
-	epoch string
-	seq   uint64 // highest that came
-	away  bool   // no live price has come since the connection was lost
+	seq  uint64 // highest that came
+	away bool   // no live price has come since the connection was lost
 }
 
 // epoch returns the text of an epoch, without an allocation if it came before.
 func (c *roomCounts) epoch(b []byte) string {
-	if c != nil {
-		for i := range c.epochs {
-			if c.epochs[i].epoch == string(b) {
-				return c.epochs[i].epoch
-			}
-		}
+	if c == nil {
+		return string(b)
 	}
-	return string(b)
+	return c.epochs.Name(b)
 }
 
 // lost notes that the connection was lost.
@@ -42,9 +33,7 @@ func (r *joinedRooms) lost() {
 	}
 	for _, c := range r.counts {
 		c.away, c.skipped = true, 0
-		for i := range c.epochs {
-			c.epochs[i].away = true
-		}
+		c.epochs.All(func(e *epochCount) { e.away = true })
 	}
 }
 
@@ -69,23 +58,14 @@ func (r *joinedRooms) missed(u *PriceUpdate) (m Missed, told bool) {
 	first := c.away
 	c.away = false
 	if s == nil { // what it is in its count is not known, nor what comes between it and others
-		c.epochs = c.epochs[:0]
+		c.epochs.Clear()
 		return Missed{Room: room}, first
 	}
-	i := slices.IndexFunc(c.epochs, func(e epochCount) bool { return e.epoch == s.Epoch })
-	if i < 0 {
-		if len(c.epochs) == maxEpochs {
-			c.epochs = slices.Delete(c.epochs, 0, 1)
-		}
-		c.epochs = append(c.epochs, epochCount{epoch: s.Epoch, seq: s.Seq, away: first && u.Snapshot})
+	e, known := c.epochs.Touch(s.Epoch)
+	if !known {
+		*e = epochCount{seq: s.Seq, away: first && u.Snapshot}
 		return Missed{Room: room}, first
 	}
-	if last := len(c.epochs) - 1; i < last {
-		e := c.epochs[i]
-		c.epochs = append(slices.Delete(c.epochs, i, i+1), e)
-		i = last
-	}
-	e := &c.epochs[i]
 	before, away := e.seq, e.away
 	e.seq, e.away = max(before, s.Seq), away && u.Snapshot
 	if !away || s.Seq <= before+1 {
@@ -93,8 +73,8 @@ func (r *joinedRooms) missed(u *PriceUpdate) (m Missed, told bool) {
 	}
 	gap := s.Seq - before - 1
 	left := min(gap, c.skipped)
-	m = Missed{Room: room, Events: gap - left, Exact: len(c.epochs) == 1 || c.skipped == 0}
-	if len(c.epochs) == 1 { // else it may be in the gap of another count
+	m = Missed{Room: room, Events: gap - left, Exact: c.epochs.Len() == 1 || c.skipped == 0}
+	if c.epochs.Len() == 1 { // else it may be in the gap of another count
 		c.skipped -= left
 	}
 	return m, m.Events > 0 || !m.Exact

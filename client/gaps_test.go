@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"backbone/internal/epochs"
 	"backbone/protocol"
 )
 
@@ -122,7 +123,7 @@ func TestARoomRemembersAFewEpochs(t *testing.T) {
 	}
 	for i := range uint64(100) {
 		comes("A", fmt.Sprint(i), 1)
-		if !slices.ContainsFunc(r.counts["A"].epochs, func(e epochCount) bool { return e.epoch == "in use" || i == 0 }) {
+		if r.counts["A"].epochs.Find("in use") == nil && (i > 0 || r.counts["A"].epochs.Len() == 0) {
 			t.Fatalf("after %d others the epoch in use is forgotten", i)
 		}
 		comes("A", "in use", 1+i)
@@ -133,8 +134,8 @@ func TestARoomRemembersAFewEpochs(t *testing.T) {
 	if m, told := comes("A", "in use", 103); m.Events != 2 || !m.Exact || !told {
 		t.Errorf("the epoch in use: missed %+v, want 2", m)
 	}
-	if len(r.counts) != 1 || len(r.counts["A"].epochs) != maxEpochs {
-		t.Errorf("%d rooms, %d epochs", len(r.counts), len(r.counts["A"].epochs))
+	if len(r.counts) != 1 || r.counts["A"].epochs.Len() != epochs.Most {
+		t.Errorf("%d rooms, %d epochs", len(r.counts), r.counts["A"].epochs.Len())
 	}
 	if r.remove("A"); len(r.counts) != 0 {
 		t.Error("a room that was left is remembered")

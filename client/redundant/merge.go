@@ -60,7 +60,7 @@ func (m *merger) price(i int, u client.PriceUpdate, now time.Time) {
 			r.shown = l.last
 			m.deliver(u)
 		}
-	case (gap > 0 || u.Snapshot && len(r.epochs) > 0) && (r.levelBut(i) || r.holds()):
+	case (gap > 0 || u.Snapshot && r.epochs.Len() > 0) && (r.levelBut(i) || r.holds()):
 		m.hold(r, i, u, now)
 		if !r.levelBut(i) { // the others lack something, too, but less perhaps
 			m.release(r)
@@ -85,7 +85,7 @@ func (m *merger) plain(r *room, i int, u client.PriceUpdate) {
 		}
 	}
 	if !here && alone { // what has a number elsewhere may be among these
-		r.epochs = nil
+		r.epochs.Clear()
 		for j := range r.lines {
 			r.lines[j].held = nil
 		}
@@ -123,10 +123,11 @@ func (m *merger) show(r *room, i int, u client.PriceUpdate) {
 	case r.source >= 0 && r.source != i && !r.lines[r.source].here: // it takes the place of a line without stamps
 		r.source = -1
 		m.deliver(client.Missed{Room: u.Instrument})
-	case !known && len(r.epochs) > 0 && !r.levelBut(i) && !l.level: // nobody was there before it
+	case !known && r.epochs.Len() > 0 && !r.levelBut(i) && !l.level: // nobody was there before it
 		m.deliver(client.Missed{Room: u.Instrument})
 	}
-	r.note(&u)
+	seq, _ := r.epochs.Touch(u.Stamp.Epoch)
+	*seq = u.Stamp.Seq
 	r.begun, r.shown = true, keyOf(&u)
 	l.level = l.here && len(l.held) == 0
 	m.deliver(u)

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"backbone/client"
+	"backbone/internal/epochs"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -213,8 +214,8 @@ func TestTheCountsInUseAreRemembered(t *testing.T) {
 	m.price(0, price("", 1), at(0))
 	for i := range uint64(100) {
 		m.price(0, price(fmt.Sprint("e", i, "."), 1), at(0))
-		if said(); len(m.rooms["A"].epochs) > maxEpochs {
-			t.Fatalf("%d epochs", len(m.rooms["A"].epochs))
+		if said(); m.rooms["A"].epochs.Len() > epochs.Most {
+			t.Fatalf("%d epochs", m.rooms["A"].epochs.Len())
 		}
 		if m.price(1, price("", 1+i), at(0)); said() != "" {
 			t.Fatalf("%d came again", 1+i)

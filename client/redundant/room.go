@@ -5,25 +5,16 @@ import (
 	"time"
 
 	"backbone/client"
+	"backbone/internal/epochs"
 )
-
-// maxEpochs bounds the counts that are remembered for a room: one for each instance with a
-// producer of it, and what restarts left.
-const maxEpochs = 8
 
 // room is what the merger knows of a room.
 type room struct {
-	epochs []count // the one that was delivered last is last
-	shown  key     // the price that was delivered last
-	begun  bool    // a price was delivered
-	source int     // the line whose prices without a stamp are delivered; -1: none
+	epochs epochs.List[uint64] // highest number that was delivered, by count
+	shown  key                 // the price that was delivered last
+	begun  bool                // a price was delivered
+	source int                 // the line whose prices without a stamp are delivered; -1: none
 	lines  []line
-}
-
-// count is one count of an instance.
-type count struct {
-	epoch string
-	seq   uint64 // highest that was delivered
 }
 
 // key names a price of a room. Those without a stamp have the zero key.
@@ -46,15 +37,14 @@ type line struct {
 // gap is how many prices of the count are missing before u; -1: u was delivered. It is not known
 // for a count that is new.
 func (r *room) gap(u *client.PriceUpdate) (n int, known bool) {
-	for _, c := range r.epochs {
-		if c.epoch == u.Stamp.Epoch {
-			if u.Stamp.Seq <= c.seq {
-				return -1, true
-			}
-			return int(u.Stamp.Seq - c.seq - 1), true
-		}
+	switch seq := r.epochs.Find(u.Stamp.Epoch); {
+	case seq == nil:
+		return 0, false
+	case u.Stamp.Seq <= *seq:
+		return -1, true
+	default:
+		return int(u.Stamp.Seq - *seq - 1), true
 	}
-	return 0, false
 }
 
 // levelBut reports whether another line than i is level.
@@ -70,21 +60,6 @@ func (r *room) levelBut(i int) bool {
 // holds reports whether a line holds prices back.
 func (r *room) holds() bool {
 	return slices.ContainsFunc(r.lines, func(l line) bool { return len(l.held) > 0 })
-}
-
-func (r *room) note(u *client.PriceUpdate) {
-	last := len(r.epochs) - 1
-	i := slices.IndexFunc(r.epochs, func(c count) bool { return c.epoch == u.Stamp.Epoch })
-	switch {
-	case i == last && i >= 0:
-		r.epochs[i].seq = u.Stamp.Seq
-		return
-	case i >= 0:
-		r.epochs = slices.Delete(r.epochs, i, i+1)
-	case len(r.epochs) == maxEpochs:
-		r.epochs = slices.Delete(r.epochs, 0, 1)
-	}
-	r.epochs = append(r.epochs, count{u.Stamp.Epoch, u.Stamp.Seq})
 }
 
 // before is how many prices of the count of u are missing before it, for all that is known.
