@@ -203,7 +203,7 @@ func TestFlagsOfTheJoin(t *testing.T) {
 func TestMissedPricesAreSaid(t *testing.T) {
 	var said bytes.Buffer
 	sub := newSubscription(&Cmd{Rooms: []string{"A"}}, cli.Streams{Out: io.Discard, Err: &said})
-	for _, m := range []client.Missed{{Room: "A", Events: 3, Exact: true}, {Room: "A", Events: 3}, {Room: "A"}} {
+	for _, m := range []client.Missed{{Room: "A", Events: 3, Exact: true}, {Room: "A", Events: 3}, {Room: "A"}, {Room: "BRK B", Events: 2, Exact: true}} {
 		if err := sub.handle(m); err != nil {
 			t.Fatal(err)
 		}
@@ -211,6 +211,7 @@ func TestMissedPricesAreSaid(t *testing.T) {
 	if want := `A: 3 prices were missed while there was no connection
 A: at least 3 prices were missed while there was no connection
 A: it is not known how many prices were missed while there was no connection
+"BRK B": 2 prices were missed while there was no connection
 `; said.String() != want {
 		t.Errorf("said\n%s", &said)
 	}

@@ -188,13 +188,14 @@ func (sub *subscription) sayLatency() {
 
 // missed says what was missed while there was no connection.
 func (sub *subscription) missed(m client.Missed) {
+	room := cli.Name(m.Room)
 	switch {
 	case m.Exact:
-		sub.Say("%s: %d prices were missed while there was no connection", m.Room, m.Events)
+		sub.Say("%s: %d prices were missed while there was no connection", room, m.Events)
 	case m.Events > 0:
-		sub.Say("%s: at least %d prices were missed while there was no connection", m.Room, m.Events)
+		sub.Say("%s: at least %d prices were missed while there was no connection", room, m.Events)
 	default:
-		sub.Say("%s: it is not known how many prices were missed while there was no connection", m.Room)
+		sub.Say("%s: it is not known how many prices were missed while there was no connection", room)
 	}
 }
 
