@@ -15,8 +15,8 @@ import (
 // checkUpdate finds what a server would reject, because its reply could not be told from
 // those to other events.
 func checkUpdate(u *PriceUpdate) *RequestError {
-	if !protocol.ValidRoom(u.Instrument) {
-		return invalid(protocol.CodeInvalidRoom, "instrument: %q %s", clip(u.Instrument), protocol.RoomFault(u.Instrument))
+	if fault := protocol.RoomFault(u.Instrument); fault != "" {
+		return invalid(protocol.CodeInvalidRoom, "instrument: %q %s", clip(u.Instrument), fault)
 	}
 	p := string(u.Price)
 	if !protocol.ValidNumber(p) || len(p) > protocol.MaxPriceLength {
@@ -129,8 +129,8 @@ func (s *session) encodeJoin(rooms []string, opt JoinOptions, plain bool, id uin
 
 // checkRoom returns nil if a room may have this name.
 func checkRoom(room string) *RequestError {
-	if !protocol.ValidRoom(room) {
-		return invalid(protocol.CodeInvalidRoom, "room: %q %s", clip(room), protocol.RoomFault(room))
+	if fault := protocol.RoomFault(room); fault != "" {
+		return invalid(protocol.CodeInvalidRoom, "room: %q %s", clip(room), fault)
 	}
 	return nil
 }

@@ -88,8 +88,8 @@ func (s *Server) join(c *conn, m protocol.ClientMessage) {
 			reply.Rejected = append(reply.Rejected, r)
 			continue
 		}
-		if !protocol.ValidRoom(room) {
-			reply.Rejected = append(reply.Rejected, protocol.Rejected{Room: room, Code: protocol.CodeInvalidRoom, Message: "rooms: " + protocol.RoomFault(room)})
+		if fault := protocol.RoomFault(room); fault != "" {
+			reply.Rejected = append(reply.Rejected, protocol.Rejected{Room: room, Code: protocol.CodeInvalidRoom, Message: "rooms: " + fault})
 			continue
 		}
 		if c.rooms[room] == nil {

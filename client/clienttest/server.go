@@ -4,8 +4,8 @@
 // A [Server] speaks the whole protocol: rooms, snapshots, stamps, acknowledgements, batches, chat,
 // heartbeats, and the status of rooms that were joined with a time of their own. It limits neither
 // rates nor rooms, checks no credentials, and sends no marks, as a server that bounds no ages. It
-// keeps every last price until it is closed, so no other room is silent. A test can look at the published events, publish events itself, reject rooms,
-// refuse handshakes and break connections.
+// keeps every last price until it is closed, so no other room is silent. A test can look at the
+// published events, publish events itself, reject rooms, refuse handshakes and break connections.
 //
 //	srv := clienttest.NewServer()
 //	defer srv.Close()
