@@ -185,7 +185,7 @@ func stall(t *testing.T, url string) {
 	stderr := proctest.NewPipe(t)
 	cmd := runs(t, nil, stderr, "subscribe", "--url", url, "BTC_USDT")
 	stderr.Line("joined")
-	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+	if err := cmd.Process.Signal(proctest.Freeze); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithTimeout(t.Context(), patience)

@@ -53,7 +53,7 @@ func TestKillEndsAStoppedProcess(t *testing.T) {
 		t.Fatal("it has ended by itself")
 	default:
 	}
-	if err := p.Signal(syscall.SIGSTOP); err != nil {
+	if err := p.Signal(proctest.Freeze); err != nil {
 		t.Fatal(err)
 	}
 	p.Kill()

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -108,14 +107,14 @@ func TestClientsOfAFrozenProcessStay(t *testing.T) {
 	for _, p := range peers {
 		p.want(ws.OpPing, "p")
 	}
-	if err := process.Signal(syscall.SIGSTOP); err != nil {
+	if err := process.Signal(proctest.Freeze); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range peers {
 		p.raw(masked(ws.OpPong, "p"))
 	}
 	<-time.After(2500 * time.Millisecond) // longer than the pong time-out
-	if err := process.Signal(syscall.SIGCONT); err != nil {
+	if err := process.Signal(proctest.Thaw); err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range peers {
