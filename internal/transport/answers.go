@@ -17,7 +17,8 @@ type answer struct {
 }
 
 // answer notes that the client answered a mark, and has the write side look at that.
-// It reports false if no such mark was sent, or if the client has answered that one or a later one before.
+// It reports false if no such mark was sent, or if the client has answered that one or a later one
+// before.
 func (r *readSide) answer(number uint64) bool {
 	f := r.conn.write.fresh
 	if f == nil {

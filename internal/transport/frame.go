@@ -25,14 +25,14 @@ func FrameStamped(dst []byte, e *hub.BroadcastEvent) []byte {
 	if e.Seq == 0 || e.At == 0 {
 		return Frame(dst, e.Payload)
 	}
-	var room [512]byte
+	var space [512]byte // enough for most, so that they are not allocated
 	var p []byte
 	epoch := e.Version.Instance + "." + strconv.FormatUint(uint64(e.Life), 10)
 	stamp := protocol.Stamp{Epoch: epoch, Seq: e.Seq, At: e.At}
 	if e.Kind == hub.State {
-		p = protocol.AppendStamped(room[:0], e.Payload, stamp)
+		p = protocol.AppendStamped(space[:0], e.Payload, stamp)
 	} else {
-		p = protocol.AppendStampedSnapshot(room[:0], e.Payload, stamp, ageMS(e, time.Now()))
+		p = protocol.AppendStampedSnapshot(space[:0], e.Payload, stamp, ageMS(e, time.Now()))
 	}
 	return append(frame.AppendHeader(dst, frame.Text, len(p)), p...)
 }
@@ -76,8 +76,8 @@ type fragments struct {
 }
 
 // frames parses the complete frames at the start of p and unmasks them in place. It calls text
-// for each text message, and control for each control frame and each empty fragment. It returns how many bytes it used,
-// and a *closeError for what RFC 6455 or this protocol forbids.
+// for each text message, and control for each control frame and each empty fragment. It returns
+// how many bytes it used, and a *closeError for what RFC 6455 or this protocol forbids.
 func (f *fragments) frames(p []byte, text func([]byte) error, control func(frame.Opcode, []byte) error) (used int, err error) {
 	for {
 		h, size, ok := frame.ParseHeader(p[used:])
