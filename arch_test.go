@@ -29,7 +29,8 @@ var arrows = []row{
 	{from: "internal/partition", why: "a leaf: ingest and the bridge divide rooms alike, and neither knows the other"},
 	{from: "internal/backlog", to: []string{"internal/hub", "internal/partition"}, why: "it holds events by room for ingest and for the bridge, and knows neither"},
 	{from: "internal/ingest", to: []string{"internal/backlog", "internal/hub", "internal/partition"}, why: "ingest orders events; the bridge comes to it through small interfaces of its own"},
-	{from: "internal/bridge", to: []string{"internal/backlog", "internal/hub", "internal/partition", "internal/redisurl"}, why: "the bridge carries events and knows neither clients nor domains"},
+	{from: "internal/bridge/wire", to: []string{"internal/hub", "internal/partition"}, why: "it turns texts in Redis into events and back, and knows no connection"},
+	{from: "internal/bridge", to: []string{"internal/backlog", "internal/bridge/wire", "internal/hub", "internal/partition", "internal/redisurl"}, why: "the bridge carries events and knows neither clients nor domains"},
 	{from: "internal/auth", to: []string{"protocol"}, why: "credentials become a role, whatever is done with it"},
 
 	{from: "internal/domain/common", to: []string{"protocol"}, why: "what the domains share knows none of them"},

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"backbone/internal/bridge/wire"
 	"backbone/internal/redisurl"
 )
 
@@ -38,7 +39,7 @@ func New(opts Options) (*Bridge, error) {
 		return nil, fmt.Errorf("bridge: the URL %w", err)
 	}
 	b := &Bridge{opts: opts, clocks: newClockBox(), count: new(counters), changed: make(chan struct{}, 1)}
-	names := names{opts.Prefix}
+	names := wire.Names{Prefix: opts.Prefix}
 	b.inbox = newInbox(opts, b.count)
 	b.reads = &reads{opts: &b.opts, names: names, readers: make(chan reader), count: b.count}
 	b.outlets = newOutlets(opts, b.count)

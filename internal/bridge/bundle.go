@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
 	"backbone/internal/partition"
 )
@@ -21,7 +22,7 @@ type bundle struct {
 
 // bundler turns events into bundles. It holds no state.
 type bundler struct {
-	names    names
+	names    wire.Names
 	instance string
 	ttl      time.Duration
 }
@@ -38,7 +39,7 @@ func (c bundler) bundles(events []hub.BroadcastEvent, now int64) []bundle {
 		}
 		if open[p] == nil {
 			open[p] = &openBundle{bundle: bundle{
-				partition: p, channel: c.names.events(p), head: envelopeHead(c.instance) + `"events":[`,
+				partition: p, channel: c.names.Events(p), head: wire.EnvelopeHead(c.instance) + `"events":[`,
 			}}
 		}
 		c.add(open[p], e, now)
@@ -67,7 +68,7 @@ func (c bundler) add(b *openBundle, e *hub.BroadcastEvent, now int64) {
 			remaining = max(0, (int64(c.ttl)-max(0, now-e.Born))/int64(time.Millisecond))
 		}
 	}
-	head := eventHead(e, version, now)
+	head := wire.EventHead(e, version, now)
 	b.args = append(b.args, strconv.Itoa(key), version, strconv.FormatInt(remaining, 10), head, e.Payload)
 	b.events++
 	b.bytes += len(head) + len(version) + len(e.Payload)
@@ -77,15 +78,15 @@ func (c bundler) add(b *openBundle, e *hub.BroadcastEvent, now int64) {
 type slot struct{ room, typ string }
 
 // key returns the number of the key of the event's slot, from 1.
-func (b *openBundle) key(n names, e *hub.BroadcastEvent) int {
+func (b *openBundle) key(n wire.Names, e *hub.BroadcastEvent) int {
 	of := slot{e.Room, e.Type}
 	i, ok := b.index[of]
 	if !ok {
 		if b.index == nil {
 			b.index = map[slot]int{}
 		}
-		b.keys = append(b.keys, n.last(e.Type, e.Room))
-		b.bytes += len(e.Room) + len(e.Type) + len(n.prefix)
+		b.keys = append(b.keys, n.Last(e.Type, e.Room))
+		b.bytes += len(e.Room) + len(e.Type) + len(n.Prefix)
 		i = len(b.keys)
 		b.index[of] = i
 	}

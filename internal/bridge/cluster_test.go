@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
 	"backbone/internal/partition"
 	"backbone/internal/redistest"
@@ -59,7 +60,7 @@ func TestClusterPublishesReadsAndLosesAMaster(t *testing.T) {
 		seen[e.Room] = e.Version.Clock
 	}
 	for _, room := range all[:10] {
-		key := names{DefaultPrefix}.last("price", room)
+		key := wire.Names{Prefix: DefaultPrefix}.Last("price", room)
 		if got := c.MasterOf(key).CLI("GET", key); !strings.Contains(got, `"price":19`) {
 			t.Errorf("%s at its master: %q", key, got)
 		}
@@ -73,11 +74,11 @@ func TestClusterPublishesReadsAndLosesAMaster(t *testing.T) {
 
 	// One master is lost: the others go on, and only it is degraded.
 	lostRoom := all[0]
-	key := names{DefaultPrefix}.last("price", lostRoom)
+	key := wire.Names{Prefix: DefaultPrefix}.Last("price", lostRoom)
 	lost := c.MasterOf(key)
 	var kept string
 	for _, room := range all {
-		if c.MasterOf(names{DefaultPrefix}.last("price", room)) != lost {
+		if c.MasterOf(wire.Names{Prefix: DefaultPrefix}.Last("price", room)) != lost {
 			kept = room
 			break
 		}
@@ -136,7 +137,7 @@ func TestClusterSlotMoves(t *testing.T) {
 	a.whole()
 	b.whole()
 	const room = "BTC_USDT"
-	key := names{DefaultPrefix}.last("price", room)
+	key := wire.Names{Prefix: DefaultPrefix}.Last("price", room)
 	exchangeIn(t, a, b, []string{room}, 1)
 
 	// While a slot is on its way, what has no place yet is refused. The session lives on,
@@ -254,11 +255,11 @@ func TestReadsGoOnBesideASlotThatMoves(t *testing.T) {
 	a := start(t, "A", "redis+cluster://"+c.Addrs())
 	a.whole()
 	const moving = "BTC_USDT"
-	key := names{DefaultPrefix}.last("price", moving)
+	key := wire.Names{Prefix: DefaultPrefix}.Last("price", moving)
 	var other string
 	for n := 0; other == ""; n++ {
 		room := fmt.Sprintf("ROOM_%d", n)
-		if partition.Of(room) != partition.Of(moving) && c.MasterOf(names{DefaultPrefix}.last("price", room)) == c.MasterOf(key) {
+		if partition.Of(room) != partition.Of(moving) && c.MasterOf(wire.Names{Prefix: DefaultPrefix}.Last("price", room)) == c.MasterOf(key) {
 			other = room
 		}
 	}

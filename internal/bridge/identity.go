@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"backbone/internal/bridge/wire"
 	"backbone/internal/partition"
 )
 
@@ -17,7 +18,7 @@ type identity struct{ runID, role string }
 
 // prepare loads the script, asks the server for its identity, and tries to publish to the
 // partitions that the master holds.
-func (c *redisConns) prepare(ctx context.Context, n names, held partition.Set) (err error) {
+func (c *redisConns) prepare(ctx context.Context, n wire.Names, held partition.Set) (err error) {
 	if err := c.reader.Do(ctx, c.reader.B().Ping().Build()).Error(); err != nil {
 		return fmt.Errorf("ping: %w", err)
 	}

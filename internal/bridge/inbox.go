@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"backbone/internal/backlog"
+	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
 	"backbone/internal/partition"
 )
@@ -113,7 +114,7 @@ func (b *inbox) run(ended <-chan struct{}) {
 }
 
 func (b *inbox) parse(m incoming) []hub.BroadcastEvent {
-	events, bad, err := decodeEnvelope(m.message, m.partition, time.Now().UnixNano(), b.validRoom)
+	events, bad, err := wire.DecodeEnvelope(m.message, m.partition, time.Now().UnixNano(), b.validRoom)
 	if err != nil {
 		b.count.garbage.Add(1)
 	}

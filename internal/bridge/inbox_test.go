@@ -6,13 +6,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
 	"backbone/internal/partition"
 )
 
 // messages are the Redis messages in which another instance publishes events.
 func messages(events ...hub.BroadcastEvent) (out []incoming) {
-	to := bundler{names: names{"p:"}, instance: "other", ttl: time.Minute}
+	to := bundler{names: wire.Names{Prefix: "p:"}, instance: "other", ttl: time.Minute}
 	for _, p := range to.bundles(events, time.Now().UnixNano()) {
 		out = append(out, incoming{partition: p.partition, message: asPublished(p)})
 	}
@@ -26,7 +27,7 @@ func TestWhatTheInboxDroppedBeginsAGeneration(t *testing.T) {
 		sink, _ := newInstance(t, "me")
 		slow := slowSink{sink, make(chan struct{})}
 		count, ended := new(counters), make(chan struct{})
-		b := newInbox(Options{InboxBytes: 1000, ValidRoom: plainRoom}, count)
+		b := newInbox(Options{InboxBytes: 1000, ValidRoom: wire.PlainRoom}, count)
 		go b.run(ended)
 		go b.deliver(t.Context(), slow)
 
@@ -65,7 +66,7 @@ func TestWhatTheInboxDroppedBeginsAGeneration(t *testing.T) {
 func TestWhatTheInboxHasAtTheEndIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		count, ended := new(counters), make(chan struct{})
-		b := newInbox(Options{InboxBytes: 1 << 20, ValidRoom: plainRoom}, count)
+		b := newInbox(Options{InboxBytes: 1 << 20, ValidRoom: wire.PlainRoom}, count)
 		all := messages(chat("A", "1"), chat("A", "2"))
 		for _, m := range all {
 			b.take(m) // lies in the channel
@@ -88,7 +89,7 @@ func TestWhatTheSinkDidNotTakeIsNotReceived(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink, _ := newInstance(t, "me")
 		count := new(counters)
-		b := newInbox(Options{InboxBytes: 1 << 20, ValidRoom: plainRoom}, count)
+		b := newInbox(Options{InboxBytes: 1 << 20, ValidRoom: wire.PlainRoom}, count)
 		ctx, cancel := context.WithCancel(t.Context())
 		ended, done := make(chan struct{}), make(chan struct{})
 		go b.run(ended)

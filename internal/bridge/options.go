@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
+	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
 	"backbone/internal/partition"
 	"backbone/internal/redisurl"
@@ -37,7 +35,7 @@ type Options struct {
 	Clock     func() uint64          // the clock that heartbeats carry; safe for concurrent use by multiple goroutines
 	Sink      Sink                   // gets what the bridge hears
 	Logger    *slog.Logger           // nil: slog.Default
-	ValidRoom func(room string) bool // rooms of other instances must pass it; nil: plainRoom
+	ValidRoom func(room string) bool // rooms of other instances must pass it; nil: wire.PlainRoom
 
 	Heartbeat   time.Duration // between two heartbeats; 0: 1 s
 	EchoTimeout time.Duration // without an own heartbeat, until the session counts as lost; 0: 2.5 s
@@ -86,7 +84,7 @@ func (o Options) withDefaults() Options {
 	o.BackoffMax = cmp.Or(o.BackoffMax, time.Second)
 	o.InboxBytes = cmp.Or(o.InboxBytes, 4<<20)
 	if o.ValidRoom == nil {
-		o.ValidRoom = plainRoom
+		o.ValidRoom = wire.PlainRoom
 	}
 	return o
 }
@@ -96,9 +94,9 @@ func (o Options) check() error {
 		return fmt.Errorf("the prefix %w", err)
 	}
 	switch {
-	case !validInstance(o.Instance):
+	case !wire.ValidName(o.Instance):
 		return fmt.Errorf("instance id: %q: expected 1 to 64 of A-Z a-z 0-9 _ . -", o.Instance)
-	case o.TTL > 0 && len(o.Types) == 0, slices.ContainsFunc(o.Types, func(t string) bool { return !validType(t) }):
+	case o.TTL > 0 && len(o.Types) == 0, slices.ContainsFunc(o.Types, func(t string) bool { return !wire.ValidName(t) }):
 		return fmt.Errorf("types: %q: expected one or more, each 1 to 64 of A-Z a-z 0-9 _ . -", o.Types)
 	case o.TTL < 0:
 		return fmt.Errorf("TTL: %v: expected 0 or more", o.TTL)
@@ -106,28 +104,4 @@ func (o Options) check() error {
 		return errors.New("clock and sink: expected both")
 	}
 	return nil
-}
-
-// validType reports whether s may be a type, which keys and envelopes hold unquoted.
-func validType(s string) bool { return validInstance(s) }
-
-// validInstance reports whether s has the form of an instance id.
-func validInstance(s string) bool {
-	if s == "" || len(s) > 64 {
-		return false
-	}
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '.', c == '-':
-		default:
-			return false
-		}
-	}
-	return true
-}
-
-// plainRoom reports whether s is 1 to 128 bytes of UTF-8 that envelopes hold unescaped.
-func plainRoom(s string) bool {
-	return s != "" && len(s) <= 128 && utf8.ValidString(s) &&
-		!strings.ContainsFunc(s, func(r rune) bool { return r == '"' || r == '\\' || unicode.IsControl(r) })
 }

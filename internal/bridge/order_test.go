@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
 	"backbone/internal/partition"
 	"backbone/internal/redistest"
@@ -128,7 +129,7 @@ func TestAGenerationBeginsWhenAllIsSubscribed(t *testing.T) {
 	p.Delay(slowWay / 3)
 	numsub := []string{"PUBSUB", "NUMSUB"}
 	for n := range partition.Count {
-		numsub = append(numsub, names{DefaultPrefix}.events(n))
+		numsub = append(numsub, wire.Names{Prefix: DefaultPrefix}.Events(n))
 	}
 	g := &gate{begun: make(chan struct{}), through: make(chan struct{})}
 	a := start(t, "A", p.URL(), func(o *Options) {

@@ -143,7 +143,7 @@ func (x *session) probe(ctx context.Context) (again partition.Set, err error) {
 	}
 	timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
 	defer cancel()
-	err = x.conns.stores(timed, x.shared.names.noLast(x.shard.partitions.First()))
+	err = x.conns.stores(timed, x.shared.names.NoLast(x.shard.partitions.First()))
 	refusal, answered := rueidis.IsRedisErr(err)
 	switch {
 	case err == nil && x.shard.storeFailing:

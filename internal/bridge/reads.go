@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
 	"backbone/internal/partition"
 )
@@ -32,7 +33,7 @@ type reader struct {
 // reads answers Options.Reads promptly, whether Redis is reachable or not.
 type reads struct {
 	opts    *Options
-	names   names
+	names   wire.Names
 	readers chan reader
 	count   *counters
 }
@@ -108,7 +109,7 @@ func (r *reads) answer(ctx context.Context, from *redisConns, rooms []string) {
 	for i, g := range groups {
 		for _, room := range g {
 			for _, typ := range r.opts.Types {
-				keys[i] = append(keys[i], r.names.last(typ, room))
+				keys[i] = append(keys[i], r.names.Last(typ, room))
 			}
 		}
 	}
@@ -137,11 +138,11 @@ func (r *reads) values(rooms []string, found map[string]price, now int64) []hub.
 	events := make([]hub.BroadcastEvent, 0, len(found))
 	for _, room := range rooms {
 		for _, typ := range r.opts.Types {
-			p, ok := found[r.names.last(typ, room)]
+			p, ok := found[r.names.Last(typ, room)]
 			if !ok {
 				continue
 			}
-			e, ok := decodeValue(room, typ, p.value, p.remaining, r.opts.TTL, now)
+			e, ok := wire.DecodeValue(room, typ, p.value, p.remaining, r.opts.TTL, now)
 			if !ok {
 				r.count.garbage.Add(1)
 				continue

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
 	"backbone/internal/partition"
 	"backbone/internal/redistest"
@@ -278,7 +279,7 @@ func TestGarbageIsCountedAndHarmless(t *testing.T) {
 	a.linked()
 	b.linked()
 	room := "BTC_USDT"
-	channel := names{DefaultPrefix}.events(partition.Of(room))
+	channel := wire.Names{Prefix: DefaultPrefix}.Events(partition.Of(room))
 	for _, junk := range []string{
 		"", "x", `{"v":2,"origin":"X","events":[]}`, `{"v":1,"origin":"X","events":[`,
 		`{"v":1,"origin":"X","events":[{"room":"BTC_USDT","kind":"message","age":0,"data":[]}]}`,
@@ -288,9 +289,9 @@ func TestGarbageIsCountedAndHarmless(t *testing.T) {
 	}
 	s.CLI("PUBLISH", DefaultPrefix+"heartbeat", "junk")
 	s.CLI("PUBLISH", DefaultPrefix+"heartbeat", `{"v":1,"origin":"X","session":1,"clock":"ffffffffffffffff"}`)
-	s.CLI("RPUSH", names{DefaultPrefix}.last("price", "LIST"), "x")
-	s.CLI("SET", names{DefaultPrefix}.last("price", "TEXT"), "x", "PX", "20000")
-	s.CLI("SET", names{DefaultPrefix}.last("price", "ETERNAL"), `{"version":"0000000000000007-A","event":{}}`)
+	s.CLI("RPUSH", wire.Names{Prefix: DefaultPrefix}.Last("price", "LIST"), "x")
+	s.CLI("SET", wire.Names{Prefix: DefaultPrefix}.Last("price", "TEXT"), "x", "PX", "20000")
+	s.CLI("SET", wire.Names{Prefix: DefaultPrefix}.Last("price", "ETERNAL"), `{"version":"0000000000000007-A","event":{}}`)
 	e := tick("A", room, 1, 1)
 	a.publish(e)
 	b.hearsNothingBut(e)

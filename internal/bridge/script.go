@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/redis/rueidis"
+
+	"backbone/internal/bridge/wire"
 )
 
 // writeScript stores and publishes bundles. KEYS are last prices. ARGV has for each bundle
@@ -160,7 +162,7 @@ func (w written) clock() uint64 {
 	if len(w.newest) < 16 {
 		return 0
 	}
-	clock, ok := parseClock(w.newest[:16])
+	clock, ok := wire.ParseClock(w.newest[:16])
 	if !ok {
 		return 0
 	}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"backbone/internal/bridge/wire"
 	"backbone/internal/partition"
 )
 
@@ -49,8 +50,8 @@ func (s *shard) session(ctx context.Context) (up time.Time, err error) {
 	opts, number := s.shared.opts, s.shared.sessions.Add(1)
 	x := &session{
 		shard: s, shared: s.shared, number: number, out: newOutlet(s.partitions),
-		beatsOn: s.shared.names.heartbeat(s.shared.bySlot, s.partitions),
-		ownHead: envelopeHead(opts.Instance), ownBeat: beatHead(opts.Instance, number),
+		beatsOn: s.shared.names.Heartbeat(s.shared.bySlot, s.partitions),
+		ownHead: wire.EnvelopeHead(opts.Instance), ownBeat: wire.BeatHead(opts.Instance, number),
 		echoes: make(chan struct{}, 1), beats: make(chan peerBeat, beatPlaces), unsubscribed: make(chan string, 1),
 	}
 	x.conns, err = s.dial(alive)
@@ -75,7 +76,7 @@ func (x *session) connect(ctx context.Context, received func(channel, message st
 	if err := x.conns.prepare(ctx, x.shared.names, x.shard.partitions); err != nil {
 		return err
 	}
-	channels := slices.Sorted(maps.Keys(x.shared.names.channels(x.shard.partitions)))
+	channels := slices.Sorted(maps.Keys(x.shared.names.Channels(x.shard.partitions)))
 	channels = append(channels, x.beatsOn)
 	return x.conns.subscribe(ctx, channels, received, func(channel string) {
 		select {
@@ -118,7 +119,7 @@ func (x *session) generation(ctx context.Context, partitions partition.Set) {
 // receiver returns the function that the Redis reader calls for each message. It waits for
 // nothing but the inbox, which takes messages at any time.
 func (x *session) receiver() func(channel, message string) {
-	partitions := x.shared.names.channels(x.shard.partitions)
+	partitions := x.shared.names.Channels(x.shard.partitions)
 	return func(channel, message string) {
 		if channel == x.beatsOn {
 			x.heard(message)
@@ -145,7 +146,7 @@ func (x *session) heard(message string) {
 	if strings.HasPrefix(message, x.ownHead) {
 		return // of an earlier session
 	}
-	instance, clock, ok := decodeBeat(message)
+	instance, clock, ok := wire.DecodeBeat(message)
 	if !ok {
 		x.shared.count.garbage.Add(1)
 		return
@@ -162,7 +163,7 @@ func (x *session) pulse(ctx context.Context) error {
 	defer ticker.Stop()
 	for {
 		timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
-		err := x.conns.beat(timed, x.beatsOn, beat(x.shared.opts.Instance, x.number, x.shared.opts.Clock()))
+		err := x.conns.beat(timed, x.beatsOn, wire.Beat(x.shared.opts.Instance, x.number, x.shared.opts.Clock()))
 		cancel()
 		if err != nil {
 			return err

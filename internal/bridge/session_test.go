@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"backbone/internal/bridge/wire"
 	"backbone/internal/partition"
 	"backbone/internal/redisurl"
 )
@@ -16,9 +17,9 @@ import (
 func newWatched(t *testing.T) *session {
 	_, o := newInstance(t, "me")
 	o = o.withDefaults()
-	s := &shard{shared: &shared{opts: &o, names: names{o.Prefix}, clocks: newClockBox(), count: new(counters), log: o.Logger}}
+	s := &shard{shared: &shared{opts: &o, names: wire.Names{Prefix: o.Prefix}, clocks: newClockBox(), count: new(counters), log: o.Logger}}
 	return &session{
-		shard: s, shared: s.shared, number: 2, ownHead: envelopeHead("me"), ownBeat: beatHead("me", 2),
+		shard: s, shared: s.shared, number: 2, ownHead: wire.EnvelopeHead("me"), ownBeat: wire.BeatHead("me", 2),
 		echoes: make(chan struct{}, 1), beats: make(chan peerBeat, 2), unsubscribed: make(chan string, 1),
 		conns: &redisConns{broken: make(chan error), doubts: make(chan error, 1)},
 	}
@@ -31,7 +32,7 @@ func TestTheWatchEndsWithoutEchoes(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- x.watch(t.Context(), proved) }()
 		for range 5 {
-			x.heard(beat("me", 2, 1))
+			x.heard(wire.Beat("me", 2, 1))
 			<-proved
 			time.Sleep(2 * time.Second) // fake time
 			synctest.Wait()
@@ -39,7 +40,7 @@ func TestTheWatchEndsWithoutEchoes(t *testing.T) {
 				t.Fatalf("ended although heartbeats came back: %v", <-ended)
 			}
 		}
-		x.heard(beat("me", 1, 1)) // of an earlier session: proves nothing
+		x.heard(wire.Beat("me", 1, 1)) // of an earlier session: proves nothing
 		time.Sleep(600 * time.Millisecond)
 		synctest.Wait()
 		if len(ended) == 0 {
@@ -61,8 +62,8 @@ func TestTheWatchCountsPeersAndForgetsThem(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- x.watch(ctx, make(chan struct{})) }()
-		x.heard(beat("me", 1, 9))
-		x.heard(beat("other", 7, 5))
+		x.heard(wire.Beat("me", 1, 9))
+		x.heard(wire.Beat("other", 7, 5))
 		synctest.Wait()
 		if peers, clock := x.shard.peers.Load(), x.shared.clocks.newest.Load(); peers != 1 || clock != 5 {
 			t.Errorf("%d peers, clock %d, want 1 and 5", peers, clock)
@@ -143,7 +144,7 @@ func TestStatusIsThatOfTheWorstShard(t *testing.T) {
 func TestSessionsOfAllShardsAreCountedTogether(t *testing.T) {
 	_, o := newInstance(t, "me")
 	o = o.withDefaults()
-	all := &shared{opts: &o, names: names{o.Prefix}, log: o.Logger}
+	all := &shared{opts: &o, names: wire.Names{Prefix: o.Prefix}, log: o.Logger}
 	for range 3 {
 		s := &shard{shared: all, redis: newTarget(&redisurl.URL{}).at("127.0.0.1:1"), partitions: partition.All}
 		if _, err := s.session(t.Context()); err == nil {

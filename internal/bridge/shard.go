@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"backbone/internal/bridge/wire"
 	"backbone/internal/partition"
 )
 
@@ -17,7 +18,7 @@ import (
 type shared struct {
 	// Immutable after New.
 	opts    *Options
-	names   names
+	names   wire.Names
 	script  script
 	bySlot  bool // Pub/Sub by slot, as in a cluster
 	inbox   *inbox

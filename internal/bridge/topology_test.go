@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"backbone/internal/bridge/wire"
 	"backbone/internal/partition"
 	"backbone/internal/redisurl"
 )
@@ -19,7 +20,7 @@ func TestAMasterThatVanishesAndReturnsWasLost(t *testing.T) {
 	o = o.withDefaults()
 	changed := make(chan struct{}, 1)
 	y := newTopology(newTarget(&redisurl.URL{Setup: redisurl.Cluster, Addresses: []string{nobody}}), &shared{
-		opts: &o, names: names{o.Prefix}, changed: changed, count: new(counters), log: o.Logger,
+		opts: &o, names: wire.Names{Prefix: o.Prefix}, changed: changed, count: new(counters), log: o.Logger,
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer func() {

@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
 	"backbone/internal/partition"
 )
@@ -30,7 +31,7 @@ func genEvent() *rapid.Generator[hub.BroadcastEvent] {
 			e.Life = rapid.Uint32().Draw(t, "life")
 		}
 		if e.Kind != hub.Message {
-			e.Version = hub.Version{Clock: rapid.Uint64Range(0, maxClock).Draw(t, "clock"), Instance: rapid.StringMatching(`[A-Za-z0-9_.-]{1,64}`).Draw(t, "origin")}
+			e.Version = hub.Version{Clock: rapid.Uint64Range(0, wire.MaxClock).Draw(t, "clock"), Instance: rapid.StringMatching(`[A-Za-z0-9_.-]{1,64}`).Draw(t, "origin")}
 		}
 		return e
 	})
@@ -45,21 +46,11 @@ func asPublished(p bundle) string {
 	return p.head + strings.Join(events, ",") + "]}"
 }
 
-// storedValue is a value as the write script stores it.
-func storedValue(e hub.BroadcastEvent) string {
-	return `{"version":"` + e.Version.String() + `",` + string(appendStamp(nil, &e)) + `"event":` + e.Payload + `}`
-}
-
-// oldValue is a value as builds from before stamps store it.
-func oldValue(payload string) string {
-	return storedValue(hub.BroadcastEvent{Version: hub.Version{Clock: 1, Instance: "A"}, Payload: payload})
-}
-
 func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		batch := rapid.SliceOfN(genEvent(), 0, 40).Draw(t, "batch")
 		const now = someTime
-		to := bundler{names: names{"p:"}, instance: "me", ttl: 30 * time.Second}
+		to := bundler{names: wire.Names{Prefix: "p:"}, instance: "me", ttl: 30 * time.Second}
 		together := rapid.Bool().Draw(t, "together")
 		all := roundTrips(to.bundles(slices.Clone(batch), now), together)
 		var heard [partition.Count][]hub.BroadcastEvent
@@ -75,10 +66,10 @@ func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 					t.Fatalf("a bundle of %d bytes", p.bytes)
 				}
 				message := asPublished(p)
-				if !strings.HasPrefix(message, envelopeHead("me")) || p.channel != (names{"p:"}).events(p.partition) {
+				if !strings.HasPrefix(message, wire.EnvelopeHead("me")) || p.channel != (wire.Names{Prefix: "p:"}).Events(p.partition) {
 					t.Fatalf("channel %s, message %.60s", p.channel, message)
 				}
-				events, bad, err := decodeEnvelope(message, p.partition, now, plainRoom)
+				events, bad, err := wire.DecodeEnvelope(message, p.partition, now, wire.PlainRoom)
 				if err != nil || bad > 0 || len(events) != p.events {
 					t.Fatalf("%d events, %d bad, %v: %.200s", len(events), bad, err, message)
 				}
@@ -158,7 +149,7 @@ func TestOneRoundTripHoldsAPartitionOnceAndSoManyBytes(t *testing.T) {
 func TestLifetimesNeverGrow(t *testing.T) {
 	const ttl = 30 * time.Second
 	now := time.Now().UnixNano()
-	to := bundler{names: names{"p:"}, instance: "me", ttl: ttl}
+	to := bundler{names: wire.Names{Prefix: "p:"}, instance: "me", ttl: ttl}
 	for age, want := range map[time.Duration]string{
 		0: "30000", time.Microsecond: "29999", 10 * time.Second: "20000",
 		ttl: "0", time.Hour: "0", -time.Hour: "30000",
@@ -169,33 +160,18 @@ func TestLifetimesNeverGrow(t *testing.T) {
 			t.Errorf("age %v: %s ms left, want %s", age, got, want)
 		}
 	}
-	value := oldValue("{}")
-	for remaining, want := range map[time.Duration]time.Duration{ttl: 0, time.Second: 29 * time.Second, time.Hour: 0} {
-		if e, ok := decodeValue("R", "price", value, remaining, ttl, now); !ok || now-e.Born != int64(want) {
-			t.Errorf("%v left: age %v, %v, want %v", remaining, time.Duration(now-e.Born), ok, want)
-		}
-	}
-	for _, remaining := range []time.Duration{0, -time.Millisecond} {
-		if _, ok := decodeValue("R", "price", value, remaining, ttl, now); ok {
-			t.Errorf("a value with %v left was taken", remaining)
-		}
-	}
 }
 
 // A producer's data is passed on unread, and JSON allows a key twice.
-func TestAKeyTwiceInAPayloadIsHeardAndRead(t *testing.T) {
+func TestAKeyTwiceInAPayloadIsHeard(t *testing.T) {
 	const payload = `{"type":"price_update","data":{"a":1,"a":[{"b":1,"b":2}]}}`
-	to := bundler{names: names{"p:"}, instance: "me", ttl: time.Minute}
+	to := bundler{names: wire.Names{Prefix: "p:"}, instance: "me", ttl: time.Minute}
 	e := tick("A", "R", 1, 1)
 	e.Payload = payload
 	message := asPublished(to.bundles([]hub.BroadcastEvent{e, tick("A", "R", 2, 2)}, someTime)[0])
-	heard, bad, err := decodeEnvelope(message, partition.Of("R"), someTime, plainRoom)
+	heard, bad, err := wire.DecodeEnvelope(message, partition.Of("R"), someTime, wire.PlainRoom)
 	if err != nil || bad > 0 || len(heard) != 2 || heard[0].Payload != payload {
 		t.Errorf("heard %+v, %d bad, %v", heard, bad, err)
-	}
-	read, ok := decodeValue("R", "price", oldValue(payload), time.Second, time.Minute, someTime)
-	if !ok || read.Payload != payload {
-		t.Errorf("read %+v, %v", read, ok)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"backbone/internal/bridge/wire"
 	"backbone/internal/partition"
 )
 
@@ -50,11 +51,11 @@ func (c *redisConns) evals(trip roundTrip) []rueidis.Completed {
 // call where a call can be for several, otherwise in one call each. A user without the right
 // to run the script, or a server without all slots, is found out here, and not by each event
 // that is published.
-func (c *redisConns) rehearse(ctx context.Context, n names, held partition.Set) error {
+func (c *redisConns) rehearse(ctx context.Context, n wire.Names, held partition.Set) error {
 	var apart roundTrip
 	var all call
 	for p := range held.Each() {
-		of := bundle{partition: p, channel: n.events(p), keys: []string{n.noLast(p)}}
+		of := bundle{partition: p, channel: n.Events(p), keys: []string{n.NoLast(p)}}
 		apart, all = append(apart, call{of}), append(all, of)
 	}
 	if !c.bySlot {

@@ -1,4 +1,4 @@
-package bridge
+package wire
 
 import (
 	"bytes"
@@ -33,19 +33,20 @@ import (
 // maxEnvelope bounds what is parsed, bytes. Own bundles stay far below it.
 const maxEnvelope = 4 << 20
 
-// maxClock is the newest clock that is accepted, in versions and heartbeats. Ingest moves its
+// MaxClock is the newest clock that is accepted, in versions and heartbeats. Ingest moves its
 // own clock only to much older ones, so every instance accepts the versions of the others.
-const maxClock = 1 << 62
+const MaxClock = 1 << 62
 
 // maxAge is the greatest age that is accepted, 30 years in milliseconds.
 const maxAge = 1e12
 
-func envelopeHead(instance string) string { return `{"v":1,"origin":"` + instance + `",` }
+// EnvelopeHead is how all envelopes and heartbeats of an instance begin.
+func EnvelopeHead(instance string) string { return `{"v":1,"origin":"` + instance + `",` }
 
 var kindNames = [...]string{hub.State: "state", hub.Message: "message", hub.Recovered: "recovered", hub.Resync: "resync"}
 
-// eventHead is an EVENT up to the value of "data".
-func eventHead(e *hub.BroadcastEvent, version string, now int64) string {
+// EventHead is an EVENT up to the value of "data".
+func EventHead(e *hub.BroadcastEvent, version string, now int64) string {
 	b := make([]byte, 0, 128)
 	b = append(b, `{"room":"`...)
 	b = append(b, e.Room...)
@@ -72,9 +73,9 @@ func ageMS(born, now int64) int64 {
 
 var errEnvelope = errors.New("not an envelope")
 
-// decodeEnvelope reads a Redis message of partition p. bad counts the events in it that are not
+// DecodeEnvelope reads a Redis message of partition p. bad counts the events in it that are not
 // valid. With an error, none of its events is used.
-func decodeEnvelope(
+func DecodeEnvelope(
 	message string, p int, now int64, validRoom func(string) bool,
 ) (events []hub.BroadcastEvent, bad int, err error) {
 	if len(message) > maxEnvelope {
@@ -91,7 +92,7 @@ func decodeEnvelope(
 			}
 		case key == "origin":
 			instance, err = text(d)
-		case key == "events" && version == "1" && validInstance(instance):
+		case key == "events" && version == "1" && ValidName(instance):
 			events, bad, err = decodeEvents(d, instance, p, now, validRoom)
 		case key == "events":
 			err = fmt.Errorf("%w: events before v and origin", errEnvelope)
@@ -166,7 +167,7 @@ func decodeEvent(d *jsontext.Decoder, instance string, now int64) (e hub.Broadca
 	if err != nil {
 		return e, false, err
 	}
-	ok = strings.HasPrefix(e.Payload, "{") && validType(e.Type)
+	ok = strings.HasPrefix(e.Payload, "{") && ValidName(e.Type)
 	switch kind {
 	case "state":
 		e.Kind = hub.State
@@ -193,21 +194,21 @@ func decodeEvent(d *jsontext.Decoder, instance string, now int64) (e hub.Broadca
 
 // parseVersion reads the text of a [hub.Version].
 func parseVersion(s string) (hub.Version, bool) {
-	if len(s) < 18 || s[16] != '-' || !validInstance(s[17:]) {
+	if len(s) < 18 || s[16] != '-' || !ValidName(s[17:]) {
 		return hub.Version{}, false
 	}
-	clock, ok := parseClock(s[:16])
+	clock, ok := ParseClock(s[:16])
 	return hub.Version{Clock: clock, Instance: s[17:]}, ok
 }
 
-// parseClock reads 16 hex digits in lower case. Upper case is refused because texts of versions
+// ParseClock reads 16 hex digits in lower case. Upper case is refused because texts of versions
 // are compared.
-func parseClock(s string) (uint64, bool) {
+func ParseClock(s string) (uint64, bool) {
 	if len(s) != 16 || strings.ContainsFunc(s, func(r rune) bool { return 'A' <= r && r <= 'F' }) {
 		return 0, false
 	}
 	clock, err := strconv.ParseUint(s, 16, 64)
-	return clock, err == nil && clock <= maxClock
+	return clock, err == nil && clock <= MaxClock
 }
 
 // object reads an object. value reads the value of each key and must not keep the key. A key

@@ -1,4 +1,4 @@
-package bridge
+package wire
 
 import (
 	"io"
@@ -18,9 +18,9 @@ import (
 // The version comes first, where the script finds it without parsing JSON. seq, at and life are
 // those of the envelope. A value that a build from before stamps stored has none of them.
 
-// decodeValue reads the value that Redis holds of a room and type and that has remaining left
+// DecodeValue reads the value that Redis holds of a room and type and that has remaining left
 // to live.
-func decodeValue(room, typ, value string, remaining, ttl time.Duration, now int64) (e hub.BroadcastEvent, ok bool) {
+func DecodeValue(room, typ, value string, remaining, ttl time.Duration, now int64) (e hub.BroadcastEvent, ok bool) {
 	if remaining <= 0 || len(value) > maxEnvelope {
 		return e, false
 	}

@@ -1,4 +1,4 @@
-package bridge
+package wire
 
 import (
 	"strings"
@@ -20,12 +20,12 @@ func FuzzEnvelope(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, message string) {
 		now := time.Now().UnixNano()
-		events, bad, err := decodeEnvelope(message, partition.Of("A"), now, plainRoom)
+		events, bad, err := DecodeEnvelope(message, partition.Of("A"), now, PlainRoom)
 		if err != nil && len(events)+bad > 0 {
 			t.Fatalf("%d events with an error", len(events))
 		}
 		for _, e := range events {
-			if !plainRoom(e.Room) || !strings.HasPrefix(e.Payload, "{") || e.Born > now || e.Born < now-maxAge*int64(time.Millisecond) {
+			if !PlainRoom(e.Room) || !strings.HasPrefix(e.Payload, "{") || e.Born > now || e.Born < now-maxAge*int64(time.Millisecond) {
 				t.Fatalf("%+v", e)
 			}
 			if v, ok := parseVersion(e.Version.String()); e.Kind != hub.Message && (!ok || v != e.Version) {
@@ -40,25 +40,25 @@ func FuzzValue(f *testing.F) {
 	f.Add(`{"version":"0000000000000001-A","event":[]}`)
 	f.Add(`{"version":`)
 	f.Fuzz(func(t *testing.T, value string) {
-		e, ok := decodeValue("R", "price", value, time.Second, time.Minute, time.Now().UnixNano())
+		e, ok := DecodeValue("R", "price", value, time.Second, time.Minute, time.Now().UnixNano())
 		if !ok {
 			return
 		}
-		if again, ok := decodeValue("R", "price", storedValue(e), time.Second, time.Minute, e.Born+int64(59*time.Second)); !ok || again != e {
+		if again, ok := DecodeValue("R", "price", storedValue(e), time.Second, time.Minute, e.Born+int64(59*time.Second)); !ok || again != e {
 			t.Fatalf("%+v, stored again %+v", e, again)
 		}
 	})
 }
 
 func FuzzHeartbeat(f *testing.F) {
-	f.Add(beat("A", 1, 2))
+	f.Add(Beat("A", 1, 2))
 	f.Add(`{"v":1,"origin":"A"}`)
 	f.Fuzz(func(t *testing.T, message string) {
-		id, clock, ok := decodeBeat(message)
+		id, clock, ok := DecodeBeat(message)
 		if !ok {
 			return
 		}
-		if o, c, ok := decodeBeat(beat(id, 1, clock)); !ok || o != id || c != clock {
+		if o, c, ok := DecodeBeat(Beat(id, 1, clock)); !ok || o != id || c != clock {
 			t.Fatalf("%s %x, sent again %s %x", id, clock, o, c)
 		}
 	})

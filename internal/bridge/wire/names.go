@@ -1,0 +1,67 @@
+package wire
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"backbone/internal/partition"
+)
+
+// Names are the keys and channels in Redis. The channel and the keys of a partition share
+// its hash tag, so a cluster keeps them on one master.
+type Names struct {
+	Prefix string // of all of them
+}
+
+func tagged(p int) string { return "{" + partition.Tag(p) + "}" }
+
+// Events is the channel of a partition.
+func (n Names) Events(p int) string { return n.Prefix + "events:" + tagged(p) }
+
+// Last is the key of a room's newest value of a type.
+func (n Names) Last(typ, room string) string { return n.NoLast(partition.Of(room)) + typ + ":" + room }
+
+// NoLast is a key among the newest values of a partition that never exists, because it names
+// neither a type nor a room.
+func (n Names) NoLast(p int) string { return n.Prefix + "last:" + tagged(p) + ":" }
+
+// Heartbeat is the channel of heartbeats. The channel of one master of a cluster carries the
+// tag of the master's lowest partition, so that all instances use the same channel.
+func (n Names) Heartbeat(bySlot bool, held partition.Set) string {
+	if !bySlot {
+		return n.Prefix + "heartbeat"
+	}
+	return n.Prefix + "heartbeat:" + tagged(held.First())
+}
+
+// Channels maps the channels of partitions to the partitions.
+func (n Names) Channels(of partition.Set) map[string]int {
+	m := make(map[string]int, of.Len())
+	for p := range of.Each() {
+		m[n.Events(p)] = p
+	}
+	return m
+}
+
+// ValidName reports whether s can be an instance id or a type, which keys and envelopes hold
+// unquoted: 1 to 64 of A-Z a-z 0-9 _ . -
+func ValidName(s string) bool {
+	if s == "" || len(s) > 64 {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '.', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// PlainRoom reports whether s is 1 to 128 bytes of UTF-8 that envelopes hold unescaped.
+func PlainRoom(s string) bool {
+	return s != "" && len(s) <= 128 && utf8.ValidString(s) &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r == '"' || r == '\\' || unicode.IsControl(r) })
+}
