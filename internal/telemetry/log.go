@@ -3,9 +3,12 @@
 package telemetry
 
 import (
+	"encoding"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/lmittmann/tint"
 	"golang.org/x/term"
@@ -28,18 +31,18 @@ func NewLogger(w io.Writer, o LogOptions) (*slog.Logger, error) {
 			return nil, fmt.Errorf("log level: expected debug, info, warn or error, not %q", o.Level)
 		}
 	}
-	json := !o.Terminal
+	lines := !o.Terminal
 	switch o.Format {
 	case "", "auto":
 	case "text":
-		json = false
+		lines = false
 	case "json":
-		json = true
+		lines = true
 	default:
 		return nil, fmt.Errorf("log format: expected auto, text or json, not %q", o.Format)
 	}
 	handler := func(w io.Writer) slog.Handler {
-		if json {
+		if lines {
 			return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: readable})
 		}
 		return tint.NewTextHandler(w, &tint.Options{
@@ -57,10 +60,14 @@ func NewLogger(w io.Writer, o LogOptions) (*slog.Logger, error) {
 	return slog.New(handler(w)), nil
 }
 
-// readable writes durations as text like 1.5s: slog's JSON has bare nanoseconds.
+// readable writes what has a text of its own as that text, as the other format does: slog's JSON
+// has a duration as bare nanoseconds, and an address as its fields.
 func readable(_ []string, a slog.Attr) slog.Attr {
-	if a.Value.Kind() == slog.KindDuration {
-		a.Value = slog.StringValue(a.Value.Duration().String())
+	switch v := a.Value.Any().(type) {
+	case time.Time, slog.Level, *slog.Source: // slog's own
+	case json.Marshaler, encoding.TextMarshaler, error:
+	case fmt.Stringer: // a duration too
+		a.Value = slog.StringValue(fmt.Sprint(v)) // which bears what String cannot, such as nil
 	}
 	return a
 }

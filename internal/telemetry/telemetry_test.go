@@ -3,10 +3,14 @@ package telemetry_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -42,6 +46,46 @@ func TestFormatFollowsTheWriter(t *testing.T) {
 		isJSON := json.Unmarshal(out.Bytes(), &entry) == nil && entry.Addr == "127.0.0.1:80" && entry.Within == "1.5s"
 		if isJSON != c.json || strings.Contains(line, "\x1b") != c.color || strings.Count(line, "\n") != 1 {
 			t.Errorf("%+v wrote %q", c.options, line)
+		}
+	}
+}
+
+// What has a text of its own is that text in both formats, never an object of its fields.
+func TestValuesAreTextInJSON(t *testing.T) {
+	tcp := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80}
+	for want, value := range map[string]any{
+		"127.0.0.1:80":       tcp,
+		"[::1%eth0]:80":      &net.TCPAddr{IP: net.IPv6loopback, Port: 80, Zone: "eth0"},
+		"127.0.0.1:81":       netip.MustParseAddrPort("127.0.0.1:81"),
+		"::1":                netip.IPv6Loopback(),
+		"10.0.0.0/8":         &net.IPNet{IP: net.IPv4(10, 0, 0, 0), Mask: net.CIDRMask(8, 32)},
+		"127.0.0.1":          net.IPv4(127, 0, 0, 1),
+		"/run/x":             &net.UnixAddr{Name: "/run/x", Net: "unix"},
+		"redis://h/0":        &url.URL{Scheme: "redis", Host: "h", Path: "/0"},
+		"read tcp: too late": &net.OpError{Op: "read", Net: "tcp", Err: errors.New("too late")},
+		"1.5s":               1500 * time.Millisecond,
+		"<nil>":              (*net.TCPAddr)(nil),
+	} {
+		for format, group := range map[string]bool{"json": true, "text": false} {
+			var out bytes.Buffer
+			log, err := telemetry.NewLogger(&out, telemetry.LogOptions{Format: format})
+			if err != nil {
+				t.Fatal(err)
+			}
+			log.With("value", value).WithGroup("in").Info("said", "value", value)
+			var entry struct {
+				Time  time.Time
+				Level slog.Level
+				Value string
+				In    struct{ Value string }
+			}
+			if !group {
+				if strings.Count(out.String(), want) != 2 {
+					t.Errorf("text without %s: %s", want, &out)
+				}
+			} else if err := json.Unmarshal(out.Bytes(), &entry); err != nil || entry.Value != want || entry.In.Value != want || entry.Time.IsZero() {
+				t.Errorf("%v in %s, want %s", err, &out, want)
+			}
 		}
 	}
 }

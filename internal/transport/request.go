@@ -153,10 +153,16 @@ func (r *readSide) handle(o *common.Object, index int) error {
 	case consumer && typ == protocol.TypeMarked:
 		_, err := mark(o)
 		return err
-	case known, typ == protocol.TypeMarked, typ == protocol.TypeJoin, typ == protocol.TypeLeave:
+	case r.takes(typ):
 		return common.Errorf(protocol.CodeForbidden, "type: %s is not for the role %s", typ, r.conn.identity.Role)
 	}
-	return common.Errorf(protocol.CodeUnknownType, "type: there is no type %s", common.Quote(typ))
+	return common.UnknownType(typ, r.takes)
+}
+
+// takes reports whether there is a request of this type, for whatever role.
+func (r *readSide) takes(typ string) bool {
+	_, known := r.conn.server.opts.Domains.Lookup(typ)
+	return known || typ == protocol.TypePing || typ == protocol.TypeMarked || typ == protocol.TypeJoin || typ == protocol.TypeLeave
 }
 
 // event has a domain validate o, and keeps the event to be published with the others of this read.

@@ -23,6 +23,16 @@ func Required(field string) error {
 	return Errorf(protocol.CodeInvalidEvent, "%s: is required", field)
 }
 
+// UnknownType says that there is no such type. known says whether there is one that differs only in
+// case, which the error then names.
+func UnknownType(typ string, known func(lower string) bool) error {
+	hint := pingHint(typ)
+	if lower := strings.ToLower(typ); hint == "" && known(lower) {
+		hint = ", did you mean " + lower + "?"
+	}
+	return Errorf(protocol.CodeUnknownType, "type: there is no type %s%s", Quote(typ), hint)
+}
+
 // pingHint is what an error adds if text is the word ping: many servers take that for a ping.
 func pingHint[S string | []byte](text S) string {
 	if strings.EqualFold(strings.Trim(string(text[:min(len(text), maxQuoted)]), space+`"'`), protocol.TypePing) {
