@@ -51,8 +51,8 @@
 //
 // [Conn.Age] says how old what the program receives is.
 //
-// To tell a quiet market from a dead line, set [ConnOptions].Heartbeat. To tell a quiet price from
-// a missing producer, join with [JoinOptions].Status.
+// To tell a quiet market from a dead line, set [ConnOptions].Heartbeat. To hear when a room's prices
+// stop, join with [JoinOptions].Status.
 //
 // A server that refuses the credentials ends the client: errors.Is(c.Err(), [ErrRefused]).
 //

@@ -91,8 +91,9 @@ type Heartbeat struct {
 type NoSnapshot struct{ Room string }
 
 // FeedStatus says that no live event of a room came for [JoinOptions].SilentAfter, by default for
-// the lifetime of a last price on the server, or that one has come again. It distinguishes a quiet price from a missing producer. It comes only
-// for rooms joined with [JoinOptions].Status.
+// the lifetime of a last price on the server, or that one has come again. The server does not know
+// whether the market is quiet or its producer is gone. The event comes only for rooms joined with
+// [JoinOptions].Status.
 type FeedStatus struct {
 	Room   string
 	Silent bool

@@ -203,9 +203,9 @@ func ended(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// signal NAME SIGNAL sends a signal: INT, TERM, STOP or CONT.
+// signal NAME SIGNAL sends a signal: INT, TERM, HUP, STOP or CONT.
 func sendSignal(ts *testscript.TestScript, _ bool, args []string) {
-	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "STOP": proctest.Freeze, "CONT": proctest.Thaw}
+	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "STOP": proctest.Freeze, "CONT": proctest.Thaw}
 	ts.Check(started(ts, args[0]).cmd.Process.Signal(signals[args[1]]))
 }
 
