@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 
 	"backbone/internal/config"
@@ -61,8 +62,17 @@ func (s Streams) Say(format string, args ...any) {
 // Pretty reports whether data is for a person at a terminal.
 func (s Streams) Pretty() bool { return telemetry.IsTerminal(s.Out) }
 
-// NoColor reports whether the user wants no colours (https://no-color.org).
-func NoColor() bool { return os.Getenv("NO_COLOR") != "" }
+// Screen reports whether a screen can be drawn: data is for a person, at a terminal that can do more
+// than add lines.
+func (s Streams) Screen() bool { return s.Pretty() && !isDumb(os.Getenv("TERM"), runtime.GOOS) }
+
+// NoColor reports whether the user wants no colours (https://no-color.org), or the terminal has none.
+func NoColor() bool { return os.Getenv("NO_COLOR") != "" || isDumb(os.Getenv("TERM"), runtime.GOOS) }
+
+// isDumb reports whether a terminal only adds lines. Windows names no terminal.
+func isDumb(term, system string) bool {
+	return term == "dumb" || term == "" && system != "windows"
+}
 
 // ErrReaderGone is a write to standard output whose reader has gone. The program ends
 // with exit code 0 then: a reader such as head may leave early.

@@ -46,3 +46,22 @@ func TestAClosedPipeIsRecognised(t *testing.T) {
 		t.Errorf("error %v, want the disk's", err)
 	}
 }
+
+func TestATerminalThatOnlyAddsLines(t *testing.T) {
+	for _, c := range []struct {
+		term, system string
+		want         bool
+	}{
+		{"dumb", "linux", true}, {"dumb", "windows", true}, {"", "linux", true},
+		{"", "windows", false}, {"xterm-256color", "linux", false},
+	} {
+		if got := isDumb(c.term, c.system); got != c.want {
+			t.Errorf("TERM=%q on %s: %v, want %v", c.term, c.system, got, c.want)
+		}
+	}
+	t.Setenv("NO_COLOR", "")
+	t.Setenv("TERM", "dumb")
+	if !NoColor() {
+		t.Error("colours for a terminal that has none")
+	}
+}

@@ -56,8 +56,19 @@ func Run(ctx context.Context, s cli.Streams, o Options, options ...tea.ProgramOp
 	var feeding sync.WaitGroup
 	defer feeding.Wait()
 	defer stop()
+	newest := make(chan picture, 1) // a terminal that is stuck holds up Send, and must not hold up feed
 	feeding.Go(func() {
-		o.feed(ctx, func(p picture) { program.Send(p) })
+		for {
+			select {
+			case p := <-newest:
+				program.Send(p)
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	feeding.Go(func() {
+		o.feed(ctx, newest)
 		program.Quit()
 	})
 	if o.Notice != nil {
@@ -69,8 +80,9 @@ func Run(ctx context.Context, s cli.Streams, o Options, options ...tea.ProgramOp
 	return err
 }
 
-// feed shows pictures of what is received until ctx or the events end.
-func (o *Options) feed(ctx context.Context, show func(picture)) {
+// feed keeps a picture of what is received in newest, which nothing else fills, until ctx or the
+// events end.
+func (o *Options) feed(ctx context.Context, newest chan picture) {
 	b := newBoard(o.Rooms, o.TSUnit)
 	redraw, sample := time.NewTicker(redrawEvery), time.NewTicker(sampleEvery)
 	defer redraw.Stop()
@@ -90,7 +102,11 @@ func (o *Options) feed(ctx context.Context, show func(picture)) {
 		case <-sample.C:
 			b.sample()
 		case <-redraw.C:
-			show(b.picture())
+			select {
+			case <-newest: // nobody has shown it
+			default:
+			}
+			newest <- b.picture()
 		case <-ctx.Done():
 			return
 		}

@@ -71,3 +71,43 @@ func TestTheScreenEndsWithTheEvents(t *testing.T) {
 	events <- priced("A", "7.5", 0)
 	run(t, Options{Title: "a title", Rooms: []string{"A"}, Events: events}, func(context.CancelFunc) { close(events) }, "7.5")
 }
+
+// A reader that does not read makes the server take it for slow.
+func TestAStuckTerminalDoesNotHoldUpTheEvents(t *testing.T) {
+	stuck, free := make(chan struct{}), make(chan struct{})
+	out := cli.WriterFunc(func([]byte) error {
+		select {
+		case <-stuck:
+		default:
+			close(stuck)
+		}
+		<-free
+		return nil
+	})
+	events := make(chan client.Event)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- Run(t.Context(), cli.Streams{In: strings.NewReader(""), Out: out}, Options{Rooms: []string{"A"}, Events: events}, tea.WithWindowSize(100, 30))
+	}()
+	<-stuck
+	late := time.After(patience)
+	for over := time.After(10 * redrawEvery); over != nil; {
+		select {
+		case events <- priced("A", "7.5", 0):
+		case <-over:
+			over = nil
+		case <-late:
+			t.Fatal("events are not taken")
+		}
+	}
+	select {
+	case events <- priced("A", "7.5", 0):
+	case <-late:
+		t.Error("events are not taken any more")
+	}
+	close(free)
+	close(events)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

@@ -55,7 +55,7 @@ func (v view) render() string {
 	var b strings.Builder
 	s := v.shown
 	fmt.Fprintf(&b, "%s   %s\n", cli.StyleTitle.Render(v.title),
-		fmt.Sprintf("%d events/s   %d events   publish to receive: p50 %s, p99 %s", s.events, s.total, human.Brief(s.p50), human.Brief(s.p99)))
+		fmt.Sprintf("%d events/s   %d events   latency p50 %s, p99 %s", s.events, s.total, human.Brief(s.p50), human.Brief(s.p99)))
 	if s.missed > 0 {
 		b.WriteString(cli.StyleWarn.Render(fmt.Sprintf("%d events left out: this terminal is slower than the rooms", s.missed)))
 	}
@@ -85,7 +85,7 @@ func fit(lines []string, height int) []string {
 	if height <= 0 || len(lines) <= height {
 		return lines
 	}
-	return append(lines[:height-1:height-1], lines[len(lines)-1])
+	return append(lines[:height-1:height-1], fmt.Sprintf("%s   %d lines do not fit", lines[len(lines)-1], len(lines)-height))
 }
 
 // nameWidth is how many columns the instruments take: enough for the widest, within bounds.

@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func TestTheViewShowsThePicture(t *testing.T) {
 		t.Errorf("the window is called %q", screen.WindowTitle)
 	}
 	for _, want := range []string{
-		"a title   4 events/s   4 events   publish to receive: p50 3.0 ms, p99 3.0 ms",
+		"a title   4 events/s   4 events   latency p50 3.0 ms, p99 3.0 ms",
 		"BTC_USDT   ▲       101.5    +1.50%        2    250 us  ",
 		"ETH_USDT   ▼     2970.00    -1.00%        2    3.0 ms  ",
 		"SOL_USDT         waiting",
@@ -98,9 +99,10 @@ func TestTheViewFitsTheTerminal(t *testing.T) {
 			t.Errorf("a line is %d wide: %q", w, line)
 		}
 	}
+	all := len(strings.Split(v.render(), "\n"))
 	for _, height := range []int{1, 2, 5, 6} {
 		lines := strings.Split(ansi.Strip(after(t, v, tea.WindowSizeMsg{Width: 40, Height: height}).render()), "\n")
-		if len(lines) != height || lines[height-1] != "q quits" {
+		if want := fmt.Sprintf("q quits   %d lines do not fit", all-height); len(lines) != height || lines[height-1] != want {
 			t.Errorf("height %d: %q", height, lines)
 		}
 	}
@@ -126,5 +128,14 @@ func TestKeysQuit(t *testing.T) {
 	}
 	if _, cmd := (view{}).Update(tea.KeyPressMsg{Code: 'x', Text: "x"}); cmd != nil {
 		t.Error("x does something")
+	}
+}
+
+func TestTheHeadlineFitsAnOrdinaryTerminal(t *testing.T) {
+	b := sampleBoard()
+	b.total, b.shown = 999_999, rates{events: 999, p50: 99 * time.Millisecond, p99: 99 * time.Millisecond}
+	headline, _, _ := strings.Cut(ansi.Strip(after(t, view{title: "backbone demo"}, b.picture()).render()), "\n")
+	if w := ansi.StringWidth(headline); w > 80 || !strings.HasSuffix(headline, "p99 99.0 ms") {
+		t.Errorf("%d columns: %q", w, headline)
 	}
 }

@@ -51,7 +51,7 @@ func (c *Cmd) Validate() error {
 // Run shows the market until ctx, the time of --for or the user ends it.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	log := slog.New(slog.DiscardHandler) // log lines would appear in the live view
-	if !s.Pretty() {
+	if !s.Screen() {
 		var err error
 		if log, err = telemetry.NewLogger(s.Err, telemetry.LogOptions{Level: "warn", Terminal: telemetry.IsTerminal(s.Err), NoColor: cli.NoColor()}); err != nil {
 			return err
@@ -122,7 +122,7 @@ func (c *Cmd) run(ctx, serving context.Context, servers *errgroup.Group, s cli.S
 	defer trading.Wait()
 	trading.Go(func() { c.trade(ctx, ingestor) })
 	defer stop()
-	if s.Pretty() {
+	if s.Screen() {
 		return screen.Run(ctx, s, screen.Options{
 			Title: "backbone demo", Rooms: market.Instruments(), Footer: footer, Events: conn.Events(), TSUnit: time.Microsecond,
 			Notice: func(ctx context.Context) string { return bridgeNotice(ctx, watched.URL()) },
@@ -181,9 +181,9 @@ func (c *Cmd) trade(ctx context.Context, ingestor *client.Ingestor) {
 	}
 }
 
-// printLines prints the events as JSON lines until ctx ends.
+// printLines prints the events as lines until ctx ends.
 func (c *Cmd) printLines(ctx context.Context, s cli.Streams, conn *client.Conn) error {
-	p := cli.NewPrinter(s, nil)
+	p := cli.NewPrinter(s, market.Instruments())
 	printed := 0
 	for {
 		select {
