@@ -5,34 +5,26 @@ package hub
 type Segment struct {
 	Data []byte // complete WebSocket frames
 
-	slot          // what a later segment replaces this one in
-	state  bool   // conflatable: only the last frame counts
-	ends   bool   // the reply to a leave: conflated frames of the room are no longer of interest
-	newest int    // offset of the last frame in Data
-	live   uint64 // live events in Data
-	missed uint64 // live events that notices in Data report as left out
-	last   uint64 // 1 if the last frame is a live event of a state segment, else 0
-	copied []byte // the last frame by itself, made when a lagging client first needs it
+	slot   *slot    // only the last frame counts, until a later segment of the slot comes; nil: every frame counts
+	ends   *traffic // of the reply to a leave: the room whose conflated frames are no longer of interest
+	newest int      // offset of the last frame in Data
+	live   uint64   // live events in Data
+	missed uint64   // live events that notices in Data report as left out
+	last   uint64   // 1 if the last frame is a live event of a slot, else 0
+	alone  *Segment // the last frame by itself, made when a lagging client first needs it
 }
 
-// slot is a place in which the newest frame replaces older ones: a room's value of one
-// type, or the room's status.
-type slot struct {
-	room, typ string
-	status    bool
-}
-
-// frame returns the last frame of the segment, in memory that holds nothing else. A
+// newestAlone returns the last frame of the segment, in memory that holds nothing else. A
 // lagging client must not pin the burst around the frame. Only the hub's goroutine calls
 // it.
-func (s *Segment) frame() []byte {
+func (s *Segment) newestAlone() *Segment {
 	if s.newest == 0 {
-		return s.Data
+		return s
 	}
-	if s.copied == nil {
-		s.copied = append(make([]byte, 0, len(s.Data)-s.newest), s.Data[s.newest:]...)
+	if s.alone == nil {
+		s.alone = &Segment{Data: append(make([]byte, 0, len(s.Data)-s.newest), s.Data[s.newest:]...), slot: s.slot, live: s.last, last: s.last}
 	}
-	return s.copied
+	return s.alone
 }
 
 // Batch is one entry of a client's queue: everything that one flush holds for the client,

@@ -52,7 +52,7 @@ type BroadcastEvent struct {
 	Group   uint32 // of a Status or StatusNow of a room: the group of members that it is for, see Wants
 	Life    uint32 // which of its instance's counts Seq is a number of: a room that was forgotten is counted from 1 again
 
-	Version Version // of a State, Recovered or Warm event: decides which of two is newer
+	Version Version // of a State, Recovered or Warm event: decides which of two is newer. All Warm events of one have one payload
 	Born    int64   // time of ingestion by this instance's clock, Unix nanoseconds
 	Seq     uint64  // number among its instance's live events of the room and type, from 1; 0: unknown
 	At      int64   // time of ingestion by the clock of the instance that took it in, Unix milliseconds; 0: unknown

@@ -6,6 +6,7 @@ type forms struct {
 	hub     *Hub
 	wishes  map[*Client]struct{} // members that get the stamped form
 	events  []*BroadcastEvent
+	slot    *slot    // of the events
 	without *Segment // nil: no member needed it yet
 	with    *Segment
 }
@@ -16,7 +17,7 @@ func (f *forms) of(c *Client) *Segment {
 		return f.plain()
 	}
 	if f.with == nil {
-		f.with = f.hub.segment(f.events, true)
+		f.with = f.hub.segment(f.events, f.slot, true)
 	}
 	return f.with
 }
@@ -24,7 +25,7 @@ func (f *forms) of(c *Client) *Segment {
 // plain returns the segment for members that do not get the stamped form.
 func (f *forms) plain() *Segment {
 	if f.without == nil {
-		f.without = f.hub.segment(f.events, false)
+		f.without = f.hub.segment(f.events, f.slot, false)
 	}
 	return f.without
 }

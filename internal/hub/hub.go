@@ -44,6 +44,7 @@ type Hub struct {
 	clients      map[*Client]struct{}        // all registered clients
 	watchers     map[*Client]struct{}        // clients that want the bridge's status
 	bridgeStatus *Segment                    // newest status of the bridge; nil: none yet
+	bridgeSlot   slot                        // of that status
 	draining     bool                        // CloseAll was called
 	stats        Stats
 

@@ -1,145 +1,159 @@
 package hub
 
-import "container/list"
-
 // entry is one thing that a lagging client still has to get: a fixed frame, or the
-// newest frame of a slot and how many live events it stands for.
+// newest frame of a slot and how many live events it stands for. It is small, and what it
+// refers to is shared by all clients, because a client has one for each of its rooms.
 type entry struct {
-	slot
-	frame   []byte
-	state   bool          // the slot's next frame replaces this one
-	ends    bool          // the reply to a leave of the room
-	live    uint64        // live events in frame: a state frame holds one, or none
-	skipped uint64        // live events left out before frame
-	next    *list.Element // of a state entry: the next state entry of its room
+	segment *Segment // nil: nothing any more
+	skipped uint64   // live events left out before the frame
 }
-
-func entryAt(at *list.Element) *entry { return at.Value.(*entry) } //nolint:forcetypeassert // the list holds nothing else
 
 // lagList is what a lagging client still has to get, in order. Its memory is bounded: one
 // entry for each slot of a room, and fixed frames up to the limits that Hub.conflate
 // checks.
 type lagList struct {
-	order  list.List                // of *entry
-	states map[string]*list.Element // by room, the first of its state entries, which are chained
-	fixed  int                      // fixed frames in order
-	bytes  int                      // bytes of the fixed frames
+	entries []entry          // in order, from head on
+	head    int              // entries before it have been taken
+	begin   uint32           // the number of the first entry
+	at      map[*slot]uint32 // the number of each slot's entry
+	count   int              // entries that are something
+	fixed   int              // of them, fixed frames
+	bytes   int              // bytes of the fixed frames
 }
 
-func newLagList() *lagList { return &lagList{states: map[string]*list.Element{}} }
+func newLagList() *lagList { return &lagList{at: map[*slot]uint32{}} }
 
 // add takes a segment. It returns how many live events that left out, and how many it
 // dropped because the client left their room.
 func (l *lagList) add(s *Segment) (skipped, dropped uint64) {
-	if s.ends {
-		dropped = l.forget(s.room)
+	if s.ends != nil {
+		dropped = l.forget(s.ends)
 	}
-	if !s.state {
-		l.order.PushBack(&entry{slot: s.slot, frame: s.Data, live: s.live, ends: s.ends})
-		l.fixed++
-		l.bytes += len(s.Data)
+	if s.slot == nil {
+		l.push(entry{segment: s})
 		return 0, dropped
 	}
-	e := l.entry(s.slot)
-	skipped = e.live + s.live - s.last
-	e.skipped += skipped + s.missed
-	e.frame, e.live = s.frame(), s.last
-	return skipped, 0
+	skipped = s.live - s.last
+	return skipped + l.replace(entry{s.newestAlone(), skipped + s.missed}), 0
 }
 
 // join adds the entries of a list of what came later, which is not used any more. It
 // returns what add returns.
 func (l *lagList) join(later *lagList) (skipped, dropped uint64) {
-	for at := later.order.Front(); at != nil; at = at.Next() {
-		e := entryAt(at)
-		if e.ends {
-			dropped += l.forget(e.room)
+	for _, e := range later.entries[later.head:] {
+		switch s := e.segment; {
+		case s == nil:
+		case s.slot == nil:
+			_, left := l.add(s)
+			dropped += left
+		default:
+			skipped += l.replace(e)
 		}
-		if !e.state {
-			l.order.PushBack(e)
-			l.fixed++
-			l.bytes += len(e.frame)
-			continue
-		}
-		mine := l.entry(e.slot)
-		skipped += mine.live
-		mine.skipped += mine.live + e.skipped
-		mine.frame, mine.live = e.frame, e.live
 	}
 	return skipped, dropped
 }
 
-// entry returns the slot's entry, a new one at the end of the list if there is none.
-func (l *lagList) entry(s slot) *entry {
-	first := l.states[s.room]
-	for at := first; at != nil; at = entryAt(at).next {
-		if e := entryAt(at); e.typ == s.typ && e.status == s.status {
-			return e
-		}
+// replace puts e where its slot has its entry, or at the end of the list. It returns how many
+// live events that left out.
+func (l *lagList) replace(e entry) (skipped uint64) {
+	mine := l.find(e.segment.slot)
+	if mine == nil {
+		l.at[e.segment.slot] = l.begin + uint32(len(l.entries))
+		l.push(e)
+		return 0
 	}
-	e := &entry{slot: s, state: true, next: first}
-	l.states[s.room] = l.order.PushBack(e)
-	return e
+	skipped = mine.segment.live
+	e.skipped += mine.skipped + skipped
+	*mine = e
+	return skipped
 }
 
-// forget removes the state entries of a room and returns how many live events that drops.
-func (l *lagList) forget(room string) (dropped uint64) {
-	for at := l.states[room]; at != nil; at = entryAt(at).next {
-		dropped += entryAt(at).live
-		l.order.Remove(at)
+func (l *lagList) push(e entry) {
+	l.entries = append(l.entries, e)
+	l.count++
+	if e.segment.slot == nil {
+		l.fixed++
+		l.bytes += len(e.segment.Data)
 	}
-	delete(l.states, room)
+}
+
+// find returns the slot's entry, or nil.
+func (l *lagList) find(s *slot) *entry {
+	number, ok := l.at[s]
+	if !ok {
+		return nil
+	}
+	return &l.entries[number-l.begin]
+}
+
+// forget removes the entries of a room's slots and returns how many live events that drops.
+func (l *lagList) forget(t *traffic) (dropped uint64) {
+	for s := range t.slots {
+		if e := l.find(s); e != nil {
+			dropped += e.segment.live
+			l.remove(e)
+		}
+	}
 	return dropped
+}
+
+func (l *lagList) remove(e *entry) {
+	if s := e.segment.slot; s != nil {
+		delete(l.at, s)
+	} else {
+		l.fixed--
+		l.bytes -= len(e.segment.Data)
+	}
+	*e = entry{}
+	l.count--
 }
 
 // take removes entries from the front, as many as fit into limit bytes but at least
 // one, and returns their frames. notice appends the frame that tells the count of events
 // left out.
 func (l *lagList) take(limit int, notice func(dst []byte, room string, skipped uint64) []byte) *Segment {
-	s := &Segment{}
-	for at := l.order.Front(); at != nil; at = l.order.Front() {
-		e, data := entryAt(at), s.Data
-		if e.skipped > 0 {
-			data = notice(data, e.room, e.skipped)
+	taken := &Segment{}
+	for ; l.count > 0; l.head++ {
+		e := &l.entries[l.head]
+		s, data := e.segment, taken.Data
+		if s == nil {
+			continue
 		}
-		data = append(data, e.frame...)
-		if len(s.Data) > 0 && len(data) > limit {
+		if e.skipped > 0 {
+			data = notice(data, s.slot.room, e.skipped)
+		}
+		data = append(data, s.Data...)
+		if len(taken.Data) > 0 && len(data) > limit {
 			break
 		}
-		s.Data, s.live = data, s.live+e.live
-		l.order.Remove(at)
-		if e.state {
-			l.unchain(at)
-		} else {
-			l.fixed--
-			l.bytes -= len(e.frame)
-		}
+		taken.Data, taken.live = data, taken.live+s.live
+		l.remove(e)
 	}
-	return s
+	l.moveUp()
+	return taken
 }
 
-// unchain takes a state entry out of those of its room.
-func (l *lagList) unchain(at *list.Element) {
-	e := entryAt(at)
-	first := l.states[e.room]
-	switch {
-	case first != at:
-		before := entryAt(first)
-		for before.next != at {
-			before = entryAt(before.next)
-		}
-		before.next = e.next
-	case e.next != nil:
-		l.states[e.room] = e.next
-	default:
-		delete(l.states, e.room)
+// moveUp gives the places of the entries that were taken to others, once they are half of all.
+func (l *lagList) moveUp() {
+	if l.count == 0 {
+		l.head = len(l.entries)
 	}
+	if l.head <= len(l.entries)/2 {
+		return
+	}
+	n := copy(l.entries, l.entries[l.head:])
+	clear(l.entries[n:])
+	l.entries = l.entries[:n]
+	l.begin += uint32(l.head)
+	l.head = 0
 }
 
 // live is the number of live events that would be dropped with the list.
 func (l *lagList) live() (n uint64) {
-	for at := l.order.Front(); at != nil; at = at.Next() {
-		n += entryAt(at).live
+	for _, e := range l.entries[l.head:] {
+		if e.segment != nil {
+			n += e.segment.live
+		}
 	}
 	return n
 }

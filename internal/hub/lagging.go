@@ -21,7 +21,7 @@ func (h *Hub) conflate(c *Client) {
 		h.close(c, CloseSlow)
 		return
 	}
-	if c.lag.order.Len() > 0 {
+	if c.lag.count > 0 {
 		h.signalBehind(c)
 	}
 }
@@ -72,7 +72,7 @@ func (h *Hub) pull(c *Client, want Want) {
 	c.signalled = false
 	if c.sticky && !want.Slow {
 		c.sticky = false
-		if c.lag != nil && c.lag.order.Len() == 0 {
+		if c.lag != nil && c.lag.count == 0 {
 			h.endLag(c)
 		}
 	}
@@ -96,12 +96,12 @@ func (h *Hub) nextLagged(c *Client, want Want) Batch {
 		limit = min(limit, want.Limit)
 	}
 	var b Batch
-	if c.lag.order.Len() > 0 {
+	if c.lag.count > 0 {
 		b.add(c.lag.take(limit, func(dst []byte, room string, skipped uint64) []byte {
 			return h.opts.Frame(dst, h.opts.Conflated(room, skipped))
 		}), 0)
 	}
-	b.More = c.lag.order.Len() > 0
+	b.More = c.lag.count > 0
 	switch {
 	case b.More:
 		c.signalled = true

@@ -57,12 +57,13 @@ func (h *Hub) watch(c *Client) {
 func (h *Hub) leave(c *Client, cmd command) []string {
 	left := h.among(c, cmd.rooms)
 	for _, room := range left {
+		t := h.traffic[room]
 		h.remove(c, room)
 		c.rooms = without(c.rooms, room)
 		if c.closing {
 			continue // it gets no further frames, and keeps what is held for it
 		}
-		h.sendNow(c, &Segment{Data: cmd.reply, slot: slot{room: room}, ends: true})
+		h.sendNow(c, &Segment{Data: cmd.reply, ends: t})
 	}
 	return left
 }

@@ -90,6 +90,7 @@ type model struct {
 	size      int                // of the largest payload
 	bridge    string             // its newest status
 	newest    map[string]Version // by room and type
+	snapshots map[string]string  // by room, type and version
 	draining  bool
 	finishing bool // all readers recover
 	want      Stats
@@ -265,9 +266,21 @@ func (m *model) publish() {
 		e.Type = rapid.SampledFrom([]string{"price", "book"}).Draw(m.T, "type")
 		e.Version = m.version(e)
 		e.Payload = fmt.Sprintf("%d %s %s %d ", e.Kind, e.Room, e.Type, m.n) + strings.Repeat(".", rapid.IntRange(0, m.size).Draw(m.T, "size"))
+		if e.Kind == Warm {
+			e.Payload = m.snapshot(e)
+		}
 	}
 	m.waiting = append(m.waiting, slices.Clone(events))
 	m.h.events <- events
+}
+
+// snapshot is the payload of the snapshot of a version, which is always the same.
+func (m *model) snapshot(e *BroadcastEvent) string {
+	key := e.Room + " " + e.Type + " " + e.Version.String()
+	if m.snapshots[key] == "" {
+		m.snapshots[key] = e.Payload
+	}
+	return m.snapshots[key]
 }
 
 // version is the event's: a newer one than all of its room and type, except that a
@@ -490,8 +503,8 @@ func (m *model) serve() {
 		return
 	}
 	most := a.want.Limit
-	if c.lag != nil && c.lag.order.Len() > 0 {
-		most = max(most, len(entryAt(c.lag.order.Front()).frame)+m.frameBytes("conflated A 1234567"))
+	if c.lag != nil && c.lag.count > 0 {
+		most = max(most, len(waiting(c.lag)[0].segment.Data)+m.frameBytes("conflated A 1234567"))
 	}
 	lagged := c.lag != nil && len(c.queue) == 0
 	m.h.handle(command{op: opPull, client: c.Client, want: a.want})
@@ -511,7 +524,7 @@ func TestModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		rapid.SyncTest(rt, func(rt *rapid.T) { // a hub that waits for anything is a deadlock there
 			limit := rapid.SampledFrom([]int{200, 600, 3000, 400_000}).Draw(rt, "QueueBytes")
-			m := &model{T: rt, h: New(withQueue(limit)), size: rapid.SampledFrom([]int{5, limit / 20, limit / 5}).Draw(rt, "size"), newest: map[string]Version{}}
+			m := &model{T: rt, h: New(withQueue(limit)), size: rapid.SampledFrom([]int{5, limit / 20, limit / 5}).Draw(rt, "size"), newest: map[string]Version{}, snapshots: map[string]string{}}
 			m.register()
 			actions := []func(){m.register, m.join, m.join, m.leave, m.unregister, m.publish, m.publish, m.publish,
 				m.turn, m.turn, m.burst, m.burst, m.write, m.write, m.write, m.write, m.serve, m.serve, m.conflate, m.closeAll}

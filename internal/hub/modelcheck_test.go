@@ -218,9 +218,9 @@ func (m *model) checkClient(c *consumer) {
 		m.Fatalf("%v lags with %d bytes unsent, under the limit of %d", c, c.given, limit)
 	case c.lag == nil && !c.lagged && unsent != c.given:
 		m.Fatalf("%v has %d bytes unsent and the hub says %d", c, c.given, unsent)
-	case c.lag != nil && c.lag.order.Len() == 0 && !c.sticky:
+	case c.lag != nil && c.lag.count == 0 && !c.sticky:
 		m.Fatalf("%v lags with an empty list", c)
-	case (c.lag != nil && c.lag.order.Len() > 0 || c.held.size > 0) && !c.signalled:
+	case (c.lag != nil && c.lag.count > 0 || c.held.size > 0) && !c.signalled:
 		m.Fatalf("the hub holds frames for %v and does not call it", c)
 	}
 	if c.lag == nil {
@@ -228,26 +228,37 @@ func (m *model) checkClient(c *consumer) {
 	}
 	c.lagged = true
 	fixed, bytes := 0, 0
-	for at := c.lag.order.Front(); at != nil; at = at.Next() {
-		if e := entryAt(at); !e.state {
+	for _, e := range waiting(c.lag) {
+		s := e.segment
+		if s.slot == nil {
 			fixed++
-			bytes += len(e.frame)
-		} else if got := lines(e.frame); len(got) != 1 {
-			m.Fatalf("%v: the list keeps %v for %v", c, got, e.slot)
+			bytes += len(s.Data)
+		} else if got := lines(s.Data); len(got) != 1 {
+			m.Fatalf("%v: the list keeps %v for %v", c, got, s.slot)
+		} else if at := c.lag.find(s.slot); at == nil || at.segment != s {
+			m.Fatalf("%v: the list does not find %v", c, got)
 		}
 	}
 	if c.lag.fixed != fixed || c.lag.bytes != bytes || (fixed > maxFixedFrames || fixed > 1 && bytes > limit) && !m.draining {
 		m.Fatalf("%v: the list has %d fixed frames with %d bytes, and says %d, %d", c, fixed, bytes, c.lag.fixed, c.lag.bytes)
 	}
-	n := 0
-	for _, at := range c.lag.states {
-		for ; at != nil; at = entryAt(at).next {
-			n++
+	n := len(c.lag.at)
+	if len(c.lag.entries) > 2*c.lag.count+4*maxFixedFrames || c.lag.head > len(c.lag.entries)/2 {
+		m.Fatalf("%v: the list has %d entries, %d of them taken, for %d", c, len(c.lag.entries), c.lag.head, c.lag.count)
+	}
+	if n > 3*len(c.rooms)+1 || n+fixed != c.lag.count {
+		m.Fatalf("%v is in %d rooms, and its list has %d states and %d fixed frames of %d", c, len(c.member), n, fixed, c.lag.count)
+	}
+}
+
+// waiting are the entries of a lag list that are something, in order.
+func waiting(l *lagList) (all []entry) {
+	for _, e := range l.entries[l.head:] {
+		if e.segment != nil {
+			all = append(all, e)
 		}
 	}
-	if n > 3*len(c.rooms)+1 || n+fixed != c.lag.order.Len() {
-		m.Fatalf("%v is in %d rooms, and its list has %d states and %d fixed frames of %d", c, len(c.member), n, fixed, c.lag.order.Len())
-	}
+	return all
 }
 
 // waitingFor counts the live events in all that the hub or c's queue holds.
@@ -266,8 +277,8 @@ func (m *model) waitingFor(c *consumer) (n uint64) {
 	}
 	count(c.held.Append(nil))
 	if c.lag != nil {
-		for at := c.lag.order.Front(); at != nil; at = at.Next() {
-			count(entryAt(at).frame)
+		for _, e := range waiting(c.lag) {
+			count(e.segment.Data)
 		}
 	}
 	return n
@@ -304,7 +315,7 @@ func (m *model) settled(c *consumer) {
 	if c.slow {
 		return
 	}
-	if c.unsent() > 0 || c.lag != nil && (!c.sticky || c.lag.order.Len() > 0) { // the answer to a pull too many is empty
+	if c.unsent() > 0 || c.lag != nil && (!c.sticky || c.lag.count > 0) { // the answer to a pull too many is empty
 		m.Fatalf("%v is done and the hub holds more for it", c)
 	}
 	for room, r := range c.rooms {

@@ -5,7 +5,8 @@ type traffic struct {
 	room        string
 	active      bool                 // the room has events in the turn under way
 	first, last int                  // indexes in Hub.routed of the room's first and last event in this turn
-	values      []given              // one for each type of which the members got a value
+	values      []*slot              // one for each type of which the members got a value
+	status      *slot                // nil: the members never got the room's status
 	wantAbsent  []*Client            // members to be told if there is no value, and not told yet
 	audience    audience             // members that want the room's status
 	wantStamp   map[*Client]struct{} // members that get values in their stamped form; nil: nobody ever did
@@ -122,9 +123,11 @@ func (h *Hub) fanOut(t *traffic, events []*BroadcastEvent) {
 		}
 		t.wantAbsent = nil
 	case Status, StatusNow:
-		h.fanOutStatus(t, last, f.plain())
+		h.fanOutStatus(t, last, &f)
 	case State, Recovered:
-		t.allHave(last)
+		f.slot = t.value(last.Type)
+		f.slot.allHave(last)
+		t.wantAbsent = nil
 		h.fanOutToAll(t, &f)
 	case Message:
 		f.wishes = nil
@@ -153,7 +156,7 @@ func (h *Hub) fanOutToAll(t *traffic, f *forms) {
 }
 
 // segment frames events of one room, once for all members that get them in this form.
-func (h *Hub) segment(events []*BroadcastEvent, stamped bool) *Segment {
+func (h *Hub) segment(events []*BroadcastEvent, slot *slot, stamped bool) *Segment {
 	more := 4 // bytes of a frame's header, up to 64 KiB
 	if stamped {
 		more += stampBytes
@@ -163,7 +166,7 @@ func (h *Hub) segment(events []*BroadcastEvent, stamped bool) *Segment {
 		size += len(e.Payload) + more
 	}
 	last := events[len(events)-1]
-	s := &Segment{Data: make([]byte, 0, size), slot: last.slot(), state: last.Kind.conflatable()}
+	s := &Segment{Data: make([]byte, 0, size), slot: slot}
 	for _, e := range events {
 		if e.Missed > 0 {
 			s.Data = h.opts.Frame(s.Data, h.opts.Conflated(e.Room, uint64(e.Missed)))
@@ -183,15 +186,6 @@ func (h *Hub) segment(events []*BroadcastEvent, stamped bool) *Segment {
 		s.last = 1
 	}
 	return s
-}
-
-func (k Kind) conflatable() bool { return k != Message && k != Absent }
-
-func (e *BroadcastEvent) slot() slot {
-	if e.Kind == Status || e.Kind == StatusNow {
-		return slot{room: e.Room, status: true}
-	}
-	return slot{room: e.Room, typ: e.Type}
 }
 
 // hold keeps a segment for c until the flush delivers it.

@@ -60,6 +60,37 @@ func TestASnapshotReachesTheMembersThatLackItsValue(t *testing.T) {
 	}
 }
 
+func TestASnapshotIsFramedOnceWhoeverJoins(t *testing.T) {
+	frames := 0
+	o := withQueue(100_000)
+	frame := o.Frame
+	o.Frame = func(dst []byte, payload string) []byte { frames++; return frame(dst, payload) }
+	s := NewSteps(o)
+	first := func(c *Client) *byte {
+		b := <-c.Queue()
+		data, _ := b.Single()
+		return &data[0]
+	}
+	a := member(s, "A")
+	s.Route([]BroadcastEvent{of(Warm, "price", 1), of(Warm, "book", 2)})
+	if got := readAll(t, s, a); !slices.Equal(got, []string{"price 1", "book 2"}) {
+		t.Fatalf("got %q", got)
+	}
+	b := member(s, "A")
+	s.Route([]BroadcastEvent{of(Warm, "price", 1)})
+	c := member(s, "A")
+	s.Route([]BroadcastEvent{of(Warm, "price", 1)})
+	if first(b) != first(c) || frames != 2 {
+		t.Errorf("%d frames were made of two snapshots", frames)
+	}
+	s.Route([]BroadcastEvent{of(State, "price", 3)})
+	d := member(s, "A")
+	s.Route([]BroadcastEvent{of(Warm, "price", 3)})
+	if got := readAll(t, s, d); !slices.Equal(got, []string{"price 3"}) {
+		t.Errorf("after a newer value a joiner gets %q", got)
+	}
+}
+
 func TestALaggingClientGetsTheNewestOfEachType(t *testing.T) {
 	s := NewSteps(withQueue(200))
 	c := member(s, "A")

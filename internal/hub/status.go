@@ -60,11 +60,16 @@ func (a *audience) remove(c *Client) {
 }
 
 // fanOutStatus gives a room's status to the members that it is for.
-func (h *Hub) fanOutStatus(t *traffic, e *BroadcastEvent, s *Segment) {
+func (h *Hub) fanOutStatus(t *traffic, e *BroadcastEvent, f *forms) {
 	_, g := t.audience.find(e.Group)
 	if g == nil {
 		return
 	}
+	if t.status == nil {
+		t.status = &slot{room: t.room}
+	}
+	f.slot = t.status
+	s := f.plain()
 	if e.Kind == StatusNow {
 		for _, c := range g.due {
 			h.hold(c, s)
@@ -79,7 +84,7 @@ func (h *Hub) fanOutStatus(t *traffic, e *BroadcastEvent, s *Segment) {
 
 // fanOutBridgeStatus tells all clients that want it the bridge's status.
 func (h *Hub) fanOutBridgeStatus(e *BroadcastEvent) {
-	h.bridgeStatus = h.segment([]*BroadcastEvent{e}, false)
+	h.bridgeStatus = h.segment([]*BroadcastEvent{e}, &h.bridgeSlot, false)
 	for c := range h.watchers {
 		h.hold(c, h.bridgeStatus)
 	}
