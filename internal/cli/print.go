@@ -11,6 +11,7 @@ import (
 	"charm.land/lipgloss/v2"
 
 	"backbone/client"
+	"backbone/internal/human"
 	"backbone/protocol"
 )
 
@@ -136,8 +137,11 @@ func (p *pretty) price(u client.PriceUpdate) string {
 	p.priceWidth = max(p.priceWidth, len(u.Price))
 	text := p.paint(StyleOf(direction), fmt.Sprintf("%s %*s", Arrow(direction), p.priceWidth, u.Price))
 	switch {
+	case u.Snapshot && u.Stamp != nil:
+		age := float64(u.Stamp.Age) / float64(time.Millisecond)
+		text += p.paint(StyleFaint, "  last known, "+human.Millis(&age)+" old")
 	case u.Snapshot:
-		text += p.paint(StyleFaint, "  last known: up to --last-price-ttl of the server old")
+		text += p.paint(StyleFaint, "  last known: --stamp says how old")
 	case known && before != 0:
 		change := math.Round((value/before-1)*1e6) / 1e4
 		text += p.paint(StyleFaint, fmt.Sprintf("  %+.4f%%", change+0)) // + 0 makes 0 of -0

@@ -51,7 +51,7 @@ func TestPrettyLinesAreAligned(t *testing.T) {
 		lines = append(lines, string(p.line(e, noon)))
 	}
 	for i, want := range []string{
-		"12:00:00.005  A              100.0  last known: up to --last-price-ttl of the server old\n",
+		"12:00:00.005  A              100.0  last known: --stamp says how old\n",
 		"12:00:00.005  A       ▲      101.0  +1.0000%\n",
 		"12:00:00.005  A       ▲      101.0  +0.0000%\n",
 		"12:00:00.005  LONGER             5\n",
@@ -82,6 +82,13 @@ func TestNamesOfAnyScriptStayInTheirColumn(t *testing.T) {
 	}
 	if got, want := Names([]string{"BTC_USDT", "BRK B", "^GSPC", "币安人生USDT", "a\x1b"}), `BTC_USDT "BRK B" ^GSPC 币安人生USDT "a\x1b"`; got != want {
 		t.Errorf("names: %s, want %s", got, want)
+	}
+}
+
+func TestASnapshotSaysHowOldItIs(t *testing.T) {
+	u := client.PriceUpdate{Instrument: "A", Price: "1.5", Snapshot: true, Stamp: &client.Stamp{Age: 1300 * time.Millisecond}}
+	if line := string(newPretty(nil, false).line(u, noon)); !strings.HasSuffix(line, "1.5  last known, 1.30 s old\n") {
+		t.Errorf("line %q", line)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -102,7 +103,7 @@ func split(text string) (u *url.URL, hosts []string, ok bool) {
 	hosts = strings.Split(list, ",")
 	for _, h := range hosts {
 		one, err := url.Parse("redis://" + h)
-		if err != nil || (one.Hostname() == "" && scheme != "unix") {
+		if err != nil || (one.Hostname() == "" && scheme != "unix") || !validAddress(one) {
 			return nil, nil, false
 		}
 	}
@@ -112,6 +113,17 @@ func split(text string) (u *url.URL, hosts []string, ok bool) {
 	}
 	u.Host = list
 	return u, hosts, true
+}
+
+// validAddress reports whether a port is one, and whether a host with colons is an IPv6 address.
+func validAddress(u *url.URL) bool {
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return false
+		}
+	}
+	_, err := netip.ParseAddr(u.Hostname())
+	return err == nil || !strings.Contains(u.Hostname(), ":")
 }
 
 // locate sets the addresses.

@@ -27,7 +27,7 @@ type Cmd struct {
 	Status       bool          `help:"Also print when a room's feed falls silent or is live again, and when the server loses its connection to the other instances."`
 	SilentAfter  time.Duration `placeholder:"DURATION" help:"With --status, when a feed without a price counts as silent. Without it, the server's --last-price-ttl."`
 	Heartbeat    time.Duration `placeholder:"DURATION" help:"Ask the server for a sign of life whenever it had nothing to send for so long, and connect again if nothing comes for two and a half times as long. 0 is off."`
-	Stamp        bool          `help:"Also say how many prices were missed while there was no connection."`
+	Stamp        bool          `help:"Also say how many prices were missed while there was no connection, and on a terminal how old a last known price is."`
 	Latency      bool          `help:"Say on standard error, once a second and at the end, how long ago the prices that came were taken in, and how old the connection makes what is read. Assumes that the clocks of this machine and of the producers' instances agree."`
 
 	cli.Connection `embed:""`
