@@ -1,9 +1,9 @@
 package protocol
 
 import (
-	"bytes"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // minPrice is how near to 0 a price can be that is not 0. Below it float64 loses digits, and
@@ -13,16 +13,18 @@ const minPrice = 1e-308
 // PriceFault says why the JSON number s, of at most [MaxPriceLength] characters, is out of the
 // range of prices, such as "must be finite as a float64". It is "" for a price.
 func PriceFault[S string | []byte](s S) string {
-	text := []byte(s)
-	e := bytes.IndexAny(text, "eE")
-	if e < 0 {
+	e := 0
+	for e < len(s) && s[e]|' ' != 'e' {
+		e++
+	}
+	if e == len(s) {
 		return "" // so few characters do not leave the range without an exponent
 	}
 	f, err := strconv.ParseFloat(string(s), 64)
 	switch {
 	case err != nil:
 		return "must be finite as a float64"
-	case math.Abs(f) < minPrice && bytes.ContainsAny(text[:e], "123456789"):
+	case math.Abs(f) < minPrice && strings.ContainsAny(string(s[:e]), "123456789"):
 		return "must be 0, or at least 1e-308 away from it"
 	}
 	return ""

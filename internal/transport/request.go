@@ -179,12 +179,21 @@ func (r *readSide) event(domain common.Domain, o *common.Object, index int) erro
 		kind = hub.State
 	}
 	id, _ := o.ID()
+	if r.scratch.events == nil {
+		r.scratch.events = make([]hub.BroadcastEvent, 0, eventsIn(len(r.scratch.data), len(e.Payload)))
+	}
 	r.scratch.events = append(r.scratch.events, hub.BroadcastEvent{Room: e.Room, Type: domain.Type(), Payload: e.Payload, Kind: kind})
 	r.scratch.receipts = append(r.scratch.receipts, receipt{id: id, index: index, field: domain.RoomField()})
 	if len(r.scratch.events) >= maxPublish {
 		r.publish()
 	}
 	return nil
+}
+
+// eventsIn is about how many events the bytes of a read hold, by the first one's payload.
+func eventsIn(bytes, payload int) int {
+	const around = 6 // a short frame's header and mask
+	return min(max(bytes/(payload+around), 1), maxPublish)
 }
 
 // publish gives the events of the read under way to ingest, and replies to those that want it.

@@ -29,7 +29,7 @@ func (d *Decoder) broken(msg []byte, wrong error, at int, each func(index int, o
 
 // element decodes one element into d.obj.
 func (d *Decoder) element(msg []byte, e span) error {
-	d.obj.reset()
+	d.obj.reset(nil)
 	if e.begin == e.end {
 		d.obj.fail(Errorf(protocol.CodeInvalidJSON, "not valid JSON: an element is missing, at byte %d", e.begin))
 		return d.obj.err

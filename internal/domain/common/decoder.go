@@ -17,9 +17,10 @@ const maxNesting = 512
 // Decoder turns messages into Objects. One goroutine at a time may use it. It keeps its memory
 // from message to message, so it is worth pooling.
 //
-// It works in two steps. First jsontext checks the syntax of the whole message. Then the valid
-// text is cut into fields, object by object. A mistake found there concerns only that object. If
-// the syntax of an array is wrong, its elements are checked one by one.
+// Most messages are plain (see plain.go) and decoded in one pass. With the others it works in two
+// steps. First jsontext checks the syntax of the whole message. Then the valid text is cut into
+// fields, object by object. A mistake found there concerns only that object. If the syntax of an
+// array is wrong, its elements are checked one by one.
 type Decoder struct {
 	text jsontext.Decoder
 	src  bytes.Buffer // over the message; jsontext reads it in place
@@ -33,7 +34,10 @@ func NewDecoder() *Decoder { return new(Decoder) }
 // to a message with an error echoes its ID too. It is valid until the next call of a method of
 // d, and while msg does not change. Errors are of type *RequestError.
 func (d *Decoder) Object(msg []byte) (*Object, error) {
-	d.obj.reset()
+	if d.obj.plain(msg, 0) == len(msg) {
+		return &d.obj, d.obj.err
+	}
+	d.obj.reset(nil)
 	text, _, err := d.check(msg, 0)
 	if err != nil {
 		return &d.obj, err
@@ -54,6 +58,14 @@ func (d *Decoder) Object(msg []byte) (*Object, error) {
 // is so broken that its elements cannot be told apart, Batch does not call each. It returns an
 // error of type *RequestError with code invalid_json.
 func (d *Decoder) Batch(msg []byte, each func(index int, obj *Object, err error) (more bool)) error {
+	if d.obj.plain(msg, 0) == len(msg) {
+		each(-1, &d.obj, d.obj.err)
+		return nil
+	}
+	if first := d.obj.plainArray(msg); first != notPlain {
+		d.plainBatch(msg, first, each)
+		return nil
+	}
 	text, at, err := d.check(msg, 0)
 	if err != nil {
 		return d.broken(msg, err, at, each)
@@ -76,7 +88,7 @@ func (d *Decoder) Batch(msg []byte, each func(index int, obj *Object, err error)
 			end = d.obj.read(text, i)
 		} else {
 			end, _ = skipValue(text, i)
-			d.obj.reset()
+			d.obj.reset(nil)
 			d.obj.fail(notAnObject(text[i:end]))
 		}
 		if !each(index, &d.obj, d.obj.err) {
@@ -85,6 +97,20 @@ func (d *Decoder) Batch(msg []byte, each func(index int, obj *Object, err error)
 		i = nextItem(text, end)
 	}
 	return nil
+}
+
+// plainBatch is Batch for an array that plainArray checked, whose first object begins at i.
+func (d *Decoder) plainBatch(msg []byte, i int, each func(int, *Object, error) bool) {
+	for index := 0; ; index++ {
+		end := d.obj.plain(msg, i)
+		if !each(index, &d.obj, d.obj.err) {
+			return
+		}
+		if i = plainBlanks(msg, end); msg[i] == ']' {
+			return
+		}
+		i = plainBlanks(msg, i+1)
+	}
 }
 
 func notAnObject(text []byte) error {

@@ -21,6 +21,7 @@ const maxFields = 16
 // the message or of the Object's own memory, and valid as long as the Object is. One goroutine
 // at a time may use it. Errors of its methods are of type *RequestError.
 type Object struct {
+	text    []byte // that it was cut from
 	fields  [maxFields + 2]field
 	n       int    // fields in use
 	typ     string // "" if there is no valid one
@@ -30,12 +31,23 @@ type Object struct {
 	scratch []byte // unescaped strings of this object
 }
 
+// field holds places instead of slices, so that cutting a message writes no pointers.
 type field struct {
-	name    []byte // unescaped
-	value   []byte // as it is in the message
-	escaped bool   // value is a string with an escape
-	twice   bool   // the key appeared again
+	name     span // unescaped; in scratch if the key had an escape, otherwise in text
+	value    span // in text
+	unquoted bool // name is in scratch
+	escaped  bool // value is a string with an escape
+	twice    bool // the key appeared again
 }
+
+func (o *Object) nameOf(f *field) []byte {
+	if f.unquoted {
+		return o.scratch[f.name.begin:f.name.end:f.name.end]
+	}
+	return o.text[f.name.begin:f.name.end]
+}
+
+func (o *Object) valueOf(f *field) []byte { return o.text[f.value.begin:f.value.end] }
 
 // Type is the value of "type". It is never empty if the Object came without an error.
 func (o *Object) Type() string { return o.typ }
@@ -48,7 +60,7 @@ func (o *Object) ID() (string, bool) { return string(o.id), o.id != nil }
 // "type" and "id" are always allowed.
 func (o *Object) Only(allowed ...string) error {
 	for i := range o.fields[:o.n] {
-		if name := o.fields[i].name; !reserved(name) && !contains(allowed, name) {
+		if name := o.nameOf(&o.fields[i]); !reserved(name) && !contains(allowed, name) {
 			return o.unknown(name, allowed)
 		}
 	}
@@ -61,13 +73,14 @@ func (o *Object) Text(name string) (text []byte, present bool, err error) {
 	if f == nil {
 		return nil, false, nil
 	}
-	if f.value[0] != '"' {
-		return nil, true, wrongKind(name, "must be a JSON string", f.value)
+	value := o.valueOf(f)
+	if value[0] != '"' {
+		return nil, true, wrongKind(name, "must be a JSON string", value)
 	}
 	if f.escaped {
-		return o.unquote(f.value), true, nil
+		return o.unquote(value), true, nil
 	}
-	return f.value[1 : len(f.value)-1], true, nil
+	return value[1 : len(value)-1], true, nil
 }
 
 // Room returns the string field of this name, which must be present and a valid name
@@ -90,10 +103,11 @@ func (o *Object) Number(name string) (text []byte, present bool, err error) {
 	if f == nil {
 		return nil, false, nil
 	}
-	if c := f.value[0]; c != '-' && (c < '0' || c > '9') {
-		return nil, true, wrongKind(name, "must be a JSON number", f.value)
+	value := o.valueOf(f)
+	if c := value[0]; c != '-' && (c < '0' || c > '9') {
+		return nil, true, wrongKind(name, "must be a JSON number", value)
 	}
-	return f.value, true, nil
+	return value, true, nil
 }
 
 // Bool returns the boolean field of this name, and whether it is present.
@@ -102,10 +116,11 @@ func (o *Object) Bool(name string) (value, present bool, err error) {
 	if f == nil {
 		return false, false, nil
 	}
-	if c := f.value[0]; c != 't' && c != 'f' {
-		return false, true, wrongKind(name, "must be true or false", f.value)
+	text := o.valueOf(f)
+	if c := text[0]; c != 't' && c != 'f' {
+		return false, true, wrongKind(name, "must be true or false", text)
 	}
-	return f.value[0] == 't', true, nil
+	return text[0] == 't', true, nil
 }
 
 // Nested returns the text of the object field of this name as it was sent, and whether it is
@@ -115,10 +130,11 @@ func (o *Object) Nested(name string) (text []byte, present bool, err error) {
 	if f == nil {
 		return nil, false, nil
 	}
-	if f.value[0] != '{' {
-		return nil, true, wrongKind(name, "must be a JSON object", f.value)
+	value := o.valueOf(f)
+	if value[0] != '{' {
+		return nil, true, wrongKind(name, "must be a JSON object", value)
 	}
-	return f.value, true, nil
+	return value, true, nil
 }
 
 // Strings returns a copy of the field of this name, an array of strings, and whether
@@ -128,12 +144,13 @@ func (o *Object) Strings(name string) (list []string, present bool, err error) {
 	if f == nil {
 		return nil, false, nil
 	}
-	if f.value[0] != '[' {
-		return nil, true, wrongKind(name, "must be an array of JSON strings", f.value)
+	value := o.valueOf(f)
+	if value[0] != '[' {
+		return nil, true, wrongKind(name, "must be an array of JSON strings", value)
 	}
-	for i := skipSpace(f.value, 1); f.value[i] != ']'; {
-		end, escaped := skipValue(f.value, i)
-		item := f.value[i:end]
+	for i := skipSpace(value, 1); value[i] != ']'; {
+		end, escaped := skipValue(value, i)
+		item := value[i:end]
 		switch {
 		case item[0] != '"':
 			return nil, true, Errorf(protocol.CodeInvalidEvent, "%s[%d]: must be a JSON string, got %s", name, len(list), kind(item))
@@ -142,13 +159,13 @@ func (o *Object) Strings(name string) (list []string, present bool, err error) {
 		default:
 			list = append(list, string(item[1:len(item)-1]))
 		}
-		i = nextItem(f.value, end)
+		i = nextItem(value, end)
 	}
 	return list, true, nil
 }
 
-func (o *Object) reset() {
-	o.n, o.typ, o.id, o.err, o.scratch = 0, "", nil, nil, o.scratch[:0]
+func (o *Object) reset(text []byte) {
+	o.text, o.n, o.typ, o.id, o.err, o.scratch = text, 0, "", nil, nil, o.scratch[:0]
 }
 
 // fail notes err as what is wrong with the object, unless something was found before.
@@ -162,16 +179,19 @@ func (o *Object) fail(err error) {
 // place after it. Of several mistakes the first key that appears twice is the one
 // reported, then the id, then the type.
 func (o *Object) read(b []byte, i int) (end int) {
-	o.reset()
+	o.reset(b)
 	for i = skipSpace(b, i+1); b[i] != '}'; {
 		after, escaped := skipString(b, i)
-		name := b[i+1 : after-1]
+		f := field{name: span{i + 1, after - 1}, unquoted: escaped}
 		if escaped {
-			name = o.unquote(b[i:after])
+			begin := len(o.scratch)
+			o.unquote(b[i:after])
+			f.name = span{begin, len(o.scratch)}
 		}
 		i = skipSpace(b, skipSpace(b, after)+1) // over the colon
-		after, escaped = skipValue(b, i)
-		o.add(name, b[i:after], escaped)
+		after, f.escaped = skipValue(b, i)
+		f.value = span{i, after}
+		o.add(f)
 		i = nextItem(b, after)
 	}
 	o.checkID()
@@ -179,16 +199,17 @@ func (o *Object) read(b []byte, i int) (end int) {
 	return i + 1
 }
 
-func (o *Object) add(name, value []byte, escaped bool) {
+func (o *Object) add(f field) {
+	name := o.nameOf(&f)
 	for i := range o.fields[:o.n] {
-		if f := &o.fields[i]; bytes.Equal(f.name, name) {
-			f.twice = true
+		if known := &o.fields[i]; bytes.Equal(o.nameOf(known), name) {
+			known.twice = true
 			o.fail(Errorf(protocol.CodeInvalidEvent, "%s: appears more than once", label(name)))
 			return
 		}
 	}
 	if o.n < maxFields || reserved(name) {
-		o.fields[o.n] = field{name: name, value: value, escaped: escaped}
+		o.fields[o.n] = f
 		o.n++
 	}
 }
@@ -217,11 +238,11 @@ func (o *Object) checkType() {
 	case !present:
 		hint := ""
 		for i := range o.fields[:o.n] {
-			f := &o.fields[i]
-			if bytes.EqualFold(f.name, []byte("type")) {
-				o.fail(meant(f.name, "type"))
+			name, value := o.nameOf(&o.fields[i]), o.valueOf(&o.fields[i])
+			if bytes.EqualFold(name, []byte("type")) {
+				o.fail(meant(name, "type"))
 			}
-			hint = cmp.Or(hint, pingHint(f.name), pingHint(f.value)) // as in {"op":"ping"} and {"ping":1}
+			hint = cmp.Or(hint, pingHint(name), pingHint(value)) // as in {"op":"ping"} and {"ping":1}
 		}
 		o.fail(Errorf(protocol.CodeInvalidEvent, "type: is required%s", hint))
 	case len(typ) == 0:
@@ -236,7 +257,7 @@ func (o *Object) checkType() {
 
 func (o *Object) find(name string) *field {
 	for i := range o.fields[:o.n] {
-		if string(o.fields[i].name) == name {
+		if string(o.nameOf(&o.fields[i])) == name {
 			return &o.fields[i]
 		}
 	}

@@ -80,11 +80,24 @@ func timestamp(obj *common.Object) ([]byte, error) {
 	case !present:
 		return nil, common.Required("ts")
 	}
-	// ParseUint takes digits only, and 63 bits leave room for no more than 2^63-1.
-	if _, err := strconv.ParseUint(string(text), 10, 63); err != nil {
+	if !natural63(text) {
 		return nil, common.Errorf(protocol.CodeInvalidEvent, "ts: must be an integer from 0 to 2^63-1, without fraction or exponent")
 	}
 	return text, nil
+}
+
+// natural63 reports whether a JSON number is an integer from 0 to 2^63-1, in digits alone.
+func natural63(text []byte) bool {
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	if len(text) < len("9223372036854775807") {
+		return true
+	}
+	_, err := strconv.ParseUint(string(text), 10, 63)
+	return err == nil
 }
 
 // data returns nil where there is none.
