@@ -41,6 +41,7 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams, strays *config.Strays) err
 	if err != nil {
 		return wrongUnlessUnreadable(err)
 	}
+	raiseHeapFloor()
 	return srv.Run(ctx)
 }
 

@@ -62,7 +62,7 @@ var plainTexts = map[string]bool{
 	`[{"type":"a"}]`:                                                                   true,
 	" [ {\"type\":\"a\",\"x\":1} ,\n{\"x\":\"[]{},:\"} ] ":                             true,
 	`{"type":"a","data":{},"x":[ ]}`:                                                   true,
-	`{"type":"a","data":{"size":1.5,"b" : [1,"x" , {"c":{}}]}}`:                      true,
+	`{"type":"a","data":{"size":1.5,"b" : [1,"x" , {"c":{}}]}}`:                        true,
 	`{"a":[[[[]]]]}`:                                                                   true, `{"a":[[[[[]]]]]}`: false,
 	`{"a":{1}}`: false, `{"a":{"b"}}`: false, `{"a":{"b":}}`: false, `{"a":{"b":1,}}`: false, `{"a":{"b":1]}`: false, `{"a":[1}`: false, `{"a":["b":1]}`: false, `{"a":[1,]}`: false, `{"a":[`: false, `{"a":{"b":[1`: false,
 	``: false, ` `: false, `{`: false, `{"`: false, `{"a`: false, `{"a"`: false, `{"a":`: false, `{"a":1`: false, `{"a":1,`: false,
