@@ -63,3 +63,24 @@ func CheckRoom[S string | []byte](field string, name S) error {
 	}
 	return Errorf(protocol.CodeInvalidRoom, "%s: %s, got %s", field, fault, Quote(name))
 }
+
+func meant(name []byte, known string) error {
+	return Errorf(protocol.CodeUnknownField, "%s: unknown field, did you mean %s?", label(name), known)
+}
+
+// label is a key as error messages name it: unquoted if it reads as one word.
+func label(name []byte) string {
+	if len(name) == 0 || len(name) > maxQuoted {
+		return Quote(name)
+	}
+	for _, c := range name {
+		if c != '_' && c != '-' && (c < '0' || c > '9') && (c|' ' < 'a' || c|' ' > 'z') {
+			return Quote(name)
+		}
+	}
+	return string(name)
+}
+
+func wrongKind(name, expected string, value []byte) error {
+	return Errorf(protocol.CodeInvalidEvent, "%s: %s, got %s", name, expected, kind(value))
+}

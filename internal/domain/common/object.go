@@ -281,27 +281,6 @@ func (o *Object) unknown(name []byte, allowed []string) error {
 	return Errorf(protocol.CodeUnknownField, "%s: unknown field, %s has %s", label(name), label([]byte(o.typ)), strings.Join(allowed, ", "))
 }
 
-func meant(name []byte, known string) error {
-	return Errorf(protocol.CodeUnknownField, "%s: unknown field, did you mean %s?", label(name), known)
-}
-
-// label is a key as error messages name it: unquoted if it reads as one word.
-func label(name []byte) string {
-	if len(name) == 0 || len(name) > maxQuoted {
-		return Quote(name)
-	}
-	for _, c := range name {
-		if c != '_' && c != '-' && (c < '0' || c > '9') && (c|' ' < 'a' || c|' ' > 'z') {
-			return Quote(name)
-		}
-	}
-	return string(name)
-}
-
-func wrongKind(name, expected string, value []byte) error {
-	return Errorf(protocol.CodeInvalidEvent, "%s: %s, got %s", name, expected, kind(value))
-}
-
 func reserved(name []byte) bool { return string(name) == "type" || string(name) == "id" }
 
 func contains(list []string, name []byte) bool {
