@@ -19,6 +19,7 @@ var arrows = []row{
 	{from: "internal/credit", why: "it is arithmetic on bytes and times, which the simulation uses too"},
 	{from: "internal/epochs", why: "the SDK and its redundant connections remember counts alike"},
 	{from: "internal/rawio", why: "it is two system calls"},
+	{from: "internal/moment", why: "it is two clocks, for whoever measures time or stamps it"},
 	{from: "internal/frame", why: "both ends of a WebSocket parse frame headers with it, so it may know neither"},
 	{from: "client/clienttest", to: []string{"protocol"}, why: "a server for tests of the client may not know it"},
 	{from: "client", to: []string{"internal/epochs", "internal/frame", "protocol"}, why: "the SDK may know of the server only what is public on the wire"},
@@ -28,9 +29,9 @@ var arrows = []row{
 	{from: "internal/hub", why: "the hub routes bytes to rooms and knows nothing else"},
 	{from: "internal/partition", why: "a leaf: ingest and the bridge divide rooms alike, and neither knows the other"},
 	{from: "internal/backlog", to: []string{"internal/hub", "internal/partition"}, why: "it holds events by room for ingest and for the bridge, and knows neither"},
-	{from: "internal/ingest", to: []string{"internal/backlog", "internal/hub", "internal/partition"}, why: "ingest orders events; the bridge comes to it through small interfaces of its own"},
-	{from: "internal/bridge/wire", to: []string{"internal/hub", "internal/partition"}, why: "it turns texts in Redis into events and back, and knows no connection"},
-	{from: "internal/bridge", to: []string{"internal/backlog", "internal/bridge/wire", "internal/hub", "internal/partition", "internal/redisurl"}, why: "the bridge carries events and knows neither clients nor domains"},
+	{from: "internal/ingest", to: []string{"internal/backlog", "internal/hub", "internal/moment", "internal/partition"}, why: "ingest orders events; the bridge comes to it through small interfaces of its own"},
+	{from: "internal/bridge/wire", to: []string{"internal/hub", "internal/moment", "internal/partition"}, why: "it turns texts in Redis into events and back, and knows no connection"},
+	{from: "internal/bridge", to: []string{"internal/backlog", "internal/bridge/wire", "internal/hub", "internal/moment", "internal/partition", "internal/redisurl"}, why: "the bridge carries events and knows neither clients nor domains"},
 	{from: "internal/auth", to: []string{"protocol"}, why: "credentials become a role, whatever is done with it"},
 
 	{from: "internal/domain/common", to: []string{"protocol"}, why: "what the domains share knows none of them"},
@@ -39,7 +40,7 @@ var arrows = []row{
 
 	{
 		from: "internal/transport",
-		to:   []string{"internal/auth", "internal/credit", "internal/domain/common", "internal/frame", "internal/handshake", "internal/hub", "internal/ingest", "internal/rawio", "protocol"},
+		to:   []string{"internal/auth", "internal/credit", "internal/domain/common", "internal/frame", "internal/handshake", "internal/hub", "internal/ingest", "internal/moment", "internal/rawio", "protocol"},
 		why:  "an event goes from the pump to ingest to the hub; the pumps know neither Redis nor a single domain",
 	},
 	{

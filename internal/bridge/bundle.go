@@ -28,7 +28,7 @@ type bundler struct {
 }
 
 // bundles divides events by partition and keeps the order in each partition.
-func (c bundler) bundles(events []hub.BroadcastEvent, now int64) []bundle {
+func (c bundler) bundles(events []hub.BroadcastEvent, now time.Duration) []bundle {
 	var done []bundle
 	var open [partition.Count]*openBundle
 	for i := range events {
@@ -58,14 +58,14 @@ type openBundle struct {
 	index map[slot]int // of keys, from 1
 }
 
-func (c bundler) add(b *openBundle, e *hub.BroadcastEvent, now int64) {
+func (c bundler) add(b *openBundle, e *hub.BroadcastEvent, now time.Duration) {
 	var version string
 	key, remaining := 0, int64(0)
 	if e.Kind != hub.Message {
 		version = e.Version.String()
 		if c.ttl > 0 && e.Kind.Value() {
 			key = b.key(c.names, e)
-			remaining = max(0, (int64(c.ttl)-max(0, now-e.Born))/int64(time.Millisecond))
+			remaining = max(0, (c.ttl - max(0, now-e.Born)).Milliseconds())
 		}
 	}
 	head := wire.EventHead(e, version, now)

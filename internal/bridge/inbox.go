@@ -2,11 +2,11 @@ package bridge
 
 import (
 	"context"
-	"time"
 
 	"backbone/internal/backlog"
 	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 	"backbone/internal/partition"
 )
 
@@ -114,7 +114,7 @@ func (b *inbox) run(ended <-chan struct{}) {
 }
 
 func (b *inbox) parse(m incoming) []hub.BroadcastEvent {
-	events, bad, err := wire.DecodeEnvelope(m.message, m.partition, time.Now().UnixNano(), b.validRoom)
+	events, bad, err := wire.DecodeEnvelope(m.message, m.partition, moment.Now(), b.validRoom)
 	if err != nil {
 		b.count.garbage.Add(1)
 	}

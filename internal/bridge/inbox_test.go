@@ -8,13 +8,14 @@ import (
 
 	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 	"backbone/internal/partition"
 )
 
 // messages are the Redis messages in which another instance publishes events.
 func messages(events ...hub.BroadcastEvent) (out []incoming) {
 	to := bundler{names: wire.Names{Prefix: "p:"}, instance: "other", ttl: time.Minute}
-	for _, p := range to.bundles(events, time.Now().UnixNano()) {
+	for _, p := range to.bundles(events, moment.Now().Steady) {
 		out = append(out, incoming{partition: p.partition, message: asPublished(p)})
 	}
 	return out

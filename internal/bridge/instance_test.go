@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 	"backbone/internal/partition"
 	"backbone/internal/redistest"
 )
@@ -214,12 +215,12 @@ func (b *logBook) Write(p []byte) (int, error) {
 func tick(id, room string, clock uint64, price int) hub.BroadcastEvent {
 	return hub.BroadcastEvent{
 		Room: room, Type: "price", Kind: hub.State, Payload: fmt.Sprintf(`{"price":%d}`, price),
-		Version: hub.Version{Clock: clock, Instance: id}, Born: time.Now().UnixNano(), Seq: clock,
+		Version: hub.Version{Clock: clock, Instance: id}, Born: moment.Now().Steady, Seq: clock,
 	}
 }
 
 func chat(room, text string) hub.BroadcastEvent {
-	return hub.BroadcastEvent{Room: room, Type: "message", Kind: hub.Message, Payload: fmt.Sprintf(`{"text":%q}`, text), Born: time.Now().UnixNano(), Seq: 1}
+	return hub.BroadcastEvent{Room: room, Type: "message", Kind: hub.Message, Payload: fmt.Sprintf(`{"text":%q}`, text), Born: moment.Now().Steady, Seq: 1}
 }
 
 func recovered(e hub.BroadcastEvent) hub.BroadcastEvent {

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"backbone/internal/moment"
 	"backbone/internal/redistest"
 )
 
@@ -23,8 +24,7 @@ func TestALifetimeThatGrewInAFreezeIsTakenBack(t *testing.T) {
 	s.Thaw()
 	a.linked()
 	const key = "backbone:last:{17aitp}:price:BTC_USDT"
-	born := time.Unix(0, e.Born)
-	lives := func() time.Duration { return time.Since(born) + pttl(t, s, key) }
+	lives := func() time.Duration { return moment.Now().Since(e.Born) + pttl(t, s, key) }
 	if got := lives(); got < ttl+time.Second {
 		t.Fatalf("lives for %v: the late call stored nothing late", got)
 	}
@@ -34,7 +34,7 @@ func TestALifetimeThatGrewInAFreezeIsTakenBack(t *testing.T) {
 		t.Errorf("lives for %v after it was offered again, want %v", got, ttl)
 	}
 
-	e.Born -= int64(ttl)
+	e.Born -= ttl
 	a.publish(recovered(e))
 	a.publish()
 	if got := s.CLI("EXISTS", key); got != "0" {
@@ -57,7 +57,7 @@ func TestTheTimeThatAReadTakesIsPartOfAnAge(t *testing.T) {
 	if len(got.found) != 1 {
 		t.Fatalf("read: %+v", got)
 	}
-	if younger := time.Duration(got.found[0].Born - e.Born); younger > way/2 {
+	if younger := got.found[0].Born - e.Born; younger > way/2 {
 		t.Errorf("born %v later than it was", younger)
 	}
 	p.Whole()

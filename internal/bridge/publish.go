@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"backbone/internal/moment"
 	"backbone/internal/partition"
 )
 
@@ -33,7 +34,7 @@ func (x *session) publish(ctx context.Context) error {
 				refused = 0
 			}
 		case events := <-x.out.events:
-			missed, err := x.sendAll(ctx, to.bundles(events, time.Now().UnixNano()))
+			missed, err := x.sendAll(ctx, to.bundles(events, moment.Now().Steady))
 			if err != nil {
 				return err
 			}

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"time"
 
 	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 	"backbone/internal/partition"
 )
 
@@ -113,7 +113,7 @@ func (r *reads) answer(ctx context.Context, from *redisConns, rooms []string) {
 			}
 		}
 	}
-	now := time.Now().UnixNano() // taken before the read: its duration counts as age
+	now := moment.Now() // taken before the read: its duration counts as age
 	found, errs := from.read(timed, keys)
 	cancel()
 	var answered, failed []string
@@ -134,7 +134,7 @@ func (r *reads) answer(ctx context.Context, from *redisConns, rooms []string) {
 }
 
 // values returns the values of rooms, of each type, that were found and can be parsed.
-func (r *reads) values(rooms []string, found map[string]price, now int64) []hub.BroadcastEvent {
+func (r *reads) values(rooms []string, found map[string]price, now moment.Time) []hub.BroadcastEvent {
 	events := make([]hub.BroadcastEvent, 0, len(found))
 	for _, room := range rooms {
 		for _, typ := range r.opts.Types {

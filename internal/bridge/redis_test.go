@@ -10,6 +10,7 @@ import (
 
 	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 	"backbone/internal/partition"
 	"backbone/internal/redistest"
 )
@@ -39,7 +40,7 @@ func TestPublishReachesTheOthersOnceInOrder(t *testing.T) {
 		if e.Version != (hub.Version{Clock: uint64(i + 1), Instance: "A"}) {
 			t.Fatalf("event %d: version %v", i, e.Version)
 		}
-		if age := time.Since(time.Unix(0, e.Born)); age < 0 || age > patience {
+		if age := moment.Now().Since(e.Born); age < 0 || age > patience {
 			t.Fatalf("event %d: age %v", i, age)
 		}
 	}
@@ -69,7 +70,7 @@ func TestLastPriceIsReadableAndLivesAsLongAsItMay(t *testing.T) {
 	b.linked()
 
 	e := tick("A", "BTC_USDT", 7, 1)
-	e.Born -= int64(10 * time.Second)
+	e.Born -= 10 * time.Second
 	e.At, e.Life = 1_700_000_000_123, 2
 	a.publish(e)
 	b.hearsNothingBut(e)
@@ -91,13 +92,13 @@ func TestLastPriceIsReadableAndLivesAsLongAsItMay(t *testing.T) {
 		f.Seq != e.Seq || f.At != e.At || f.Life != e.Life {
 		t.Errorf("read: %+v", f)
 	}
-	if f.Born > e.Born+int64(5*time.Second) {
-		t.Errorf("read: born %v after its ingestion", time.Duration(f.Born-e.Born))
+	if f.Born > e.Born+5*time.Second {
+		t.Errorf("read: born %v after its ingestion", f.Born-e.Born)
 	}
 
 	// The same version again, as if born now, extends nothing and is not heard.
 	again := recovered(e)
-	again.Born = time.Now().UnixNano()
+	again.Born = moment.Now().Steady
 	next := chat("BTC_USDT", "next")
 	b.publish(again, next)
 	a.hearsNothingBut(next)
@@ -193,7 +194,7 @@ func TestAnExpiredValueIsHeardButNotStored(t *testing.T) {
 	a.linked()
 	b.linked()
 	e := tick("A", "BTC_USDT", 2, 2)
-	e.Born -= int64(time.Minute)
+	e.Born -= time.Minute
 	a.publish(e)
 	b.hearsNothingBut(e)
 	if got := s.CLI("DBSIZE"); got != "0" {
@@ -216,7 +217,7 @@ func TestAResyncIsHeardAndNeitherStoredNorCompared(t *testing.T) {
 	e := tick("A", "BTC_USDT", 2, 2)
 	a.publish(e)
 	b.hearsNothingBut(e)
-	q := hub.BroadcastEvent{Room: "BTC_USDT", Type: "price", Kind: hub.Resync, Payload: "{}", Version: hub.Version{Clock: 1, Instance: "B"}, Born: time.Now().UnixNano()}
+	q := hub.BroadcastEvent{Room: "BTC_USDT", Type: "price", Kind: hub.Resync, Payload: "{}", Version: hub.Version{Clock: 1, Instance: "B"}, Born: moment.Now().Steady}
 	b.publish(q)
 	if got := a.hears(); got.Kind != hub.Resync || got.Version != q.Version {
 		t.Errorf("A heard %+v, want the resync request", got)

@@ -11,10 +11,11 @@ import (
 
 	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 	"backbone/internal/partition"
 )
 
-const someTime = 1_700_000_000_000_000_000 // a Unix time in nanoseconds
+var someTime = moment.Time{Steady: 3 * time.Second, UnixMS: 1_700_000_000_000}
 
 func genEvent() *rapid.Generator[hub.BroadcastEvent] {
 	return rapid.Custom(func(t *rapid.T) hub.BroadcastEvent {
@@ -24,7 +25,7 @@ func genEvent() *rapid.Generator[hub.BroadcastEvent] {
 			Kind:    rapid.SampledFrom([]hub.Kind{hub.State, hub.Message, hub.Recovered, hub.Resync}).Draw(t, "kind"),
 			Payload: fmt.Sprintf(`{"n":%d,"pad":%q}`, rapid.Int().Draw(t, "n"), strings.Repeat("x", rapid.IntRange(0, 100<<10).Draw(t, "pad"))),
 			Seq:     rapid.Uint64().Draw(t, "seq"),
-			Born:    someTime - rapid.Int64Range(-int64(time.Second), int64(time.Minute)).Draw(t, "age"),
+			Born:    someTime.Steady - time.Duration(rapid.Int64Range(-int64(time.Second), int64(time.Minute)).Draw(t, "age")),
 		}
 		if e.Seq > 0 {
 			e.At = rapid.Int64Min(0).Draw(t, "at")
@@ -49,10 +50,10 @@ func asPublished(p bundle) string {
 func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		batch := rapid.SliceOfN(genEvent(), 0, 40).Draw(t, "batch")
-		const now = someTime
+		now := someTime
 		to := bundler{names: wire.Names{Prefix: "p:"}, instance: "me", ttl: 30 * time.Second}
 		together := rapid.Bool().Draw(t, "together")
-		all := roundTrips(to.bundles(slices.Clone(batch), now), together)
+		all := roundTrips(to.bundles(slices.Clone(batch), now.Steady), together)
 		var heard [partition.Count][]hub.BroadcastEvent
 		for _, trip := range all {
 			seen, bytes := map[int]bool{}, 0
@@ -97,13 +98,16 @@ func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 			}
 			got := heard[p][0]
 			heard[p] = heard[p][1:]
-			if younger := got.Born - min(want.Born, now); younger > 0 || younger < -int64(time.Millisecond) {
+			if younger := got.Born - min(want.Born, now.Steady); younger > 0 || younger < -time.Millisecond {
 				t.Fatalf("born %d ns later than ingested", younger)
 			}
 			if want.Kind == hub.Message {
 				want.Version.Instance = "me"
 			}
-			want.Born = got.Born
+			if transit := max(0, min(now.UnixMS-want.At, 1e12)-now.Since(got.Born).Milliseconds()); want.At != 0 && got.Transit.Milliseconds() != transit {
+				t.Fatalf("%v longer under way than its age tells, want %d ms", got.Transit, transit)
+			}
+			want.Born, want.Transit = got.Born, got.Transit
 			if got != want {
 				t.Fatalf("heard %+v, want %+v", got, want)
 			}
@@ -148,15 +152,15 @@ func TestOneRoundTripHoldsAPartitionOnceAndSoManyBytes(t *testing.T) {
 
 func TestLifetimesNeverGrow(t *testing.T) {
 	const ttl = 30 * time.Second
-	now := time.Now().UnixNano()
+	now := moment.Now()
 	to := bundler{names: wire.Names{Prefix: "p:"}, instance: "me", ttl: ttl}
 	for age, want := range map[time.Duration]string{
 		0: "30000", time.Microsecond: "29999", 10 * time.Second: "20000",
 		ttl: "0", time.Hour: "0", -time.Hour: "30000",
 	} {
 		e := tick("A", "R", 1, 1)
-		e.Born = now - int64(age)
-		if got := to.bundles([]hub.BroadcastEvent{e}, now)[0].args[2]; got != want {
+		e.Born = now.Steady - age
+		if got := to.bundles([]hub.BroadcastEvent{e}, now.Steady)[0].args[2]; got != want {
 			t.Errorf("age %v: %s ms left, want %s", age, got, want)
 		}
 	}
@@ -168,7 +172,7 @@ func TestAKeyTwiceInAPayloadIsHeard(t *testing.T) {
 	to := bundler{names: wire.Names{Prefix: "p:"}, instance: "me", ttl: time.Minute}
 	e := tick("A", "R", 1, 1)
 	e.Payload = payload
-	message := asPublished(to.bundles([]hub.BroadcastEvent{e, tick("A", "R", 2, 2)}, someTime)[0])
+	message := asPublished(to.bundles([]hub.BroadcastEvent{e, tick("A", "R", 2, 2)}, someTime.Steady)[0])
 	heard, bad, err := wire.DecodeEnvelope(message, partition.Of("R"), someTime, wire.PlainRoom)
 	if err != nil || bad > 0 || len(heard) != 2 || heard[0].Payload != payload {
 		t.Errorf("heard %+v, %d bad, %v", heard, bad, err)

@@ -3,6 +3,7 @@ package hub
 import (
 	"cmp"
 	"fmt"
+	"time"
 )
 
 // Kind says how an event is delivered.
@@ -52,10 +53,11 @@ type BroadcastEvent struct {
 	Group   uint32 // of a Status or StatusNow of a room: the group of members that it is for, see Wants
 	Life    uint32 // which of its instance's counts Seq is a number of: a room that was forgotten is counted from 1 again
 
-	Version Version // of a State, Recovered or Warm event: decides which of two is newer. All Warm events of one have one payload
-	Born    int64   // time of ingestion by this instance's clock, Unix nanoseconds
-	Seq     uint64  // number among its instance's live events of the room and type, from 1; 0: unknown
-	At      int64   // time of ingestion by the clock of the instance that took it in, Unix milliseconds; 0: unknown
+	Version Version       // of a State, Recovered or Warm event: decides which of two is newer. All Warm events of one have one payload
+	Born    time.Duration // when it was taken in, here or elsewhere, by this instance's steady clock: moment.Time.Steady
+	Transit time.Duration // how much older it is by its At and this instance's wall clock, both as they were when it came
+	Seq     uint64        // number among its instance's live events of the room and type, from 1; 0: unknown
+	At      int64         // time of ingestion by the wall clock of the instance that took it in, Unix milliseconds; 0: unknown
 }
 
 // Version orders the values of one room and type across instances: a hybrid logical clock

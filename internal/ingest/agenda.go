@@ -1,6 +1,10 @@
 package ingest
 
-import "container/heap"
+import (
+	"container/heap"
+	"math"
+	"time"
+)
 
 // duty is what a task does.
 type duty uint8
@@ -11,9 +15,15 @@ const (
 	reread                 // read last values that could not be read
 )
 
+// Moments at which there is something to do, besides those of a moment.Time.
+const (
+	never       time.Duration = math.MaxInt64
+	immediately time.Duration = math.MinInt64 / 2 // half, so that times can be taken off
+)
+
 // task is something to do for a room later.
 type task struct {
-	due   int64 // Unix nanoseconds
+	due   time.Duration // moment.Time.Steady
 	order uint64
 	room  *room
 	value *value // of the room, for offerLater
@@ -57,7 +67,7 @@ func (a *agenda) Pop() any {
 }
 
 // add has t done at due.
-func (a *agenda) add(due int64, t task) *task {
+func (a *agenda) add(due time.Duration, t task) *task {
 	a.added++
 	t.due, t.order = due, a.added
 	heap.Push(a, &t)
@@ -66,16 +76,16 @@ func (a *agenda) add(due int64, t task) *task {
 
 func (a *agenda) remove(t *task) { heap.Remove(a, t.index) }
 
-// next is when the first task is due, 0 if there is none.
-func (a *agenda) next() int64 {
+// next is when the first task is due, never if there is none.
+func (a *agenda) next() time.Duration {
 	if len(a.tasks) == 0 {
-		return 0
+		return never
 	}
 	return a.tasks[0].due
 }
 
 // take returns the first task if it is due at now, or nil.
-func (a *agenda) take(now int64) *task {
+func (a *agenda) take(now time.Duration) *task {
 	if len(a.tasks) == 0 || a.tasks[0].due > now {
 		return nil
 	}

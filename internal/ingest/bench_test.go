@@ -56,7 +56,7 @@ func BenchmarkRemote(b *testing.B) {
 	for b.Loop() {
 		for i := range batch {
 			batch[i] = hub.BroadcastEvent{
-				Room: rooms500[at%500], Payload: payload, Born: epoch.UnixNano(), Seq: 1 + at/500,
+				Room: rooms500[at%500], Payload: payload, Born: epoch.Steady, Seq: 1 + at/500,
 				Version: hub.Version{Clock: wall(epoch) + at, Instance: "other"},
 			}
 			at++

@@ -3,6 +3,8 @@ package ingest
 import (
 	"log/slog"
 	"time"
+
+	"backbone/internal/moment"
 )
 
 // maxSkew is how far ahead of local time a version may be before it is reported.
@@ -22,20 +24,20 @@ const skewQuiet = time.Minute
 // behind a clock that it was shown.
 type clock struct {
 	last  uint64
-	quiet time.Time // skew is not logged before
+	quiet time.Duration // skew is not logged before, a moment.Time's Steady
 }
 
-func wall(now time.Time) uint64 { return uint64(max(0, now.UnixMilli())) << 16 }
+func wall(now moment.Time) uint64 { return uint64(max(0, now.UnixMS)) << 16 }
 
 // next is the stamp of an event at now.
-func (c *clock) next(now time.Time) uint64 {
+func (c *clock) next(now moment.Time) uint64 {
 	c.last = max(c.last+1, wall(now))
 	return c.last
 }
 
 // observe moves the clock past seen, unless that is nonsense, and reports whether seen
 // is too far ahead of now.
-func (c *clock) observe(seen uint64, now time.Time, log *slog.Logger) (skewed bool) {
+func (c *clock) observe(seen uint64, now moment.Time, log *slog.Logger) (skewed bool) {
 	if seen <= maxForeign {
 		c.last = max(c.last, seen)
 	}
@@ -43,13 +45,13 @@ func (c *clock) observe(seen uint64, now time.Time, log *slog.Logger) (skewed bo
 		return false
 	}
 	switch {
-	case now.Before(c.quiet):
+	case now.Steady < c.quiet:
 	case seen > maxForeign:
 		log.Warn("clock_skew: a clock of another instance is nonsense and is not followed", "clock", seen)
 	default:
 		log.Warn("clock_skew: another instance's clock is ahead of this one's; newest prices follow the clock that is ahead",
-			"ahead_ms", int64(seen>>16)-now.UnixMilli())
+			"ahead_ms", int64(seen>>16)-now.UnixMS)
 	}
-	c.quiet = now.Add(skewQuiet)
+	c.quiet = now.Steady + skewQuiet
 	return true
 }

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 	"backbone/internal/partition"
 )
 
@@ -17,7 +18,7 @@ import (
 // are linked, in order; keeps values for their TTL; and answers reads.
 type world struct {
 	t     *rapid.T
-	now   time.Time
+	now   time.Duration // since the epoch
 	nodes []*node
 	store map[string]stored      // by room and type
 	born  map[string]hub.Version // versions by payload, which are all different
@@ -31,13 +32,14 @@ func key(e *hub.BroadcastEvent) string { return e.Room + " " + e.Type }
 
 type stored struct {
 	event   hub.BroadcastEvent
-	expires time.Time
+	expires time.Duration
 }
 
 type node struct {
 	*core
 	name     string
-	skew     time.Duration
+	start    time.Duration // of its steady clock
+	skew     time.Duration // of its wall clock
 	linked   bool
 	incoming []sent
 	reading  [][]string
@@ -52,21 +54,24 @@ type sent struct {
 }
 
 func newWorld(t *rapid.T) *world {
-	w := &world{t: t, now: epoch, store: map[string]stored{}, born: map[string]hub.Version{}}
+	w := &world{t: t, store: map[string]stored{}, born: map[string]hub.Version{}}
 	for i := range rapid.IntRange(2, 3).Draw(t, "instances") {
 		name := string(rune('a' + i))
 		o := testOptions(name, true)
 		o.Types = types
 		n := &node{
-			name: name, core: newCore(o, epoch), members: map[string]int{}, shown: map[string]hub.Version{},
+			name: name, members: map[string]int{}, shown: map[string]hub.Version{}, start: time.Duration(i-1) * time.Hour,
 			skew: time.Duration(rapid.IntRange(-2000, 2000).Draw(t, "skew")) * time.Millisecond,
 		}
+		n.core = newCore(o, w.clock(n))
 		w.nodes = append(w.nodes, n)
 	}
 	return w
 }
 
-func (w *world) clock(n *node) time.Time { return w.now.Add(n.skew) }
+func (w *world) clock(n *node) moment.Time {
+	return moment.Time{Steady: n.start + w.now, UnixMS: epoch.UnixMS + (w.now + n.skew).Milliseconds()}
+}
 
 // show notes what a node's hub is given. It must never go back.
 func (w *world) show(n *node, pass []hub.BroadcastEvent) {
@@ -121,15 +126,15 @@ func (w *world) send(n *node, lost bool) {
 		return
 	}
 	for _, e := range batch {
-		age := w.clock(n).Sub(time.Unix(0, e.Born))
+		age := w.clock(n).Since(e.Born)
 		if e.Kind != hub.Resync {
 			held, ok := w.store[key(&e)]
-			if ok && held.expires.After(w.now) && e.Version.Compare(held.event.Version) <= 0 {
+			if ok && held.expires > w.now && e.Version.Compare(held.event.Version) <= 0 {
 				n.observe(held.event.Version.Clock, w.clock(n))
 				continue
 			}
 			if age < testTTL {
-				w.store[key(&e)] = stored{e, w.now.Add(testTTL - age)}
+				w.store[key(&e)] = stored{e, w.now + testTTL - age}
 			}
 		}
 		for _, other := range w.nodes {
@@ -146,7 +151,7 @@ func (w *world) receive(n *node, events int) {
 	var batch []hub.BroadcastEvent
 	for _, s := range n.incoming[:events] {
 		e := s.event
-		e.Born = w.clock(n).Add(-s.age).UnixNano()
+		e.Born = w.clock(n).Steady - s.age
 		batch = append(batch, e)
 	}
 	n.incoming = n.incoming[events:]
@@ -170,10 +175,10 @@ func (w *world) answer(n *node, failed bool) {
 	var found []hub.BroadcastEvent
 	for _, room := range rooms {
 		for _, typ := range types {
-			if s, ok := w.store[room+" "+typ]; ok && n.linked && !failed && s.expires.After(w.now) {
+			if s, ok := w.store[room+" "+typ]; ok && n.linked && !failed && s.expires > w.now {
 				e := s.event
 				e.Kind, e.Seq = hub.Recovered, 0
-				e.Born = w.clock(n).Add(s.expires.Sub(w.now) - testTTL).UnixNano()
+				e.Born = w.clock(n).Steady + s.expires - w.now - testTTL
 				found = append(found, e)
 			}
 		}
@@ -191,7 +196,7 @@ func (w *world) link(n *node) {
 // work does what is due at n.
 func (w *world) work(n *node) {
 	now := w.clock(n)
-	for next := n.next(); next != 0 && next <= now.UnixNano(); next = n.next() {
+	for next := n.next(); next <= now.Steady; next = n.next() {
 		w.show(n, n.tasks(now))
 		if n.full() {
 			return
@@ -204,7 +209,7 @@ func (w *world) heal() {
 	for _, n := range w.nodes {
 		w.link(n)
 	}
-	for deadline := w.now.Add(5 * time.Second); w.now.Before(deadline); w.now = w.now.Add(50 * time.Millisecond) {
+	for deadline := w.now + 5*time.Second; w.now < deadline; w.now += 50 * time.Millisecond {
 		for range 3 * len(w.nodes) {
 			for _, n := range w.nodes {
 				w.work(n)
@@ -236,7 +241,7 @@ func (w *world) converged() {
 		}
 	}
 	for key, s := range w.store {
-		if s.expires.After(w.now) {
+		if s.expires > w.now {
 			newer(key, s.event.Version)
 		}
 	}
@@ -306,7 +311,10 @@ func TestConvergence(t *testing.T) {
 				}
 			},
 			"time passes": func(t *rapid.T) {
-				w.now = w.now.Add(time.Duration(rapid.IntRange(0, 20_000).Draw(t, "ms")) * time.Millisecond)
+				w.now += time.Duration(rapid.IntRange(0, 20_000).Draw(t, "ms")) * time.Millisecond
+			},
+			"a clock is set": func(t *rapid.T) {
+				anyNode.Draw(t, "instance").skew += time.Duration(rapid.IntRange(-3600, 3600).Draw(t, "s")) * time.Second
 			},
 			"forgets an acknowledged write": func(t *rapid.T) {
 				delete(w.store, anyRoom.Draw(t, "room")+" "+rapid.SampledFrom(types).Draw(t, "type"))

@@ -3,10 +3,10 @@ package ingest
 import (
 	"errors"
 	"slices"
-	"time"
 
 	"backbone/internal/backlog"
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 	"backbone/internal/partition"
 )
 
@@ -45,12 +45,12 @@ type core struct {
 	abandoned  uint64 // live events in the outbox when ingest ended
 }
 
-func newCore(opts Options, now time.Time) *core {
+func newCore(opts Options, now moment.Time) *core {
 	c := &core{opts: opts, out: backlog.New(opts.OutboxBytes, outboxMaximum*opts.OutboxBytes), reads: map[string]*pendingRead{}}
 	if opts.TTL > 0 {
-		c.table = newTable(opts.Types, now)
+		c.table = newTable(opts.Types, now.Steady)
 	} else {
-		c.counts = counts{limit: opts.MaxInstruments, recent: map[place]*count{}, rotated: now}
+		c.counts = counts{limit: opts.MaxInstruments, recent: map[place]*count{}, rotated: now.Steady}
 	}
 	return c
 }
@@ -60,14 +60,13 @@ func (c *core) bridged() bool { return c.opts.Outbox != nil }
 
 // publish takes local events. It returns the accepted ones, in place, and the positions of
 // the rejected ones.
-func (c *core) publish(events []hub.BroadcastEvent, now time.Time) (pass []hub.BroadcastEvent, rejected []int) {
+func (c *core) publish(events []hub.BroadcastEvent, now moment.Time) (pass []hub.BroadcastEvent, rejected []int) {
 	c.rotate(now)
 	pass = events[:0]
 	var resumed []hub.BroadcastEvent // feeds that were silent
-	born, at := now.UnixNano(), now.UnixMilli()
 	for i := range events {
 		e := &events[i]
-		e.Born, e.At = born, at
+		e.Born, e.At = now.Steady, now.UnixMS
 		var v *value
 		if e.Kind == hub.State {
 			e.Version = hub.Version{Clock: c.clock.next(now), Instance: c.opts.Instance}
@@ -85,7 +84,7 @@ func (c *core) publish(events []hub.BroadcastEvent, now time.Time) (pass []hub.B
 		}
 		if v != nil && v.room.members > 0 {
 			e.Missed = v.missing.take()
-			resumed = c.heardFrom(v.room, born, now, resumed)
+			resumed = c.heardFrom(v.room, e.Born, now, resumed)
 		}
 		if len(rejected) > 0 {
 			events[len(pass)] = *e
@@ -117,14 +116,14 @@ func (c *core) remember(e *hub.BroadcastEvent) *value {
 	return v
 }
 
-func (c *core) rotate(now time.Time) {
+func (c *core) rotate(now moment.Time) {
 	if c.table != nil {
 		c.table.rotate(now, versionLife*c.opts.TTL)
 	}
 }
 
 // remote admits values that are newer than the newest known, and counts the others.
-func (c *core) remote(events []hub.BroadcastEvent, now time.Time) (pass []hub.BroadcastEvent) {
+func (c *core) remote(events []hub.BroadcastEvent, now moment.Time) (pass []hub.BroadcastEvent) {
 	c.rotate(now)
 	pass = events[:0]
 	var resumed []hub.BroadcastEvent // feeds that were silent
@@ -155,7 +154,7 @@ func (c *core) remote(events []hub.BroadcastEvent, now time.Time) (pass []hub.Br
 
 // admit makes a remote value the newest of its room and type if it is newer than the known
 // one. It reports whether local members are to get it.
-func (c *core) admit(e *hub.BroadcastEvent, now time.Time, resumed []hub.BroadcastEvent) (pass bool, _ []hub.BroadcastEvent) {
+func (c *core) admit(e *hub.BroadcastEvent, now moment.Time, resumed []hub.BroadcastEvent) (pass bool, _ []hub.BroadcastEvent) {
 	r := c.table.find(e.Room)
 	v := r.of(e.Type)
 	if v == nil {
@@ -216,7 +215,7 @@ func (c *core) replace(v *value, e *hub.BroadcastEvent) {
 }
 
 // observe moves the clock past one that was seen elsewhere.
-func (c *core) observe(seen uint64, now time.Time) {
+func (c *core) observe(seen uint64, now moment.Time) {
 	if c.clock.observe(seen, now, c.opts.Logger) {
 		c.stats.ClockSkew++
 	}

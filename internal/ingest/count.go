@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 )
 
 // counts numbers the local live events of each room and type where no table does. What got no
@@ -12,8 +13,8 @@ import (
 type counts struct {
 	limit       int // counts of a period, past which the next one begins
 	recent, old map[place]*count
-	rotated     time.Time
-	lives       uint32 // periods that have ended
+	rotated     time.Duration // see moment.Time.Steady
+	lives       uint32        // periods that have ended
 }
 
 // place is what events are counted of.
@@ -28,8 +29,8 @@ type count struct {
 const countPeriod = 5 * time.Minute
 
 // next returns the number of an event, and the life of its count.
-func (c *counts) next(e *hub.BroadcastEvent, now time.Time) (seq uint64, life uint32) {
-	if now.Sub(c.rotated) >= countPeriod {
+func (c *counts) next(e *hub.BroadcastEvent, now moment.Time) (seq uint64, life uint32) {
+	if now.Since(c.rotated) >= countPeriod {
 		c.rotate(now)
 	}
 	p := place{e.Room, e.Type}
@@ -48,8 +49,8 @@ func (c *counts) next(e *hub.BroadcastEvent, now time.Time) (seq uint64, life ui
 	return n.seq, n.life
 }
 
-func (c *counts) rotate(now time.Time) {
+func (c *counts) rotate(now moment.Time) {
 	c.old, c.recent = c.recent, map[place]*count{}
-	c.rotated = now
+	c.rotated = now.Steady
 	c.lives++
 }

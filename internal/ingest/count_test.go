@@ -12,7 +12,7 @@ import (
 
 // stamp is what names an event among all of its room.
 func stamp(e hub.BroadcastEvent) string {
-	return fmt.Sprintf("%s.%d %d at %d", e.Version.Instance, e.Life, e.Seq, e.At-epoch.UnixMilli())
+	return fmt.Sprintf("%s.%d %d at %d", e.Version.Instance, e.Life, e.Seq, e.At-epoch.UnixMS)
 }
 
 func TestEventsAreNumberedAndTimed(t *testing.T) {
@@ -72,7 +72,7 @@ func TestCountsAreBounded(t *testing.T) {
 
 // The room of an event is a part of its payload, which must not live as long as the count does.
 func TestACountKeepsNoPayload(t *testing.T) {
-	c := counts{limit: 10, recent: map[place]*count{}, rotated: epoch}
+	c := counts{limit: 10, recent: map[place]*count{}, rotated: epoch.Steady}
 	for n, at := range []time.Duration{0, 0, 0, countPeriod, countPeriod, countPeriod, 2 * countPeriod} {
 		payload := strings.Repeat("ROOM ", 1+n)
 		e := hub.BroadcastEvent{Room: payload[:4]}
@@ -91,7 +91,7 @@ func TestACountKeepsNoPayload(t *testing.T) {
 func TestAValueKeepsItsStamp(t *testing.T) {
 	b := newBox(t, true)
 	e := from("a", "X", 0, 7, "1")
-	e.At, e.Life = epoch.UnixMilli()-5, 3
+	e.At, e.Life = epoch.UnixMS-5, 3
 	const its = "a.3 7 at -5"
 	b.watch([]string{"X"}, hub.Wants{}, b.now)
 	b.link(everyone)
@@ -114,7 +114,7 @@ func TestAValueKeepsItsStamp(t *testing.T) {
 	}
 
 	found := from("a", "Y", 0, 4, "1")
-	found.Kind, found.At, found.Life = hub.Recovered, epoch.UnixMilli(), 2
+	found.Kind, found.At, found.Life = hub.Recovered, epoch.UnixMS, 2
 	b.watch([]string{"Y"}, hub.Wants{}, b.now)
 	rooms := b.nextReads()
 	b.readsSent()

@@ -2,10 +2,12 @@ package ingest
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 )
 
 // A room's feed is silent when no live value of it came for some time, of whatever type.
@@ -15,8 +17,8 @@ import (
 
 // feed is the feed of a room with members.
 type feed struct {
-	live       int64 // time of the last live value, or of the first member, Unix nanoseconds
-	look       *task // looks at the feed next; nil: it is silent by all thresholds
+	live       time.Duration // when the last live value was taken in, or the first member came: a moment.Time's Steady
+	look       *task         // looks at the feed next; nil: it is silent by all thresholds
 	thresholds []threshold
 	silent     int32        // the first so many thresholds are reached, and those who wait for them know
 	first      [1]threshold // memory of thresholds, where there is only that of the TTL
@@ -24,35 +26,37 @@ type feed struct {
 
 // threshold is for how long a feed may say nothing.
 type threshold struct {
-	after   int64  // nanoseconds
+	after   time.Duration
 	group   uint32 // of the members that have it: hub.Wants.Group, in milliseconds; 0: the TTL
 	members int32  // of the group; not counted for group 0, which is there while the room has members
 }
 
 // after is the threshold of a group of members.
-func (c *core) after(group uint32) int64 {
+func (c *core) after(group uint32) time.Duration {
 	if group == 0 {
-		return int64(c.opts.TTL)
+		return c.opts.TTL
 	}
-	return int64(group) * int64(time.Millisecond)
+	return time.Duration(group) * time.Millisecond
 }
 
 // find returns the index of the threshold of a group, and whether it is there.
-func (f *feed) find(after int64, group uint32) (int, bool) {
+func (f *feed) find(after time.Duration, group uint32) (int, bool) {
 	return slices.BinarySearchFunc(f.thresholds, threshold{after: after, group: group}, func(a, b threshold) int {
 		return cmp.Or(cmp.Compare(a.after, b.after), cmp.Compare(a.group, b.group))
 	})
 }
 
 // observeFeed begins to look at the feed of a room that has got its first member.
-func (c *core) observeFeed(r *room, now time.Time) {
-	f := &feed{live: now.UnixNano()}
-	f.first[0].after = int64(c.opts.TTL)
+func (c *core) observeFeed(r *room, now moment.Time) {
+	f := &feed{live: now.Steady}
+	f.first[0].after = c.opts.TTL
 	f.thresholds = f.first[:]
 	if r.known > 0 {
-		f.live = 0
+		f.live = math.MinInt64
 		for v := range r.values {
-			f.live = max(f.live, v.born)
+			if v.known() {
+				f.live = max(f.live, v.born)
+			}
 		}
 	}
 	r.feed = f
@@ -63,8 +67,8 @@ func (c *core) observeFeed(r *room, now time.Time) {
 }
 
 // pass notes the thresholds that are reached. It reports whether all are.
-func (f *feed) pass(now time.Time) (all bool) {
-	for int(f.silent) < len(f.thresholds) && now.UnixNano()-f.live >= f.thresholds[f.silent].after {
+func (f *feed) pass(now moment.Time) (all bool) {
+	for int(f.silent) < len(f.thresholds) && now.Since(f.live) >= f.thresholds[f.silent].after {
 		f.silent++
 	}
 	return int(f.silent) == len(f.thresholds)
@@ -93,14 +97,14 @@ func (c *core) lookLater(r *room) {
 
 // watchFeed counts in a member of the room that wants its status, and tells it if the feed is
 // silent.
-func (c *core) watchFeed(r *room, group uint32, now time.Time, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
+func (c *core) watchFeed(r *room, group uint32, now moment.Time, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
 	f := r.feed
 	after := c.after(group)
 	i, found := f.find(after, group)
 	if !found {
 		pass = c.tell(r, now, pass) // so that those that are reached stay the first ones
 		f.thresholds = slices.Insert(f.thresholds, i, threshold{after: after, group: group})
-		if i < int(f.silent) || now.UnixNano()-f.live >= after {
+		if i < int(f.silent) || now.Since(f.live) >= after {
 			f.silent++
 		}
 		if int(f.silent) < len(f.thresholds) {
@@ -111,11 +115,11 @@ func (c *core) watchFeed(r *room, group uint32, now time.Time, pass []hub.Broadc
 	if i >= int(f.silent) {
 		return pass
 	}
-	return c.feedOf(r, hub.StatusNow, f.thresholds[i:i+1], true, pass)
+	return c.feedOf(r, hub.StatusNow, f.thresholds[i:i+1], true, now, pass)
 }
 
 // lookNoMore counts out a member that had a threshold of its own.
-func (f *feed) lookNoMore(after int64, group uint32) {
+func (f *feed) lookNoMore(after time.Duration, group uint32) {
 	i, found := f.find(after, group)
 	if !found {
 		panic("ingest: nobody has that threshold")
@@ -131,7 +135,7 @@ func (f *feed) lookNoMore(after int64, group uint32) {
 
 // heardFrom notes a live value of a room with members, and tells those for whom the feed was
 // silent. A value that was in an outbox for longer than a threshold does not end that silence.
-func (c *core) heardFrom(r *room, born int64, now time.Time, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
+func (c *core) heardFrom(r *room, born time.Duration, now moment.Time, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
 	f := r.feed
 	f.live = max(f.live, born)
 	if f.silent == 0 {
@@ -145,15 +149,15 @@ func (c *core) heardFrom(r *room, born int64, now time.Time, pass []hub.Broadcas
 		return pass
 	}
 	c.lookLater(r)
-	return c.feedOf(r, hub.Status, f.thresholds[f.silent:was], false, pass)
+	return c.feedOf(r, hub.Status, f.thresholds[f.silent:was], false, now, pass)
 }
 
 // feedOf appends what the members with some thresholds are told of the room's feed.
-func (c *core) feedOf(r *room, kind hub.Kind, told []threshold, silent bool, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
+func (c *core) feedOf(r *room, kind hub.Kind, told []threshold, silent bool, now moment.Time, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
 	if len(told) == 0 {
 		return pass
 	}
-	payload := c.opts.FeedStatus(r.name, silent, r.feed.live/int64(time.Millisecond))
+	payload := c.opts.FeedStatus(r.name, silent, now.UnixMS-now.Since(r.feed.live).Milliseconds())
 	for _, t := range told {
 		pass = append(pass, hub.BroadcastEvent{Room: r.name, Kind: kind, Group: t.group, Payload: payload})
 	}
@@ -161,15 +165,15 @@ func (c *core) feedOf(r *room, kind hub.Kind, told []threshold, silent bool, pas
 }
 
 // tell tells the members of a room whose threshold is reached that the feed has fallen silent.
-func (c *core) tell(r *room, now time.Time, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
+func (c *core) tell(r *room, now moment.Time, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
 	f := r.feed
 	was := f.silent
 	f.pass(now)
-	return c.feedOf(r, hub.Status, f.thresholds[was:f.silent], true, pass)
+	return c.feedOf(r, hub.Status, f.thresholds[was:f.silent], true, now, pass)
 }
 
 // lookAt tells the members of a room if its feed has fallen silent, and looks again later.
-func (c *core) lookAt(r *room, now time.Time, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
+func (c *core) lookAt(r *room, now moment.Time, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
 	r.feed.look = nil
 	pass = c.tell(r, now, pass)
 	if int(r.feed.silent) < len(r.feed.thresholds) {

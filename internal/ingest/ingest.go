@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 	"backbone/internal/partition"
 )
 
@@ -110,7 +111,7 @@ func New(opts Options) *Ingest {
 
 // Run is ingest's one goroutine. It returns when ctx ends.
 func (in *Ingest) Run(ctx context.Context) {
-	c := newCore(in.opts, time.Now())
+	c := newCore(in.opts, moment.Now())
 	defer func() {
 		c.abandon()
 		in.final = c.count()
@@ -118,14 +119,14 @@ func (in *Ingest) Run(ctx context.Context) {
 	}()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	armed := int64(0) // when the timer fires, 0 for never
+	armed := never // when the timer fires
 	for {
 		if next := c.next(); next != armed {
 			armed = next
-			if next == 0 {
+			if next == never {
 				timer.Stop()
 			} else {
-				timer.Reset(time.Until(time.Unix(0, next)))
+				timer.Reset(next - moment.Now().Steady)
 			}
 		}
 		var outbox chan<- []hub.BroadcastEvent
@@ -147,8 +148,8 @@ func (in *Ingest) Run(ctx context.Context) {
 		case reads <- c.nextReads():
 			c.readsSent()
 		case <-timer.C:
-			armed = 0
-			if !in.pass(ctx, c.tasks(time.Now())) {
+			armed = never
+			if !in.pass(ctx, c.tasks(moment.Now())) {
 				return
 			}
 		case i := <-in.inputs:
@@ -176,7 +177,7 @@ func (in *Ingest) pass(ctx context.Context, events []hub.BroadcastEvent) bool {
 
 // step gives the core one input and replies to the goroutine that waits for it.
 func step(c *core, i input) (pass []hub.BroadcastEvent) {
-	now := time.Now()
+	now := moment.Now()
 	switch i.kind {
 	case publish:
 		var rejected []int

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 )
 
 // instance is an Ingest that runs, and what stands around it.
@@ -163,9 +164,9 @@ func TestJoinersAreWarmed(t *testing.T) {
 		if len(i.hub) > 0 {
 			t.Fatalf("the hub is given %s before the answer", describe(<-i.hub))
 		}
-		at := time.Now()
+		at := moment.Now()
 		link.LastPrices(t.Context(), rooms, []hub.BroadcastEvent{{
-			Room: "X", Payload: "p", Kind: hub.Recovered, Born: at.UnixNano(), Version: hub.Version{Clock: wall(at), Instance: "a"},
+			Room: "X", Payload: "p", Kind: hub.Recovered, Born: at.Steady, Version: hub.Version{Clock: wall(at), Instance: "a"},
 		}}, nil)
 		want(t, "the hub", describe(<-i.hub), "recovered X p!")
 		i.Watch([]string{"X"}, hub.Wants{Absent: true})
@@ -203,7 +204,7 @@ func TestASilentFeedIsTold(t *testing.T) {
 		want(t, "the hub", describe(<-i.hub), "warm X 1!")
 		began := time.Now()
 		got := describe(<-i.hub)
-		want(t, "the hub", got, fmt.Sprintf("status X X silent=true since=%d", began.UnixMilli()-epoch.UnixMilli()))
+		want(t, "the hub", got, fmt.Sprintf("status X X silent=true since=%d", began.UnixMilli()-epoch.UnixMS))
 		if after := time.Since(began); after != testTTL {
 			t.Errorf("told after %v, want %v", after, testTTL)
 		}

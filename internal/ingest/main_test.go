@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 	"backbone/internal/partition"
 )
 
@@ -21,8 +22,8 @@ const (
 	everyone = partition.All
 )
 
-// epoch is when the tests' time begins. It is a whole number of milliseconds.
-var epoch = time.UnixMilli(1_700_000_000_000)
+// epoch is when the tests' time begins. Its clocks are far from one another.
+var epoch = moment.Time{Steady: 3 * time.Second, UnixMS: 1_700_000_000_000}
 
 // testOptions are those of an instance that has others if linked.
 func testOptions(origin string, linked bool) Options {
@@ -31,10 +32,10 @@ func testOptions(origin string, linked bool) Options {
 		Snapshot:   func(payload string) string { return payload + "!" },
 		NoSnapshot: func(room string) string { return "no " + room },
 		FeedStatus: func(room string, silent bool, sinceMS int64) string {
-			return fmt.Sprintf("%s silent=%t since=%d", room, silent, sinceMS-epoch.UnixMilli())
+			return fmt.Sprintf("%s silent=%t since=%d", room, silent, sinceMS-epoch.UnixMS)
 		},
 		BridgeStatus: func(ok bool, sinceMS int64) string {
-			return fmt.Sprintf("bridge ok=%t since=%d", ok, sinceMS-epoch.UnixMilli())
+			return fmt.Sprintf("bridge ok=%t since=%d", ok, sinceMS-epoch.UnixMS)
 		},
 		Delay:  func(limit time.Duration) time.Duration { return limit / 2 },
 		Logger: slog.New(slog.DiscardHandler),
@@ -49,7 +50,7 @@ func testOptions(origin string, linked bool) Options {
 type box struct {
 	*core
 	t   *testing.T
-	now time.Time
+	now moment.Time
 	log *bytes.Buffer
 }
 
@@ -65,8 +66,11 @@ func newBox(t *testing.T, linked bool, change ...func(*Options)) *box {
 	return b
 }
 
-// wait moves the clock.
+// wait moves the clocks.
 func (b *box) wait(d time.Duration) { b.now = b.now.Add(d) }
+
+// setWall sets the wall clock forward, or back.
+func (b *box) setWall(by time.Duration) { b.now.UnixMS += by.Milliseconds() }
 
 // local publishes one price and returns the event as it was passed on.
 func (b *box) local(room, payload string) hub.BroadcastEvent {
@@ -82,7 +86,7 @@ func (b *box) local(room, payload string) hub.BroadcastEvent {
 func from(origin, room string, ms int64, seq uint64, payload string) hub.BroadcastEvent {
 	at := epoch.Add(time.Duration(ms) * time.Millisecond)
 	return hub.BroadcastEvent{
-		Room: room, Payload: payload, Seq: seq, Born: at.UnixNano(),
+		Room: room, Payload: payload, Seq: seq, Born: at.Steady,
 		Version: hub.Version{Clock: wall(at), Instance: origin},
 	}
 }
@@ -133,7 +137,7 @@ func (b *box) offered() string {
 
 // settle does all work that is due.
 func (b *box) settle() (pass string) {
-	for next := b.next(); next != 0 && next <= b.now.UnixNano(); next = b.next() {
+	for next := b.next(); next <= b.now.Steady; next = b.next() {
 		pass += describe(b.tasks(b.now))
 	}
 	return pass

@@ -26,8 +26,8 @@ func TestPublishStamps(t *testing.T) {
 		if pass[i].Seq != seq {
 			t.Errorf("event %d has number %d, want %d", i, pass[i].Seq, seq)
 		}
-		if pass[i].Born != b.now.UnixNano() {
-			t.Errorf("event %d was born at %d, want %d", i, pass[i].Born, b.now.UnixNano())
+		if pass[i].Born != b.now.Steady {
+			t.Errorf("event %d was born at %d, want %d", i, pass[i].Born, b.now.Steady)
 		}
 	}
 	if pass[1].Version != (hub.Version{}) {
@@ -114,7 +114,7 @@ func TestWithoutTTLNothingIsKept(t *testing.T) {
 	want(t, "asked from elsewhere", b.take(hub.BroadcastEvent{Room: "X", Kind: hub.Resync}), "")
 	b.link(everyone)
 	b.unwatch([]string{"X"}, nil)
-	if want(t, "for the bridge", b.offered(), "live X 1"); b.toRead != nil || b.next() != 0 {
+	if want(t, "for the bridge", b.offered(), "live X 1"); b.toRead != nil || b.next() != never {
 		t.Errorf("reads %v and has work at %d, want none", b.toRead, b.next())
 	}
 	want(t, "an answer to nothing", describe(b.lastPrices([]string{"X"}, []hub.BroadcastEvent{again(from("other", "X", 99, 1, "9"))}, false, b.now)), "")

@@ -241,13 +241,13 @@ func TestLateEventsDoNotReviveAFeed(t *testing.T) {
 	b.wait(testTTL)
 	want(t, "a silent feed", b.settle(), "status X X silent=true since=0")
 	want(t, "an event that lay in an outbox", b.take(from("a", "X", 0, 1, "p")), "live X p")
-	at := b.now.Sub(epoch).Milliseconds()
+	at := b.now.Since(epoch.Steady).Milliseconds()
 	want(t, "a new event", b.take(from("a", "X", at, 2, "q")), fmt.Sprintf("live X q; status X X silent=false since=%d", at))
 	b.wait(testTTL - time.Millisecond)
 	want(t, "just before the TTL", b.settle(), "")
 	b.wait(time.Millisecond)
 	want(t, "at the TTL", b.settle(), fmt.Sprintf("status X X silent=true since=%d", at))
-	if b.next() != 0 {
+	if b.next() != never {
 		t.Errorf("there is work at %d, want none for a silent room", b.next())
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 	"backbone/internal/partition"
 )
 
@@ -38,7 +39,7 @@ func (c *core) beginGeneration(partitions partition.Set) {
 func (c *core) full() bool { return c.out.Bytes() >= c.opts.OutboxBytes/4 }
 
 // catchUp does what a generation asks for in the next partition.
-func (c *core) catchUp(now time.Time) {
+func (c *core) catchUp(now moment.Time) {
 	p := c.due.First()
 	c.due &^= partition.Only(p)
 	for _, r := range c.table.sorted(p) {
@@ -62,7 +63,7 @@ func (c *core) catchUp(now time.Time) {
 // ones, once in a generation. It comes after the read. While Redis holds a value, an
 // offer of the same value is not published. An instance that requested first and read
 // after the value's end would get neither.
-func (c *core) requestResync(r *room, now time.Time) {
+func (c *core) requestResync(r *room, now moment.Time) {
 	if !r.warm.resyncDue {
 		return
 	}
@@ -78,15 +79,15 @@ func (c *core) requestResync(r *room, now time.Time) {
 }
 
 // request asks for values of a room and type that are newer than version.
-func (c *core) request(r *room, typ string, version hub.Version, now time.Time) {
+func (c *core) request(r *room, typ string, version hub.Version, now moment.Time) {
 	if version.Instance == "" {
 		version.Instance = c.opts.Instance // a version has one
 	}
-	c.out.Add(&hub.BroadcastEvent{Room: r.name, Type: typ, Payload: "{}", Kind: hub.Resync, Version: version, Born: now.UnixNano()})
+	c.out.Add(&hub.BroadcastEvent{Room: r.name, Type: typ, Payload: "{}", Kind: hub.Resync, Version: version, Born: now.Steady})
 }
 
 // onResync reacts to another instance's request for values newer than the one it has.
-func (c *core) onResync(e *hub.BroadcastEvent, now time.Time) {
+func (c *core) onResync(e *hub.BroadcastEvent, now moment.Time) {
 	if c.table == nil {
 		return
 	}
@@ -96,13 +97,13 @@ func (c *core) onResync(e *hub.BroadcastEvent, now time.Time) {
 }
 
 // offerLater has v offered to other instances, unless another instance is first.
-func (c *core) offerLater(v *value, now time.Time) {
+func (c *core) offerLater(v *value, now moment.Time) {
 	v.offer.done = false // an offer from before the request does not count
 	if v.offer.pending || !v.known() || !c.bridged() {
 		return
 	}
 	v.offer.pending = true
-	c.agenda.add(now.Add(c.opts.Delay(maxOfferDelay)).UnixNano(), task{room: v.room, value: v, duty: offerLater})
+	c.agenda.add(now.Steady+c.opts.Delay(maxOfferDelay), task{room: v.room, value: v, duty: offerLater})
 }
 
 // offer has the bridge publish v as it is, for instances that have an older value.
@@ -117,22 +118,22 @@ func (c *core) offer(v *value) {
 // maxTasks is how many tasks are done in one step.
 const maxTasks = 1000
 
-// next is when tasks has something to do, in Unix nanoseconds, 0 for never.
-func (c *core) next() int64 {
+// next is when tasks has something to do.
+func (c *core) next() time.Duration {
 	if c.due != 0 && !c.full() {
-		return 1 // immediately
+		return immediately
 	}
 	return c.agenda.next()
 }
 
 // tasks does a bounded part of what is due, because other inputs must not wait for all of
 // it.
-func (c *core) tasks(now time.Time) (pass []hub.BroadcastEvent) {
+func (c *core) tasks(now moment.Time) (pass []hub.BroadcastEvent) {
 	if c.due != 0 && !c.full() {
 		c.catchUp(now)
 	}
 	for range maxTasks {
-		t := c.agenda.take(now.UnixNano())
+		t := c.agenda.take(now.Steady)
 		if t == nil {
 			break
 		}
@@ -141,7 +142,7 @@ func (c *core) tasks(now time.Time) (pass []hub.BroadcastEvent) {
 	return pass
 }
 
-func (c *core) do(t *task, now time.Time, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
+func (c *core) do(t *task, now moment.Time, pass []hub.BroadcastEvent) []hub.BroadcastEvent {
 	switch t.duty {
 	case lookAt:
 		return c.lookAt(t.room, now, pass)

@@ -254,7 +254,7 @@ func TestTasksAreBoundedEach(t *testing.T) {
 	b.watch(roomNames(2*maxTasks+1), hub.Wants{Status: true}, b.now)
 	b.wait(testTTL)
 	var sizes []int
-	for b.next() != 0 {
+	for b.next() != never {
 		sizes = append(sizes, len(b.tasks(b.now)))
 	}
 	if want := []int{maxTasks, maxTasks, 1}; !slices.Equal(sizes, want) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 )
 
 // room is what is known of one room.
@@ -25,15 +26,16 @@ type value struct {
 	next *value // the room's value of another type; nil: none
 	typ  string
 
-	version hub.Version // of the newest value; kept when the value itself is too old for a warm start
-	payload string      // "" while none is known
-	born    int64       // time of ingestion, Unix nanoseconds
-	number  uint64      // number among its instance's live events of the room and type; 0: unknown
-	at      int64       // time of ingestion by its instance's clock, Unix milliseconds; 0: unknown
-	life    uint32      // of the count of number
-	own     uint32      // life of the count of local events
-	seq     uint64      // local live events of the room and type so far
-	heard   uint64      // generation of the partition in which an event last set the value
+	version hub.Version   // of the newest value; kept when the value itself is too old for a warm start
+	payload string        // "" while none is known
+	born    time.Duration // time of ingestion, a moment.Time's Steady
+	transit time.Duration // see hub.BroadcastEvent
+	number  uint64        // number among its instance's live events of the room and type; 0: unknown
+	at      int64         // time of ingestion by its instance's clock, Unix milliseconds; 0: unknown
+	life    uint32        // of the count of number
+	own     uint32        // life of the count of local events
+	seq     uint64        // local live events of the room and type so far
+	heard   uint64        // generation of the partition in which an event last set the value
 
 	offer   offerState
 	missing missingState
@@ -42,8 +44,8 @@ type value struct {
 func (v *value) known() bool { return v.payload != "" }
 
 // alive reports whether the value may still be given to a new member.
-func (v *value) alive(now time.Time, ttl time.Duration) bool {
-	return v.known() && now.UnixNano()-v.born < int64(ttl)
+func (v *value) alive(now moment.Time, ttl time.Duration) bool {
+	return v.known() && now.Since(v.born) < ttl
 }
 
 // of returns the room's value of a type, or nil. r may be nil.

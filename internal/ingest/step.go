@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 	"backbone/internal/partition"
 )
 
@@ -14,17 +15,17 @@ type Steps struct{ core *core }
 
 // NewSteps returns an ingest to be driven step by step. Options.Hub is not used, and of
 // Options.Outbox only whether there is one.
-func NewSteps(opts Options, now time.Time) Steps {
+func NewSteps(opts Options, now moment.Time) Steps {
 	return Steps{newCore(New(opts).opts, now)}
 }
 
 // Publish is [Publisher.Publish].
-func (s Steps) Publish(events []hub.BroadcastEvent, now time.Time) (pass []hub.BroadcastEvent, rejected []int) {
+func (s Steps) Publish(events []hub.BroadcastEvent, now moment.Time) (pass []hub.BroadcastEvent, rejected []int) {
 	return s.core.publish(events, now)
 }
 
 // Watch is [Ingest.Watch].
-func (s Steps) Watch(rooms []string, wants hub.Wants, now time.Time) []hub.BroadcastEvent {
+func (s Steps) Watch(rooms []string, wants hub.Wants, now moment.Time) []hub.BroadcastEvent {
 	return s.core.watch(rooms, wants, now)
 }
 
@@ -32,12 +33,12 @@ func (s Steps) Watch(rooms []string, wants hub.Wants, now time.Time) []hub.Broad
 func (s Steps) Unwatch(rooms []string, groups map[string]uint32) { s.core.unwatch(rooms, groups) }
 
 // Remote is [FromBridge.Remote].
-func (s Steps) Remote(events []hub.BroadcastEvent, now time.Time) []hub.BroadcastEvent {
+func (s Steps) Remote(events []hub.BroadcastEvent, now moment.Time) []hub.BroadcastEvent {
 	return s.core.remote(events, now)
 }
 
 // LastPrices is [FromBridge.LastPrices].
-func (s Steps) LastPrices(rooms []string, found []hub.BroadcastEvent, failed bool, now time.Time) []hub.BroadcastEvent {
+func (s Steps) LastPrices(rooms []string, found []hub.BroadcastEvent, failed bool, now moment.Time) []hub.BroadcastEvent {
 	return s.core.lastPrices(rooms, found, failed, now)
 }
 
@@ -45,7 +46,7 @@ func (s Steps) LastPrices(rooms []string, found []hub.BroadcastEvent, failed boo
 func (s Steps) Generation(partitions partition.Set) { s.core.beginGeneration(partitions) }
 
 // ForeignClock is [FromBridge.Clock].
-func (s Steps) ForeignClock(clock uint64, now time.Time) { s.core.observe(clock, now) }
+func (s Steps) ForeignClock(clock uint64, now moment.Time) { s.core.observe(clock, now) }
 
 // Clock is [Ingest.Clock].
 func (s Steps) Clock() uint64 { return s.core.clock.last }
@@ -67,16 +68,11 @@ func (s Steps) TakeReads() []string {
 	return rooms
 }
 
-// NextTask is when Tasks has something to do; zero: never.
-func (s Steps) NextTask() time.Time {
-	if next := s.core.next(); next != 0 {
-		return time.Unix(0, next)
-	}
-	return time.Time{}
-}
+// NextTask is when Tasks has something to do, a moment.Time's Steady. Far ahead means never.
+func (s Steps) NextTask() time.Duration { return s.core.next() }
 
 // Tasks does what is due.
-func (s Steps) Tasks(now time.Time) []hub.BroadcastEvent { return s.core.tasks(now) }
+func (s Steps) Tasks(now moment.Time) []hub.BroadcastEvent { return s.core.tasks(now) }
 
 // Stats is [Ingest.Stats].
 func (s Steps) Stats() Stats { return s.core.count() }

@@ -9,14 +9,15 @@ import (
 
 	"backbone/internal/backlog"
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 )
 
 func TestLinkReports(t *testing.T) {
 	i := start(t, 100)
 	link := i.FromBridge()
-	far := wall(time.Now().Add(time.Hour))
+	far := wall(moment.Now().Add(time.Hour))
 	link.Clock(t.Context(), far)
-	link.State(t.Context(), false, epoch.Add(time.Second))
+	link.State(t.Context(), false, time.UnixMilli(epoch.UnixMS+1000))
 	want(t, "the hub", describe(<-i.hub), "status  bridge ok=false since=1000")
 	if got := i.Clock(); got != far {
 		t.Errorf("the clock is %x, want that of the heartbeat, %x", got, far)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 	"backbone/internal/partition"
 )
 
@@ -16,9 +17,9 @@ import (
 type table struct {
 	types   []string // of which a room may hold a value; others are admitted too
 	parts   [partition.Count]part
-	rotated time.Time
-	lives   uint32 // times that rooms were forgotten: a count that begins after one is another count
-	known   int    // known values
+	rotated time.Duration // see moment.Time.Steady
+	lives   uint32        // times that rooms were forgotten: a count that begins after one is another count
+	known   int           // known values
 }
 
 type part struct {
@@ -43,7 +44,7 @@ func (s *shelf) remove(r *room) {
 	s.known -= int(r.known)
 }
 
-func newTable(types []string, now time.Time) *table {
+func newTable(types []string, now time.Duration) *table {
 	t := &table{types: types, rotated: now}
 	for i := range t.parts {
 		p := &t.parts[i]
@@ -105,7 +106,7 @@ func (t *table) set(v *value, e *hub.BroadcastEvent) {
 			t.parts[v.room.partition].recent.known++
 		}
 	}
-	v.version, v.payload, v.born = e.Version, e.Payload, e.Born
+	v.version, v.payload, v.born, v.transit = e.Version, e.Payload, e.Born, e.Transit
 	v.number, v.at, v.life = e.Seq, e.At, e.Life
 }
 
@@ -147,8 +148,8 @@ func (t *table) unwatch(name string) *room {
 
 // rotate forgets the rooms that were not touched since the rotation before, once in a
 // period.
-func (t *table) rotate(now time.Time, period time.Duration) {
-	if now.Sub(t.rotated) < period {
+func (t *table) rotate(now moment.Time, period time.Duration) {
+	if now.Since(t.rotated) < period {
 		return
 	}
 	for i := range t.parts {
@@ -156,7 +157,7 @@ func (t *table) rotate(now time.Time, period time.Duration) {
 		t.known -= p.old.known
 		p.old, p.recent = p.recent, shelf{rooms: map[string]*room{}}
 	}
-	t.rotated = now
+	t.rotated = now.Steady
 	t.lives++
 }
 

@@ -77,7 +77,7 @@ func TestTableRotation(t *testing.T) {
 		want(t, "with a member", b.table.has("X"), "watched")
 		b.unwatch([]string{"X"}, nil)
 		want(t, "without", b.table.has("X"), "nowhere")
-		if b.table.known != 0 || b.next() != 0 {
+		if b.table.known != 0 || b.next() != never {
 			t.Errorf("%d rooms known and work at %d, want nothing left", b.table.known, b.next())
 		}
 	})
@@ -124,18 +124,18 @@ func TestTableModel(t *testing.T) {
 	const period = 10 * time.Second
 	type known struct {
 		clock   map[string]uint64 // by type
-		touched time.Time
+		touched time.Duration
 		members int
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		now, clock := epoch, uint64(0)
-		table := newTable(nil, now)
+		table := newTable(nil, now.Steady)
 		model := map[string]*known{}
 		at := func(room string) *known {
 			if model[room] == nil {
 				model[room] = &known{clock: map[string]uint64{}}
 			}
-			model[room].touched = now
+			model[room].touched = now.Steady
 			return model[room]
 		}
 		room := rapid.SampledFrom([]string{"A", "B", "C", "D", "E", "F"})
@@ -210,9 +210,9 @@ func TestTableModel(t *testing.T) {
 					t.Fatalf("%d values are counted as known, want %d", table.known, valued)
 				}
 				for r, k := range model {
-					where, must := table.has(r), k.members > 0 || len(k.clock) > 0 && now.Sub(k.touched) < period
+					where, must := table.has(r), k.members > 0 || len(k.clock) > 0 && now.Since(k.touched) < period
 					if must && where == "nowhere" {
-						t.Fatalf("%s is forgotten %v after it was touched, with %d members", r, now.Sub(k.touched), k.members)
+						t.Fatalf("%s is forgotten %v after it was touched, with %d members", r, now.Since(k.touched), k.members)
 					}
 					if where == "nowhere" {
 						delete(model, r)

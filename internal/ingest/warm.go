@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 )
 
 // warmState is what a room's warm starts need to know.
@@ -34,7 +35,7 @@ const rereadDelay = time.Second
 // have a lower version than one that was missed, and a remote one may have arrived before
 // the generation began. So there is one read for each room and generation in any case. If
 // memory is current as far as this instance knows, the joiner does not wait for the read.
-func (c *core) watch(rooms []string, wants hub.Wants, now time.Time) (pass []hub.BroadcastEvent) {
+func (c *core) watch(rooms []string, wants hub.Wants, now moment.Time) (pass []hub.BroadcastEvent) {
 	for _, name := range rooms {
 		if c.table == nil {
 			if wants.Absent {
@@ -60,7 +61,7 @@ func (c *core) watch(rooms []string, wants hub.Wants, now time.Time) (pass []hub
 
 // current reports whether memory has values of the room, all set since the last generation
 // began.
-func (c *core) current(r *room, now time.Time) bool {
+func (c *core) current(r *room, now moment.Time) bool {
 	alive := 0
 	for v := range r.values {
 		if v.alive(now, c.opts.TTL) {
@@ -109,7 +110,7 @@ func (c *core) read(r *room) *pendingRead {
 // warm appends what a new member gets of the room first: the last value of each type, but
 // none of those that all members get in the same step. absent has it told if there is
 // none.
-func (c *core) warm(pass []hub.BroadcastEvent, r *room, absent bool, now time.Time, given map[*value]bool) []hub.BroadcastEvent {
+func (c *core) warm(pass []hub.BroadcastEvent, r *room, absent bool, now moment.Time, given map[*value]bool) []hub.BroadcastEvent {
 	found := false
 	for v := range r.values {
 		if !v.alive(now, c.opts.TTL) {
@@ -118,7 +119,7 @@ func (c *core) warm(pass []hub.BroadcastEvent, r *room, absent bool, now time.Ti
 		found = true
 		if !given[v] {
 			pass = append(pass, hub.BroadcastEvent{
-				Room: r.name, Type: v.typ, Kind: hub.Warm, Payload: c.opts.Snapshot(v.payload), Version: v.version, Born: v.born,
+				Room: r.name, Type: v.typ, Kind: hub.Warm, Payload: c.opts.Snapshot(v.payload), Version: v.version, Born: v.born, Transit: v.transit,
 				Seq: v.number, At: v.at, Life: v.life,
 			})
 		}
@@ -135,7 +136,7 @@ func (c *core) absent(room string) hub.BroadcastEvent {
 
 // lastPrices takes the result of a read. Values that are newer than the known ones go to
 // all members. Joiners that wait get the others from memory.
-func (c *core) lastPrices(rooms []string, found []hub.BroadcastEvent, failed bool, now time.Time) (pass []hub.BroadcastEvent) {
+func (c *core) lastPrices(rooms []string, found []hub.BroadcastEvent, failed bool, now moment.Time) (pass []hub.BroadcastEvent) {
 	var given map[*value]bool
 	for i := range found {
 		e := &found[i]
@@ -144,7 +145,7 @@ func (c *core) lastPrices(rooms []string, found []hub.BroadcastEvent, failed boo
 			continue // it was not requested
 		}
 		r := c.table.watched(e.Room)
-		if r == nil || now.UnixNano()-e.Born >= int64(c.opts.TTL) {
+		if r == nil || now.Since(e.Born) >= c.opts.TTL {
 			continue // nobody needs it any more
 		}
 		v := r.of(e.Type)
@@ -187,11 +188,11 @@ func (c *core) lastPrices(rooms []string, found []hub.BroadcastEvent, failed boo
 }
 
 // readAgain has last values that could not be read be read later.
-func (c *core) readAgain(r *room, now time.Time) {
+func (c *core) readAgain(r *room, now moment.Time) {
 	if !r.warm.rereading {
 		r.warm.rereading = true
 		delay := rereadDelay/2 + c.opts.Delay(rereadDelay/2)
-		c.agenda.add(now.Add(delay).UnixNano(), task{room: r, duty: reread})
+		c.agenda.add(now.Steady+delay, task{room: r, duty: reread})
 	}
 }
 

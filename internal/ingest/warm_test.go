@@ -280,7 +280,7 @@ func TestFeedStatusOfJoiners(t *testing.T) {
 	want(t, "the other silent", b.settle(), "status Y Y silent=true since=30000")
 	b.unwatch([]string{"X", "X", "Y"}, nil)
 	b.wait(testTTL)
-	if got := b.settle(); got != "" || b.next() != 0 {
+	if got := b.settle(); got != "" || b.next() != never {
 		t.Errorf("told %q and has work at %d, want nothing without members", got, b.next())
 	}
 }
@@ -296,7 +296,7 @@ func TestFeedStatusByThresholds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := &box{core: newCore(testOptions("me", false), epoch), now: epoch}
 		var members []*member
-		live := map[string]time.Time{}
+		live := map[string]time.Duration{}
 		after := func(m *member) time.Duration {
 			if m.group == 0 {
 				return testTTL
@@ -326,7 +326,7 @@ func TestFeedStatusByThresholds(t *testing.T) {
 			case 0:
 				m := &member{room: room, group: rapid.SampledFrom([]uint32{0, 100, 200, 300, 1000, 30_000, 90_000}).Draw(t, "group")}
 				if b.table.find(room) == nil {
-					live[room] = b.now
+					live[room] = b.now.Steady
 				}
 				pass := b.watch([]string{room}, hub.Wants{Status: true, Group: m.group}, b.now)
 				members = append(members, m)
@@ -340,7 +340,7 @@ func TestFeedStatusByThresholds(t *testing.T) {
 				}
 			case 2:
 				pass, _ := b.publish([]hub.BroadcastEvent{{Room: room, Payload: "p"}}, b.now)
-				live[room] = b.now
+				live[room] = b.now.Steady
 				hear(pass, nil)
 			default:
 				b.wait(time.Duration(rapid.SampledFrom([]int{50, 150, 400, 1600, 29_000, 60_000}).Draw(t, "ms")) * time.Millisecond)
@@ -348,22 +348,22 @@ func TestFeedStatusByThresholds(t *testing.T) {
 			if rapid.Bool().Draw(t, "busy") {
 				continue // the tasks come later
 			}
-			for next := b.next(); next != 0 && next <= b.now.UnixNano(); next = b.next() {
+			for next := b.next(); next <= b.now.Steady; next = b.next() {
 				hear(b.tasks(b.now), nil)
 			}
 			if n := b.agenda.Len(); n > 2 {
 				t.Fatalf("%d tasks for 2 rooms", n)
 			}
 			for _, m := range members {
-				if want := b.now.Sub(live[m.room]) >= after(m); m.silent != want {
-					t.Fatalf("%+v after %v: silent is %t", m, b.now.Sub(live[m.room]), m.silent)
+				if want := b.now.Since(live[m.room]) >= after(m); m.silent != want {
+					t.Fatalf("%+v after %v: silent is %t", m, b.now.Since(live[m.room]), m.silent)
 				}
 			}
 		}
 		for _, m := range members {
 			b.unwatch([]string{m.room}, map[string]uint32{m.room: m.group})
 		}
-		if b.next() != 0 {
+		if b.next() != never {
 			t.Fatal("there is work for rooms without members")
 		}
 	})

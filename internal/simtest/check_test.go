@@ -191,7 +191,7 @@ func (in *instance) feed(e *hub.BroadcastEvent) {
 	if err != nil {
 		in.w.problem("i%d says %q", in.id, e.Payload)
 	}
-	quiet := in.time().Sub(time.UnixMilli(since))
+	quiet := time.Duration(in.time().UnixMS-since) * time.Millisecond
 	if silent := f[2] == "true"; silent != (quiet >= threshold) {
 		in.w.problem("i%d says %q to those who let it say nothing for %v, after %v", in.id, e.Payload, threshold, quiet)
 	}
@@ -199,6 +199,7 @@ func (in *instance) feed(e *hub.BroadcastEvent) {
 
 // silence has all feeds fall silent.
 func (w *world) silence() {
+	w.setClocks(1)
 	w.pass(max(w.ttl, longest*time.Millisecond) + time.Second)
 	w.each(func(c *consumer, room string, m *membership) {
 		if c.wants.Status && !m.silent {

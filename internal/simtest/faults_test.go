@@ -58,6 +58,21 @@ func (w *world) fault(in *instance) {
 	}
 }
 
+// setClocks sets the wall clock of an instance once in so many calls, if clocks are set in this
+// run: forward, back, or to what is right. Nothing else tells the instance.
+func (w *world) setClocks(oneIn int) {
+	if w.clocks == nil || w.clocks.IntN(oneIn) > 0 {
+		return
+	}
+	in := w.instances[w.clocks.IntN(len(w.instances))]
+	if w.clocks.IntN(3) == 0 {
+		in.offset = 0
+	} else {
+		in.offset += time.Duration(w.clocks.Int64N(int64(2*time.Hour))) - time.Hour
+	}
+	w.trace("", "the clock of i%d is set to be off by %v", in.id, in.offset)
+}
+
 // dies ends an instance like kill -9: what it had not sent is gone.
 func (w *world) dies(in *instance) {
 	alive := 0

@@ -32,16 +32,16 @@ type call struct {
 	origin string
 	events []hub.BroadcastEvent
 	made   time.Time
-	at     int64     // the same by the caller's clock, Unix nanoseconds
-	due    time.Time // when it can be at the store
+	at     time.Duration // the same by the caller's steady clock
+	due    time.Time     // when it can be at the store
 }
 
 // delivery is one bundle on its way.
 type delivery struct {
 	origin string
 	events []hub.BroadcastEvent
-	sent   int64     // by the publisher's clock, Unix nanoseconds
-	due    time.Time // when it can be there
+	sent   time.Duration // by the publisher's steady clock
+	due    time.Time     // when it can be there
 }
 
 // beat is a heartbeat of another instance on its way.
@@ -128,7 +128,7 @@ func (l *link) send() {
 		if len(l.in.ingest.Outbox()) > 0 {
 			l.inflight = &call{
 				from: l.in, origin: l.in.origin, events: l.in.ingest.TakeOutbox(),
-				made: l.in.w.now, at: l.in.time().UnixNano(), due: l.in.w.now.Add(2 * l.slow),
+				made: l.in.w.now, at: l.in.time().Steady, due: l.in.w.now.Add(2 * l.slow),
 			}
 		}
 	case l.reachable() && !l.in.w.now.Before(l.inflight.due):
@@ -196,7 +196,7 @@ func (l *link) arrive(d delivery) {
 		if e.Kind == hub.Message {
 			e.Version = hub.Version{Instance: "x"}
 		}
-		e.Born = now.UnixNano() - age
+		e.Born = now.Steady - age
 		if e.Kind.Value() {
 			l.in.learn(e.Room, e.Version, number(e.Payload))
 		}
@@ -236,7 +236,7 @@ func (l *link) answerReads(err error) {
 		}
 		e := v.event
 		e.Kind = hub.Recovered
-		e.Born = now.UnixNano() - int64(w.ttl-v.expires.Sub(w.now))
+		e.Born = now.Steady - (w.ttl - v.expires.Sub(w.now))
 		l.in.learn(room, e.Version, number(e.Payload))
 		found = append(found, e)
 	}

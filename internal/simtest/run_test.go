@@ -12,6 +12,7 @@ func (w *world) run() {
 	for range 300 + w.rng.IntN(500) {
 		w.now = w.now.Add(time.Duration(w.rng.Int64N(int64(60 * time.Millisecond))))
 		w.act()
+		w.setClocks(200)
 		w.background(false)
 	}
 	if w.quiet == nil && w.rng.IntN(3) == 0 {
@@ -126,7 +127,7 @@ func (w *world) background(calm bool) {
 		if calm || w.rng.IntN(2) == 0 {
 			l.hear()
 		}
-		for next := in.ingest.NextTask(); !next.IsZero() && !next.After(in.time()); next = in.ingest.NextTask() {
+		for in.ingest.NextTask() <= in.time().Steady {
 			in.route(in.ingest.Tasks(in.time()))
 		}
 		for _, c := range in.clients {

@@ -46,7 +46,7 @@ func (s *store) write(c call) (refused uint64) {
 	var out []hub.BroadcastEvent
 	for _, e := range c.events {
 		if e.Kind.Value() {
-			left := min(s.w.ttl-time.Duration(c.at-e.Born), s.w.ttl)
+			left := min(s.w.ttl-(c.at-e.Born), s.w.ttl)
 			ends := s.w.now.Add(max(0, left))
 			if held, ok := s.find(e.Room); ok {
 				order := e.Version.Compare(held.event.Version)

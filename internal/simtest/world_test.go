@@ -12,6 +12,7 @@ import (
 
 	"backbone/internal/hub"
 	"backbone/internal/ingest"
+	"backbone/internal/moment"
 )
 
 // Times of the links that the simulation imitates; see internal/bridge.
@@ -64,6 +65,7 @@ func frameStamped(dst []byte, e *hub.BroadcastEvent) []byte {
 type world struct {
 	rng       *rand.Rand
 	fate      *rand.Rand // of readers: apart, so that a seed goes on meaning the same
+	clocks    *rand.Rand // of clocks that are set, apart as well; nil: none is
 	conflated int        // times that a reader was found to be slow
 	seed      uint64
 	now       time.Time
@@ -85,7 +87,8 @@ type instance struct {
 	w        *world
 	id       int
 	origin   string
-	offset   time.Duration // of its clock
+	offset   time.Duration // of its wall clock
+	start    time.Duration // of its steady clock
 	alive    bool
 	hub      hub.Steps
 	ingest   ingest.Steps
@@ -105,6 +108,9 @@ func newWorld(seed uint64) *world {
 		prices: make([]price, 1),
 
 		origins: map[string]bool{},
+	}
+	if seed%2 == 0 {
+		w.clocks = rand.New(rand.NewPCG(seed, 0xc10c))
 	}
 	w.ttl = time.Duration(2+w.rng.IntN(8)) * time.Second
 	if w.rng.IntN(3) == 0 {
@@ -132,7 +138,7 @@ func (w *world) newInstance(id int) *instance {
 		origin += "'" // ids are never given twice
 	}
 	w.origins[origin] = true
-	in := &instance{w: w, id: id, origin: origin, alive: true,
+	in := &instance{w: w, id: id, origin: origin, alive: true, start: time.Duration(len(w.origins)) * time.Hour,
 		local: map[string]int{}, known: map[string]hub.Version{}, knownNum: map[string]int{}}
 	switch w.rng.IntN(4) {
 	case 0:
@@ -160,8 +166,10 @@ func (w *world) newInstance(id int) *instance {
 // frame is a line; payloads hold none.
 func frame(dst []byte, payload string) []byte { return append(append(dst, payload...), '\n') }
 
-// time is what the instance's clock shows.
-func (in *instance) time() time.Time { return in.w.now.Add(in.offset) }
+// time is what the instance's clocks show.
+func (in *instance) time() moment.Time {
+	return moment.Time{Steady: in.w.since() + in.start, UnixMS: in.w.now.Add(in.offset).UnixMilli()}
+}
 
 // since is the time by which windows count.
 func (w *world) since() time.Duration { return w.now.Sub(time.Unix(1_700_000_000, 0)) }

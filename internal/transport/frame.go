@@ -4,13 +4,13 @@ import (
 	"encoding/binary"
 	"math"
 	"strconv"
-	"time"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 
 	"backbone/internal/frame"
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 	"backbone/protocol"
 )
 
@@ -32,16 +32,14 @@ func FrameStamped(dst []byte, e *hub.BroadcastEvent) []byte {
 	if e.Kind == hub.State {
 		p = protocol.AppendStamped(space[:0], e.Payload, stamp)
 	} else {
-		p = protocol.AppendStampedSnapshot(space[:0], e.Payload, stamp, ageMS(e, time.Now()))
+		p = protocol.AppendStampedSnapshot(space[:0], e.Payload, stamp, ageMS(e, moment.Now()))
 	}
 	return append(frame.AppendHeader(dst, frame.Text, len(p)), p...)
 }
 
-// ageMS is how long ago a value was taken in, in milliseconds, by this instance's clock. Where
-// the clock of the instance that took it in is ahead, it is the time for which instances and
-// Redis have had it.
-func ageMS(e *hub.BroadcastEvent, now time.Time) int64 {
-	return max(0, now.UnixMilli()-min(e.At, e.Born/int64(time.Millisecond)))
+// ageMS is how long ago a value was taken in, in milliseconds.
+func ageMS(e *hub.BroadcastEvent, now moment.Time) int64 {
+	return max(0, (now.Since(e.Born) + e.Transit).Milliseconds())
 }
 
 // appendControl appends a control frame to dst; its payload has at most 125 bytes.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 	"backbone/protocol"
 )
 
@@ -52,17 +53,21 @@ func TestStampsAreForTheJoinThatAskedForThem(t *testing.T) {
 }
 
 func TestTheAgeOfASnapshot(t *testing.T) {
-	now := time.UnixMilli(1_700_000_000_000)
+	now := moment.Time{Steady: 3 * time.Millisecond, UnixMS: 1_700_000_000_000}
 	for name, c := range map[string]struct {
-		at, born int64 // milliseconds before now
-		want     int64
+		at, born, transit int64 // milliseconds; the first two are before now
+		want              int64
 	}{
-		"taken in here":                    {5, 5, 5},
-		"longer under way than is known":   {9, 5, 9},
-		"by a clock that is ahead":         {-3_600_000, 5, 5},
-		"just now, by a clock a bit ahead": {-1, -1, 0},
+		"taken in here":                       {5, 5, 0, 5},
+		"longer under way than was counted":   {9, 5, 4, 9},
+		"by a clock that is ahead":            {-3_600_000, 5, 0, 5},
+		"before this clock was set forward":   {3_600_000, 5, 0, 5},
+		"just now, by a clock a bit ahead":    {-1, -1, 0, 0},
+		"elsewhere, and then a step forward":  {3_600_009, 5, 4, 9},
+		"before this program started, by far": {50_000, 50_000, 0, 50_000},
 	} {
-		e := hub.BroadcastEvent{At: now.UnixMilli() - c.at, Born: now.Add(-time.Duration(c.born) * time.Millisecond).UnixNano()}
+		ms := func(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
+		e := hub.BroadcastEvent{At: now.UnixMS - c.at, Born: now.Steady - ms(c.born), Transit: ms(c.transit)}
 		if got := ageMS(&e, now); got != c.want {
 			t.Errorf("%s: %d ms, want %d", name, got, c.want)
 		}

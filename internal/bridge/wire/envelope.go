@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 	"backbone/internal/partition"
 )
 
@@ -46,7 +47,7 @@ func EnvelopeHead(instance string) string { return `{"v":1,"origin":"` + instanc
 var kindNames = [...]string{hub.State: "state", hub.Message: "message", hub.Recovered: "recovered", hub.Resync: "resync"}
 
 // EventHead is an EVENT up to the value of "data".
-func EventHead(e *hub.BroadcastEvent, version string, now int64) string {
+func EventHead(e *hub.BroadcastEvent, version string, now time.Duration) string {
 	b := make([]byte, 0, 128)
 	b = append(b, `{"room":"`...)
 	b = append(b, e.Room...)
@@ -67,8 +68,8 @@ func EventHead(e *hub.BroadcastEvent, version string, now int64) string {
 }
 
 // ageMS is the age rounded up, because an event must never get younger on its way.
-func ageMS(born, now int64) int64 {
-	return min(max(0, (now-born+int64(time.Millisecond)-1)/int64(time.Millisecond)), maxAge)
+func ageMS(born, now time.Duration) int64 {
+	return min(max(0, (now-born+time.Millisecond-1).Milliseconds()), maxAge)
 }
 
 var errEnvelope = errors.New("not an envelope")
@@ -76,7 +77,7 @@ var errEnvelope = errors.New("not an envelope")
 // DecodeEnvelope reads a Redis message of partition p. bad counts the events in it that are not
 // valid. With an error, none of its events is used.
 func DecodeEnvelope(
-	message string, p int, now int64, validRoom func(string) bool,
+	message string, p int, now moment.Time, validRoom func(string) bool,
 ) (events []hub.BroadcastEvent, bad int, err error) {
 	if len(message) > maxEnvelope {
 		return nil, 0, fmt.Errorf("%w: %d bytes", errEnvelope, len(message))
@@ -116,7 +117,7 @@ func DecodeEnvelope(
 }
 
 func decodeEvents(
-	d *jsontext.Decoder, instance string, p int, now int64, validRoom func(string) bool,
+	d *jsontext.Decoder, instance string, p int, now moment.Time, validRoom func(string) bool,
 ) (events []hub.BroadcastEvent, bad int, err error) {
 	if tok, err := d.ReadToken(); err != nil || tok.Kind() != '[' {
 		return nil, 0, fmt.Errorf("%w: events is not an array", errEnvelope)
@@ -140,7 +141,7 @@ func decodeEvents(
 
 // decodeEvent reads one event. It returns an error if the JSON is broken, and ok is false if
 // the JSON is not an event.
-func decodeEvent(d *jsontext.Decoder, instance string, now int64) (e hub.BroadcastEvent, ok bool, err error) {
+func decodeEvent(d *jsontext.Decoder, instance string, now moment.Time) (e hub.BroadcastEvent, ok bool, err error) {
 	var kind, version, age string
 	var s stamp
 	err = object(d, func(key []byte) (err error) {
@@ -188,7 +189,7 @@ func decodeEvent(d *jsontext.Decoder, instance string, now int64) (e hub.Broadca
 	ok = s.parse(&e) && ok
 	ms, err := strconv.ParseInt(age, 10, 64)
 	ok = ok && err == nil && ms >= 0 && ms <= maxAge
-	e.Born = now - ms*int64(time.Millisecond)
+	setAge(&e, time.Duration(ms)*time.Millisecond, now)
 	return e, ok, nil
 }
 

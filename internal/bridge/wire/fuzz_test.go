@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 	"backbone/internal/partition"
 )
 
@@ -19,13 +20,13 @@ func FuzzEnvelope(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, message string) {
-		now := time.Now().UnixNano()
+		now := moment.Now()
 		events, bad, err := DecodeEnvelope(message, partition.Of("A"), now, PlainRoom)
 		if err != nil && len(events)+bad > 0 {
 			t.Fatalf("%d events with an error", len(events))
 		}
 		for _, e := range events {
-			if !PlainRoom(e.Room) || !strings.HasPrefix(e.Payload, "{") || e.Born > now || e.Born < now-maxAge*int64(time.Millisecond) {
+			if !PlainRoom(e.Room) || !strings.HasPrefix(e.Payload, "{") || e.Born > now.Steady || now.Since(e.Born) > maxAge*time.Millisecond || e.Transit < 0 {
 				t.Fatalf("%+v", e)
 			}
 			if v, ok := parseVersion(e.Version.String()); e.Kind != hub.Message && (!ok || v != e.Version) {
@@ -40,11 +41,12 @@ func FuzzValue(f *testing.F) {
 	f.Add(`{"version":"0000000000000001-A","event":[]}`)
 	f.Add(`{"version":`)
 	f.Fuzz(func(t *testing.T, value string) {
-		e, ok := DecodeValue("R", "price", value, time.Second, time.Minute, time.Now().UnixNano())
+		now := moment.Now()
+		e, ok := DecodeValue("R", "price", value, time.Second, time.Minute, now)
 		if !ok {
 			return
 		}
-		if again, ok := DecodeValue("R", "price", storedValue(e), time.Second, time.Minute, e.Born+int64(59*time.Second)); !ok || again != e {
+		if again, ok := DecodeValue("R", "price", storedValue(e), time.Second, time.Minute, now); !ok || again != e {
 			t.Fatalf("%+v, stored again %+v", e, again)
 		}
 	})

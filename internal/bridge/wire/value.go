@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 )
 
 // A stored last price is
@@ -20,7 +21,7 @@ import (
 
 // DecodeValue reads the value that Redis holds of a room and type and that has remaining left
 // to live.
-func DecodeValue(room, typ, value string, remaining, ttl time.Duration, now int64) (e hub.BroadcastEvent, ok bool) {
+func DecodeValue(room, typ, value string, remaining, ttl time.Duration, now moment.Time) (e hub.BroadcastEvent, ok bool) {
 	if remaining <= 0 || len(value) > maxEnvelope {
 		return e, false
 	}
@@ -49,8 +50,18 @@ func DecodeValue(room, typ, value string, remaining, ttl time.Duration, now int6
 	e.Version, ok = parseVersion(version)
 	ok = s.parse(&e) && ok
 	e.Room, e.Type, e.Kind = room, typ, hub.Recovered
-	e.Born = now - int64(max(0, ttl-remaining))
+	setAge(&e, max(0, ttl-remaining), now)
 	return e, ok
+}
+
+// setAge sets how old e is: what was counted on its way, and how much more it is by the clock of
+// the instance that took it in. Lifetimes go by the first alone, because clocks can be wrong.
+func setAge(e *hub.BroadcastEvent, age time.Duration, now moment.Time) {
+	e.Born = now.Steady - age
+	if e.At != 0 {
+		byClocks := min(max(0, now.UnixMS-e.At), maxAge)
+		e.Transit = max(0, time.Duration(byClocks)*time.Millisecond-age)
+	}
 }
 
 // appendStamp appends what is known of Seq, At and Life of e, with a comma behind each.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 )
 
 // storedValue is a value as the write script stores it.
@@ -19,11 +20,11 @@ func oldValue(payload string) string {
 
 func TestTheAgeOfAValueNeverShrinks(t *testing.T) {
 	const ttl = 30 * time.Second
-	now := time.Now().UnixNano()
+	now := moment.Now()
 	value := oldValue("{}")
 	for remaining, want := range map[time.Duration]time.Duration{ttl: 0, time.Second: 29 * time.Second, time.Hour: 0} {
-		if e, ok := DecodeValue("R", "price", value, remaining, ttl, now); !ok || now-e.Born != int64(want) {
-			t.Errorf("%v left: age %v, %v, want %v", remaining, time.Duration(now-e.Born), ok, want)
+		if e, ok := DecodeValue("R", "price", value, remaining, ttl, now); !ok || now.Since(e.Born) != want {
+			t.Errorf("%v left: age %v, %v, want %v", remaining, now.Since(e.Born), ok, want)
 		}
 	}
 	for _, remaining := range []time.Duration{0, -time.Millisecond} {
@@ -36,7 +37,7 @@ func TestTheAgeOfAValueNeverShrinks(t *testing.T) {
 // A producer's data is passed on unread, and JSON allows a key twice.
 func TestAKeyTwiceInAStoredPayloadIsRead(t *testing.T) {
 	const payload = `{"type":"price_update","data":{"a":1,"a":[{"b":1,"b":2}]}}`
-	read, ok := DecodeValue("R", "price", oldValue(payload), time.Second, time.Minute, time.Now().UnixNano())
+	read, ok := DecodeValue("R", "price", oldValue(payload), time.Second, time.Minute, moment.Now())
 	if !ok || read.Payload != payload {
 		t.Errorf("read %+v, %v", read, ok)
 	}
