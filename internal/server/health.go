@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"net/http"
+	"path"
 
 	"backbone/protocol"
 )
@@ -38,7 +39,13 @@ func (s *Server) health() http.Handler {
 		}
 		writeJSON(w, status, r)
 	})
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != path.Clean(r.URL.Path) { // the mux would redirect, which no WebSocket client follows
+			http.NotFound(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 func (s *Server) readiness() readiness {

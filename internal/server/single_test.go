@@ -113,8 +113,10 @@ func TestHealthAndMetrics(t *testing.T) {
 			t.Errorf("%s: %d %s", path, status, body)
 		}
 	}
-	if status, _ := in.get("/metrics"); status != http.StatusNotFound {
-		t.Errorf("/metrics on the public address: %d", status)
+	for _, path := range []string{"/metrics", "/ws/", "//ws", "/a/../ws", "//healthz"} {
+		if status, body := in.get(path); status != http.StatusNotFound {
+			t.Errorf("%s on the public address: %d %s", path, status, body)
+		}
 	}
 	resp, err := http.Get("http://" + in.AdminAddr().String() + "/metrics") //nolint:noctx // the server answers or the test fails
 	if err != nil {
