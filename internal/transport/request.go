@@ -190,10 +190,12 @@ func (r *readSide) event(domain common.Domain, o *common.Object, index int) erro
 	return nil
 }
 
-// eventsIn is about how many events the bytes of a read hold, by the first one's payload.
+// eventsIn is about how many events the bytes of a read hold, by the first one's payload. It is
+// rather too many: others may be shorter.
 func eventsIn(bytes, payload int) int {
 	const around = 6 // a short frame's header and mask
-	return min(max(bytes/(payload+around), 1), maxPublish)
+	n := max(bytes/(payload+around), 1)
+	return min(n+n/8, maxPublish)
 }
 
 // publish gives the events of the read under way to ingest, and replies to those that want it.

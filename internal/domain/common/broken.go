@@ -62,6 +62,8 @@ func followed(wrong error, list []span, at int) error {
 // span is the place of an element in a message, without the blanks around it.
 type span struct{ begin, end int }
 
+func (s span) len() int { return s.end - s.begin }
+
 // cut finds the elements of the array that begins at begin, whatever is in them. It goes by
 // strings, brackets and commas. sure is false if one of them is not where JSON has it, and then
 // the list holds the elements before.

@@ -202,7 +202,7 @@ func (o *Object) read(b []byte, i int) (end int) {
 func (o *Object) add(f field) {
 	name := o.nameOf(&f)
 	for i := range o.fields[:o.n] {
-		if known := &o.fields[i]; bytes.Equal(o.nameOf(known), name) {
+		if known := &o.fields[i]; known.name.len() == len(name) && bytes.Equal(o.nameOf(known), name) {
 			known.twice = true
 			o.fail(Errorf(protocol.CodeInvalidEvent, "%s: appears more than once", label(name)))
 			return
@@ -257,8 +257,8 @@ func (o *Object) checkType() {
 
 func (o *Object) find(name string) *field {
 	for i := range o.fields[:o.n] {
-		if string(o.nameOf(&o.fields[i])) == name {
-			return &o.fields[i]
+		if f := &o.fields[i]; f.name.len() == len(name) && string(o.nameOf(f)) == name {
+			return f
 		}
 	}
 	return nil
