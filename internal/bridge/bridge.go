@@ -40,14 +40,15 @@ func New(opts Options) (*Bridge, error) {
 	}
 	b := &Bridge{opts: opts, clocks: newClockBox(), count: new(counters), changed: make(chan struct{}, 1)}
 	names := wire.Names{Prefix: opts.Prefix}
-	b.inbox = newInbox(opts, b.count)
-	b.reads = &reads{opts: &b.opts, names: names, readers: make(chan reader), count: b.count}
+	strange := &garbage{count: b.count, log: opts.Logger}
+	b.inbox = newInbox(opts, b.count, strange)
+	b.reads = &reads{opts: &b.opts, names: names, readers: make(chan reader), count: b.count, garbage: strange}
 	b.outlets = newOutlets(opts, b.count)
 	bySlot := u.Setup == redisurl.Cluster
 	b.masters = newTopology(newTarget(u), &shared{
 		opts: &b.opts, names: names, script: newScript(bySlot), bySlot: bySlot,
 		inbox: b.inbox, outlets: b.outlets, readers: b.reads.readers, clocks: b.clocks,
-		changed: b.changed, doubted: make(chan struct{}, 1), count: b.count, log: opts.Logger,
+		changed: b.changed, doubted: make(chan struct{}, 1), count: b.count, garbage: strange, log: opts.Logger,
 	})
 	return b, nil
 }

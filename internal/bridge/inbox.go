@@ -55,19 +55,21 @@ type delivery struct {
 // inbox takes messages from the Redis readers, which must never wait, and hands their events
 // to the Sink, which may take its time.
 type inbox struct {
-	in        chan incoming
-	out       chan delivery
-	closed    chan struct{} // closed when run receives nothing any more
-	validRoom func(string) bool
-	count     *counters
+	in      chan incoming
+	out     chan delivery
+	closed  chan struct{} // closed when run receives nothing any more
+	names   wire.Names
+	valid   func(*hub.BroadcastEvent) bool
+	count   *counters
+	garbage *garbage
 
 	waiting countedBacklog // owned by run
 }
 
-func newInbox(o Options, count *counters) *inbox {
+func newInbox(o Options, count *counters, strange *garbage) *inbox {
 	return &inbox{
 		in: make(chan incoming, inboxPlaces), out: make(chan delivery), closed: make(chan struct{}),
-		validRoom: o.ValidRoom, count: count, waiting: newBacklog(o, count, DropInboxFull),
+		names: wire.Names{Prefix: o.Prefix}, valid: o.Valid, count: count, garbage: strange, waiting: newBacklog(o, count, DropInboxFull),
 	}
 }
 
@@ -114,11 +116,12 @@ func (b *inbox) run(ended <-chan struct{}) {
 }
 
 func (b *inbox) parse(m incoming) []hub.BroadcastEvent {
-	events, bad, err := wire.DecodeEnvelope(m.message, m.partition, moment.Now(), b.validRoom)
+	events, bad, err := wire.DecodeEnvelope(m.message, m.partition, moment.Now(), b.valid)
+	channel := b.names.Events(m.partition)
 	if err != nil {
-		b.count.garbage.Add(1)
+		b.garbage.found(foreignMessage, channel, 1)
 	}
-	b.count.drop(DropGarbage, bad)
+	b.garbage.found(foreignEvent, channel, bad)
 	return events
 }
 

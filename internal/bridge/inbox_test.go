@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,7 +29,7 @@ func TestWhatTheInboxDroppedBeginsAGeneration(t *testing.T) {
 		sink, _ := newInstance(t, "me")
 		slow := slowSink{sink, make(chan struct{})}
 		count, ended := new(counters), make(chan struct{})
-		b := newInbox(Options{InboxBytes: 1000, ValidRoom: wire.PlainRoom}, count)
+		b := newInbox(Options{InboxBytes: 1000}, count, &garbage{count: count, log: slog.New(slog.DiscardHandler)})
 		go b.run(ended)
 		go b.deliver(t.Context(), slow)
 
@@ -67,7 +68,7 @@ func TestWhatTheInboxDroppedBeginsAGeneration(t *testing.T) {
 func TestWhatTheInboxHasAtTheEndIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		count, ended := new(counters), make(chan struct{})
-		b := newInbox(Options{InboxBytes: 1 << 20, ValidRoom: wire.PlainRoom}, count)
+		b := newInbox(Options{InboxBytes: 1 << 20}, count, &garbage{count: count, log: slog.New(slog.DiscardHandler)})
 		all := messages(chat("A", "1"), chat("A", "2"))
 		for _, m := range all {
 			b.take(m) // lies in the channel
@@ -90,7 +91,7 @@ func TestWhatTheSinkDidNotTakeIsNotReceived(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink, _ := newInstance(t, "me")
 		count := new(counters)
-		b := newInbox(Options{InboxBytes: 1 << 20, ValidRoom: wire.PlainRoom}, count)
+		b := newInbox(Options{InboxBytes: 1 << 20}, count, &garbage{count: count, log: slog.New(slog.DiscardHandler)})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended, done := make(chan struct{}), make(chan struct{})
 		go b.run(ended)

@@ -32,10 +32,14 @@ type Options struct {
 	// ends first.
 	Reads <-chan []string
 
-	Clock     func() uint64          // the clock that heartbeats carry; safe for concurrent use by multiple goroutines
-	Sink      Sink                   // gets what the bridge hears
-	Logger    *slog.Logger           // nil: slog.Default
-	ValidRoom func(room string) bool // rooms of other instances must pass it; nil: wire.PlainRoom
+	Clock  func() uint64 // the clock that heartbeats carry; safe for concurrent use by multiple goroutines
+	Sink   Sink          // gets what the bridge hears
+	Logger *slog.Logger  // nil: slog.Default
+
+	// Valid reports whether an instance can have published the event: anyone who reaches Redis
+	// can write there. What does not pass it goes to nobody. It is safe for concurrent use by
+	// multiple goroutines. nil: only the form is checked.
+	Valid func(*hub.BroadcastEvent) bool
 
 	Heartbeat   time.Duration // between two heartbeats; 0: 1 s
 	EchoTimeout time.Duration // without an own heartbeat, until the session counts as lost; 0: 2.5 s
@@ -83,9 +87,6 @@ func (o Options) withDefaults() Options {
 	o.BackoffMin = cmp.Or(o.BackoffMin, 50*time.Millisecond)
 	o.BackoffMax = cmp.Or(o.BackoffMax, time.Second)
 	o.InboxBytes = cmp.Or(o.InboxBytes, 4<<20)
-	if o.ValidRoom == nil {
-		o.ValidRoom = wire.PlainRoom
-	}
 	return o
 }
 

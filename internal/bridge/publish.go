@@ -122,6 +122,7 @@ func (x *session) tally(w written, bytes int) {
 	if clock := w.clock(); clock > 0 {
 		x.shared.clocks.raise(clock)
 	}
+	x.shared.garbage.found(foreignValue, w.where, w.foreign)
 	if w.failure != "" {
 		x.shared.count.storeFailed.Add(1)
 		x.failsToStore(w.failure)

@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"backbone/internal/bridge/wire"
 )
 
 // price is a stored value as Redis has it.
 type price struct {
-	value     string
+	value     string        // "" also where no instance can have stored it
 	remaining time.Duration // negative: it never expires
 }
 
@@ -20,7 +23,7 @@ type price struct {
 func (c *redisConns) read(ctx context.Context, keys [][]string) (found map[string]price, errs []error) {
 	cmds := make([]rueidis.Completed, len(keys))
 	for i, k := range keys {
-		cmds[i] = c.reader.B().Eval().Script(readScript).Numkeys(int64(len(k))).Key(k...).Build()
+		cmds[i] = c.reader.B().Eval().Script(readScript).Numkeys(int64(len(k))).Key(k...).Arg(strconv.Itoa(wire.MaxBytes)).Build()
 	}
 	found, errs = map[string]price{}, make([]error, len(keys))
 	for i, r := range c.reader.DoMulti(ctx, cmds...) {
@@ -42,7 +45,7 @@ func decodePrices(r rueidis.RedisResult, keys []string, found map[string]price) 
 	}
 	for n, key := range keys {
 		if fields[2*n].IsNil() {
-			continue
+			continue // there is no value
 		}
 		value, err := fields[2*n].ToString()
 		if err != nil {

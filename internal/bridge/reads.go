@@ -36,6 +36,7 @@ type reads struct {
 	names   wire.Names
 	readers chan reader
 	count   *counters
+	garbage *garbage
 }
 
 // run answers until ended is closed.
@@ -138,13 +139,14 @@ func (r *reads) values(rooms []string, found map[string]price, now moment.Time) 
 	events := make([]hub.BroadcastEvent, 0, len(found))
 	for _, room := range rooms {
 		for _, typ := range r.opts.Types {
-			p, ok := found[r.names.Last(typ, room)]
+			key := r.names.Last(typ, room)
+			p, ok := found[key]
 			if !ok {
 				continue
 			}
 			e, ok := wire.DecodeValue(room, typ, p.value, p.remaining, r.opts.TTL, now)
-			if !ok {
-				r.count.garbage.Add(1)
+			if !ok || r.opts.Valid != nil && !r.opts.Valid(&e) {
+				r.garbage.found(foreignValue, key, 1)
 				continue
 			}
 			events = append(events, e)

@@ -8,10 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
 	"backbone/internal/moment"
-	"backbone/internal/partition"
 	"backbone/internal/redistest"
 )
 
@@ -230,7 +228,9 @@ func TestAResyncIsHeardAndNeitherStoredNorCompared(t *testing.T) {
 func TestALargeBatchArrivesWhole(t *testing.T) {
 	noLeak(t)
 	s := redistest.Start(t)
-	a, b := start(t, "A", s.URL()), start(t, "B", s.URL(), func(o *Options) { o.InboxBytes = 64 << 20 })
+	// Nothing is given up, however busy the machine is.
+	patient := func(o *Options) { o.InboxBytes, o.CallTimeout, o.EchoTimeout = 64<<20, patience, patience }
+	a, b := start(t, "A", s.URL(), patient), start(t, "B", s.URL(), patient)
 	a.linked()
 	b.linked()
 	var batch []hub.BroadcastEvent
@@ -270,51 +270,6 @@ func TestHeartbeatsTellClocksAndPeers(t *testing.T) {
 	}
 	if st := a.bridge.Status(); st.State != OK || len(st.Shards) != 1 || st.Shards[0].Name != s.Addr() {
 		t.Errorf("A's status: %+v", st)
-	}
-}
-
-func TestGarbageIsCountedAndHarmless(t *testing.T) {
-	noLeak(t)
-	s := redistest.Start(t)
-	a, b := start(t, "A", s.URL()), start(t, "B", s.URL())
-	a.linked()
-	b.linked()
-	room := "BTC_USDT"
-	channel := wire.Names{Prefix: DefaultPrefix}.Events(partition.Of(room))
-	for _, junk := range []string{
-		"", "x", `{"v":2,"origin":"X","events":[]}`, `{"v":1,"origin":"X","events":[`,
-		`{"v":1,"origin":"X","events":[{"room":"BTC_USDT","kind":"message","age":0,"data":[]}]}`,
-		`{"v":1,"origin":"X","events":[{"room":"ETH_USDT","kind":"message","age":0,"data":{}}]}`,
-	} {
-		s.CLI("PUBLISH", channel, junk)
-	}
-	s.CLI("PUBLISH", DefaultPrefix+"heartbeat", "junk")
-	s.CLI("PUBLISH", DefaultPrefix+"heartbeat", `{"v":1,"origin":"X","session":1,"clock":"ffffffffffffffff"}`)
-	s.CLI("RPUSH", wire.Names{Prefix: DefaultPrefix}.Last("price", "LIST"), "x")
-	s.CLI("SET", wire.Names{Prefix: DefaultPrefix}.Last("price", "TEXT"), "x", "PX", "20000")
-	s.CLI("SET", wire.Names{Prefix: DefaultPrefix}.Last("price", "ETERNAL"), `{"version":"0000000000000007-A","event":{}}`)
-	e := tick("A", room, 1, 1)
-	a.publish(e)
-	b.hearsNothingBut(e)
-	st := b.stats()
-	if st.Garbage != 6 || st.Drops[DropGarbage] != 2 {
-		t.Errorf("B's stats: %+v", st)
-	}
-	if got := b.read("TEXT", "ETERNAL"); got.err != nil || len(got.found) != 0 || b.stats().Garbage != 8 {
-		t.Errorf("read of garbage: %+v, stats %+v", got, b.stats())
-	}
-	if got := b.read("LIST"); got.err == nil {
-		t.Errorf("read of a list: %+v", got)
-	}
-	// A value replaces whatever stands in its place.
-	for _, r := range []string{"LIST", "TEXT"} {
-		a.publish(tick("A", r, 2, 2))
-		if e := b.hears(); e.Room != r {
-			t.Errorf("heard %+v, want %s", e, r)
-		}
-		if got := b.read(r); len(got.found) != 1 {
-			t.Errorf("read %s: %+v", r, got)
-		}
 	}
 }
 

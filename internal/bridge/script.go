@@ -30,6 +30,11 @@ import (
 // stores the newest event that it accepted. Versions are compared by bytes, because Lua's < on
 // strings follows the locale of the server.
 //
+// A value in Redis counts only if an instance can have stored it: it begins with a version as
+// wire.DecodeValue takes it, with a clock up to wire.MaxClock, and it will expire. Anything else
+// is foreign and is replaced. An expiry is looked for only where the value would refuse an
+// event.
+//
 // The version in Redis may be offered again. That takes back what its life has grown while its
 // first call was under way, except 0.1 s: what rounding and common delays make is not worth a
 // write. A user without the right for PEXPIRE goes without.
@@ -40,8 +45,8 @@ import (
 // failure reported.
 //
 // The script returns how many events it accepted, how many it refused for a newer version and
-// how many for the same version, how many bundles it published, the newest version that
-// refused an event, and the failure.
+// how many for the same version, how many bundles it published, how many foreign values it
+// found, the newest version that refused an event, the failure, and the key of a foreign value.
 const writeScript = `
 local byte = string.byte
 local function newer(a, b)
@@ -57,10 +62,16 @@ local function newer(a, b)
     i = i + 4
   end
 end
-local held = {}
+local held, sure, foreign, where = {}, {}, 0, ''
+local function replace(i)
+  held[i], sure[i], foreign, where = '', true, foreign + 1, KEYS[i]
+end
 if #KEYS > 0 then held = redis.call('MGET', unpack(KEYS)) end
+local form = '^{"version":"([012]' .. ('[0-9a-f]'):rep(15) .. '%-[0-9A-Za-z_.%-]+)"'
 for i = 1, #KEYS do
-  held[i] = held[i] and held[i]:match('^{"version":"([^"]*)"') or ''
+  local value = held[i]
+  held[i] = value and value:match(form) or ''
+  if value and (held[i] == '' or #held[i] > 81) then replace(i) end
 end
 local accepted, older, same, newest, failure, bundles = 0, 0, 0, '', '', 0
 local at, base = 1, 0
@@ -70,19 +81,30 @@ while ARGV[at] do
   local last = first + 5 * tonumber(ARGV[at + 3]) - 1
   for a = first, last, 5 do
     local key, version = tonumber(ARGV[a]), ARGV[a + 1]
-    if key > 0 then key = base + key end
+    local behind = false
+    if key > 0 then
+      key = base + key
+      behind = held[key] ~= version and not newer(version, held[key])
+      if behind and not sure[key] then
+        sure[key] = true
+        if redis.call('PTTL', KEYS[key]) < 0 then
+          replace(key)
+          behind = false
+        end
+      end
+    end
     if key > 0 and held[key] == version then
       same = same + 1
       local left, offered = redis.call('PTTL', KEYS[key]), tonumber(ARGV[a + 2])
       if left < 0 or left > offered + 100 then redis.pcall('PEXPIRE', KEYS[key], offered) end
-    elseif key > 0 and not newer(version, held[key]) then
+    elseif behind then
       older = older + 1
       if newer(held[key], newest) then newest = held[key] end
     else
       out[n + 1], out[n + 2], out[n + 3] = ARGV[a + 3], ARGV[a + 4], '},'
       n = n + 3
       if key > 0 then
-        held[key] = version
+        held[key], sure[key] = version, true
         keep[key] = ARGV[a + 2] ~= '0' and a or nil
       end
     end
@@ -100,14 +122,23 @@ while ARGV[at] do
   end
   at, base = last + 1, base + tonumber(ARGV[at + 2])
 end
-return {accepted, older, same, bundles, newest, failure}
+return {accepted, older, same, bundles, foreign, newest, failure, where}
 `
 
 // readScript returns the value and the remaining milliseconds of each key, both of one moment.
+// A value of another type, or of more bytes than ARGV[1], is returned as empty: one such key
+// must neither fail the call for others nor take their time.
 const readScript = `
 local out = {}
 for i, key in ipairs(KEYS) do
-  out[2 * i - 1] = redis.call('GET', key)
+  local value = redis.pcall('GET', key)
+  if type(value) == 'table' then
+    if not value.err:find('WRONGTYPE', 1, true) then return value end
+    value = ''
+  elseif value and #value > tonumber(ARGV[1]) then
+    value = ''
+  end
+  out[2 * i - 1] = value
   out[2 * i] = redis.call('PTTL', key)
 end
 return out
@@ -130,8 +161,10 @@ func newScript(bySlot bool) script {
 type written struct {
 	accepted, older, same int    // events
 	bundles               int    // published
+	foreign               int    // values that no instance stored
 	newest                string // version that refused an event; "": none did
 	failure               string // of storing; "": none
+	where                 string // key of a foreign value; "": there is none
 }
 
 func decodeWritten(r rueidis.RedisResult) (w written, err error) {
@@ -139,18 +172,18 @@ func decodeWritten(r rueidis.RedisResult) (w written, err error) {
 	if err != nil {
 		return w, err
 	}
-	if len(fields) != 6 {
-		return w, fmt.Errorf("the write script answered %d fields, not 6", len(fields))
+	if len(fields) != 8 {
+		return w, fmt.Errorf("the write script answered %d fields, not 8", len(fields))
 	}
-	for i, to := range []*int{&w.accepted, &w.older, &w.same, &w.bundles} {
+	for i, to := range []*int{&w.accepted, &w.older, &w.same, &w.bundles, &w.foreign} {
 		n, err := fields[i].AsInt64()
 		if err != nil {
 			return w, fmt.Errorf("the write script answered: %w", err)
 		}
 		*to = int(n)
 	}
-	for i, to := range []*string{&w.newest, &w.failure} {
-		if *to, err = fields[4+i].ToString(); err != nil {
+	for i, to := range []*string{&w.newest, &w.failure, &w.where} {
+		if *to, err = fields[5+i].ToString(); err != nil {
 			return w, fmt.Errorf("the write script answered: %w", err)
 		}
 	}

@@ -148,7 +148,7 @@ func (x *session) heard(message string) {
 	}
 	instance, clock, ok := wire.DecodeBeat(message)
 	if !ok {
-		x.shared.count.garbage.Add(1)
+		x.shared.garbage.found(foreignBeat, x.beatsOn, 1)
 		return
 	}
 	select {

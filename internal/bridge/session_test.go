@@ -17,7 +17,7 @@ import (
 func newWatched(t *testing.T) *session {
 	_, o := newInstance(t, "me")
 	o = o.withDefaults()
-	s := &shard{shared: &shared{opts: &o, names: wire.Names{Prefix: o.Prefix}, clocks: newClockBox(), count: new(counters), log: o.Logger}}
+	s := &shard{shared: &shared{opts: &o, names: wire.Names{Prefix: o.Prefix}, clocks: newClockBox(), count: new(counters), garbage: &garbage{count: new(counters), log: o.Logger}, log: o.Logger}}
 	return &session{
 		shard: s, shared: s.shared, number: 2, ownHead: wire.EnvelopeHead("me"), ownBeat: wire.BeatHead("me", 2),
 		echoes: make(chan struct{}, 1), beats: make(chan peerBeat, 2), unsubscribed: make(chan string, 1),

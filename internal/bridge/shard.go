@@ -28,6 +28,7 @@ type shared struct {
 	changed chan<- struct{} // one place: a status has changed
 	doubted chan struct{}   // one place: a shard has failed, and the masters may have changed
 	count   *counters
+	garbage *garbage
 	log     *slog.Logger
 
 	sessions atomic.Uint64 // begun by all shards: a heartbeat carries the number of its session

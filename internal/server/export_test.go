@@ -2,6 +2,7 @@ package server
 
 import (
 	"backbone/internal/bridge"
+	"backbone/internal/hub"
 	"backbone/internal/ingest"
 )
 
@@ -13,3 +14,6 @@ func (s *Server) Ingest() *ingest.Ingest { return s.ingest }
 
 // Bridge is the instance's bridge.
 func (s *Server) Bridge() *bridge.Bridge { return s.bridge }
+
+// Valid is what events from Redis have to pass.
+func Valid(e *hub.BroadcastEvent) bool { return newForeign(domains()).valid(e) }

@@ -123,17 +123,17 @@ func (s *Server) buildRouting() error {
 	options.Outbox, options.Reads = outbox, reads
 	s.ingest = ingest.New(options)
 	s.bridge, err = bridge.New(bridge.Options{
-		URL:       url,
-		Prefix:    s.cfg.RedisPrefix,
-		Instance:  instance,
-		Types:     options.Types,
-		TTL:       s.cfg.LastPriceTTL,
-		Outbox:    outbox,
-		Reads:     reads,
-		Clock:     s.ingest.Clock,
-		Sink:      s.ingest.FromBridge(),
-		Logger:    s.log,
-		ValidRoom: protocol.ValidRoom[string],
+		URL:      url,
+		Prefix:   s.cfg.RedisPrefix,
+		Instance: instance,
+		Types:    options.Types,
+		TTL:      s.cfg.LastPriceTTL,
+		Outbox:   outbox,
+		Reads:    reads,
+		Clock:    s.ingest.Clock,
+		Sink:     s.ingest.FromBridge(),
+		Logger:   s.log,
+		Valid:    newForeign(domains()).valid,
 	})
 	if err != nil {
 		return config.Errorf("redis-url", "%v", err)

@@ -31,12 +31,13 @@ import (
 // Builds from before stamps know seq alone: they send no at and no life, and ignore both. age is
 // milliseconds since ingestion. Unknown keys are ignored.
 
-// maxEnvelope bounds what is parsed, bytes. Own bundles stay far below it.
-const maxEnvelope = 4 << 20
+// MaxBytes bounds what is parsed. Own bundles and values stay far below it.
+const MaxBytes = 4 << 20
 
 // MaxClock is the newest clock that is accepted, in versions and heartbeats. Ingest moves its
-// own clock only to much older ones, so every instance accepts the versions of the others.
-const MaxClock = 1 << 62
+// own clock only to much older ones, so every instance accepts the versions of the others. The
+// write script takes the first digit of a version for this bound.
+const MaxClock = 3<<60 - 1
 
 // maxAge is the greatest age that is accepted, 30 years in milliseconds.
 const maxAge = 1e12
@@ -75,11 +76,11 @@ func ageMS(born, now time.Duration) int64 {
 var errEnvelope = errors.New("not an envelope")
 
 // DecodeEnvelope reads a Redis message of partition p. bad counts the events in it that are not
-// valid. With an error, none of its events is used.
+// valid, or that the function does not take. With an error, none of its events is used.
 func DecodeEnvelope(
-	message string, p int, now moment.Time, validRoom func(string) bool,
+	message string, p int, now moment.Time, valid func(*hub.BroadcastEvent) bool,
 ) (events []hub.BroadcastEvent, bad int, err error) {
-	if len(message) > maxEnvelope {
+	if len(message) > MaxBytes {
 		return nil, 0, fmt.Errorf("%w: %d bytes", errEnvelope, len(message))
 	}
 	d := newDecoder(message)
@@ -94,7 +95,7 @@ func DecodeEnvelope(
 		case key == "origin":
 			instance, err = text(d)
 		case key == "events" && version == "1" && ValidName(instance):
-			events, bad, err = decodeEvents(d, instance, p, now, validRoom)
+			events, bad, err = decodeEvents(d, instance, p, now, valid)
 		case key == "events":
 			err = fmt.Errorf("%w: events before v and origin", errEnvelope)
 		default:
@@ -117,7 +118,7 @@ func DecodeEnvelope(
 }
 
 func decodeEvents(
-	d *jsontext.Decoder, instance string, p int, now moment.Time, validRoom func(string) bool,
+	d *jsontext.Decoder, instance string, p int, now moment.Time, valid func(*hub.BroadcastEvent) bool,
 ) (events []hub.BroadcastEvent, bad int, err error) {
 	if tok, err := d.ReadToken(); err != nil || tok.Kind() != '[' {
 		return nil, 0, fmt.Errorf("%w: events is not an array", errEnvelope)
@@ -127,7 +128,7 @@ func decodeEvents(
 		if err != nil {
 			return nil, 0, err
 		}
-		if ok && partition.Of(e.Room) == p && validRoom(e.Room) {
+		if ok && partition.Of(e.Room) == p && PlainRoom(e.Room) && (valid == nil || valid(&e)) {
 			events = append(events, e)
 		} else {
 			bad++

@@ -21,7 +21,7 @@ func FuzzEnvelope(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, message string) {
 		now := moment.Now()
-		events, bad, err := DecodeEnvelope(message, partition.Of("A"), now, PlainRoom)
+		events, bad, err := DecodeEnvelope(message, partition.Of("A"), now, nil)
 		if err != nil && len(events)+bad > 0 {
 			t.Fatalf("%d events with an error", len(events))
 		}

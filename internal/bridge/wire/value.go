@@ -22,7 +22,7 @@ import (
 // DecodeValue reads the value that Redis holds of a room and type and that has remaining left
 // to live.
 func DecodeValue(room, typ, value string, remaining, ttl time.Duration, now moment.Time) (e hub.BroadcastEvent, ok bool) {
-	if remaining <= 0 || len(value) > maxEnvelope {
+	if remaining <= 0 || len(value) > MaxBytes {
 		return e, false
 	}
 	var version string
@@ -48,6 +48,7 @@ func DecodeValue(room, typ, value string, remaining, ttl time.Duration, now mome
 		return e, false
 	}
 	e.Version, ok = parseVersion(version)
+	ok = ok && strings.HasPrefix(value, `{"version":"`+version+`"`) // as the script reads it
 	ok = s.parse(&e) && ok
 	e.Room, e.Type, e.Kind = room, typ, hub.Recovered
 	setAge(&e, max(0, ttl-remaining), now)

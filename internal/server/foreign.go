@@ -1,0 +1,41 @@
+package server
+
+import (
+	"sync"
+
+	"backbone/internal/domain/common"
+	"backbone/internal/hub"
+	"backbone/protocol"
+)
+
+// foreign holds what comes from Redis to the protocol, as transport does what comes from
+// clients. Anyone who reaches Redis can write there.
+type foreign struct {
+	domains  common.Domains
+	decoders sync.Pool // of *common.Decoder
+}
+
+func newForeign(domains common.Domains) *foreign {
+	return &foreign{domains, sync.Pool{New: func() any { return common.NewDecoder() }}}
+}
+
+// valid reports whether an instance with the same domains can have published the event. Its
+// payload is then what its domain makes of a client's message, byte by byte. It is safe for
+// concurrent use by multiple goroutines.
+func (f *foreign) valid(e *hub.BroadcastEvent) bool {
+	domain, known := f.domains.Lookup(e.Type)
+	if !known || domain.State() != (e.Kind != hub.Message) {
+		return false
+	}
+	if e.Kind == hub.Resync {
+		return protocol.ValidRoom(e.Room)
+	}
+	d := f.decoders.Get().(*common.Decoder) //nolint:forcetypeassert // nothing else is in it
+	defer f.decoders.Put(d)
+	obj, err := d.Object([]byte(e.Payload))
+	if err != nil || obj.Type() != e.Type {
+		return false
+	}
+	event, err := domain.Validate(obj)
+	return err == nil && event.Room == e.Room && event.Payload == e.Payload
+}
