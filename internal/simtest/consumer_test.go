@@ -25,6 +25,9 @@ type consumer struct {
 
 	window     credit.Window
 	conflating bool    // the hub keeps only newest values for it
+	listed     bool    // the hub has a list of them, which it gives by pulls
+	most       int     // bytes that it pulls at once; its lists are smaller than a window
+	pulled     int     // bytes that the next batch may have, for which it asked; 0: it has not asked
 	flight     []piece // under way to it
 
 	gone  bool
@@ -55,6 +58,7 @@ func (w *world) connect(in *instance) *consumer {
 	c.window = credit.New(500 * time.Millisecond)
 	c.name = fmt.Sprintf("c%d@i%d", len(in.clients), in.id)
 	c.pause = pick(w, []int{1, 4, 4, 4, 300})
+	c.most = []int{1, 100, queueBytes}[w.fate.IntN(3)]
 	c.wants = hub.Wants{Absent: w.rng.IntN(2) == 0, Status: w.rng.IntN(2) == 0, Stamp: len(in.clients)%2 == 0}
 	if c.wants.Status {
 		c.wants.Group = []uint32{0, 0, 1000, 1000, 4000, longest}[w.fate.IntN(6)]
@@ -181,7 +185,8 @@ func (c *consumer) write() {
 			continue
 		case queued == 0:
 			c.behind, c.conflating = false, c.conflating && c.window.Slow()
-			c.in.hub.Pull(c.client, hub.Want{Limit: c.window.Room(), Slow: c.conflating})
+			c.pulled = min(c.window.Room(), c.most)
+			c.in.hub.Pull(c.client, hub.Want{Limit: c.pulled, Slow: c.conflating})
 			continue
 		}
 		b := <-c.client.Queue()
@@ -196,7 +201,21 @@ func (c *consumer) write() {
 			c.send(string(b.Append(nil)), now)
 			c.window.Took(1, len(c.client.Queue()), now)
 		}
+		c.answered(b)
 	}
+}
+
+// answered checks the answer to a pull: newest prices from a list come as they are wanted, up to
+// so many bytes or one by one.
+func (c *consumer) answered(b hub.Batch) {
+	if c.pulled == 0 || b.Signal != hub.NoSignal {
+		return
+	}
+	text, limit := string(b.Append(nil)), min(c.pulled, queueBytes/2)
+	if c.listed && strings.Count(text, "price ") > 1 && len(text) > limit {
+		c.in.w.problem("%s pulled %d bytes and got %q", c.name, limit, text)
+	}
+	c.pulled, c.listed = 0, c.conflating || b.More
 }
 
 // conflate has the hub keep only newest values.
@@ -204,7 +223,7 @@ func (c *consumer) conflate(now time.Duration) {
 	c.in.hub.Conflate(c.client)
 	c.in.w.conflated++
 	c.window.Took(0, 0, now)
-	c.conflating, c.behind = true, false
+	c.conflating, c.listed, c.behind, c.pulled = true, true, false, 0
 }
 
 // send puts a batch on its way, and the mark that is due behind it.
