@@ -20,6 +20,15 @@ import (
 // slowConsumer takes little ahead of what it reads, and is in room A.
 func (i *instance) slowConsumer() *peer {
 	i.t.Helper()
+	p := dialSlowly(i.t, i.listener)
+	p.upgrade(protocol.PathConsume)
+	p.join("A")
+	return p
+}
+
+// dialSlowly connects with a small receive buffer.
+func dialSlowly(t *testing.T, l net.Listener) *peer {
+	t.Helper()
 	small := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
 		var failed error
 		err := c.Control(func(fd uintptr) {
@@ -27,19 +36,17 @@ func (i *instance) slowConsumer() *peer {
 		})
 		return errors.Join(err, failed)
 	}}
-	c, err := small.Dial("tcp", i.listener.Addr().String())
+	c, err := small.Dial("tcp", l.Addr().String())
 	if err != nil {
-		i.t.Fatal(err)
+		t.Fatal(err)
 	}
-	i.t.Cleanup(func() { c.Close() })
-	p := &peer{Conn: c, t: i.t}
-	p.upgrade(protocol.PathConsume)
-	p.join("A")
-	return p
+	t.Cleanup(func() { c.Close() })
+	return &peer{Conn: c, t: t}
 }
 
-// readSlowly reads 30 KB/s for a while. It makes up for the time in which it got no processor.
-func (p *peer) readSlowly(t *testing.T, d time.Duration) {
+// readSlowly reads 30 KB/s for a while, and returns how many bytes that were. It makes up for the time
+// in which it got no processor.
+func (p *peer) readSlowly(t *testing.T, d time.Duration) int {
 	t.Helper()
 	const rate = 30_000
 	tick := time.NewTicker(10 * time.Millisecond)
@@ -58,6 +65,7 @@ func (p *peer) readSlowly(t *testing.T, d time.Duration) {
 		}
 		read += n
 	}
+	return read
 }
 
 // flood publishes n prices of 1 KB each.
@@ -100,6 +108,46 @@ func TestAReaderThatIsSlowerThanTheKernelAsksIsNotClosed(t *testing.T) {
 	p.readSlowly(t, 4*timeout)
 	if s := i.counts(); s["write_timeouts_total"] != 0 || s["connections CONSUMER"] != 1 {
 		t.Errorf("the server counts %d stalled, %d open", s["write_timeouts_total"], s["connections CONSUMER"])
+	}
+}
+
+// A kernel that holds more than it wants to, as when memory is short, takes nothing for long although
+// the reader reads on. What the reader's kernel acknowledges is progress by itself.
+func TestAcknowledgedBytesAreProgressOfAWrite(t *testing.T) {
+	const timeout, held = time.Second, 80 << 10 // more than is read below
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	p := dialSlowly(t, l)
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if n, err := c.Write(make([]byte, held)); err != nil {
+		t.Fatal(n, err)
+	}
+	if err := c.(*net.TCPConn).SetWriteBuffer(1); err != nil {
+		t.Fatal(err)
+	}
+	written := make(chan error, 1)
+	go func() {
+		_, err := writeOn(c, []byte("more"), timeout, nil, nil)
+		written <- err
+	}()
+	read := p.readSlowly(t, 2*timeout)
+	select {
+	case err := <-written:
+		t.Fatalf("the write ended while the kernel took nothing: %v", err)
+	default:
+	}
+	if _, err := io.ReadFull(p, make([]byte, held-read)); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-written; err != nil {
+		t.Error(err)
 	}
 }
 
