@@ -8,6 +8,7 @@ SEEDS ?= 10000
 FROM ?= 1
 ROUNDS ?= 16
 SEED ?= 0
+PACKAGES ?= internal/hub
 LINT_VERSION := v2.15.0
 LINT := $(CURDIR)/bin/golangci-lint-$(LINT_VERSION)
 
@@ -45,6 +46,10 @@ clients: ## Run client libraries of other languages against a server, and measur
 hostile: redis ## Try on real processes what bad peers and bad luck do.
 	$(GO) vet -tags hostile ./internal/hostile
 	$(GO) test -tags hostile -v -count=1 -timeout 30m ./internal/hostile
+
+.PHONY: mutate
+mutate: redis ## Change the operators of PACKAGES (internal/hub) one at a time, and see which changes no test of theirs notices.
+	@for package in $(PACKAGES); do GO=$(GO) scripts/mutate/run $$package || exit 1; done
 
 .PHONY: redis
 redis: # The tests need redis-server and fail without it.
