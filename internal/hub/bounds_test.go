@@ -1,0 +1,138 @@
+package hub
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// digit is a value of ten bytes, framed.
+func digit(room string, n int) BroadcastEvent { return value(room, n%10) }
+
+// take empties c's queue and returns the sizes of its batches, and its signals.
+func take(c *Client) (sizes []int, signals []Signal) {
+	for len(c.Queue()) > 0 {
+		if b := <-c.Queue(); b.Signal != NoSignal {
+			signals = append(signals, b.Signal)
+		} else {
+			sizes = append(sizes, b.Len())
+		}
+	}
+	return sizes, signals
+}
+
+// pulled is the size of the batch that a pull brings.
+func pulled(t *testing.T, s Steps, c *Client, want Want) int {
+	t.Helper()
+	take(c)
+	s.Pull(c, want)
+	sizes, signals := take(c)
+	if len(sizes) != 1 || len(signals) > 0 {
+		t.Fatalf("a pull brought batches of %v and the signals %v", sizes, signals)
+	}
+	return sizes[0]
+}
+
+// slow is a member of rooms whose reader was found to be slow.
+func slow(s Steps, rooms ...string) *Client {
+	c := member(s, rooms...)
+	s.Conflate(c)
+	return c
+}
+
+// A client lags when its unsent bytes pass the limit, not when they reach it.
+func TestAClientLagsBeyondTheLimit(t *testing.T) {
+	s := NewSteps(withQueue(600))
+	c := member(s, "A")
+	for n := range 60 {
+		s.Route([]BroadcastEvent{digit("A", n)})
+	}
+	if got := s.Stats(); got.Lagging != 0 || got.LagsBytes != 0 {
+		t.Errorf("with 600 bytes of 600 unsent: %+v", got)
+	}
+	s.Route([]BroadcastEvent{digit("A", 60)})
+	if got := s.Stats(); got.Lagging != 1 || got.LagsBytes != 1 || got.LagsAge != 0 {
+		t.Errorf("with 610 bytes of 600 unsent: %+v", got)
+	}
+	if sizes, signals := take(c); len(sizes) != queuePlaces || !slices.Equal(signals, []Signal{Behind}) {
+		t.Errorf("its queue has batches of %v and the signals %v", sizes, signals)
+	}
+}
+
+// What is held comes in batches of as many frames as one write takes, or one frame by one.
+func TestHeldFramesComeInBatchesOfOneWrite(t *testing.T) {
+	for frame, want := range map[int][]int{
+		MaxWrite / 4:     {4, 4, 1},
+		MaxWrite/4 + 1:   {3, 3, 3},
+		MaxWrite/2 - 100: {2, 2, 2, 2, 1},
+		MaxWrite + 1:     {1, 1, 1, 1, 1, 1},
+	} {
+		s := NewSteps(withQueue(2 << 20))
+		c := member(s, "A")
+		for range queuePlaces + 9 {
+			s.Route([]BroadcastEvent{{Room: "A", Kind: State, Payload: strings.Repeat("x", frame-1)}})
+		}
+		take(c)
+		s.Pull(c, Want{})
+		sizes, _ := take(c)
+		for i := range sizes {
+			sizes[i] /= frame
+		}
+		if !slices.Equal(sizes, want) {
+			t.Errorf("frames of %d bytes came in batches of %v, want %v", frame, sizes, want)
+		}
+	}
+}
+
+// A slow reader gets as many frames as fit into what it wants, at least one, and everything that
+// a pull can bring if it does not say.
+func TestAPullBringsWhatFits(t *testing.T) {
+	s := NewSteps(withQueue(600))
+	var rooms []string
+	var events []BroadcastEvent
+	for n := range 9 {
+		room := string(rune('A' + n))
+		rooms, events = append(rooms, room), append(events, digit(room, n))
+	}
+	c := slow(s, rooms...)
+	s.Route(events)
+	for _, step := range []struct{ limit, want int }{{30, 30}, {29, 20}, {1, 10}, {0, 30}} {
+		if got := pulled(t, s, c, Want{Limit: step.limit, Slow: true}); got != step.want {
+			t.Errorf("it wanted %d bytes and got %d, want %d", step.limit, got, step.want)
+		}
+	}
+}
+
+// A client is closed when more messages wait for it than the limits say, not before. One long
+// reply is no reason: the client asked for it.
+func TestMessagesMayWaitUpToTheirLimits(t *testing.T) {
+	for name, limit := range map[string]struct{ queueBytes, messages int }{
+		"number": {1 << 20, maxFixedFrames},
+		"bytes":  {600, 60},
+	} {
+		s := NewSteps(withQueue(limit.queueBytes))
+		slow(s, "A")
+		message := BroadcastEvent{Room: "A", Kind: Message, Payload: "message 1"}
+		for range limit.messages {
+			s.Route([]BroadcastEvent{message})
+		}
+		if n := s.Stats().Slow; n != 0 {
+			t.Errorf("%s: closed with %d messages", name, limit.messages)
+		}
+		s.Route([]BroadcastEvent{message})
+		if n := s.Stats().Slow; n != 1 {
+			t.Errorf("%s: not closed with one more than %d messages", name, limit.messages)
+		}
+	}
+
+	s := NewSteps(withQueue(600))
+	c := slow(s, "A")
+	s.Join(c, []string{"B"}, Wants{}, line("joined %s", strings.Repeat("x", 1000)))
+	if n := s.Stats().Slow; n != 0 {
+		t.Error("closed because of a long reply")
+	}
+	if got, want := pulled(t, s, c, Want{Slow: true}), len(fmt.Sprintln("joined", strings.Repeat("x", 1000))); got != want {
+		t.Errorf("it got %d bytes of a reply of %d", got, want)
+	}
+}
