@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"time"
 
 	"backbone/internal/config"
 	"backbone/internal/telemetry"
@@ -59,6 +60,13 @@ func (s Streams) Say(format string, args ...any) {
 	_, _ = fmt.Fprintf(s.Err, format+"\n", args...) // if this fails, nothing can report it
 }
 
+// Settle waits until what was said is written, but only a moment for a reader that is stuck.
+func (s Streams) Settle() {
+	if err, ok := s.Err.(interface{ Settle(wait time.Duration) }); ok {
+		err.Settle(100 * time.Millisecond)
+	}
+}
+
 // Pretty reports whether data is for a person at a terminal.
 func (s Streams) Pretty() bool { return telemetry.IsTerminal(s.Out) }
 
@@ -78,8 +86,9 @@ func isDumb(term, system string) bool {
 // with exit code 0 then: a reader such as head may leave early.
 var ErrReaderGone = errors.New("nobody reads standard output any more")
 
-// Print writes data to standard output.
+// Print writes data to standard output, behind what was said before.
 func (s Streams) Print(data []byte) error {
+	s.Settle()
 	_, err := s.Out.Write(data)
 	if isBrokenPipe(err) || errors.Is(err, io.ErrClosedPipe) {
 		return ErrReaderGone

@@ -6,10 +6,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"runtime"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"backbone/internal/config"
+	"backbone/internal/telemetry"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -63,5 +67,25 @@ func TestATerminalThatOnlyAddsLines(t *testing.T) {
 	t.Setenv("TERM", "dumb")
 	if !NoColor() {
 		t.Error("colours for a terminal that has none")
+	}
+}
+
+func TestWhatIsPrintedIsBehindWhatWasSaid(t *testing.T) {
+	var screen bytes.Buffer
+	sink := telemetry.NewSink(WriterFunc(func(b []byte) error {
+		runtime.Gosched()
+		_, err := screen.Write(b)
+		return err
+	}))
+	s := Streams{Out: &screen, Err: sink} // one terminal
+	for range 100 {
+		s.Say("said")
+		if err := s.Print([]byte("printed\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sink.Close(time.Second)
+	if want := strings.Repeat("said\nprinted\n", 100); screen.String() != want {
+		t.Errorf("the terminal shows %.100q", screen.String())
 	}
 }

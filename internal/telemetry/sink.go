@@ -28,6 +28,8 @@ type Sink struct {
 	waiting atomic.Int64  // bytes in queue, and those that are being written
 	dropped atomic.Uint64 // writes
 	notice  atomic.Pointer[func(dropped uint64)]
+	settle  chan chan struct{} // closed by the goroutine when all is written
+	stuck   atomic.Bool        // Settle has waited in vain, and nothing was written since
 
 	closing context.Context
 	close   context.CancelFunc
@@ -40,7 +42,7 @@ type Sink struct {
 
 // NewSink starts the goroutine that writes to w; Close ends it.
 func NewSink(w io.Writer) *Sink {
-	s := &Sink{w: w, queue: make(chan []byte, sinkLines), ended: make(chan struct{})}
+	s := &Sink{w: w, queue: make(chan []byte, sinkLines), settle: make(chan chan struct{}), ended: make(chan struct{})}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.tellWith(func(n uint64) {
 		_, _ = fmt.Fprintf(w, "%d lines are missing: nobody read them in time\n", n)
@@ -78,6 +80,28 @@ func (s *Sink) Fd() uintptr {
 	return ^uintptr(0)
 }
 
+// Settle returns when all that is queued is written, and after wait at the latest. It does not wait
+// for a reader that kept it waiting before and has taken nothing since.
+func (s *Sink) Settle(wait time.Duration) {
+	if s.waiting.Load() == 0 || s.stuck.Load() {
+		return
+	}
+	written, late := make(chan struct{}), time.NewTimer(wait)
+	defer late.Stop()
+	for asks := s.settle; ; asks = nil { // it is asked once
+		select {
+		case asks <- written:
+		case <-written:
+			return
+		case <-s.ended:
+			return
+		case <-late.C:
+			s.stuck.Store(true)
+			return
+		}
+	}
+}
+
 // Close writes what is queued, and returns after wait at the latest. What is written to the
 // sink after that can get lost. Calling it again waits again.
 func (s *Sink) Close(wait time.Duration) {
@@ -100,6 +124,11 @@ func (s *Sink) run() {
 		select {
 		case first := <-s.queue:
 			s.write(first)
+		case written := <-s.settle:
+			for len(s.queue) > 0 {
+				s.write(<-s.queue)
+			}
+			close(written)
 		case <-s.closing.Done():
 			if len(s.queue) == 0 {
 				s.tell()
@@ -122,6 +151,7 @@ func (s *Sink) write(batch []byte) {
 		s.dropped.Add(writes)
 		return
 	}
+	s.stuck.Store(false)
 	if len(s.queue) == 0 || time.Since(s.toldAt) >= tellAtMost {
 		s.tell()
 	}

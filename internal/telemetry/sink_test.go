@@ -148,3 +148,36 @@ func TestAllThatTheAdminServerSaysAreEntries(t *testing.T) {
 		t.Errorf("not one line an entry: %s", out.String())
 	}
 }
+
+// What a program says and what it prints go to the same terminal on two ways.
+func TestWhatWasSaidCanBeWaitedForALittle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pipe := &gate{open: make(chan struct{})}
+		sink := telemetry.NewSink(pipe)
+		settles := func(want time.Duration) {
+			t.Helper()
+			begun := time.Now()
+			if sink.Settle(time.Second); time.Since(begun) != want {
+				t.Errorf("it took %v, want %v", time.Since(begun), want)
+			}
+		}
+		settles(0)
+		_, _ = sink.Write([]byte("one\n"))
+		settles(time.Second)
+		settles(0) // the reader is known to be stuck
+		time.AfterFunc(time.Second/2, func() { close(pipe.open) })
+		synctest.Wait()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		for range 1000 {
+			_, _ = sink.Write([]byte("two\n"))
+		}
+		settles(0)
+		if n := strings.Count(pipe.String(), "\n"); n != 1001 {
+			t.Errorf("%d lines are written", n)
+		}
+		sink.Close(time.Second)
+		_, _ = sink.Write([]byte("three\n"))
+		settles(0)
+	})
+}

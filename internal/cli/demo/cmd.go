@@ -123,6 +123,7 @@ func (c *Cmd) run(ctx, serving context.Context, servers *errgroup.Group, s cli.S
 	trading.Go(func() { c.trade(ctx, ingestor) })
 	defer stop()
 	if s.Screen() {
+		s.Settle() // no line appears within the screen
 		return screen.Run(ctx, s, screen.Options{
 			Title: "backbone demo", Rooms: market.Instruments(), Footer: footer, Events: conn.Events(), TSUnit: time.Microsecond,
 			Notice: func(ctx context.Context) string { return bridgeNotice(ctx, watched.URL()) },

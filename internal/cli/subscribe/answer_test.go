@@ -216,3 +216,19 @@ A: it is not known how many prices were missed while there was no connection
 		t.Errorf("said\n%s", &said)
 	}
 }
+
+func TestAPersonIsToldOfRoomsWithoutAPrice(t *testing.T) {
+	for _, c := range []struct {
+		cmd            Cmd
+		terminal, want bool
+	}{
+		{Cmd{}, true, true},
+		{Cmd{}, false, false},
+		{Cmd{MarkEmpty: true}, false, true},
+		{Cmd{SnapshotOnly: true}, true, false}, // says so by itself
+	} {
+		if c.cmd.adapt(c.terminal); c.cmd.MarkEmpty != c.want {
+			t.Errorf("terminal %v: %+v", c.terminal, c.cmd)
+		}
+	}
+}

@@ -23,7 +23,7 @@ type Cmd struct {
 	Count        int           `placeholder:"N" help:"Stop after N prices and messages. 0 is no limit."`
 	For          time.Duration `placeholder:"DURATION" help:"Stop after this time. Exit code 5 if nothing came. 0 is no limit."`
 	SnapshotOnly bool          `help:"Print the last price of each room and stop. Exit code 5 if there is none."`
-	MarkEmpty    bool          `help:"Also print rooms that have no last price."`
+	MarkEmpty    bool          `help:"Also print rooms that have no last price. On a terminal that is the default."`
 	Status       bool          `help:"Also print when a room's feed falls silent or is live again, and when the server loses its connection to the other instances."`
 	SilentAfter  time.Duration `placeholder:"DURATION" help:"With --status, when a feed without a price counts as silent. Without it, the server's --last-price-ttl."`
 	Heartbeat    time.Duration `placeholder:"DURATION" help:"Ask the server for a sign of life whenever it had nothing to send for so long, and connect again if nothing comes for two and a half times as long. 0 is off."`
@@ -76,6 +76,7 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	}
 	defer conn.Close()
 	c.Rooms = distinct(c.Rooms)
+	c.adapt(s.Pretty())
 	joined := make(chan error, 1)
 	wishes := client.JoinOptions{MarkEmpty: c.MarkEmpty || c.SnapshotOnly, Status: c.Status, SilentAfter: c.SilentAfter, Stamp: c.Stamp || c.Latency}
 	go func() { joined <- conn.JoinWith(ctx, wishes, c.Rooms...) }()
@@ -88,6 +89,10 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	}
 	return err
 }
+
+// adapt tells a person at a terminal which rooms have no last price: a name that is misspelt would
+// otherwise be silent for ever. --snapshot-only tells it anyway.
+func (c *Cmd) adapt(terminal bool) { c.MarkEmpty = c.MarkEmpty || terminal && !c.SnapshotOnly }
 
 // distinct is rooms without those that were named before.
 func distinct(rooms []string) []string {
