@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"backbone/internal/bridge/wire"
@@ -72,6 +73,15 @@ func (c bundler) add(b *openBundle, e *hub.BroadcastEvent, now time.Duration) {
 	b.args = append(b.args, strconv.Itoa(key), version, strconv.FormatInt(remaining, 10), head, e.Payload)
 	b.events++
 	b.bytes += len(head) + len(version) + len(e.Payload)
+}
+
+// message is the bundle as the write script publishes it when it accepts every event.
+func (b *bundle) message() string {
+	events := make([]string, 0, b.events)
+	for i := 0; i < len(b.args); i += 5 {
+		events = append(events, b.args[i+3]+b.args[i+4]+"}")
+	}
+	return b.head + strings.Join(events, ",") + "]}"
 }
 
 // slot is what has one newest value.

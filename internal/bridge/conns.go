@@ -27,19 +27,21 @@ type redisConns struct {
 	script   script
 	bySlot   bool // Pub/Sub by slot
 	together bool // a call can be for several partitions; set by rehearse
+	greeting *greeting
 }
 
 // dial connects. When ctx ends, all sockets are closed immediately, whatever they are doing.
 // Only therefore does close return when the server is frozen.
 func (s *shard) dial(ctx context.Context) (*redisConns, error) {
-	client, err := rueidis.NewClient(connection(ctx, s.redis, s.shared.opts, connections))
+	greeting := new(greeting)
+	client, err := rueidis.NewClient(connection(ctx, s.redis, s.shared.opts, connections, greeting))
 	if err != nil {
 		if client != nil {
 			client.Close()
 		}
-		return nil, err
+		return nil, greeting.explain(err)
 	}
-	c := &redisConns{client: client, doubts: make(chan error, 1), script: s.shared.script, bySlot: s.shared.bySlot}
+	c := &redisConns{client: client, greeting: greeting, doubts: make(chan error, 1), script: s.shared.script, bySlot: s.shared.bySlot}
 	c.sub, _ = client.Dedicate()
 	c.reader, _ = client.Dedicate()
 	return c, nil
@@ -47,7 +49,7 @@ func (s *shard) dial(ctx context.Context) (*redisConns, error) {
 
 // connection completes opt for a client that makes a given number of connections and no more.
 // All of them end with ctx.
-func connection(ctx context.Context, opt rueidis.ClientOption, o *Options, limit int32) rueidis.ClientOption {
+func connection(ctx context.Context, opt rueidis.ClientOption, o *Options, limit int32, kept *greeting) rueidis.ClientOption {
 	opt.ForceSingleClient = true
 	opt.PipelineMultiplex = -1  // one connection, or commands could overtake one another
 	opt.BlockingPipeline = -1   // large pipelines must not move to another connection
@@ -62,7 +64,7 @@ func connection(ctx context.Context, opt rueidis.ClientOption, o *Options, limit
 	if opt.ClientName == "" {
 		opt.ClientName = "backbone"
 	}
-	opt.DialCtxFn = dialOnce(ctx, opt.DialCtxFn, limit)
+	opt.DialCtxFn = dialOnce(ctx, opt.DialCtxFn, limit, kept)
 	return opt
 }
 
@@ -73,7 +75,7 @@ var errLost = errors.New("the connection is lost")
 
 // dialOnce lets the library make its connections and refuses any more, because the library
 // replaces a broken connection without a word.
-func dialOnce(session context.Context, unix dialFunc, limit int32) dialFunc {
+func dialOnce(session context.Context, unix dialFunc, limit int32, kept *greeting) dialFunc {
 	var made atomic.Int32
 	return func(_ context.Context, address string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
 		if made.Add(1) > limit {
@@ -93,14 +95,14 @@ func dialOnce(session context.Context, unix dialFunc, limit int32) dialFunc {
 		}
 		context.AfterFunc(session, func() { _ = conn.Close() })
 		if config == nil {
-			return conn, nil
+			return &firstWords{Conn: conn, kept: kept}, nil
 		}
 		secure := tls.Client(conn, config)
 		if err := secure.HandshakeContext(ctx); err != nil {
 			_ = conn.Close()
-			return nil, err
+			return nil, handshakeError(err)
 		}
-		return secure, nil
+		return &firstWords{Conn: secure, kept: kept}, nil
 	}
 }
 

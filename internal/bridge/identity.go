@@ -13,25 +13,26 @@ import (
 )
 
 // identity distinguishes a Redis from another one at the same address. It is empty where the
-// user has no right to ask.
+// server does not say.
 type identity struct{ runID, role string }
 
 // prepare loads the script, asks the server for its identity, and tries to publish to the
 // partitions that the master holds.
 func (c *redisConns) prepare(ctx context.Context, n wire.Names, held partition.Set) (err error) {
-	if err := c.reader.Do(ctx, c.reader.B().Ping().Build()).Error(); err != nil {
+	if err := c.reader.Do(ctx, c.reader.B().Ping().Build()).Error(); err != nil && !works(err) {
 		return fmt.Errorf("ping: %w", err)
 	}
-	b := c.client.B()
-	res := c.client.DoMulti(ctx, b.ScriptLoad().Script(c.script.text).Build(),
-		b.Info().Section("server").Build(), b.Info().Section("replication").Build())
-	if err := res[0].Error(); err != nil {
-		return fmt.Errorf("script load: %w", err)
-	}
-	if c.identity, err = decodeIdentity(res[1], res[2]); err != nil {
+	if err := c.load(ctx); err != nil {
 		return err
 	}
-	if c.identity.role != "" && c.identity.role != "master" {
+	if c.identity, err = c.whoami(ctx); err != nil {
+		return err
+	}
+	switch c.identity.role {
+	case "", "master":
+	case "active-replica":
+		return errors.New("the server is an active replica of KeyDB: two such servers can keep different prices; expected one master")
+	default:
 		return fmt.Errorf("the server is a %s: expected a master", c.identity.role)
 	}
 	return c.rehearse(ctx, n, held)
@@ -44,8 +45,29 @@ func (c *redisConns) whoami(ctx context.Context) (identity, error) {
 	return decodeIdentity(res[0], res[1])
 }
 
+// works reports whether an error of a PING is the answer of a server that works. A server that
+// can not write its disk refuses PING, and takes everything that the bridge needs.
+func works(err error) bool {
+	answer, ok := rueidis.IsRedisErr(err)
+	if !ok {
+		return false
+	}
+	switch code, _, _ := strings.Cut(answer.Error(), " "); code {
+	case "NOAUTH", "NOPERM", "LOADING":
+		return false
+	default:
+		return true
+	}
+}
+
+// load makes the script known. Where the command for that is refused, a run of the script
+// without keys does the same.
 func (c *redisConns) load(ctx context.Context) error {
-	if err := c.client.Do(ctx, c.client.B().ScriptLoad().Script(c.script.text).Build()).Error(); err != nil {
+	err := c.client.Do(ctx, c.client.B().ScriptLoad().Script(c.script.text).Build()).Error()
+	if _, refused := rueidis.IsRedisErr(err); refused && c.client.Do(ctx, c.client.B().Eval().Script(c.script.text).Numkeys(0).Build()).Error() == nil {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("script load: %w", err)
 	}
 	return nil
@@ -71,10 +93,10 @@ func (c *redisConns) beat(ctx context.Context, channel, message string) error {
 }
 
 func (c *redisConns) same(now identity) error {
-	if now.role != c.identity.role {
+	if now.role != "" && now.role != c.identity.role {
 		return fmt.Errorf("the server is a %s now", now.role)
 	}
-	if now.runID != c.identity.runID {
+	if now.runID != "" && now.runID != c.identity.runID {
 		return errors.New("another server answers at this address")
 	}
 	return nil
@@ -83,8 +105,8 @@ func (c *redisConns) same(now identity) error {
 func decodeIdentity(server, replication rueidis.RedisResult) (id identity, err error) {
 	for _, r := range []rueidis.RedisResult{server, replication} {
 		info, err := r.ToString()
-		if denied, ok := rueidis.IsRedisErr(err); ok && strings.HasPrefix(denied.Error(), "NOPERM") {
-			continue
+		if _, refused := rueidis.IsRedisErr(err); refused {
+			continue // no right, a renamed command, or no such section
 		}
 		if err != nil {
 			return id, fmt.Errorf("info: %w", err)

@@ -17,7 +17,7 @@ import (
 func messages(events ...hub.BroadcastEvent) (out []incoming) {
 	to := bundler{names: wire.Names{Prefix: "p:"}, instance: "other", ttl: time.Minute}
 	for _, p := range to.bundles(events, moment.Now().Steady) {
-		out = append(out, incoming{partition: p.partition, message: asPublished(p)})
+		out = append(out, incoming{partition: p.partition, message: p.message()})
 	}
 	return out
 }

@@ -115,7 +115,8 @@ func (l *locator) ask(ctx context.Context, n *node, address string) (*node, view
 func (l *locator) connect(ctx, timed context.Context, address string) (*node, error) {
 	alive, end := context.WithCancel(ctx)
 	stop := context.AfterFunc(timed, end) // until connected
-	client, err := rueidis.NewClient(connection(alive, l.target.to(l.target.asking, address), l.opts, 1))
+	greeting := new(greeting)
+	client, err := rueidis.NewClient(connection(alive, l.target.to(l.target.asking, address), l.opts, 1, greeting))
 	if !stop() && err == nil {
 		err = timed.Err()
 	}
@@ -124,7 +125,7 @@ func (l *locator) connect(ctx, timed context.Context, address string) (*node, er
 		if client != nil {
 			client.Close()
 		}
-		return nil, err
+		return nil, greeting.explain(err)
 	}
 	return &node{client, func() { end(); client.Close() }}, nil
 }

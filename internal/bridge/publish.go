@@ -70,6 +70,10 @@ func (x *session) send(ctx context.Context, trip roundTrip) (refused partition.S
 	answers, reloaded, err := x.conns.write(timed, trip)
 	for i, a := range answers {
 		w, answerErr := decodeWritten(a)
+		if down, ok := rueidis.IsRedisErr(answerErr); ok && down.IsClusterDown() && x.shared.bySlot && err == nil {
+			w, answerErr = x.conns.publishOnly(timed, trip[i])
+			w.failure = down.Error()
+		}
 		if answerErr != nil && elsewhere(answerErr) {
 			x.shared.count.drop(DropNotSent, trip[i].events())
 			refused |= trip[i].partitions()
@@ -131,6 +135,7 @@ func (x *session) tally(w written, bytes int) {
 
 func (x *session) failsToStore(reason string) {
 	if !x.shard.storeFailing {
+		reason = oneLine(reason)
 		x.shard.storeFailing = true
 		x.shared.log.Warn("redis publishes but does not store last prices", "shard", x.shard.name, "reason", reason)
 	}
@@ -146,16 +151,16 @@ func (x *session) probe(ctx context.Context) (again partition.Set, err error) {
 	timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
 	defer cancel()
 	err = x.conns.stores(timed, x.shared.names.NoLast(x.shard.partitions.First()))
-	refusal, answered := rueidis.IsRedisErr(err)
+	answer, answered := rueidis.IsRedisErr(err)
 	switch {
 	case err == nil && x.shard.storeFailing:
 		x.shard.storeFailing = false
 		x.shared.log.Info("redis stores last prices again", "shard", x.shard.name)
 		return x.shard.partitions, nil
-	case err == nil || elsewhere(err):
+	case err == nil || elsewhere(err) && !answer.IsClusterDown():
 		return 0, nil
 	case answered:
-		x.failsToStore(refusal.Error())
+		x.failsToStore(answer.Error())
 		return 0, nil
 	default:
 		return 0, fmt.Errorf("outbox: %w", err)

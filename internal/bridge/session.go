@@ -64,7 +64,7 @@ func (s *shard) session(ctx context.Context) (up time.Time, err error) {
 		x.conns.close()
 	}()
 	if err := x.connect(alive, x.receiver()); err != nil {
-		return up, err
+		return up, x.conns.greeting.explain(err)
 	}
 	return x.live(alive)
 }

@@ -109,12 +109,12 @@ func (s *shard) nowDown(err error) {
 	switch {
 	case before.State == OK:
 		s.tellNext = now // what keeps it away can be another reason than what broke it
-		s.shared.log.Warn("redis is lost, local routing goes on", "shard", s.name, "reason", err)
+		s.shared.log.Warn("redis is lost, local routing goes on", "shard", s.name, "reason", after.Reason)
 	case before.State == Connecting && before.Reason == "":
-		s.shared.log.Warn("redis is not reachable yet, local routing goes on", "shard", s.name, "reason", err)
+		s.shared.log.Warn("redis is not reachable yet, local routing goes on", "shard", s.name, "reason", after.Reason)
 	case after.Reason != s.told && !now.Before(s.tellNext):
 		s.tellNext = now.Add(tellReasons)
-		s.shared.log.Warn("redis stays away, for another reason now", "shard", s.name, "reason", err)
+		s.shared.log.Warn("redis stays away, for another reason now", "shard", s.name, "reason", after.Reason)
 	default:
 		return
 	}

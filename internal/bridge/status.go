@@ -43,7 +43,7 @@ type ShardStatus struct {
 
 // failed returns s with err as the reason for its state.
 func (s ShardStatus) failed(err error) ShardStatus {
-	s.Reason, s.Cause = err.Error(), cause(err)
+	s.Reason, s.Cause = oneLine(err.Error()), cause(err)
 	return s
 }
 
@@ -58,6 +58,9 @@ func cause(err error) string {
 		default:
 			return "answer" // as LOADING
 		}
+	}
+	if _, ok := errors.AsType[refusal](err); ok {
+		return "answer"
 	}
 	if late, ok := errors.AsType[interface {
 		error

@@ -36,7 +36,7 @@ func (c *redisConns) subscribe(ctx context.Context, channels []string, received 
 	// A command is answered when its first channel is confirmed, so the hook counts the rest.
 	for _, r := range c.sub.DoMulti(ctx, c.subscriptions(channels)...) {
 		if err := r.Error(); err != nil {
-			return fmt.Errorf("subscribe: %w", err)
+			return fmt.Errorf("%ssubscribe: %w", advice(err), err)
 		}
 	}
 	select {
@@ -59,6 +59,21 @@ func (c *redisConns) subscriptions(channels []string) (cmds []rueidis.Completed)
 		cmds = append(cmds, c.sub.B().Ssubscribe().Channel(channel).Build())
 	}
 	return cmds
+}
+
+// advice says what to do where Redis takes no subscriptions. It comes before the error, which
+// may be cut.
+func advice(err error) string {
+	switch e, _ := rueidis.IsRedisErr(err); {
+	case e == nil:
+		return ""
+	case strings.Contains(e.Error(), "unknown command"):
+		return "a cluster needs Redis 7.0 or newer: "
+	case strings.HasPrefix(e.Error(), "OOM"):
+		return "since Redis 8.6 nobody can subscribe while its memory is full, so give it more, or set maxmemory-policy to volatile-ttl: "
+	default:
+		return ""
+	}
 }
 
 func orLost(err error) error {

@@ -166,7 +166,7 @@ func (y *topology) lacks(err error) {
 	}
 	y.missing.Store(&status) // before the log line, so that a reader of the log finds it here
 	if before == nil || before.Reason == "" {
-		y.shared.log.Warn("redis has no master for some or all rooms, local routing goes on", "shard", status.Name, "reason", err)
+		y.shared.log.Warn("redis has no master for some or all rooms, local routing goes on", "shard", status.Name, "reason", status.Reason)
 	}
 	y.shared.tell()
 }

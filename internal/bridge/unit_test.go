@@ -38,15 +38,6 @@ func genEvent() *rapid.Generator[hub.BroadcastEvent] {
 	})
 }
 
-// asPublished does what the write script does when it accepts everything.
-func asPublished(p bundle) string {
-	var events []string
-	for i := 0; i < len(p.args); i += 5 {
-		events = append(events, p.args[i+3]+p.args[i+4]+"}")
-	}
-	return p.head + strings.Join(events, ",") + "]}"
-}
-
 func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		batch := rapid.SliceOfN(genEvent(), 0, 40).Draw(t, "batch")
@@ -66,7 +57,7 @@ func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 				if p.events > 1 && p.bytes > maxCallBytes+1000 {
 					t.Fatalf("a bundle of %d bytes", p.bytes)
 				}
-				message := asPublished(p)
+				message := p.message()
 				if !strings.HasPrefix(message, wire.EnvelopeHead("me")) || p.channel != (wire.Names{Prefix: "p:"}).Events(p.partition) {
 					t.Fatalf("channel %s, message %.60s", p.channel, message)
 				}
@@ -172,7 +163,7 @@ func TestAKeyTwiceInAPayloadIsHeard(t *testing.T) {
 	to := bundler{names: wire.Names{Prefix: "p:"}, instance: "me", ttl: time.Minute}
 	e := tick("A", "R", 1, 1)
 	e.Payload = payload
-	message := asPublished(to.bundles([]hub.BroadcastEvent{e, tick("A", "R", 2, 2)}, someTime.Steady)[0])
+	message := to.bundles([]hub.BroadcastEvent{e, tick("A", "R", 2, 2)}, someTime.Steady)[0].message()
 	heard, bad, err := wire.DecodeEnvelope(message, partition.Of("R"), someTime, nil)
 	if err != nil || bad > 0 || len(heard) != 2 || heard[0].Payload != payload {
 		t.Errorf("heard %+v, %d bad, %v", heard, bad, err)

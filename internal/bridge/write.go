@@ -38,6 +38,23 @@ func (c *redisConns) write(ctx context.Context, trip roundTrip) (answers []rueid
 	return answers, true, nil
 }
 
+// publishOnly publishes a call without comparing or storing: a master runs no script while
+// another master is missing (cluster-require-full-coverage), but passes messages on. Receivers
+// compare the versions too.
+func (c *redisConns) publishOnly(ctx context.Context, call call) (w written, err error) {
+	cmds := make([]rueidis.Completed, len(call))
+	for i := range call {
+		cmds[i] = c.client.B().Spublish().Channel(call[i].channel).Message(call[i].message()).Build()
+	}
+	for i, a := range c.client.DoMulti(ctx, cmds...) {
+		if err := a.Error(); err != nil {
+			return w, err
+		}
+		w.accepted, w.bundles = w.accepted+call[i].events, w.bundles+1
+	}
+	return w, nil
+}
+
 func (c *redisConns) evals(trip roundTrip) []rueidis.Completed {
 	cmds := make([]rueidis.Completed, len(trip))
 	for i, call := range trip {

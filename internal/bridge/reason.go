@@ -1,0 +1,107 @@
+package bridge
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// oneLine is what Redis says without line ends, and without the arguments of a command that it
+// does not know, which may be a whole script.
+func oneLine(text string) string {
+	text, _, _ = strings.Cut(text, ", with args beginning with")
+	return strings.Join(strings.Fields(text), " ")
+}
+
+// greeting is how the server answered the connections of a session first. Whoever does not
+// speak RESP3 shows it there. The library writes first, and loses a refusal that a server
+// sends and closes.
+type greeting struct {
+	said   atomic.Pointer[string] // an answer that is not that of RESP3 to HELLO
+	silent atomic.Bool            // a connection ended without an answer
+}
+
+// firstWords is a connection that keeps its first answer. One goroutine reads at a time.
+type firstWords struct {
+	net.Conn
+	kept  *greeting
+	heard atomic.Bool // something was read
+}
+
+func (c *firstWords) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.heard.Load() {
+		return n, err
+	}
+	switch {
+	case n > 0:
+		c.heard.Store(true)
+		if b[0] != '%' {
+			line, _, _ := bytes.Cut(b[:min(n, 200)], []byte("\n"))
+			c.kept.said.Store(new(string(line)))
+		}
+	case err != nil:
+		c.kept.silent.Store(true)
+	}
+	return n, err
+}
+
+// Write reads what the server has said before it closed the connection, which nobody else
+// reads any more.
+func (c *firstWords) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	if err != nil && !c.heard.Load() {
+		_ = c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
+		_, _ = c.Read(make([]byte, 200))
+	}
+	return n, err
+}
+
+// refusal is what a server said that is not an answer to a call.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+const (
+	errNoRESP3 = refusal("the server does not speak RESP3: expected Redis 6 or newer with the command HELLO, and no proxy that lacks it")
+	errTLSPort = refusal("the port speaks TLS: expected rediss:// in the URL")
+)
+
+// explain returns err, or what the greeting says about its cause. The library tells an answer
+// to its first command itself, unless that is what it could do without.
+func (g *greeting) explain(err error) error {
+	said := g.said.Load()
+	_, answered := rueidis.IsRedisErr(err)
+	switch {
+	case said == nil && g.silent.Load() && !errors.Is(err, errLost):
+		return fmt.Errorf("%w: the server closed the connection without an answer: expected Redis 6 or newer, "+
+			"and rediss:// in the URL if the port speaks TLS", err)
+	case said == nil:
+		return err
+	case strings.HasPrefix(*said, "*"), strings.HasPrefix(*said, "-") && strings.Contains(strings.ToUpper(*said), "HELLO"):
+		return errNoRESP3
+	case answered:
+		return err
+	case strings.HasPrefix(*said, "-"):
+		return refusal(oneLine(strings.TrimPrefix(*said, "-")))
+	case (*said)[0] == 0x15: // a record with an alert
+		return errTLSPort
+	default:
+		return fmt.Errorf("%w: the server does not speak as Redis does: %q", err, oneLine(*said))
+	}
+}
+
+// handshakeError explains an error of a TLS handshake.
+func handshakeError(err error) error {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return err
+	}
+	return fmt.Errorf("TLS handshake: %w: does the port speak TLS? Without TLS the URL begins with redis://", err)
+}

@@ -1,0 +1,220 @@
+package bridge
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"backbone/internal/redistest"
+)
+
+// fakeRedis answers as a Redis with RESP3 that works does, but for some commands.
+func fakeRedis(t *testing.T, answers map[string]string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	port := l.Addr().(*net.TCPAddr).Port
+	usual := map[string]string{
+		"HELLO": "%2\r\n$5\r\nproto\r\n:3\r\n$7\r\nversion\r\n$5\r\n8.6.3\r\n", "CLIENT": "+OK\r\n", "PING": "+PONG\r\n",
+		"SCRIPT": "$1\r\nx\r\n", "INFO": bulk("run_id:1\r\nrole:master\r\n"),
+		"EVALSHA":       "*8\r\n:0\r\n:0\r\n:0\r\n:0\r\n:0\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n",
+		"CLUSTER INFO":  bulk("cluster_current_epoch:1\r\n"),
+		"CLUSTER SLOTS": fmt.Sprintf("*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n", port),
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				in := bufio.NewReader(c)
+				for {
+					words, err := readCommand(in)
+					if err != nil {
+						return
+					}
+					name := strings.ToUpper(words[0])
+					if name == "CLUSTER" {
+						name += " " + strings.ToUpper(words[1])
+					}
+					answer, ok := answers[name]
+					if !ok {
+						answer, ok = usual[name]
+					}
+					if !ok {
+						answer = "-ERR unknown command '" + words[0] + "', with args beginning with: 'secret'\r\n"
+					}
+					if _, err := io.WriteString(c, answer); err != nil || answer == "" {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+func bulk(text string) string { return fmt.Sprintf("$%d\r\n%s\r\n", len(text), text) }
+
+func readCommand(in *bufio.Reader) (words []string, err error) {
+	var n int
+	if _, err := fmt.Fscanf(in, "*%d\r\n", &n); err != nil {
+		return nil, err
+	}
+	for range n {
+		var size int
+		if _, err := fmt.Fscanf(in, "$%d\r\n", &size); err != nil {
+			return nil, err
+		}
+		text := make([]byte, size+2)
+		if _, err := io.ReadFull(in, text); err != nil {
+			return nil, err
+		}
+		words = append(words, string(text[:size]))
+	}
+	return words, nil
+}
+
+// Whatever answers, the reason says in one line what to do.
+func TestTheReasonSaysWhatToDo(t *testing.T) {
+	noLeak(t)
+	full := redistest.Start(t, "--maxclients", "1")
+	taken, err := net.Dial("tcp", full.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	resp2 := redistest.Start(t, "--rename-command", "HELLO", "")
+	for name, c := range map[string]struct{ url, want string }{
+		"full":               {full.URL(), "max number of clients reached"},
+		"no HELLO":           {resp2.URL(), "does not speak RESP3"},
+		"RESP2":              {"redis://" + fakeRedis(t, map[string]string{"HELLO": "*2\r\n$5\r\nproto\r\n:2\r\n"}), "does not speak RESP3"},
+		"closes":             {"redis://" + fakeRedis(t, map[string]string{"HELLO": ""}), "without an answer: expected Redis 6"},
+		"TLS port":           {"redis://" + tlsProxy(t, resp2.Addr()), "rediss://"},
+		"plain port":         {"rediss://" + fakeRedis(t, nil), "does the port speak TLS?"},
+		"active replica":     {"redis://" + fakeRedis(t, map[string]string{"INFO": bulk("role:active-replica\r\n")}), "active replica of KeyDB"},
+		"replica":            {"redis://" + fakeRedis(t, map[string]string{"INFO": bulk("role:replica\r\n")}), "is a replica: expected a master"},
+		"loading":            {"redis://" + fakeRedis(t, map[string]string{"PING": "-LOADING Redis is loading\r\n"}), "ping: LOADING"},
+		"no scripts":         {"redis://" + fakeRedis(t, map[string]string{"SCRIPT": "-ERR unknown command 'SCRIPT', with args beginning with: 'LOAD' 'local byte'\r\n"}), "script load: unknown command 'SCRIPT'"},
+		"full memory":        {"redis://" + fakeRedis(t, map[string]string{"SUBSCRIBE": "-OOM command not allowed when used memory > 'maxmemory'.\r\n"}), "since Redis 8.6 nobody can subscribe"},
+		"cluster before 7.0": {"redis+cluster://" + fakeRedis(t, nil), "a cluster needs Redis 7.0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := start(t, "A", c.url)
+			line := a.logged("not reachable yet")
+			if !strings.Contains(line, c.want) || strings.Contains(line, "local byte") || strings.Contains(line, "secret") || strings.Contains(line, `\n`) {
+				t.Errorf("logged %s, want one line with %q", line, c.want)
+			}
+			if name == "full" {
+				if got := a.bridge.Status().Shards[0].Cause; got != "answer" {
+					t.Errorf("cause %q", got)
+				}
+			}
+		})
+	}
+}
+
+// What the bridge does not need keeps no instance away.
+func TestWhatRedisMayRefuse(t *testing.T) {
+	dir := t.TempDir()
+	for name, args := range map[string][]string{
+		"INFO and SCRIPT": {"--rename-command", "INFO", "", "--rename-command", "SCRIPT", ""},
+		"a full disk":     {"--dir", dir, "--save", "3600", "1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			noLeak(t)
+			s := redistest.Start(t, args...)
+			if name == "a full disk" {
+				if err := os.Mkdir(filepath.Join(dir, "dump.rdb"), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				s.CLI("BGSAVE")
+				for deadline := time.Now().Add(patience); !strings.HasPrefix(s.CLI("PING"), "MISCONF"); {
+					if time.Now().After(deadline) {
+						t.Fatal("PING is not refused")
+					}
+				}
+			}
+			a, b := start(t, "A", s.URL()), start(t, "B", s.URL())
+			a.linked()
+			b.linked()
+			exchange(t, a, b, 1)
+			if st := a.bridge.Status(); st.State != OK {
+				t.Errorf("status: %+v", st)
+			}
+		})
+	}
+}
+
+// The masters that are left run no script while a slot has none, but the rooms go on.
+func TestAClusterThatIsDownPassesPricesOn(t *testing.T) {
+	noLeak(t)
+	c := redistest.StartCluster(t)
+	url := "redis+cluster://" + c.Addrs()
+	a, b := start(t, "A", url), start(t, "B", url)
+	a.whole()
+	b.whole()
+	const room, unused = "BTC_USDT", 0 // no partition has the slot
+	e := tick("A", room, 1, 1)
+	a.publish(e)
+	b.hearsNothingBut(e)
+	var owner *redistest.Server
+	for _, n := range c.Nodes {
+		if strings.Contains(myself(n), " 0-") {
+			owner = n
+		}
+	}
+	for _, n := range c.Nodes {
+		n.CLI("CLUSTER", "DELSLOTS", strconv.Itoa(unused))
+	}
+	down := func(want string) {
+		t.Helper()
+		for deadline := time.Now().Add(patience); ; {
+			all := true
+			for _, n := range c.Nodes {
+				all = all && strings.HasPrefix(n.CLI("CLUSTER", "INFO"), "cluster_state:"+want)
+			}
+			if all {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the cluster is not %s", want)
+			}
+		}
+	}
+	down("fail")
+	e = tick("A", room, 2, 2)
+	a.publish(e)
+	b.hearsNothingBut(e)
+	if line := a.logged("does not store last prices"); !strings.Contains(line, "CLUSTERDOWN") {
+		t.Errorf("logged %s", line)
+	}
+	owner.CLI("CLUSTER", "ADDSLOTS", strconv.Itoa(unused))
+	down("ok")
+	a.logged("stores last prices again")
+	if st := a.stats(); st.Drops[DropNotSent] != 0 {
+		t.Errorf("A's stats: %+v", st)
+	}
+}
+
+// myself is what a node says of itself.
+func myself(n *redistest.Server) string {
+	for line := range strings.Lines(n.CLI("CLUSTER", "NODES")) {
+		if strings.Contains(line, "myself") {
+			return line
+		}
+	}
+	return ""
+}
