@@ -36,7 +36,7 @@ func BenchmarkPublish(b *testing.B) {
 						events[i] = hub.BroadcastEvent{Room: rooms500[at%500], Payload: payload}
 						at++
 					}
-					c.publish(events, epoch)
+					c.publish("p", events, epoch)
 					if outbox == "taken" && c.out.Len() >= 500 {
 						c.out.Taken()
 					}
@@ -71,7 +71,7 @@ func BenchmarkWatch(b *testing.B) {
 	c := newCore(testOptions("me", true), epoch)
 	c.beginGeneration(everyone)
 	for _, room := range rooms500 {
-		c.publish([]hub.BroadcastEvent{{Room: room, Payload: payload}}, epoch)
+		c.publish("p", []hub.BroadcastEvent{{Room: room, Payload: payload}}, epoch)
 	}
 	c.watch(rooms500, hub.Wants{}, epoch)
 	c.lastPrices(rooms500, nil, false, epoch)
@@ -89,7 +89,7 @@ func BenchmarkLinkedAnew(b *testing.B) {
 	c := newCore(o, epoch)
 	rooms := roomNames(100_000)
 	for _, room := range rooms {
-		c.publish([]hub.BroadcastEvent{{Room: room, Payload: payload}}, epoch)
+		c.publish("p", []hub.BroadcastEvent{{Room: room, Payload: payload}}, epoch)
 	}
 	c.watch(rooms[:10_000], hub.Wants{}, epoch)
 	c.out.Taken()

@@ -3,6 +3,7 @@ package ingest
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"backbone/internal/backlog"
 	"backbone/internal/hub"
@@ -39,10 +40,11 @@ type core struct {
 	// has sent the one before.
 	flushes []chan struct{}
 
-	generation [partition.Count]uint64 // of each partition's connection to Redis; 0: never connected
-	due        partition.Set           // partitions whose rooms are to be read and offered again
-	stats      Stats
-	abandoned  uint64 // live events in the outbox when ingest ended
+	generation  [partition.Count]uint64 // of each partition's connection to Redis; 0: never connected
+	due         partition.Set           // partitions whose rooms are to be read and offered again
+	stats       Stats
+	placesQuiet time.Duration // that instruments have no place is not logged before, a moment.Time's Steady
+	abandoned   uint64        // live events in the outbox when ingest ended
 }
 
 func newCore(opts Options, now moment.Time) *core {
@@ -58,12 +60,16 @@ func newCore(opts Options, now moment.Time) *core {
 // bridged reports whether there are other instances.
 func (c *core) bridged() bool { return c.opts.Outbox != nil }
 
-// publish takes local events. It returns the accepted ones, in place, and the positions of
+// publish takes events of a local producer. It returns the accepted ones, in place, and the positions of
 // the rejected ones.
-func (c *core) publish(events []hub.BroadcastEvent, now moment.Time) (pass []hub.BroadcastEvent, rejected []int) {
+func (c *core) publish(from string, events []hub.BroadcastEvent, now moment.Time) (pass []hub.BroadcastEvent, rejected []int) {
 	c.rotate(now)
 	pass = events[:0]
 	var resumed []hub.BroadcastEvent // feeds that were silent
+	var h *holder
+	if c.table != nil {
+		h = c.table.holder(from, false)
+	}
 	for i := range events {
 		e := &events[i]
 		e.Born, e.At = now.Steady, now.UnixMS
@@ -71,7 +77,7 @@ func (c *core) publish(events []hub.BroadcastEvent, now moment.Time) (pass []hub
 		if e.Kind == hub.State {
 			e.Version = hub.Version{Clock: c.clock.next(now), Instance: c.opts.Instance}
 			if c.table != nil {
-				if v = c.remember(e); v == nil {
+				if v = c.remember(e, h, now); v == nil {
 					rejected = append(rejected, i)
 					continue
 				}
@@ -92,20 +98,24 @@ func (c *core) publish(events []hub.BroadcastEvent, now moment.Time) (pass []hub
 		pass = pass[:len(pass)+1]
 	}
 	c.stats.Published += uint64(len(pass))
-	c.stats.TooMany += uint64(len(rejected))
+	if len(rejected) > 0 {
+		c.stats.TooMany += uint64(len(rejected))
+		c.noPlace(now)
+	}
 	return append(pass, resumed...), rejected
 }
 
 // remember makes a local event the newest value of its room and type, and returns the
-// value, or nil if the table is full.
-func (c *core) remember(e *hub.BroadcastEvent) *value {
+// value, or nil if there is no place for it.
+func (c *core) remember(e *hub.BroadcastEvent, h *holder, now moment.Time) *value {
 	r := c.table.find(e.Room)
 	v := r.of(e.Type)
 	if v == nil || !v.known() {
-		if c.table.known >= c.opts.MaxInstruments {
+		if !c.place(h, now) {
 			return nil
 		}
-		if v == nil {
+		r = c.table.find(e.Room) // it may have given way itself
+		if v = r.of(e.Type); v == nil {
 			v = c.table.value(r, e)
 		}
 	}
@@ -113,6 +123,7 @@ func (c *core) remember(e *hub.BroadcastEvent) *value {
 	e.Room, e.Seq, e.Life = v.room.name, v.seq, v.own
 	v.heard = c.generation[v.room.partition]
 	c.table.set(v, e)
+	c.table.hold(v, h, now, c.opts.TTL)
 	return v
 }
 
@@ -158,11 +169,11 @@ func (c *core) admit(e *hub.BroadcastEvent, now moment.Time, resumed []hub.Broad
 	r := c.table.find(e.Room)
 	v := r.of(e.Type)
 	if v == nil {
-		if !c.hasPlace(r, e.Type) {
+		if !c.hasPlace(r, e, now) {
 			c.stats.Untracked++
 			return false, resumed
 		}
-		v = c.table.value(r, e)
+		v = c.table.value(c.table.find(e.Room), e) // its room may have given way itself
 	}
 	order := e.Version.Compare(v.version)
 	if order >= 0 {
@@ -184,7 +195,7 @@ func (c *core) admit(e *hub.BroadcastEvent, now moment.Time, resumed []hub.Broad
 		return false, resumed
 	}
 	v.heard = c.generation[v.room.partition]
-	c.replace(v, e)
+	c.replace(v, e, now)
 	// A member that the hub has and that is not counted here yet may have got a local
 	// value already, and must get what is newer even if that is past its TTL by the time
 	// of the member's warm start.
@@ -197,17 +208,20 @@ const maxTypes = 64
 // hasPlace reports whether a remote value of a new type may be kept. r is nil for a room
 // that is not in the table. The members of a room get all values of the types that this
 // instance knows, however many instruments there are.
-func (c *core) hasPlace(r *room, typ string) bool {
-	if r != nil && r.members > 0 && slices.Contains(c.opts.Types, typ) {
+func (c *core) hasPlace(r *room, e *hub.BroadcastEvent, now moment.Time) bool {
+	if r != nil && r.members > 0 && slices.Contains(c.opts.Types, e.Type) {
 		return true
 	}
-	return c.table.known < c.opts.MaxInstruments && (r == nil || r.types < maxTypes)
+	return (r == nil || r.types < maxTypes) && c.place(c.table.holder(e.Version.Instance, true), now)
 }
 
 // replace makes a value that came from elsewhere the newest of its room and type, and e
 // what the members get of it: a recovered value is marked as the current one, not a tick.
-func (c *core) replace(v *value, e *hub.BroadcastEvent) {
+func (c *core) replace(v *value, e *hub.BroadcastEvent, now moment.Time) {
 	c.table.set(v, e)
+	if !v.heldFor(c.opts.TTL, now) {
+		c.table.hold(v, c.table.holder(e.Version.Instance, true), now, c.opts.TTL)
+	}
 	e.Missed = v.missing.take()
 	if e.Kind == hub.Recovered {
 		e.Payload = c.opts.Snapshot(e.Payload)

@@ -21,7 +21,7 @@ func TestEventsAreNumberedAndTimed(t *testing.T) {
 	b.wait(time.Second)
 	want(t, "the second", stamp(b.local("X", "2")), "me.0 2 at 1000")
 	want(t, "of another room", stamp(b.local("Y", "1")), "me.0 1 at 1000")
-	pass, _ := b.publish([]hub.BroadcastEvent{{Room: "X", Type: "book", Payload: "1"}}, b.now)
+	pass, _ := b.publish("p", []hub.BroadcastEvent{{Room: "X", Type: "book", Payload: "1"}}, b.now)
 	want(t, "of another type", stamp(pass[0]), "me.0 1 at 1000")
 }
 

@@ -44,6 +44,7 @@ type Stats struct {
 	OutboxBytes     int    // gauge: size of the events that wait for the bridge
 	Published       uint64 // local events accepted
 	TooMany         uint64 // local events rejected because of MaxInstruments
+	Displaced       uint64 // rooms forgotten early, because a new value needed the place
 	Remote          uint64 // events from other instances
 	Stale           uint64 // remote events that were not newer than the known value
 	Untracked       uint64 // remote events dropped because of MaxInstruments
@@ -84,6 +85,7 @@ const (
 // input is one thing that happened.
 type input struct {
 	kind   kind
+	from   string // the producer, of publish
 	events []hub.BroadcastEvent
 	rooms  []string
 	groups map[string]uint32 // of unwatch
@@ -181,7 +183,7 @@ func step(c *core, i input) (pass []hub.BroadcastEvent) {
 	switch i.kind {
 	case publish:
 		var rejected []int
-		pass, rejected = c.publish(i.events, now)
+		pass, rejected = c.publish(i.from, i.events, now)
 		i.reply <- rejected
 	case watch:
 		pass = c.watch(i.rooms, i.wants, now)
@@ -208,17 +210,21 @@ func step(c *core, i input) (pass []hub.BroadcastEvent) {
 // A Publisher publishes for one goroutine.
 type Publisher struct {
 	in     *Ingest
+	from   string
 	answer chan []int // to the goroutine that publishes
 }
 
-// Publisher returns a Publisher for one goroutine.
-func (in *Ingest) Publisher() *Publisher { return &Publisher{in: in, answer: make(chan []int, 1)} }
+// Publisher returns a Publisher for one goroutine. from names the producer, which shares the
+// places for instruments with other producers. Publishers with one name are one producer.
+func (in *Ingest) Publisher(from string) *Publisher {
+	return &Publisher{in: in, from: from, answer: make(chan []int, 1)}
+}
 
 // Publish publishes events in order and owns the slice afterwards. It returns the
 // positions of the rejected ones (see ErrTooManyInstruments), or ErrStopped. It waits for
 // the hub if that is behind. Nothing else slows a producer down.
 func (p *Publisher) Publish(events []hub.BroadcastEvent) (rejected []int, err error) {
-	if !p.in.send(input{kind: publish, events: events, reply: p.answer}) {
+	if !p.in.send(input{kind: publish, from: p.from, events: events, reply: p.answer}) {
 		return nil, ErrStopped
 	}
 	select {

@@ -75,7 +75,7 @@ func (b *box) setWall(by time.Duration) { b.now.UnixMS += by.Milliseconds() }
 // local publishes one price and returns the event as it was passed on.
 func (b *box) local(room, payload string) hub.BroadcastEvent {
 	b.t.Helper()
-	pass, rejected := b.publish([]hub.BroadcastEvent{{Room: room, Payload: payload}}, b.now)
+	pass, rejected := b.publish("p", []hub.BroadcastEvent{{Room: room, Payload: payload}}, b.now)
 	if len(pass) == 0 || len(rejected) != 0 {
 		b.t.Fatalf("publish of %s: passed %v, rejected %v; want it passed", room, pass, rejected)
 	}

@@ -12,7 +12,7 @@ import (
 func TestPublishStamps(t *testing.T) {
 	b := newBox(t, true)
 	b.wait(1500 * time.Microsecond)
-	pass, rejected := b.publish([]hub.BroadcastEvent{
+	pass, rejected := b.publish("p", []hub.BroadcastEvent{
 		{Room: "X", Payload: "1"},
 		{Room: "lobby", Payload: "hi", Kind: hub.Message},
 		{Room: "X", Payload: "2"},
@@ -66,7 +66,7 @@ func TestMaxInstruments(t *testing.T) {
 			}
 			events = append(events, e)
 		}
-		pass, rejected := b.publish(events, b.now)
+		pass, rejected := b.publish("p", events, b.now)
 		return describe(pass), rejected
 	}
 	pass, rejected := batch("A", "B", "C", "D", "A", "lobby", "E", "B")
@@ -87,18 +87,20 @@ func TestMaxInstruments(t *testing.T) {
 		t.Errorf("counted %+v, want TooMany 3, Untracked 1, Instruments 4, Published 6, Stale 1", got)
 	}
 
-	b.wait(versionLife * testTTL)
-	batch("A") // rotates, and is touched
+	b.wait(testTTL - time.Millisecond)
 	if pass, _ = batch("D"); pass != "" {
-		t.Errorf("passed %q in the period after, want no place yet", pass)
+		t.Errorf("passed %q while all values are alive, want no place yet", pass)
 	}
-	b.wait(versionLife * testTTL)
+	batch("A")
+	b.wait(time.Millisecond)
 	pass, rejected = batch("D")
-	if want(t, "passed once B and C are forgotten", pass, "live D 0"); rejected != nil {
+	if want(t, "passed once B and C are past their lives", pass, "live D 0"); rejected != nil {
 		t.Errorf("rejected %v, want none", rejected)
 	}
-	if got := b.count().Instruments; got != 3 {
-		t.Errorf("%d instruments, want A, D and F", got)
+	want(t, "the oldest gave way", b.table.has("B"), "nowhere")
+	want(t, "the next stays", b.table.has("C"), "recent")
+	if got := b.count(); got.Instruments != 4 || got.Displaced != 1 {
+		t.Errorf("counted %+v, want A, C, D and F, and B displaced", got)
 	}
 }
 
@@ -143,11 +145,11 @@ func TestPublishAllocatesNothing(t *testing.T) {
 			}
 		}
 		fill()
-		b.publish(events, b.now)
+		b.publish("p", events, b.now)
 		if members {
 			b.watch(rooms500[:20], hub.Wants{Status: true}, b.now)
 		}
-		if got := testing.AllocsPerRun(100, func() { fill(); b.publish(events, b.now) }); got != 0 {
+		if got := testing.AllocsPerRun(100, func() { fill(); b.publish("p", events, b.now) }); got != 0 {
 			t.Errorf("a batch of 20 with members %t makes %v allocations, want none", members, got)
 		}
 	}

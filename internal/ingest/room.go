@@ -39,6 +39,10 @@ type value struct {
 
 	offer   offerState
 	missing missingState
+
+	holder       *holder       // of the place of a known value
+	older, newer *value        // among those of the holder
+	looked       time.Duration // when it got its place, or was last looked at, a moment.Time's Steady
 }
 
 func (v *value) known() bool { return v.payload != "" }

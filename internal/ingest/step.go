@@ -20,8 +20,8 @@ func NewSteps(opts Options, now moment.Time) Steps {
 }
 
 // Publish is [Publisher.Publish].
-func (s Steps) Publish(events []hub.BroadcastEvent, now moment.Time) (pass []hub.BroadcastEvent, rejected []int) {
-	return s.core.publish(events, now)
+func (s Steps) Publish(from string, events []hub.BroadcastEvent, now moment.Time) (pass []hub.BroadcastEvent, rejected []int) {
+	return s.core.publish(from, events, now)
 }
 
 // Watch is [Ingest.Watch].

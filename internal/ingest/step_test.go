@@ -11,7 +11,7 @@ import (
 func TestSteps(t *testing.T) {
 	o := testOptions("me", true)
 	s := NewSteps(o, epoch)
-	pass, rejected := s.Publish(prices("X", "1"), epoch)
+	pass, rejected := s.Publish("p", prices("X", "1"), epoch)
 	want(t, "published", describe(pass), "live X 1")
 	if rejected != nil {
 		t.Errorf("rejected %v", rejected)

@@ -18,8 +18,9 @@ type table struct {
 	types   []string // of which a room may hold a value; others are admitted too
 	parts   [partition.Count]part
 	rotated time.Duration // see moment.Time.Steady
-	lives   uint32        // times that rooms were forgotten: a count that begins after one is another count
-	known   int           // known values
+	holders
+	lives uint32 // times that rooms were forgotten: a count that begins after one is another count
+	known int    // known values
 }
 
 type part struct {
@@ -45,7 +46,7 @@ func (s *shelf) remove(r *room) {
 }
 
 func newTable(types []string, now time.Duration) *table {
-	t := &table{types: types, rotated: now}
+	t := &table{types: types, rotated: now, holders: holders{byName: map[holderName]*holder{}}}
 	for i := range t.parts {
 		p := &t.parts[i]
 		p.watched, p.recent.rooms, p.old.rooms = map[string]*room{}, map[string]*room{}, map[string]*room{}
@@ -155,6 +156,11 @@ func (t *table) rotate(now moment.Time, period time.Duration) {
 	for i := range t.parts {
 		p := &t.parts[i]
 		t.known -= p.old.known
+		for _, r := range p.old.rooms {
+			for v := range r.values {
+				t.release(v)
+			}
+		}
 		p.old, p.recent = p.recent, shelf{rooms: map[string]*room{}}
 	}
 	t.rotated = now.Steady

@@ -109,7 +109,7 @@ func TestTableKeepsNoPayloadAliveByARoomsName(t *testing.T) {
 	b := newBox(t, true)
 	text := `{"instrument":"X_USDT"}`
 	e := hub.BroadcastEvent{Room: text[15:21], Payload: text}
-	pass, _ := b.publish([]hub.BroadcastEvent{e}, b.now)
+	pass, _ := b.publish("p", []hub.BroadcastEvent{e}, b.now)
 	v := b.table.find("X_USDT")
 	if v == nil {
 		t.Fatal("the room is not known")

@@ -45,7 +45,7 @@ func play(t *testing.T, script string) (lines []string) {
 			b.unwatch(f[1:2], nil)
 		case "local":
 			e := hub.BroadcastEvent{Room: f[2], Type: f[1], Payload: f[1] + f[3]}
-			pass, _ := b.publish([]hub.BroadcastEvent{e}, b.now)
+			pass, _ := b.publish("p", []hub.BroadcastEvent{e}, b.now)
 			got = describe(pass)
 		case "remote":
 			got = b.take(value(f[1:]))

@@ -13,7 +13,7 @@ var steps = map[string]func(*box){
 	"untouched":        func(*box) {},
 	"back":             func(b *box) { b.setWall(-time.Hour) },
 	"forward":          func(b *box) { b.setWall(time.Hour) },
-	"forward and back": func(b *box) { b.setWall(time.Hour); b.publish(prices("other", "1"), b.now); b.setWall(-time.Hour) },
+	"forward and back": func(b *box) { b.setWall(time.Hour); b.publish("p", prices("other", "1"), b.now); b.setWall(-time.Hour) },
 	"before 1970":      func(b *box) { b.now.UnixMS = -1 },
 }
 

@@ -155,7 +155,7 @@ func (c *core) lastPrices(rooms []string, found []hub.BroadcastEvent, failed boo
 		case e.Version.Compare(v.version) <= 0:
 			continue
 		}
-		c.replace(v, e)
+		c.replace(v, e, now)
 		pass = append(pass, *e)
 		if given == nil {
 			given = map[*value]bool{}

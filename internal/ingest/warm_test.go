@@ -274,7 +274,7 @@ func TestFeedStatusOfJoiners(t *testing.T) {
 	want(t, "of those who did not ask", b.join("X"), "absent X no X")
 	b.local("Y", "q")
 	b.wait(testTTL / 2)
-	pass, _ := b.publish([]hub.BroadcastEvent{{Room: "X", Payload: "r"}}, b.now)
+	pass, _ := b.publish("p", []hub.BroadcastEvent{{Room: "X", Payload: "r"}}, b.now)
 	want(t, "live again", describe(pass), fmt.Sprintf("live X r; status X X silent=false since=%d", 45_000))
 	b.wait(testTTL / 2)
 	want(t, "the other silent", b.settle(), "status Y Y silent=true since=30000")
@@ -339,7 +339,7 @@ func TestFeedStatusByThresholds(t *testing.T) {
 					b.unwatch([]string{m.room}, map[string]uint32{m.room: m.group})
 				}
 			case 2:
-				pass, _ := b.publish([]hub.BroadcastEvent{{Room: room, Payload: "p"}}, b.now)
+				pass, _ := b.publish("p", []hub.BroadcastEvent{{Room: room, Payload: "p"}}, b.now)
 				live[room] = b.now.Steady
 				hear(pass, nil)
 			default:

@@ -88,6 +88,7 @@ func (s *Server) ingestMetrics(reg *prometheus.Registry) error {
 	return telemetry.Register(reg, s.ingest.Stats,
 		gauge("instruments", "Known last values, one for each room and type.", func(s S) int { return s.Instruments }),
 		counter("published_total", "Live events accepted from this instance's ingestors.", func(s S) uint64 { return s.Published }),
+		counter("instruments_displaced_total", "Instruments forgotten early, because new ones needed their places.", func(s S) uint64 { return s.Displaced }),
 		counter("remote_total", "Events that came from other instances.", func(s S) uint64 { return s.Remote }),
 		counter("remote_stale_total", "Events from other instances that were not newer than the known value.", func(s S) uint64 { return s.Stale }),
 		counter("remote_untracked_total", "Events from other instances of instruments beyond the limit, in rooms without members here.", func(s S) uint64 { return s.Untracked }),

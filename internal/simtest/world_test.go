@@ -206,7 +206,7 @@ func (w *world) publish(in *instance, room string, n int, kind hub.Kind) {
 		}
 		events = append(events, hub.BroadcastEvent{Room: room, Kind: kind, Payload: fmt.Sprintf("%s %s %d", verb, room, num)})
 	}
-	pass, rejected := in.ingest.Publish(events, in.time())
+	pass, rejected := in.ingest.Publish("p", events, in.time())
 	if len(rejected) > 0 {
 		w.problem("i%d refused events", in.id)
 	}

@@ -114,5 +114,14 @@ func (c *conn) linger() {
 	}
 }
 
+// producer is the name under which the connection publishes: that of its key, or, where none is
+// asked for, its own.
+func (c *conn) producer() string {
+	if c.identity.Name != "" {
+		return c.identity.Name
+	}
+	return c.RemoteAddr().String()
+}
+
 // RemoteAddr is the address of the peer.
 func (c *conn) RemoteAddr() net.Addr { return c.socket.RemoteAddr() }

@@ -1,0 +1,55 @@
+package transport
+
+import (
+	"fmt"
+	"net"
+	"testing"
+
+	"backbone/internal/auth"
+	"backbone/protocol"
+)
+
+// An ingestor that floods the server with names is refused. Others are not.
+func TestAFloodOfInstrumentsRefusesOnlyItself(t *testing.T) {
+	i := onTCP(t, settings{instruments: 10})
+	publish := func(p *peer, instrument string, accepted bool) {
+		t.Helper()
+		p.send(fmt.Sprintf(`{"type":"price_update","instrument":%q,"price":1,"ts":1,"id":"1"}`, instrument))
+		if accepted {
+			p.hears(`{"type":"ack","id":"1"}`)
+		} else {
+			p.hears(`{"type":"error","code":"too_many_instruments","message":"instrument: this instance keeps no further instruments","id":"1"}`)
+		}
+	}
+	flood := i.connect(protocol.PathIngest)
+	for n := range 20 {
+		publish(flood, fmt.Sprint("F", n), n < 10)
+	}
+	other := i.connect(protocol.PathIngest)
+	for n := range 5 {
+		publish(other, fmt.Sprint("G", n), true)
+		publish(flood, fmt.Sprint("F", 20+n), false)
+	}
+	publish(other, "G5", false) // it holds as many as the flood
+	publish(other, "G0", true)
+	publish(i.connect(protocol.PathIngest), "H", true)
+}
+
+func TestAProducerIsAKeyOrAConnection(t *testing.T) {
+	a, b := &conn{socket: socket{Conn: peerAt{port: 1}}}, &conn{socket: socket{Conn: peerAt{port: 2}}}
+	if a.producer() != "192.0.2.1:1" || b.producer() != "192.0.2.1:2" {
+		t.Errorf("two connections without a key are %q and %q", a.producer(), b.producer())
+	}
+	a.identity, b.identity = auth.Identity{Name: "feed"}, auth.Identity{Name: "feed"}
+	if a.producer() != "feed" || b.producer() != "feed" {
+		t.Errorf("two connections with one key are %q and %q", a.producer(), b.producer())
+	}
+}
+
+// peerAt is a connection of which only the peer's address is known.
+type peerAt struct {
+	net.Conn
+	port int
+}
+
+func (p peerAt) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: p.port} }
