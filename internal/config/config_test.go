@@ -38,6 +38,24 @@ func parse(t *testing.T, args ...string) (config.Serve, error) {
 	return p.Serve, err
 }
 
+func TestAnEmptyVariableIsNotSet(t *testing.T) {
+	for _, name := range []string{
+		"CONFIG", "LISTEN", "MAX_ROOMS", "LAST_PRICE_TTL", "INSECURE_NO_AUTH", "LOG_FORMAT", "REDIS_URL", "ALLOWED_ORIGINS", "REDIS_PREFIX",
+	} {
+		t.Setenv("BACKBONE_"+name, "")
+	}
+	if got, err := parse(t); err != nil || got.Listen != config.Default().Listen || got.MaxRooms != 10000 || got.RedisPrefix != "backbone:" {
+		t.Errorf("parsed %+v, %v", got, err)
+	}
+	if got, err := parse(t, "--config", write(t, "max-rooms: 7\n")); err != nil || got.MaxRooms != 7 {
+		t.Errorf("with a file: %d rooms, %v", got.MaxRooms, err)
+	}
+	t.Setenv("BACKBONE_ADMIN_LISTEN", "") // turns it off
+	if got, err := parse(t); err != nil || got.AdminListen != "" {
+		t.Errorf("admin address %q, %v", got.AdminListen, err)
+	}
+}
+
 func write(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "backbone.yaml")

@@ -35,8 +35,19 @@ func (File) BeforeResolve(ctx *kong.Context, trace *kong.Path, lines *Lines) err
 	return nil
 }
 
-// Env is kong's option by which each flag can be set in the environment.
-func Env() kong.Option { return kong.DefaultEnvars(EnvPrefix) }
+// Env is kong's option by which each flag can be set in the environment. An empty variable counts as
+// not set, as compose files write it, unless the flag has the tag "empty".
+func Env() kong.Option {
+	named, filled := kong.DefaultEnvars(EnvPrefix), kong.WithBeforeReset(func(app *kong.Kong) error {
+		for _, flag := range allFlags(app.Model.Node) {
+			if !flag.Tag.Has("empty") {
+				flag.Tag.Envs = slices.DeleteFunc(slices.Clone(flag.Tag.Envs), func(name string) bool { return os.Getenv(name) == "" })
+			}
+		}
+		return nil
+	})
+	return kong.OptionFunc(func(k *kong.Kong) error { return errors.Join(named.Apply(k), filled.Apply(k)) })
+}
 
 // fileValues is a parsed file. It is a kong.Resolver.
 type fileValues struct {
@@ -98,7 +109,7 @@ func (f *fileValues) Validate(app *kong.Application) error {
 // value as the text in the file, which kong then parses like the text of a flag.
 func (f *fileValues) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	value, ok := f.values[flag.Name]
-	if !ok || slices.ContainsFunc(flag.Envs, isSet) {
+	if !ok || slices.ContainsFunc(flag.Tag.Envs, isSet) {
 		return nil, nil //nolint:nilnil // this tells kong that the value does not come from here
 	}
 	f.used[flag.Name] = true
