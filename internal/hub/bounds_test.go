@@ -85,6 +85,34 @@ func TestHeldFramesComeInBatchesOfOneWrite(t *testing.T) {
 	}
 }
 
+// Many events at once are not one large batch: a turn ends once its payloads reach half of the limit,
+// where some members get stamps together with what those take.
+func TestALargeTurnEndsEarly(t *testing.T) {
+	for _, stamp := range []bool{false, true} {
+		s := NewSteps(withQueue(2000))
+		c := member(s, "A", "B")
+		if stamp {
+			s.Join(newClient(), []string{"A", "B"}, Wants{Stamp: true}, nil)
+		}
+		payload := 100 // ten make a turn
+		if stamp {
+			payload -= stampBytes
+		}
+		var events []BroadcastEvent
+		for n := range 15 {
+			events = append(events, BroadcastEvent{Room: "AB"[n%2:][:1], Kind: Message, Payload: strings.Repeat("x", payload)})
+		}
+		s.Route(events)
+		sizes, _ := take(c)
+		for i := range sizes {
+			sizes[i] /= payload + 1
+		}
+		if want := []int{10, 5}; !slices.Equal(sizes, want) {
+			t.Errorf("stamps %t: 15 events came in batches of %v, want %v", stamp, sizes, want)
+		}
+	}
+}
+
 // A slow reader gets as many frames as fit into what it wants, at least one, and everything that
 // a pull can bring if it does not say.
 func TestAPullBringsWhatFits(t *testing.T) {

@@ -70,12 +70,7 @@ func (h *Hub) conflateQueue(c *Client, done chan<- struct{}) {
 // write that first, and is signalled again.
 func (h *Hub) pull(c *Client, want Want) {
 	c.signalled = false
-	if c.sticky && !want.Slow {
-		c.sticky = false
-		if c.lag != nil && c.lag.count == 0 {
-			h.endLag(c)
-		}
-	}
+	c.sticky = c.sticky && want.Slow
 	switch {
 	case c.lag == nil:
 		h.deliver(c)

@@ -104,7 +104,7 @@ func (c *core) watchFeed(r *room, group uint32, now moment.Time, pass []hub.Broa
 	if !found {
 		pass = c.tell(r, now, pass) // so that those that are reached stay the first ones
 		f.thresholds = slices.Insert(f.thresholds, i, threshold{after: after, group: group})
-		if i < int(f.silent) || now.Since(f.live) >= after {
+		if now.Since(f.live) >= after { // as are all before it
 			f.silent++
 		}
 		if int(f.silent) < len(f.thresholds) {
