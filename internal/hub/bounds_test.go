@@ -113,6 +113,19 @@ func TestALargeTurnEndsEarly(t *testing.T) {
 	}
 }
 
+// What a turn holds of one kind of one room is one piece of memory, and counts as one message.
+func TestEventsOfATurnAreOneSegment(t *testing.T) {
+	for _, kind := range []Kind{State, Message} {
+		s := NewSteps(testOptions())
+		c := member(s, "A")
+		e := BroadcastEvent{Room: "A", Kind: kind, Payload: "x"}
+		s.Route([]BroadcastEvent{e, e, e})
+		if data, ok := one(<-c.Queue()); !ok || string(data) != "x\nx\nx\n" {
+			t.Errorf("of kind %d came %q, in one piece %t", kind, data, ok)
+		}
+	}
+}
+
 // A slow reader gets as many frames as fit into what it wants, at least one, and everything that
 // a pull can bring if it does not say.
 func TestAPullBringsWhatFits(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"backbone/internal/hub"
@@ -100,5 +101,57 @@ func TestAFeedThatIsSilentAtTheJoinIsToldAtOnce(t *testing.T) {
 			told = "status X X silent=true since=0"
 		}
 		want(t, fmt.Sprint(step.group, " later"), b.settle(), told)
+	}
+}
+
+// A time of its own ends with the last member that has it.
+func TestNobodyIsToldAfterATimeThatNobodyHas(t *testing.T) {
+	b := newBox(t, false)
+	wants := hub.Wants{Status: true, Group: 5000}
+	b.watch([]string{"X"}, wants, b.now)
+	b.watch([]string{"X"}, wants, b.now)
+	b.watch([]string{"X"}, hub.Wants{Status: true}, b.now)
+	leave := func() { b.unwatch([]string{"X"}, map[string]uint32{"X": wants.Group}) }
+	leave()
+	b.wait(5 * time.Second)
+	want(t, "with one of two members", b.settle(), "status X X silent=true since=0")
+	b.local("X", "1")
+	leave()
+	b.wait(10 * time.Second)
+	want(t, "without a member", b.settle(), "")
+	b.wait(testTTL)
+	want(t, "after the time of all", b.settle(), "status X X silent=true since=5000")
+}
+
+// The bridge is offered nothing while there is nothing for it.
+func TestAnIdleInstanceOffersNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := start(t, 1)
+		synctest.Wait()
+		select {
+		case batch := <-i.outbox:
+			t.Errorf("the bridge was offered %v", batch)
+		case rooms := <-i.reads:
+			t.Errorf("the bridge was asked to read %v", rooms)
+		default:
+		}
+	})
+}
+
+func TestDelaysAreRandomUnlessTheyAreGiven(t *testing.T) {
+	given := func(time.Duration) time.Duration { return 7 }
+	if d := New(Options{Delay: given}).opts.Delay(time.Second); d != 7 {
+		t.Errorf("instead of 7 ns a delay is %v", d)
+	}
+	random := New(Options{}).opts.Delay
+	seen := map[time.Duration]bool{}
+	for range 100 {
+		d := random(time.Second)
+		if seen[d] = true; d < 0 || d > time.Second {
+			t.Errorf("a delay of up to 1 s is %v", d)
+		}
+	}
+	if len(seen) < 10 {
+		t.Errorf("100 delays have %d values", len(seen))
 	}
 }
