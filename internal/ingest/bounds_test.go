@@ -155,3 +155,36 @@ func TestDelaysAreRandomUnlessTheyAreGiven(t *testing.T) {
 		t.Errorf("100 delays have %d values", len(seen))
 	}
 }
+
+// An instance of a build without lives that has forgotten a room may give the number again that was
+// heard last. Nothing is missing then.
+func TestTheSameNumberAgainIsNoLoss(t *testing.T) {
+	b := newBox(t, true)
+	b.link(everyone)
+	b.join("X")
+	b.answer()
+	b.take(from("a", "X", 1, 1, "1"))
+	want(t, "counted from 1 again", b.take(from("a", "X", 2, 1, "2")), "live X 2")
+	if n := b.count().Lost; n != 0 {
+		t.Errorf("%d events count as lost", n)
+	}
+}
+
+// What others know already is not offered to them, and a value is not given once its time is over.
+func TestWhatIsKnownOrOverIsNotGiven(t *testing.T) {
+	b := newBox(t, true)
+	b.link(everyone)
+	e := from("a", "X", 0, 1, "1")
+	b.take(e)
+	b.offered()
+	question := hub.BroadcastEvent{Room: "X", Kind: hub.Resync, Version: e.Version}
+	b.take(question)
+	b.wait(time.Second)
+	b.settle()
+	want(t, "asked for what is newer than the newest", b.offered(), "")
+
+	b.wait(testTTL - time.Second)
+	b.join("Y")
+	old := again(from("a", "Y", 0, 1, "old"))
+	want(t, "read at the end of its time", b.answer(old), "absent Y no Y")
+}
