@@ -67,3 +67,18 @@ func TestNamesAreQuotedIfTheyAreNoWords(t *testing.T) {
 		}
 	}
 }
+
+// A type that nobody knows gets one hint at most: the one type that differs in case, or how to ping.
+func TestAnUnknownTypeGetsOneHint(t *testing.T) {
+	t.Parallel()
+	known := func(lower string) bool { return lower == "join" || lower == "ping" }
+	for typ, want := range map[string]string{
+		"JOIN": "unknown_type: type: there is no type \"JOIN\", did you mean join?",
+		"goin": "unknown_type: type: there is no type \"goin\"",
+		"Ping": "unknown_type: type: there is no type \"Ping\"; to ping, send {\"type\":\"ping\"}",
+	} {
+		if got := common.UnknownType(typ, known).Error(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
