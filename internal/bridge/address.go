@@ -17,13 +17,16 @@ type target struct {
 	asking rueidis.ClientOption // to sentinels, and to nodes that are asked for the masters
 }
 
-func newTarget(u *redisurl.URL) *target {
+func newTarget(u *redisurl.URL, files *tls.Config) *target {
 	t := &target{URL: u}
 	t.option = rueidis.ClientOption{
 		Username: u.Username, Password: u.Password, SelectDB: u.Database, ClientName: u.ClientName,
 	}
 	if u.TLS {
 		t.option.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: u.SkipVerify} //nolint:gosec // as the operator asks
+		if files != nil {
+			t.option.TLSConfig.RootCAs, t.option.TLSConfig.Certificates = files.RootCAs, files.Certificates
+		}
 	}
 	if u.Socket {
 		t.option.DialCtxFn = func(ctx context.Context, path string, dialer *net.Dialer, _ *tls.Config) (net.Conn, error) {

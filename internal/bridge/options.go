@@ -3,6 +3,7 @@ package bridge
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 // Options are what a Bridge is built from.
 type Options struct {
 	URL      string        // of a server, of sentinels or of a cluster: see "Several instances" in docs/operations.md
+	TLS      *tls.Config   // authorities and certificates, where the URL says TLS; nil: those of the system, and none
 	Prefix   string        // of all keys and channels; "": DefaultPrefix
 	Instance string        // this instance's id, new at each start: 1 to 64 of A-Z a-z 0-9 _ . -
 	Types    []string      // State types, of which reads look for values: each 1 to 64 of A-Z a-z 0-9 _ . -

@@ -124,7 +124,7 @@ func TestStatusIsThatOfTheWorstShard(t *testing.T) {
 		{[]State{OK, Degraded, OK, Degraded, Connecting}, Degraded, 1},
 		{[]State{Connecting, Connecting}, Connecting, 0},
 	} {
-		b := &Bridge{masters: newTopology(newTarget(&redisurl.URL{Addresses: []string{"h:1"}}), &shared{})}
+		b := &Bridge{masters: newTopology(newTarget(&redisurl.URL{Addresses: []string{"h:1"}}, nil), &shared{})}
 		b.masters.missing.Store(nil)
 		shards := []*shard{}
 		for i, state := range c.states {
@@ -146,7 +146,7 @@ func TestSessionsOfAllShardsAreCountedTogether(t *testing.T) {
 	o = o.withDefaults()
 	all := &shared{opts: &o, names: wire.Names{Prefix: o.Prefix}, log: o.Logger}
 	for range 3 {
-		s := &shard{shared: all, redis: newTarget(&redisurl.URL{}).at("127.0.0.1:1"), partitions: partition.All}
+		s := &shard{shared: all, redis: newTarget(&redisurl.URL{}, nil).at("127.0.0.1:1"), partitions: partition.All}
 		if _, err := s.session(t.Context()); err == nil {
 			t.Error("a session with nobody")
 		}

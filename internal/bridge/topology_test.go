@@ -19,7 +19,7 @@ func TestAMasterThatVanishesAndReturnsWasLost(t *testing.T) {
 	o.BackoffMin = time.Hour // one attempt
 	o = o.withDefaults()
 	changed := make(chan struct{}, 1)
-	y := newTopology(newTarget(&redisurl.URL{Setup: redisurl.Cluster, Addresses: []string{nobody}}), &shared{
+	y := newTopology(newTarget(&redisurl.URL{Setup: redisurl.Cluster, Addresses: []string{nobody}}, nil), &shared{
 		opts: &o, names: wire.Names{Prefix: o.Prefix}, changed: changed, count: new(counters), log: o.Logger,
 	})
 	ctx, cancel := context.WithCancel(t.Context())

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -32,6 +34,33 @@ func (s *Serve) RedisAddress() (string, error) {
 		return "", err
 	}
 	return u.WithPassword(password), nil
+}
+
+// RedisTLS is how to connect to Redis with TLS, as far as files say so; nil: as by default. The
+// error is that of reading a file, or one line that names the flag.
+func (s *Serve) RedisTLS() (*tls.Config, error) {
+	if s.RedisTLSCA == "" && s.RedisTLSCert == "" {
+		return nil, nil //nolint:nilnil // as by default
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if s.RedisTLSCA != "" {
+		text, err := os.ReadFile(s.RedisTLSCA)
+		if err != nil {
+			return nil, fmt.Errorf("--redis-tls-ca: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(text) {
+			return nil, Errorf("redis-tls-ca", "%s holds no certificate in PEM", s.RedisTLSCA)
+		}
+	}
+	if s.RedisTLSCert != "" {
+		pair, err := tls.LoadX509KeyPair(s.RedisTLSCert, s.RedisTLSKey)
+		if err != nil {
+			return nil, fmt.Errorf("--redis-tls-cert, --redis-tls-key: %w", err)
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c, nil
 }
 
 // CheckRedisURL checks a Redis URL for a command that has no flag for a password file. The

@@ -19,6 +19,9 @@ type Serve struct {
 
 	RedisURL          string `group:"Redis" name:"redis-url" placeholder:"URL" help:"Redis that joins several instances into one backbone: redis://host:6379/0, rediss:// for TLS, unix:///path, redis+sentinel://host:26379,host:26379/master-name or redis+cluster://host:6379,host:6379 (rediss+... with TLS). Without it the instance works alone. A URL that holds a password is not accepted as a flag."`
 	RedisPasswordFile string `group:"Redis" placeholder:"FILE" help:"File that holds the password for --redis-url."`
+	RedisTLSCA        string `group:"Redis" name:"redis-tls-ca" placeholder:"FILE" help:"Certificates in PEM, one of which must have signed that of Redis. Without it those of this system."`
+	RedisTLSCert      string `group:"Redis" name:"redis-tls-cert" placeholder:"FILE" help:"Certificate chain in PEM that Redis gets. With --redis-tls-key."`
+	RedisTLSKey       string `group:"Redis" name:"redis-tls-key" placeholder:"FILE" help:"Private key of --redis-tls-cert, in PEM."`
 	RedisPrefix       string `group:"Redis" default:"backbone:" help:"Prefix of all Redis keys and channels. Instances of one backbone share it."`
 
 	LastPriceTTL   time.Duration `group:"Last prices" name:"last-price-ttl" default:"30s" min:"1ms" orzero:"" help:"How long after its ingestion a price is given to new consumers. 0: no prices are kept, so there are no warm starts."`

@@ -62,9 +62,19 @@ func (s *Serve) access() error {
 }
 
 func (s *Serve) redis() error {
+	switch {
+	case s.RedisTLSCert != "" && s.RedisTLSKey == "":
+		return Errorf("redis-tls-cert", "needs --redis-tls-key, the private key of the certificate")
+	case s.RedisTLSKey != "" && s.RedisTLSCert == "":
+		return Errorf("redis-tls-key", "needs --redis-tls-cert, the certificate of the key")
+	}
 	if s.RedisURL == "" {
-		if s.RedisPasswordFile != "" {
-			return Errorf("redis-password-file", "needs --redis-url")
+		for flag, value := range map[string]string{
+			"redis-password-file": s.RedisPasswordFile, "redis-tls-ca": s.RedisTLSCA, "redis-tls-cert": s.RedisTLSCert,
+		} {
+			if value != "" {
+				return Errorf(flag, "needs --redis-url")
+			}
 		}
 	} else {
 		u, err := s.parseRedisURL()
@@ -73,6 +83,11 @@ func (s *Serve) redis() error {
 		}
 		if u.HasPassword() && s.RedisPasswordFile != "" {
 			return Errorf("redis-password-file", "and a password in --redis-url exclude each other: leave one out")
+		}
+		for flag, value := range map[string]string{"redis-tls-ca": s.RedisTLSCA, "redis-tls-cert": s.RedisTLSCert} {
+			if value != "" && !u.TLS {
+				return Errorf(flag, "needs TLS: --redis-url must begin with rediss")
+			}
 		}
 	}
 	if err := redisurl.CheckPrefix(s.RedisPrefix); err != nil {

@@ -119,11 +119,16 @@ func (s *Server) buildRouting() error {
 	if err != nil {
 		return err
 	}
+	files, err := s.cfg.RedisTLS()
+	if err != nil {
+		return err
+	}
 	outbox, reads := make(chan []hub.BroadcastEvent), make(chan []string)
 	options.Outbox, options.Reads = outbox, reads
 	s.ingest = ingest.New(options)
 	s.bridge, err = bridge.New(bridge.Options{
 		URL:      url,
+		TLS:      files,
 		Prefix:   s.cfg.RedisPrefix,
 		Instance: instance,
 		Types:    options.Types,
