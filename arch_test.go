@@ -17,12 +17,13 @@ var arrows = []row{
 	{from: "internal/telemetry", why: "telemetry is a leaf: others hand it their figures through what it offers"},
 	{from: "internal/handshake", to: []string{"protocol"}, why: "it reads the text of a handshake, whoever sent it, and knows no socket"},
 	{from: "internal/credit", why: "it is arithmetic on bytes and times, which the simulation uses too"},
+	{from: "internal/serverurl", why: "the SDK and the programs read URLs alike"},
 	{from: "internal/epochs", why: "the SDK and its redundant connections remember counts alike"},
 	{from: "internal/rawio", why: "it is two system calls"},
 	{from: "internal/moment", why: "it is two clocks, for whoever measures time or stamps it"},
 	{from: "internal/frame", why: "both ends of a WebSocket parse frame headers with it, so it may know neither"},
 	{from: "client/clienttest", to: []string{"protocol"}, why: "a server for tests of the client may not know it"},
-	{from: "client", to: []string{"internal/epochs", "internal/frame", "protocol"}, why: "the SDK may know of the server only what is public on the wire"},
+	{from: "client", to: []string{"internal/epochs", "internal/frame", "internal/serverurl", "protocol"}, why: "the SDK may know of the server only what is public on the wire"},
 
 	{from: "client/redundant", to: []string{"client", "internal/epochs"}, why: "it merges what consumers of the SDK receive, and needs nothing of the SDK that programs do not have"},
 
@@ -54,7 +55,7 @@ var arrows = []row{
 	{from: "internal/human", to: []string{"client"}, why: "it words numbers and errors of the SDK for whatever talks to people, and knows none of it"},
 	{
 		from: "internal/cli",
-		to:   []string{"client", "internal/config", "internal/human", "internal/telemetry", "protocol"},
+		to:   []string{"client", "internal/config", "internal/human", "internal/serverurl", "internal/telemetry", "protocol"},
 		why:  "the kit serves all commands: it knows none of them, and no server",
 	},
 	{

@@ -11,7 +11,7 @@ import (
 
 // Conn is a consumer: it joins rooms and receives their events. Its methods are safe for
 // concurrent use by multiple goroutines. It connects again by itself, and joins its rooms
-// again, until it is closed or the server refuses it.
+// again, until it is closed or the server refuses it at the first connection.
 //
 // The replies to Join, Leave, Send and Ping come after the events that are already on their
 // way, so a goroutine should receive from Events meanwhile. That goroutine may also call these
@@ -21,8 +21,13 @@ type Conn struct {
 }
 
 // Dial connects a consumer to the server at url, such as "ws://127.0.0.1:8080". The path /ws
-// is added if the URL has no path. ctx bounds only the dial: once Dial has returned, the end
-// of ctx changes nothing, and the Conn lives until Close. A nil opt means all defaults.
+// is added if the URL has no path or one that ends with a slash. ctx bounds only the dial: once Dial
+// has returned, the end of ctx changes nothing, and the Conn lives until Close. A nil opt means all
+// defaults.
+//
+// Several URLs, with commas between them, are of servers of which one is enough. Each is tried once,
+// in this order, before Dial fails or the next wait begins. After a lost connection the one after it
+// is tried first.
 //
 // The error is a *[ConnectError] if the server could not be reached or refused the
 // connection. errors.Is(err, [ErrRefused]) is true if it does not accept the credentials or the

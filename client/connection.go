@@ -20,6 +20,7 @@ type connection struct {
 	// Immutable.
 	ws       *websocket.Conn
 	wire     *wireConn
+	secure   bool          // by TLS
 	inflight chan *call    // from the writer to the reader, in the order written; never full, as slots are fewer
 	quit     chan struct{} // closed by the session: the writer ends
 

@@ -19,8 +19,8 @@ import (
 // to a join of many rooms that were rejected one by one.
 const maxServerMessage = 1 << 20
 
-// dial makes one attempt. Its errors are of type *ConnectError.
-func (s *session) dial(ctx context.Context) (*connection, error) {
+// dial makes one attempt at a server.
+func (s *session) dial(ctx context.Context, to *target) (*connection, *ConnectError) {
 	ctx, cancel := context.WithTimeout(ctx, s.opt.DialTimeout)
 	defer cancel()
 
@@ -57,7 +57,7 @@ func (s *session) dial(ctx context.Context) (*connection, error) {
 	if s.opt.APIKey != "" {
 		header.Set(protocol.HeaderAPIKey, s.opt.APIKey)
 	}
-	ws, resp, err := websocket.Dial(ctx, s.url, &websocket.DialOptions{
+	ws, resp, err := websocket.Dial(ctx, to.To(s.servers.path), &websocket.DialOptions{
 		HTTPClient: &http.Client{
 			Transport:     transport,
 			CheckRedirect: keepKey,
@@ -72,10 +72,12 @@ func (s *session) dial(ctx context.Context) (*connection, error) {
 			_ = c.Close()
 		default:
 		}
-		return nil, s.connectError(resp, err)
+		return nil, connectError(to, s.servers.path, resp, err)
 	}
 	ws.SetReadLimit(maxServerMessage)
-	return newConnection(ws, <-wires, s.opt.MaxInFlight), nil
+	conn := newConnection(ws, <-wires, s.opt.MaxInFlight)
+	conn.secure = to.Secure()
+	return conn, nil
 }
 
 // keepKey follows no redirect, because net/http would send the key to the host of the redirect.
@@ -98,8 +100,8 @@ func (s *session) dialWire(ctx context.Context, network, address string) (*wireC
 	return newWireConn(c), nil
 }
 
-func (s *session) connectError(resp *http.Response, err error) *ConnectError {
-	e := &ConnectError{URL: s.shown, Err: err}
+func connectError(to *target, path string, resp *http.Response, err error) *ConnectError {
+	e := &ConnectError{URL: to.Shown(path), Err: err}
 	if resp == nil {
 		if in, ok := errors.AsType[*url.Error](err); ok {
 			e.Err = in.Err // without a second mention of the URL
@@ -118,6 +120,9 @@ func (s *session) connectError(resp *http.Response, err error) *ConnectError {
 		if text := strings.Join(strings.Fields(string(body)), " "); text != "" {
 			e.Err = fmt.Errorf("%w: %s", e.Err, clip(text))
 		}
+	}
+	if elsewhere := e.Status == http.StatusNotFound || e.Status/100 == 3; elsewhere && !to.Base() {
+		e.Err = fmt.Errorf("%w (the URL's path is used as it is: end it with / to have %s added)", e.Err, path)
 	}
 	return e
 }

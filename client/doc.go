@@ -54,7 +54,12 @@
 // To tell a quiet market from a dead line, set [ConnOptions].Heartbeat. To hear when a room's prices
 // stop, join with [JoinOptions].Status.
 //
-// A server that refuses the credentials ends the client: errors.Is(c.Err(), [ErrRefused]).
+// A server that refuses the credentials at the first connection ends the client:
+// errors.Is(c.Err(), [ErrRefused]). So does the close code 4401, [CloseUnauthorized], at any time. But
+// once a server has accepted the client, HTTP 401 and 403 may come from something in between, such as
+// a proxy while the server restarts. The client then goes on trying: after 2.5 to 5 s, and each time
+// after twice as long, up to 30 to 60 s. Disconnected tells the error. A server that answers 429 or
+// 503 is left alone for as long as its Retry-After asks.
 //
 // # Published events
 //

@@ -79,6 +79,54 @@ func appendUpdate(b []byte, u *PriceUpdate, id uint64) []byte {
 	return append(appendID(b[:len(b)-1], id), '}')
 }
 
+// encodeEvent returns the message of an event without an id. Its error is a *RequestError.
+func encodeEvent(event any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(event); err != nil {
+		return nil, invalid(CodeInvalidJSON, "the event cannot be encoded: %v", err)
+	}
+	data := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	if !serverReads(data) { // a json.RawMessage may hold more than encoding/json writes itself
+		return nil, invalid(CodeInvalidJSON, "the event must be JSON in UTF-8 without half surrogate pairs, got %q", clip(string(data)))
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil || fields == nil {
+		return nil, invalid(CodeInvalidJSON, "the event must be a JSON object, got %s", clip(string(data)))
+	}
+	var kind string
+	if json.Unmarshal(fields["type"], &kind) != nil || kind == "" {
+		return nil, invalid(CodeInvalidEvent, "type: expected the name of the event's type, got %s", clip(string(fields["type"])))
+	}
+	if _, has := fields["id"]; has {
+		return nil, invalid(CodeUnknownField, "id: expected none, the client sets it")
+	}
+	if n := len(data) + maxIDField; n > protocol.MaxMessageBytes {
+		return nil, invalid(CodeInvalidEvent, "the event: %d bytes with an id, expected at most %d", n, protocol.MaxMessageBytes)
+	}
+	return data, nil
+}
+
+const maxIDField = len(`,"id":"18446744073709551615"`)
+
+// withID returns a copy of the object data with id as its last field.
+func withID(data []byte, id uint64) []byte {
+	b := make([]byte, 0, len(data)+maxIDField)
+	b = append(b, data[:len(data)-1]...)
+	return append(appendID(b, id), '}')
+}
+
+// appendID appends the field of an id, if id is one.
+func appendID(b []byte, id uint64) []byte {
+	if id == 0 {
+		return b
+	}
+	b = append(b, `,"id":"`...)
+	b = strconv.AppendUint(b, id, 10)
+	return append(b, '"')
+}
+
 // encode writes any other request. It escapes only what JSON requires, because a chat text can
 // be long and a message has a limit.
 func encode(m protocol.ClientMessage) []byte {

@@ -4,15 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"backbone/protocol"
 )
 
 // Sentinels for errors.Is.
 var (
-	// ErrRefused is wrapped by the error of a client that gives up, because the server does
-	// not accept its credentials or its role (HTTP 401 or 403, close code 4401).
+	// ErrRefused is wrapped by an error that says that the server does not accept the credentials
+	// or the role of the client (HTTP 401 or 403, close code 4401). A client gives up with it if no
+	// server has accepted it before, and after 4401.
 	ErrRefused = errors.New("refused by the server")
 	// ErrConnectionLost is wrapped by the error of a call whose connection ended before the
 	// reply came. The request may or may not have been carried out, and is not repeated.
@@ -21,16 +25,23 @@ var (
 	ErrClosed = errors.New("client: closed")
 )
 
-// ConnectError is a failed attempt to connect. errors.Is(err, ErrRefused) is true if the server
-// does not accept the credentials or the role, and false if it cannot be reached or is busy.
+// ConnectError is a failed attempt to connect, or one to each of several servers.
+// errors.Is(err, ErrRefused) is true if the server, or each of them, does not accept the credentials
+// or the role, and false if one cannot be reached or is busy.
 type ConnectError struct {
-	URL        string
-	Status     int           // HTTP status of the response; 0 if there was none
-	RetryAfter time.Duration // from the response; 0 if it has none
-	Err        error
+	URL        string        // that was tried, without secrets; of several, with commas between them
+	Status     int           // HTTP status of the response; 0 if there was none, or if those of several differ
+	RetryAfter time.Duration // from the response; 0 if it has none; of several, the shortest
+	Err        error         // the cause; of several, with the URL of each
+	// Attempts are those to several servers, in the order in which they were tried. It is nil if
+	// there is only one server.
+	Attempts []*ConnectError
 }
 
 func (e *ConnectError) Error() string {
+	if e.Attempts != nil {
+		return fmt.Sprintf("client: cannot connect: %v", e.Err)
+	}
 	return fmt.Sprintf("client: cannot connect to %s: %v", e.URL, e.Err)
 }
 
@@ -39,7 +50,50 @@ func (e *ConnectError) Unwrap() error { return e.Err }
 
 // Is reports whether target is [ErrRefused] and the server refused.
 func (e *ConnectError) Is(target error) bool {
-	return target == ErrRefused && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden)
+	return target == ErrRefused && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden || refusedByAll(e.Attempts))
+}
+
+func refusedByAll(attempts []*ConnectError) bool {
+	return len(attempts) > 0 && !slices.ContainsFunc(attempts, func(e *ConnectError) bool { return !e.Is(ErrRefused) })
+}
+
+// together makes one error of those of a round, which are not empty.
+func together(failed []*ConnectError) *ConnectError {
+	if len(failed) == 1 {
+		return failed[0]
+	}
+	e := &ConnectError{Status: failed[0].Status, RetryAfter: failed[0].RetryAfter, Attempts: failed}
+	var urls []string
+	var causes causes
+	for _, f := range failed {
+		urls = append(urls, f.URL)
+		causes = append(causes, f)
+		e.RetryAfter = min(e.RetryAfter, f.RetryAfter)
+		if f.Status != e.Status {
+			e.Status = 0
+		}
+	}
+	e.URL, e.Err = strings.Join(urls, ","), causes
+	return e
+}
+
+// causes are why each of several attempts failed.
+type causes []*ConnectError
+
+func (c causes) Error() string {
+	var texts []string
+	for _, f := range c {
+		texts = append(texts, fmt.Sprintf("%s: %v", f.URL, f.Err))
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Unwrap leaves the attempts themselves out: that one server refuses does not make all refuse.
+func (c causes) Unwrap() (all []error) {
+	for _, f := range c {
+		all = append(all, f.Err)
+	}
+	return all
 }
 
 // CloseError says that the server closed a connection.
@@ -109,3 +163,44 @@ func (e *JoinError) Error() string {
 func invalid(code Code, format string, args ...any) *RequestError {
 	return &RequestError{Code: code, Message: fmt.Sprintf(format, args...), Index: -1}
 }
+
+// The types in errors are aliases of those in package protocol, so a program needs one import
+// and can compare values of both packages.
+type (
+	// Code says what was wrong with a request. It is stable, unlike the message that comes with it.
+	Code = protocol.Code
+	// CloseCode is the status with which the server closed a connection.
+	CloseCode = protocol.CloseCode
+	// Rejected is one room of a join that was rejected while others were joined.
+	Rejected = protocol.Rejected
+)
+
+// Codes of a [RequestError] and of a [Rejected] room.
+const (
+	CodeInvalidJSON        = protocol.CodeInvalidJSON        // not a JSON object
+	CodeInvalidEvent       = protocol.CodeInvalidEvent       // a field is missing, of the wrong type or out of range
+	CodeUnknownType        = protocol.CodeUnknownType        // the server knows no such type
+	CodeUnknownField       = protocol.CodeUnknownField       // a key that this type does not have
+	CodeInvalidRoom        = protocol.CodeInvalidRoom        // not the name of a room or an instrument
+	CodeNotJoined          = protocol.CodeNotJoined          // leave of, or chat to, a room that was not joined
+	CodeForbidden          = protocol.CodeForbidden          // the type exists, but not for this role
+	CodeTooManyRooms       = protocol.CodeTooManyRooms       // the consumer's room limit is reached
+	CodeTooManyInstruments = protocol.CodeTooManyInstruments // the instance keeps no further instruments
+	CodeRateLimited        = protocol.CodeRateLimited        // faster than the configured rate; the message was dropped
+	CodeUnavailable        = protocol.CodeUnavailable        // the instance is stopping
+)
+
+// Codes of a [CloseError].
+const (
+	CloseNormal          = protocol.CloseNormal          // reply to the client's own close
+	CloseGoingAway       = protocol.CloseGoingAway       // the server stops
+	CloseProtocolError   = protocol.CloseProtocolError   // a frame that RFC 6455 forbids
+	CloseUnsupportedData = protocol.CloseUnsupportedData // a binary message
+	CloseInvalidData     = protocol.CloseInvalidData     // a text message that is not UTF-8
+	CloseTooBig          = protocol.CloseTooBig          // a message over the size limit
+	CloseRestart         = protocol.CloseRestart         // the server restarts
+	CloseTryLater        = protocol.CloseTryLater        // the server is overloaded
+	CloseUnauthorized    = protocol.CloseUnauthorized    // the credentials expired or were revoked
+	CloseSlowConsumer    = protocol.CloseSlowConsumer    // the client does not read, or does not answer pings
+	CloseTooMany         = protocol.CloseTooMany         // too many bad messages, or too many messages
+)

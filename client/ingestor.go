@@ -10,7 +10,7 @@ import (
 
 // Ingestor publishes events. Its methods are safe for concurrent use by multiple
 // goroutines; the events of one goroutine keep their order. It connects again by itself
-// until it is closed or the server refuses it.
+// until it is closed or the server refuses it at the first connection.
 //
 // Every event is sent at most once. An event that is queued when the connection breaks is sent
 // on the next connection, before later events. An event that was written is never repeated,
@@ -22,7 +22,7 @@ type Ingestor struct {
 }
 
 // DialIngestor connects an ingestor to the server at url. The path /ws/ingest is added if the
-// URL has no path. Options.APIKey carries the key. In everything else it works like [Dial].
+// URL has no path or one that ends with a slash. Options.APIKey carries the key. In everything else it works like [Dial].
 func DialIngestor(ctx context.Context, url string, opt *IngestorOptions) (*Ingestor, error) {
 	s, err := open(ctx, url, protocol.PathIngest, opt.settings())
 	if err != nil {
@@ -96,6 +96,38 @@ func (p *Ingestor) PublishAsync(ctx context.Context, u PriceUpdate) (*Pending, e
 		return nil, err
 	}
 	return p.async(ctx, func(c *call) []byte { return appendUpdate(make([]byte, 0, smallUpdate), &u, c.id) })
+}
+
+// PublishJSON is [Ingestor.Publish] for an event of any type that the server knows. event is
+// encoded by encoding/json, so it may be a struct, a map or a json.RawMessage. The result must
+// be an object with a "type" and without an "id", because the client sets the id. If event
+// cannot be encoded, or is not such an object, the error is a *[RequestError], and nothing is
+// sent. The server checks the other fields.
+func (p *Ingestor) PublishJSON(ctx context.Context, event any) error {
+	data, err := encodeEvent(event)
+	if err != nil {
+		return err
+	}
+	return p.s.enqueue(ctx, request{data: data})
+}
+
+// PublishJSONAck is [Ingestor.PublishAck] for an event of any type; see PublishJSON.
+func (p *Ingestor) PublishJSONAck(ctx context.Context, event any) error {
+	data, err := encodeEvent(event)
+	if err != nil {
+		return err
+	}
+	_, err = p.s.do(ctx, func(c *call) []byte { return withID(data, c.id) })
+	return err
+}
+
+// PublishJSONAsync is [Ingestor.PublishAsync] for an event of any type; see PublishJSON.
+func (p *Ingestor) PublishJSONAsync(ctx context.Context, event any) (*Pending, error) {
+	data, err := encodeEvent(event)
+	if err != nil {
+		return nil, err
+	}
+	return p.async(ctx, func(c *call) []byte { return withID(data, c.id) })
 }
 
 func (p *Ingestor) async(ctx context.Context, build func(*call) []byte) (*Pending, error) {

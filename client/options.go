@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"time"
 )
 
@@ -24,15 +23,16 @@ type Options struct {
 	// DialContext makes the connection below WebSocket and TLS. Default: TCP, through
 	// the proxy that the environment names for the URL, if any.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
-	// DialTimeout bounds each attempt, handshake included. Default: 10 s.
+	// DialTimeout bounds the attempt at each URL, handshake included. Default: 10 s.
 	DialTimeout time.Duration
 
 	// KeepTrying makes Dial succeed even if its first attempt fails. The client then goes on
 	// trying, as after a lost connection. Dial still fails if the server refuses the client or
 	// if Dial's context ends. Default: Dial fails with its first attempt.
 	KeepTrying bool
-	// BackoffBase and BackoffMax bound the random wait before an attempt. The bound starts at
-	// the base and doubles with each failure in a row, up to the maximum. Defaults: 100 ms, 5 s.
+	// BackoffBase and BackoffMax bound the random wait before an attempt, or with several URLs
+	// before one at each. The bound starts at the base and doubles with each failure in a row, up to
+	// the maximum. Defaults: 100 ms, 5 s.
 	BackoffBase time.Duration
 	BackoffMax  time.Duration
 	// IdleTimeout is the silence after which the server is asked for a sign of life.
@@ -154,24 +154,4 @@ func (s *settings) check() error {
 		}
 	}
 	return nil
-}
-
-// endpoint returns rawURL, with path added if it has none.
-func endpoint(rawURL, path string) (*url.URL, error) {
-	u, err := url.Parse(rawURL)
-	if err != nil {
-		return nil, fmt.Errorf("client: URL: %w", err)
-	}
-	switch u.Scheme {
-	case "ws", "wss", "http", "https":
-	default:
-		return nil, fmt.Errorf("client: URL %q: expected ws://host:port or wss://host:port", rawURL)
-	}
-	if u.Host == "" {
-		return nil, fmt.Errorf("client: URL %q: expected a host after the scheme", rawURL)
-	}
-	if u.Path == "" || u.Path == "/" {
-		u.Path = path
-	}
-	return u, nil
 }

@@ -250,26 +250,50 @@ func TestRefusalIsFinal(t *testing.T) {
 		}
 	}
 
-	ended := func(c *Conn) {
-		t.Helper()
-		for range c.Events() {
-		}
-		if err := c.Err(); !errors.Is(err, ErrRefused) {
-			t.Errorf("Err: %v", err)
-		}
-		if err := c.Join(t.Context(), "A"); !errors.Is(err, ErrRefused) {
-			t.Errorf("Join: %v", err)
-		}
-	}
 	s := newServer(t)
 	c, p := s.consumer(ConnOptions{})
 	p.close(4401, "key revoked")
-	ended(c)
+	for range c.Events() {
+	}
+	if err := c.Err(); !errors.Is(err, ErrRefused) {
+		t.Errorf("Err: %v", err)
+	}
+	if err := c.Join(t.Context(), "A"); !errors.Is(err, ErrRefused) {
+		t.Errorf("Join: %v", err)
+	}
+}
 
-	c, p = s.consumer(ConnOptions{})
-	s.refuse <- status(401)
-	p.kill()
-	ended(c)
+// What was accepted once is refused by something in between, or for a while.
+func TestARefusalOfAClientThatWasAcceptedIsTriedAgainSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newPipeServer(t)
+		c, p := s.consumer(ConnOptions{})
+		for range 2 {
+			const refusals = 8
+			for i := range refusals {
+				s.refuse <- status(401 + 2*(i%2))
+			}
+			p.kill()
+			if down := expectDisconnected(t, c); down.Wait > 100*time.Millisecond {
+				t.Errorf("the first attempt comes after %v", down.Wait)
+			}
+			for i, least := range []time.Duration{2500, 5000, 10_000, 20_000, 30_000, 30_000, 30_000, 30_000} {
+				least *= time.Millisecond
+				down := expectDisconnected(t, c)
+				if !errors.Is(down.Err, ErrRefused) || down.Wait < least || down.Wait > 2*least || down.Attempt != i+2 {
+					t.Errorf("attempt %d after %v, want one after %v to twice that: %v", down.Attempt, down.Wait, least, down.Err)
+				}
+			}
+			p = s.accept()
+			expectEvent(t, c, Connected{})
+			expectEvent(t, c, Rejoined{})
+			if err := c.Err(); err != nil {
+				t.Error(err)
+			}
+			async(t, func() { p.untilGone() })
+			time.Sleep(time.Minute) // of fake time
+		}
+	})
 }
 
 func TestBusyServerIsLeftAloneAsLongAsItAsks(t *testing.T) {
@@ -300,12 +324,12 @@ func TestBackoffGrowsAndIsBounded(t *testing.T) {
 	for failures, limit := range []time.Duration{100, 200, 400, 800, 1600, 3200, 5000, 5000} {
 		limit *= time.Millisecond
 		for _, r := range []float64{0, 0.5, 0.999} {
-			if got, want := opt.backoff(failures, nil, r), time.Duration(r*float64(limit)); got != want {
+			if got, want := opt.backoff(failures, r), time.Duration(r*float64(limit)); got != want {
 				t.Errorf("after %d failures, r=%v: %v, want %v", failures, r, got, want)
 			}
 		}
 	}
-	if got := opt.backoff(1<<20, nil, 0.999); got > opt.BackoffMax {
+	if got := opt.backoff(1<<20, 0.999); got > opt.BackoffMax {
 		t.Errorf("after many failures: %v", got)
 	}
 }

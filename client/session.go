@@ -3,17 +3,19 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
+
+	"backbone/internal/serverurl"
 )
 
 // session keeps one connection up, or tries to, until it is closed or refused. Conn and
 // Ingestor are its two public types.
 type session struct {
 	// Immutable after open.
-	url, shown string // to dial, and to print
-	opt        settings
-	events     chan Event // nil for an Ingestor, whose events go to opt.onEvent
+	opt    settings
+	events chan Event // nil for an Ingestor, whose events go to opt.onEvent
 	// Ends with close, or with the refusal that is its cause.
 	ctx    context.Context
 	stop   context.CancelCauseFunc
@@ -32,6 +34,8 @@ type session struct {
 	waiting atomic.Pointer[time.Time]     // when the oldest mark came that the program has not come to; nil: there is none; set by the pump
 	slowTo  atomic.Pointer[time.Time]     // until when the server may still take the program for slow; nil: it never has; set by the pump
 
+	servers servers
+
 	// Owned by the writer; between two connections and after the last by run.
 	next request // taken from out and not yet written
 
@@ -49,12 +53,11 @@ func open(ctx context.Context, rawURL, path string, opt settings) (*session, err
 	if err := opt.check(); err != nil {
 		return nil, err
 	}
-	u, err := endpoint(rawURL, path)
+	urls, err := serverurl.Parse(rawURL)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("client: the URL %w", err)
 	}
 	s := &session{
-		url: u.String(), shown: u.Redacted(),
 		opt:   opt,
 		out:   make(chan request, opt.SendQueue),
 		slots: make(chan struct{}, opt.MaxInFlight),
@@ -62,8 +65,12 @@ func open(ctx context.Context, rawURL, path string, opt settings) (*session, err
 		done:  make(chan struct{}),
 		rooms: joinedRooms{names: map[string]string{}, counts: map[string]*roomCounts{}},
 	}
-	conn, err := s.dial(ctx)
-	if err != nil && (!opt.KeepTrying || errors.Is(err, ErrRefused) || ctx.Err() != nil) {
+	s.servers.path = path
+	for _, u := range urls {
+		s.servers.all = append(s.servers.all, target{Server: u})
+	}
+	conn, err := s.round(ctx)
+	if err != nil && (!opt.KeepTrying || s.servers.final(err) || ctx.Err() != nil) {
 		return nil, err
 	}
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
@@ -87,16 +94,17 @@ func (s *session) run(conn *connection, err error) {
 			if time.Since(began) >= s.opt.BackoffMax {
 				failures = 0
 			}
+			s.lost(err)
 		}
 		if s.ctx.Err() != nil {
 			return
 		}
-		if errors.Is(err, ErrRefused) {
+		if s.servers.final(err) {
 			s.endPump() // the program gets all events before it
 			s.stop(err)
 			return
 		}
-		wait := s.opt.backoff(failures, err, jitter())
+		wait := s.wait(failures)
 		if !s.deliver(Disconnected{Err: err, Attempt: failures + 1, Wait: wait}) {
 			return
 		}
@@ -105,7 +113,7 @@ func (s *session) run(conn *connection, err error) {
 		case <-s.ctx.Done():
 			return
 		}
-		if conn, err = s.dial(s.ctx); err == nil {
+		if conn, err = s.round(s.ctx); err == nil {
 			conn.back = true
 		}
 		s.up.Store(err == nil)

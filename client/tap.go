@@ -1,7 +1,6 @@
 package client
 
 import (
-	"strings"
 	"sync/atomic"
 
 	"backbone/internal/frame"
@@ -34,7 +33,7 @@ type tap struct {
 // tapInto offers the messages of conn to OnMessage before the library sees them. With TLS the
 // wire carries no readable frames, so messages are offered after the library has read them.
 func (s *session) tapInto(conn *connection) {
-	if s.opt.onMessage == nil || strings.HasPrefix(s.url, "wss:") || strings.HasPrefix(s.url, "https:") {
+	if s.opt.onMessage == nil || conn.secure {
 		return
 	}
 	conn.wire.tap = &tap{offer: s.offer}

@@ -45,16 +45,17 @@ type Server struct {
 	last      map[string]*value // the newest price of each instrument
 	rejected  map[string]protocol.Rejected
 	published []string
-	status    int  // for refused handshakes; 0: handshakes are accepted
-	breaks    int  // calls of Disconnect
-	closing   bool // no connection may begin any more
+	status    int         // for refused handshakes; 0: handshakes are accepted
+	breaks    int         // calls of Disconnect and CloseWith
+	end       func(*conn) // that of the last one
+	closing   bool        // no connection may begin any more
 }
 
 // NewServer starts a server on loopback.
 func NewServer() *Server {
 	s := &Server{
 		epoch: fmt.Sprintf("%016x.0", rand.Uint64()), do: make(chan func()), quit: make(chan struct{}),
-		conns: map[*conn]bool{}, last: map[string]*value{}, rejected: map[string]protocol.Rejected{},
+		conns: map[*conn]bool{}, end: drop, last: map[string]*value{}, rejected: map[string]protocol.Rejected{},
 	}
 	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
 	s.URL = "ws" + strings.TrimPrefix(s.http.URL, "http")
@@ -117,17 +118,33 @@ func (s *Server) Reject(room string, code protocol.Code, message string) {
 }
 
 // Refuse makes the server answer later handshakes with an HTTP status instead of a connection.
-// 0 accepts handshakes again. 401 and 403 end a client; after any other status it tries again.
+// 0 accepts handshakes again. 401 and 403 end a client that no server has accepted before. Any other
+// one tries again, and after 401 and 403 only after seconds.
 func (s *Server) Refuse(status int) {
 	s.step(func() { s.status = status })
 }
 
 // Disconnect breaks all connections as a network does. Clients connect again.
 func (s *Server) Disconnect() {
+	s.endAll(drop)
+}
+
+func drop(c *conn) { _ = c.ws.CloseNow() } // it may be closed already
+
+// CloseWith closes all connections with a close code. 4401 ends clients; after any other code they
+// connect again.
+func (s *Server) CloseWith(code protocol.CloseCode, reason string) {
+	s.endAll(func(c *conn) {
+		s.serving.Go(func() { _ = c.ws.Close(websocket.StatusCode(code), reason) }) // it may be closed already
+	})
+}
+
+func (s *Server) endAll(end func(*conn)) {
 	s.step(func() {
 		s.breaks++
+		s.end = end
 		for c := range s.conns {
-			_ = c.ws.CloseNow() // it may be closed already
+			end(c)
 		}
 	})
 }
@@ -179,7 +196,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.step(func() {
 		s.conns[c] = true
 		if s.closing || s.breaks != breaks { // the client was connected before we knew
-			_ = ws.CloseNow() // it may be closed already
+			s.end(c)
 		}
 	})
 	c.serve(func(messages []protocol.ClientMessage, batch bool) {

@@ -132,12 +132,25 @@ func TestServerRefusesHandshakes(t *testing.T) {
 	t.Cleanup(srv.Close)
 	c, _ := dial(t, srv)
 	srv.Refuse(http.StatusUnauthorized)
-	srv.Disconnect()
+	srv.CloseWith(client.CloseRestart, "")
+	for ev := range c.Events() {
+		if down, ok := ev.(client.Disconnected); ok && errors.Is(down.Err, client.ErrRefused) {
+			break // and it tries again, as it was accepted before
+		}
+	}
+	srv.Refuse(0)
+	for ev := range c.Events() {
+		if _, ok := ev.(client.Connected); ok {
+			break
+		}
+	}
+	srv.CloseWith(client.CloseUnauthorized, "revoked")
 	for range c.Events() { // ends
 	}
 	if !errors.Is(c.Err(), client.ErrRefused) {
 		t.Errorf("Err: %v", c.Err())
 	}
+	srv.Refuse(http.StatusUnauthorized)
 	if _, err := client.Dial(t.Context(), srv.URL, nil); !errors.Is(err, client.ErrRefused) {
 		t.Errorf("Dial: %v", err)
 	}

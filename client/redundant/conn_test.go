@@ -189,8 +189,7 @@ func TestDialWithoutAnyLine(t *testing.T) {
 func TestEveryLineRefusedEndsTheConn(t *testing.T) {
 	c, a, b, _ := two(t)
 	for _, s := range []*clienttest.Server{a, b} {
-		s.Refuse(http.StatusUnauthorized)
-		s.Disconnect()
+		s.CloseWith(client.CloseUnauthorized, "revoked")
 	}
 	for range c.Events() { // ends
 	}
@@ -232,8 +231,7 @@ func down(t *testing.T, said chan client.Event) {
 
 func TestALineThatHasEndedHoldsUpNobody(t *testing.T) {
 	c, a, b, said := two(t)
-	a.Refuse(http.StatusUnauthorized)
-	a.Disconnect()
+	a.CloseWith(client.CloseUnauthorized, "revoked")
 	down(t, said)
 	rooms := joins(t, c, 100)
 	wait(t, func() bool { return b.Members(rooms[99]) == 1 })

@@ -7,15 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
 	"backbone/client"
 	"backbone/internal/config"
 	"backbone/internal/human"
+	"backbone/internal/serverurl"
 )
 
 // APIKeyVariable holds the key to publish with if no file is named.
@@ -23,7 +23,7 @@ const APIKeyVariable = config.EnvPrefix + "_API_KEY"
 
 // Connection is the flags by which a command reaches one server.
 type Connection struct {
-	URL   string `group:"Connection" name:"url" default:"ws://127.0.0.1:8080" help:"Server, as ws://host:port, or wss://host:port for TLS."`
+	URLs  []string `group:"Connection" name:"url" default:"ws://127.0.0.1:8080" placeholder:"URL" help:"Server, as ws://host:port, or wss://host:port for TLS. Several, with commas or the flag repeated, are tried in turn until one accepts."`
 	Reach `embed:""`
 
 	Key  string `kong:"-"` // that is sent to the server; empty for none
@@ -40,7 +40,7 @@ type Reach struct {
 
 // To is a connection to the URL that was given by a flag.
 func (r Reach) To(url, flag string) Connection {
-	return Connection{URL: url, Reach: r, flag: flag}
+	return Connection{URLs: []string{url}, Reach: r, flag: flag}
 }
 
 // Credentials is the flag that names the key to publish with.
@@ -64,29 +64,47 @@ func (c *Credentials) ReadKey() (string, error) {
 	return key, nil
 }
 
-// Validate refuses a URL and flags with which no connection can be made.
+// URL is what the SDK dials.
+func (c *Connection) URL() string { return strings.Join(c.URLs, ",") }
+
+// Validate refuses URLs and flags with which no connection can be made.
 func (c *Connection) Validate() error {
 	name := cmp.Or(c.flag, "url")
-	u, err := url.Parse(c.URL)
-	if err != nil || u.Scheme != "ws" && u.Scheme != "wss" || u.Hostname() == "" {
-		return config.Errorf(name, "must be like ws://host:port or wss://host:port, not %q", c.URL)
+	servers, err := serverurl.Parse(c.URL())
+	if err != nil {
+		return config.Errorf(name, "%v", err)
 	}
-	if port, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || port == 0) {
-		return config.Errorf(name, "must have a port from 1 to 65535, not %s", u.Port())
-	}
-	if u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
-		return config.Errorf(name, "must end after the port: leave the path out, use %s://%s", u.Scheme, u.Host)
-	}
-	if u.User != nil {
-		return config.Errorf(name, "must not hold credentials: keys go to --api-key-file or %s", APIKeyVariable)
+	for _, s := range servers {
+		if s.HoldsCredentials() {
+			return config.Errorf(name, "must not hold credentials: keys go to --api-key-file or %s", APIKeyVariable)
+		}
+		if !s.Secure() && (c.CAFile != "" || c.InsecureSkipVerify) {
+			return config.Errorf(name, "must begin with wss:// where --ca-file or --insecure-skip-verify is given")
+		}
 	}
 	if c.ConnectTimeout <= 0 {
 		return config.Errorf("connect-timeout", "must be above 0, not %v", c.ConnectTimeout)
 	}
-	if u.Scheme != "wss" && (c.CAFile != "" || c.InsecureSkipVerify) {
-		return config.Errorf(name, "must begin with wss:// where --ca-file or --insecure-skip-verify is given")
+	return nil
+}
+
+// ServesBothRoles returns an error if a URL, which Validate has accepted, cannot be for consumers
+// and for ingestors.
+func (c *Connection) ServesBothRoles() error {
+	for _, s := range c.servers() {
+		if !s.Base() {
+			return config.Errorf(cmp.Or(c.flag, "url"), "must end after the port, or with /, so that the paths of consumers and ingestors can be added, not %s", s.Shown(""))
+		}
 	}
 	return nil
+}
+
+func (c *Connection) servers() []serverurl.Server {
+	servers, err := serverurl.Parse(c.URL())
+	if err != nil {
+		panic("cli: a URL was not validated: " + err.Error())
+	}
+	return servers
 }
 
 // Options are those of the SDK for these flags.
@@ -112,27 +130,34 @@ func (c *Connection) Options() (client.Options, error) {
 // Failure gives an error of connecting its exit code, and says what to do.
 func (c *Connection) Failure(err error) error {
 	refused, ok := errors.AsType[*client.ConnectError](err)
+	servers := c.servers()
+	where := servers[0].Shown("")
+	if len(servers) > 1 {
+		where = "each server"
+	}
 	switch {
 	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401 && strings.Contains(c.Key, ":"):
-		return Failf(ExitRefused, "%s refuses the key: --api-key-file or %[2]s holds a line name:key of the server's keys file, and must hold only the part after the colon", c.URL, APIKeyVariable)
+		return Failf(ExitRefused, "%s refuses the key: --api-key-file or %s holds a line name:key of the server's keys file, and must hold only the part after the colon", where, APIKeyVariable)
 	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401:
-		return Failf(ExitRefused, "%s refuses publishers without a valid key: set --api-key-file or %s", c.URL, APIKeyVariable)
+		return Failf(ExitRefused, "%s refuses publishers without a valid key: set --api-key-file or %s", where, APIKeyVariable)
 	case errors.Is(err, client.ErrRefused):
-		return Failf(ExitRefused, "%s refuses: %s", c.URL, human.Error(err))
+		return Failf(ExitRefused, "%s refuses: %s", where, human.Error(err))
+	case len(servers) > 1:
+		return Failf(ExitConnect, "cannot connect: %s: %s", human.Error(err), advice(servers, err))
 	default:
-		return Failf(ExitConnect, "cannot connect to %s: %s: %s", c.URL, human.Error(err), c.advice(err))
+		return Failf(ExitConnect, "cannot connect to %s: %s: %s", where, human.Error(err), advice(servers, err))
 	}
 }
 
 // advice is what to do about an error of connecting.
-func (c *Connection) advice(err error) string {
-	secure := strings.HasPrefix(c.URL, "wss:")
+func advice(servers []serverurl.Server, err error) string {
+	insecure := slices.ContainsFunc(servers, func(s serverurl.Server) bool { return !s.Secure() })
 	switch {
 	case errors.As(err, new(x509.UnknownAuthorityError)):
 		return "set --ca-file to the server's certificate, or to the one that signed it"
 	case errors.As(err, new(*tls.CertificateVerificationError)):
 		return "use a host name that is in the certificate, and check that it has not expired"
-	case secure && !isRefusedConnection(err):
+	case !insecure && !isRefusedConnection(err):
 		return "does \"backbone serve\" run there with --tls-cert? Without it the URL begins with ws:// (--url)"
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "malformed HTTP"):
 		return "does the server use TLS? Then the URL begins with wss:// (--url)"

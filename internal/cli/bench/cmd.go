@@ -113,6 +113,11 @@ func (c *Cmd) Validate() error {
 	if err := publish.Validate(); err != nil {
 		return err
 	}
+	if len(c.ConsumeURLs) == 0 {
+		if err := publish.ServesBothRoles(); err != nil {
+			return err
+		}
+	}
 	for i := range consume {
 		if err := consume[i].Validate(); err != nil {
 			return err
@@ -181,9 +186,9 @@ func (c *Cmd) run(ctx context.Context, s cli.Streams, server *ownServer, publish
 	if err != nil {
 		return nil, err
 	}
-	o := load.Options{Shape: load.Shape(c.shape), PublishTo: publish.URL, Client: opt}
+	o := load.Options{Shape: load.Shape(c.shape), PublishTo: publish.URL(), Client: opt}
 	for _, from := range consume {
-		o.ConsumeFrom = append(o.ConsumeFrom, from.URL)
+		o.ConsumeFrom = append(o.ConsumeFrom, from.URL())
 	}
 	if server != nil {
 		o.ServerPID, o.Abort = server.pid, server.failed
@@ -213,6 +218,6 @@ func failure(err error, publish cli.Connection, consume []cli.Connection) error 
 	if failed.Publisher {
 		return publish.Failure(failed.Err)
 	}
-	i := slices.IndexFunc(consume, func(c cli.Connection) bool { return c.URL == failed.URL })
+	i := slices.IndexFunc(consume, func(c cli.Connection) bool { return c.URL() == failed.URL })
 	return consume[i].Failure(failed.Err)
 }

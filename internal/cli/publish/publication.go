@@ -66,7 +66,7 @@ func (p *publication) run(ctx context.Context, opt client.Options, lines *eventR
 	})()
 
 	opt.MaxInFlight = inFlight
-	ingestor, err := client.DialIngestor(ctx, p.URL, &client.IngestorOptions{
+	ingestor, err := client.DialIngestor(ctx, p.URL(), &client.IngestorOptions{
 		Options: opt,
 		OnEvent: func(e client.Event) { p.hear(e, give) },
 	})

@@ -67,7 +67,7 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	conn, err := client.Dial(ctx, c.URL, &client.ConnOptions{Options: opt, Buffer: cli.EventBuffer, Heartbeat: c.Heartbeat})
+	conn, err := client.Dial(ctx, c.URL(), &client.ConnOptions{Options: opt, Buffer: cli.EventBuffer, Heartbeat: c.Heartbeat})
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil

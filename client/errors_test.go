@@ -16,8 +16,8 @@ func TestCodesAreComplete(t *testing.T) {
 			continue
 		}
 		found++
-		if constants(t, "codes.go")[name] != "protocol."+name {
-			t.Errorf("codes.go lacks %s = protocol.%s", name, name)
+		if constants(t, "errors.go")[name] != "protocol."+name {
+			t.Errorf("errors.go lacks %s = protocol.%s", name, name)
 		}
 	}
 	if found < 20 {

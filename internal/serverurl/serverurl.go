@@ -1,0 +1,109 @@
+// Package serverurl reads the URLs of servers, by the same rules for the SDK and the programs.
+package serverurl
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// Server is where one server is.
+type Server struct {
+	url url.URL // with the scheme ws or wss
+}
+
+// Parse reads URLs with commas between them. Blanks around a URL do not matter. The error begins
+// with "must", so that the name of a flag or an argument fits before it, and holds no password.
+func Parse(text string) ([]Server, error) {
+	var servers []Server
+	for _, one := range strings.Split(text, ",") {
+		s, err := parse(strings.TrimSpace(one))
+		if err != nil {
+			return nil, err
+		}
+		servers = append(servers, s)
+	}
+	return servers, nil
+}
+
+func parse(text string) (Server, error) {
+	u, err := url.Parse(text)
+	if !strings.Contains(text, "://") || err != nil {
+		return Server{}, unlike(text)
+	}
+	switch u.Scheme {
+	case "http":
+		u.Scheme = "ws"
+	case "https":
+		u.Scheme = "wss"
+	case "ws", "wss":
+	default:
+		return Server{}, unlike(text)
+	}
+	if u.Hostname() == "" {
+		return Server{}, unlike(text)
+	}
+	if port, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || port == 0) {
+		return Server{}, fmt.Errorf("must have a port from 1 to 65535, not %s", u.Port())
+	}
+	if u.Fragment != "" {
+		return Server{}, errors.New("must not have a part after #: write %23 for a # that belongs to it")
+	}
+	return Server{*u}, nil
+}
+
+// unlike says what a URL looks like. What may hold a password is not repeated.
+func unlike(text string) error {
+	const like = "must be like ws://host:port or wss://host:port"
+	switch {
+	case strings.Contains(text, "@"):
+		return errors.New(like)
+	case !strings.Contains(text, "://") && hostLike(text):
+		return fmt.Errorf("%s, not %q: did you mean ws://%s?", like, text, text)
+	}
+	return fmt.Errorf("%s, not %q", like, text)
+}
+
+// hostLike reports whether text is a host and perhaps a port and a path, and lacks only its scheme.
+func hostLike(text string) bool {
+	s, err := parse("ws://" + text)
+	return err == nil && s.url.Hostname() != "ws" && s.url.Hostname() != "wss"
+}
+
+// Secure reports whether the server is reached by TLS.
+func (s *Server) Secure() bool { return s.url.Scheme == "wss" }
+
+// HoldsCredentials reports whether the URL has a user or a password.
+func (s *Server) HoldsCredentials() bool { return s.url.User != nil }
+
+// Base reports whether paths are added to the URL, because it has none or one that ends with /.
+// A path that ends otherwise is used as it is.
+func (s *Server) Base() bool { return s.url.Path == "" || strings.HasSuffix(s.url.Path, "/") }
+
+// To is the URL to connect to, for one of the server's paths such as /ws.
+func (s *Server) To(path string) string {
+	u := s.at(path)
+	return u.String()
+}
+
+// Shown is To for people: without a password, and without what follows a ?, which may hold one.
+func (s *Server) Shown(path string) string {
+	u := s.at(path)
+	if u.RawQuery != "" {
+		u.RawQuery = "..."
+	}
+	return u.Redacted()
+}
+
+func (s *Server) at(path string) url.URL {
+	u := s.url
+	if s.Base() {
+		u.Path = strings.TrimSuffix(u.Path, "/") + path
+		if u.RawPath != "" {
+			u.RawPath = strings.TrimSuffix(u.RawPath, "/") + path
+		}
+	}
+	return u
+}
