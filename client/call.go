@@ -12,6 +12,8 @@ import (
 type request struct {
 	data []byte
 	call *call // nil: no caller waits for a reply
+
+	claimed bool // by the writer, so that its caller cannot withdraw it
 }
 
 // call is a request that waits for its reply. It holds one of the session's slots

@@ -176,7 +176,7 @@ func TestIngestorCloseNowSendsWhatIsQueued(t *testing.T) {
 func TestIngestorCloseTellsOfWhatWasNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newPipeServer(t)
-		in, p := s.ingestor(IngestorOptions{})
+		in, p := s.ingestor(IngestorOptions{Outage: KeepAll})
 		s.refuse <- status(503, "Retry-After", "60")
 		p.kill()
 		synctest.Wait()

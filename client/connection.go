@@ -66,6 +66,9 @@ func (s *session) write(conn *connection, first [][]byte) error {
 			return err
 		}
 	}
+	if s.next.data == nil {
+		s.next = s.poll() // what was kept while there was no connection is before what is queued
+	}
 	for {
 		conn.wire.more.Store(s.next.data != nil)
 		for data := conn.nextUrgent(); data != nil; data = conn.nextUrgent() {
@@ -135,18 +138,24 @@ func (conn *connection) nextUrgent() []byte {
 }
 
 // claim reports whether the request is still wanted. After that it cannot be withdrawn.
-func (r request) claim() bool { return r.call == nil || r.call.claimed.CompareAndSwap(false, true) }
+func (r *request) claim() bool {
+	r.claimed = r.claimed || r.call == nil || r.call.claimed.CompareAndSwap(false, true)
+	return r.claimed
+}
 
 // poll returns the next wanted request, or none.
 func (s *session) poll() request {
 	for {
-		select {
-		case r := <-s.out:
-			if r.claim() {
-				return r
+		r, held := s.kept.pop()
+		if !held {
+			select {
+			case r = <-s.out:
+			default:
+				return request{}
 			}
-		default:
-			return request{}
+		}
+		if r.claim() {
+			return r
 		}
 	}
 }

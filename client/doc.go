@@ -65,8 +65,11 @@
 //
 // Each event is sent at most once. One that was written when the connection broke has an
 // unknown fate: a call that waits for its reply returns [ErrConnectionLost], and the program
-// decides whether to publish it again. One that was still queued is sent on the next
-// connection.
+// decides whether to publish it again.
+//
+// What waits when there is no connection is old when there is one again, and consumers would take it
+// for news. So of each instrument only the newest price is kept, unless [IngestorOptions].Outage asks
+// for every event or for none. [LeftOut] says how many were left out.
 //
 // # Tests
 //

@@ -7,8 +7,8 @@ import (
 
 // Event is what a [Conn] delivers: one of [PriceUpdate], [ChatMessage], [Conflated],
 // [NoSnapshot], [FeedStatus], [BridgeStatus], [Heartbeat], [Connected], [Disconnected],
-// [Rejoined], [Missed], [Unknown] or *[RequestError]. An [Ingestor] reports Connected, Disconnected, Unknown and
-// *RequestError to [IngestorOptions].OnEvent. The client keeps no reference to an event, so
+// [Rejoined], [Missed], [Unknown] or *[RequestError]. An [Ingestor] reports Connected, Disconnected, [LeftOut], Unknown
+// and *RequestError to [IngestorOptions].OnEvent. The client keeps no reference to an event, so
 // the receiver may keep it and pass it to other goroutines.
 type Event interface{ event() }
 

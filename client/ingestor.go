@@ -12,11 +12,11 @@ import (
 // goroutines; the events of one goroutine keep their order. It connects again by itself
 // until it is closed or the server refuses it at the first connection.
 //
-// Every event is sent at most once. An event that is queued when the connection breaks is sent
-// on the next connection, before later events. An event that was written is never repeated,
-// whether it arrived or not. While there is no connection the queue (Options.SendQueue) fills,
-// and then calls block until their context ends. Use a context with a deadline if a late price
-// is worse than none.
+// Every event is sent at most once. An event that was written is never repeated, whether it arrived
+// or not. While there is no connection [IngestorOptions].Outage says what is kept for the next one: by
+// default of each instrument the newest price. What is kept is sent before later events. While a
+// connection does not take what is published, the queue (Options.SendQueue) fills, and then calls
+// block until their context ends.
 type Ingestor struct {
 	s *session
 }
@@ -80,7 +80,7 @@ func (p *Ingestor) PublishBatch(ctx context.Context, us []PriceUpdate) error {
 
 // PublishAck publishes u and waits until the server has acknowledged it. The error is a
 // *[RequestError] if u was refused. It wraps [ErrConnectionLost] if the fate of u is unknown,
-// and the cause of ctx if ctx ended.
+// [ErrLeftOut] if u was not sent because there was no connection, and the cause of ctx if ctx ended.
 func (p *Ingestor) PublishAck(ctx context.Context, u PriceUpdate) error {
 	if err := checkUpdate(&u); err != nil {
 		return err

@@ -224,7 +224,7 @@ func TestRejectionWithoutACallGoesToOnEvent(t *testing.T) {
 // connection, in order. Nothing twice.
 func TestLostConnectionSendsNothingTwice(t *testing.T) {
 	s := newServer(t)
-	in, p := s.ingestor(IngestorOptions{})
+	in, p := s.ingestor(IngestorOptions{Outage: KeepAll})
 	w, err := in.PublishAsync(t.Context(), update(0))
 	if err != nil {
 		t.Fatal(err)
@@ -250,10 +250,11 @@ func TestLostConnectionSendsNothingTwice(t *testing.T) {
 	}
 }
 
-func TestPublishWhileDisconnectedWaitsAsLongAsItsContext(t *testing.T) {
+// While there is no connection only calls that wait for an answer wait, as long as their contexts.
+func TestACallWhileDisconnectedWaitsAsLongAsItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newPipeServer(t)
-		in, p := s.ingestor(IngestorOptions{Options: Options{SendQueue: 2, MaxInFlight: 1}})
+		in, p := s.ingestor(IngestorOptions{Outage: KeepAll, Options: Options{SendQueue: 2, MaxInFlight: 1}})
 		s.refuse <- status(503, "Retry-After", "60")
 		p.kill()
 		synctest.Wait()
@@ -262,25 +263,24 @@ func TestPublishWhileDisconnectedWaitsAsLongAsItsContext(t *testing.T) {
 		if err := in.PublishAck(ctx, update(99)); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("got %v", err)
 		}
-		if err := in.Publish(t.Context(), update(1)); err != nil {
-			t.Fatal(err)
-		}
 		if err := in.Publish(ctx, update(2)); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("got %v, want the error of a context that has ended", err)
 		}
 		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := in.Publish(ctx, update(3)); !errors.Is(err, context.DeadlineExceeded) {
-			t.Fatalf("got %v, want the queue to be full", err)
+		for i := range 10 {
+			if err := in.Publish(ctx, update(i)); err != nil {
+				t.Fatal(err)
+			}
 		}
-		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
 		if err := in.PublishAck(ctx, update(4)); !errors.Is(err, context.DeadlineExceeded) {
-			t.Fatalf("got %v, want the queue to be full", err)
+			t.Fatalf("got %v, want no answer", err)
 		}
 		p = s.accept()
-		if m := p.expect(protocol.TypePriceUpdate); *m.TS != 1 || m.ID != "" {
-			t.Fatalf("got %+v: what was withdrawn must not be sent", m)
+		for i := range 10 {
+			if m := p.expect(protocol.TypePriceUpdate); *m.TS != int64(i) || m.ID != "" {
+				t.Fatalf("got %+v: what was withdrawn must not be sent", m)
+			}
 		}
 		async(t, func() {
 			p.answer(protocol.ServerMessage{Type: protocol.TypeAck, ID: p.expect(protocol.TypePriceUpdate).ID})
@@ -289,6 +289,25 @@ func TestPublishWhileDisconnectedWaitsAsLongAsItsContext(t *testing.T) {
 		if err := in.PublishAck(patient(t), update(5)); err != nil { // calls that failed hold no slot
 			t.Error(err)
 		}
+	})
+}
+
+// A connection that takes nothing is no outage: the queue fills, and calls wait.
+func TestPublishIntoAFullQueueWaitsAsLongAsItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, p := newPipeServer(t).ingestor(IngestorOptions{Options: Options{SendQueue: 2}})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		sent := 0
+		for err := error(nil); err == nil; sent++ {
+			err = in.Publish(ctx, update(sent))
+		}
+		for i := range sent - 1 {
+			if m := p.expect(protocol.TypePriceUpdate); *m.TS != int64(i) {
+				t.Fatalf("got %+v, want event %d", m, i)
+			}
+		}
+		async(t, func() { p.untilGone() })
 	})
 }
 

@@ -81,7 +81,13 @@ type ConnOptions struct {
 type IngestorOptions struct {
 	Options
 
-	// OnEvent is called with what no method returns: Connected, Disconnected, and a
+	// Outage says what becomes of events that are published while there is no connection. Default:
+	// KeepNewest.
+	Outage Outage
+	// OutageBuffer bounds what is kept meanwhile, in bytes of messages and 256 for each of them. When
+	// it is full the oldest is left out. Default: 16 MiB.
+	OutageBuffer int
+	// OnEvent is called with what no method returns: Connected, Disconnected, LeftOut, and a
 	// *RequestError for each refused event that was published without an acknowledgement. Calls
 	// come one at a time, and replies wait until it returns. So it must return soon and must
 	// not call the Ingestor's methods. Default: none.
@@ -95,6 +101,9 @@ type settings struct {
 	onMessage func([]byte) bool // nil for an Ingestor
 	onEvent   func(Event)       // nil for a Conn
 	heartbeat time.Duration     // 0 for an Ingestor
+
+	outage       Outage
+	outageBuffer int
 }
 
 func (o *ConnOptions) settings() settings {
@@ -113,7 +122,10 @@ func (o *IngestorOptions) settings() settings {
 	if o != nil {
 		c = *o
 	}
-	return settings{Options: c.withDefaults(256, 1024), onEvent: c.OnEvent}
+	return settings{
+		Options: c.withDefaults(256, 1024), onEvent: c.OnEvent,
+		outage: c.Outage, outageBuffer: cmp.Or(c.OutageBuffer, 16<<20),
+	}
 }
 
 // withDefaults returns a copy with every zero field set.
@@ -148,10 +160,13 @@ func (s *settings) check() error {
 	for _, n := range []struct {
 		name  string
 		value int
-	}{{"ConnOptions.Buffer", s.buffer}, {"Options.SendQueue", s.SendQueue}, {"Options.MaxInFlight", s.MaxInFlight}} {
+	}{{"ConnOptions.Buffer", s.buffer}, {"Options.SendQueue", s.SendQueue}, {"Options.MaxInFlight", s.MaxInFlight}, {"IngestorOptions.OutageBuffer", s.outageBuffer}} {
 		if n.value < 0 {
 			return fmt.Errorf("client: %s: %d, expected a positive number", n.name, n.value)
 		}
+	}
+	if s.outage < KeepNewest || s.outage > DropAll {
+		return fmt.Errorf("client: IngestorOptions.Outage: %d, expected KeepNewest, KeepAll or DropAll", s.outage)
 	}
 	return nil
 }

@@ -16,7 +16,8 @@ type reader struct {
 	waiting  map[uint64]*call  // sent, without a reply, and overtaken by the reply to a later request
 	rejoins  map[uint64]rejoin // the messages that join again and have no reply yet
 	rejoined Rejoined
-	back     bool // a Disconnected came before
+	back     bool    // a Disconnected came before
+	leftOut  LeftOut // until this connection
 
 	delivered bool // owned by the reader: an event of the server on this connection
 }
@@ -24,6 +25,9 @@ type reader struct {
 // read receives until the connection or the session ends.
 func (s *session) read(conn *connection) error {
 	if !s.deliver(Connected{}) {
+		return nil
+	}
+	if conn.leftOut != (LeftOut{}) && !s.deliver(conn.leftOut) {
 		return nil
 	}
 	if conn.back && len(conn.rejoins) == 0 && s.events != nil && !s.deliver(conn.rejoined) {

@@ -38,6 +38,7 @@ type session struct {
 
 	// Owned by the writer; between two connections and after the last by run.
 	next request // taken from out and not yet written
+	kept *kept   // nil for a Conn; see hold
 
 	// Owned by the reader; between two connections by run. See joinedRooms for what others
 	// may read.
@@ -65,6 +66,9 @@ func open(ctx context.Context, rawURL, path string, opt settings) (*session, err
 		done:  make(chan struct{}),
 		rooms: joinedRooms{names: map[string]string{}, counts: map[string]*roomCounts{}},
 	}
+	if opt.buffer == 0 {
+		s.kept = newKept(opt.outage, opt.outageBuffer, func(c *call, err error) { s.settle(c, nil, err) })
+	}
 	s.servers.path = path
 	for _, u := range urls {
 		s.servers.all = append(s.servers.all, target{Server: u})
@@ -90,6 +94,7 @@ func (s *session) run(conn *connection, err error) {
 		if conn != nil {
 			began := time.Now()
 			s.tapInto(conn)
+			conn.leftOut = s.kept.told()
 			err = s.attend(conn)
 			if time.Since(began) >= s.opt.BackoffMax {
 				failures = 0
@@ -104,20 +109,29 @@ func (s *session) run(conn *connection, err error) {
 			s.stop(err)
 			return
 		}
-		wait := s.wait(failures)
-		if !s.deliver(Disconnected{Err: err, Attempt: failures + 1, Wait: wait}) {
-			return
-		}
-		select {
-		case <-time.After(wait):
-		case <-s.ctx.Done():
-			return
-		}
-		if conn, err = s.round(s.ctx); err == nil {
-			conn.back = true
-		}
+		conn, err = s.again(failures, err)
 		s.up.Store(err == nil)
 	}
+}
+
+// again makes the next attempt, after failures in a row of which the last had this error, unless the session
+// ends before.
+func (s *session) again(failures int, last error) (*connection, error) {
+	defer s.hold()()
+	wait := s.wait(failures)
+	if !s.deliver(Disconnected{Err: last, Attempt: failures + 1, Wait: wait}) {
+		return nil, s.ended()
+	}
+	select {
+	case <-time.After(wait):
+	case <-s.ctx.Done():
+		return nil, s.ended()
+	}
+	conn, err := s.round(s.ctx)
+	if err == nil {
+		conn.back = true
+	}
+	return conn, err
 }
 
 // finish fails what is still queued.
@@ -131,6 +145,9 @@ func (s *session) finish() {
 		if r.call != nil {
 			s.settle(r.call, nil, s.ended())
 		}
+	}
+	if left := s.kept.told(); left != (LeftOut{}) {
+		s.tell(left)
 	}
 	s.endPump()
 	if s.events != nil {

@@ -29,6 +29,8 @@ type Cmd struct {
 	Rate float64 `placeholder:"N" help:"Events a second. 0 is as fast as the server accepts them."`
 	Ack  bool    `help:"Wait for the server's reply to each event, and report each rejected or lost event by its line."`
 
+	Outage string `enum:"all,newest,none" default:"all" help:"What is sent of the events that are read while the connection is lost: all, for which reading waits; newest, the newest of each instrument; or none."`
+
 	cli.Connection  `embed:""`
 	cli.Credentials `embed:""`
 }

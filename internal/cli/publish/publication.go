@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"backbone/client"
@@ -32,10 +33,14 @@ type publication struct {
 
 	// Owned by the reporter until reports is closed and it has ended.
 	acked, rejected, lost int
+	leftOut               uint64
 	unsent                int // of those under --ack that were to be sent
 
 	// Owned by the SDK's calls of OnEvent, which come one at a time.
 	away *time.Timer // runs while there is no connection
+
+	// Set by these calls while there is no connection, if the publisher is to wait for one.
+	closed atomic.Pointer[chan struct{}] // closed when there is one
 }
 
 // input is the content of a line.
@@ -50,6 +55,7 @@ type report struct {
 	line    int             // 0 is unknown
 	pending *client.Pending // wait for it; nil: err is the outcome
 	err     error
+	left    client.LeftOut // instead of the others, if it is not zero
 }
 
 func newPublication(c *Cmd, s cli.Streams) *publication {
@@ -68,6 +74,7 @@ func (p *publication) run(ctx context.Context, opt client.Options, lines *eventR
 	opt.MaxInFlight = inFlight
 	ingestor, err := client.DialIngestor(ctx, p.URL(), &client.IngestorOptions{
 		Options: opt,
+		Outage:  outages[p.Outage],
 		OnEvent: func(e client.Event) { p.hear(e, give) },
 	})
 	if err != nil {
@@ -142,7 +149,7 @@ func (p *publication) publish(ctx, life context.Context, ingestor *client.Ingest
 			return nil
 		}
 		if errors.As(in.err, new(*lineError)) {
-			p.reports <- report{in.line, nil, in.err}
+			p.reports <- report{line: in.line, err: in.err}
 			continue
 		}
 		if in.err != nil {
@@ -150,6 +157,9 @@ func (p *publication) publish(ctx, life context.Context, ingestor *client.Ingest
 		}
 		if p.sent > 0 && apart > 0 && p.pacer.Wait(ctx, apart) != nil {
 			return errInterrupted
+		}
+		if err := p.open(ctx, life); err != nil {
+			return err
 		}
 		if err := p.send(ctx, ingestor, in); err != nil {
 			switch {
@@ -161,6 +171,23 @@ func (p *publication) publish(ctx, life context.Context, ingestor *client.Ingest
 			return err
 		}
 	}
+}
+
+// outages are what the values of --outage mean.
+var outages = map[string]client.Outage{"all": client.KeepAll, "newest": client.KeepNewest, "none": client.DropAll}
+
+// open waits for a connection if every event is to be sent.
+func (p *publication) open(ctx, life context.Context) error {
+	for closed := p.closed.Load(); closed != nil; closed = p.closed.Load() {
+		select {
+		case <-*closed:
+		case <-ctx.Done():
+			return errInterrupted
+		case <-life.Done():
+			return context.Cause(life)
+		}
+	}
+	return nil
 }
 
 func (p *publication) send(ctx context.Context, ingestor *client.Ingestor, in input) error {
@@ -175,7 +202,7 @@ func (p *publication) send(ctx context.Context, ingestor *client.Ingestor, in in
 	}
 	switch {
 	case errors.As(err, new(*client.RequestError)): // found before it was sent
-		p.reports <- report{in.line, nil, err}
+		p.reports <- report{line: in.line, err: err}
 		return nil
 	case err != nil:
 		return err
@@ -195,6 +222,10 @@ func (p *publication) hear(e client.Event, give context.CancelCauseFunc) {
 	switch e := e.(type) {
 	case client.Disconnected:
 		if p.away == nil {
+			if p.Outage == "all" {
+				closed := make(chan struct{})
+				p.closed.Store(&closed)
+			}
 			p.away = time.AfterFunc(p.ConnectTimeout, func() { give(errNoWayBack) })
 			if !p.Ack {
 				p.reports <- report{err: e.Err}
@@ -204,6 +235,13 @@ func (p *publication) hear(e client.Event, give context.CancelCauseFunc) {
 		if p.away != nil {
 			p.away.Stop()
 			p.away = nil
+		}
+		if closed := p.closed.Swap(nil); closed != nil {
+			close(*closed)
+		}
+	case client.LeftOut:
+		if !p.Ack { // then each is a result of its own
+			p.reports <- report{left: e}
 		}
 	case *client.RequestError:
 		if !p.Ack {

@@ -21,6 +21,14 @@ func (p *publication) report(life context.Context) {
 				continue
 			}
 		}
+		if n := r.left.Conflated + r.left.Dropped; n > 0 {
+			p.leftOut += n
+			continue
+		}
+		if errors.Is(err, client.ErrLeftOut) {
+			p.leftOut++
+			continue
+		}
 		wrong, coded := errors.AsType[*client.RequestError](err)
 		line, local := errors.AsType[*lineError](err)
 		switch {
@@ -56,7 +64,7 @@ func notSentFor(life context.Context, err error) error {
 
 // outcome prints the counts and returns the error that determines the exit code.
 func (p *publication) outcome(err error, took time.Duration) error {
-	sent, acked := p.sent-p.unsent, ""
+	sent, acked := p.sent-p.unsent-int(p.leftOut), ""
 	if p.Ack {
 		acked = ", acked " + human.Group(p.acked)
 	}
@@ -64,7 +72,11 @@ func (p *publication) outcome(err error, took time.Duration) error {
 	if errors.Is(err, errNoWayBack) && !p.Ack { // some of them wait for a connection
 		atMost = "at most "
 	}
-	p.Say("sent %s%s%s, rejected %s in %.3f s (%s/s)", atMost, human.Group(sent), acked, human.Group(p.rejected),
+	leftOut := ""
+	if p.leftOut > 0 {
+		leftOut = ", left out " + human.Group(p.leftOut)
+	}
+	p.Say("sent %s%s%s%s, rejected %s in %.3f s (%s/s)", atMost, human.Group(sent), acked, leftOut, human.Group(p.rejected),
 		took.Seconds(), human.Group(int(float64(sent)/max(took.Seconds(), 1e-9))))
 	switch {
 	case errors.Is(err, client.ErrRefused):
