@@ -72,6 +72,8 @@ func (s *session) watch(conn *connection) (silent time.Duration) {
 	if s.opt.heartbeat > 0 {
 		look = min(look, 2*s.opt.heartbeat)
 	}
+	var wait alarm
+	wait.set(look)
 	timer := time.NewTimer(look)
 	defer timer.Stop()
 	var asked time.Time // when the server was asked for a sign of life, or got time to send one; zero: it was not
@@ -108,27 +110,41 @@ func (s *session) watch(conn *connection) (silent time.Duration) {
 		switch {
 		case s.stalled.Load(): // the program does not read, so silence says nothing
 			asked = time.Time{}
-			timer.Reset(look)
+			wait.set(look)
 		case silence < idle:
 			asked = time.Time{}
-			timer.Reset(min(look, idle-silence))
+			wait.set(min(look, idle-silence))
 		case !asked.IsZero() && silence > time.Since(asked): // nothing has come since
-			return idle + last
+			more := wait.grant()
+			if more == 0 {
+				return idle + last
+			}
+			timer.Reset(more)
+			continue
 		default:
 			asked = time.Now()
 			if !beats {
-				conn.pings.Go(func() { s.ping(conn) })
+				conn.ping()
 			}
-			timer.Reset(last)
+			wait.set(last)
 		}
+		timer.Reset(wait.after)
 	}
 }
 
-// ping asks for a sign of life. Whether one came is read from the wire.
-func (s *session) ping(conn *connection) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.opt.PingTimeout)
-	defer cancel()
-	_ = conn.ws.Ping(ctx) // the reader reports a broken connection, and watch a silent one
+// ping asks for a sign of life. Whether one came is read from the wire. One ping waits at a time: the
+// answer to an earlier one is as good a sign. It has no context, because one that ended while it is
+// written would close a connection that is only slow.
+func (conn *connection) ping() {
+	select {
+	case conn.pinging <- struct{}{}:
+	default:
+		return
+	}
+	conn.pings.Go(func() {
+		_ = conn.ws.Ping(context.Background()) // the reader reports a broken connection, and watch a silent one
+		<-conn.pinging
+	})
 }
 
 // shut ends conn in an orderly way: what is queued, then the closing handshake.

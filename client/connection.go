@@ -42,7 +42,8 @@ type connection struct {
 	readErr  error
 	readDone chan struct{}
 
-	pings sync.WaitGroup
+	pinging chan struct{} // has a place, taken while a ping waits for its answer
+	pings   sync.WaitGroup
 	reader
 }
 
@@ -52,6 +53,7 @@ func newConnection(ws *websocket.Conn, wire *wireConn, slots int) *connection {
 		inflight:  make(chan *call, slots),
 		quit:      make(chan struct{}),
 		urgent:    make(chan struct{}, 1),
+		pinging:   make(chan struct{}, 1),
 		writeDone: make(chan struct{}),
 		readDone:  make(chan struct{}),
 		reader:    reader{waiting: map[uint64]*call{}, rejoins: map[uint64]rejoin{}},

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -21,14 +22,15 @@ const maxServerMessage = 1 << 20
 
 // dial makes one attempt at a server.
 func (s *session) dial(ctx context.Context, to *target) (*connection, *ConnectError) {
-	ctx, cancel := context.WithTimeout(ctx, s.opt.DialTimeout)
+	ctx, cancel := withTimeout(ctx, s.opt.DialTimeout)
 	defer cancel()
+	began := time.Now()
 
 	wires := make(chan *wireConn, 1)
 	transport := &http.Transport{
 		// The transport's own context outlives the attempt; this one does not.
 		DialContext: func(_ context.Context, network, address string) (net.Conn, error) {
-			c, err := s.dialWire(ctx, network, address)
+			c, err := s.dialWire(ctx, began, network, address)
 			if err != nil {
 				return nil, err
 			}
@@ -66,6 +68,9 @@ func (s *session) dial(ctx context.Context, to *target) (*connection, *ConnectEr
 		Subprotocols: []string{protocol.Subprotocol},
 	})
 	if err != nil {
+		if ctx.Err() != nil && context.Cause(ctx) == context.DeadlineExceeded { //nolint:errorlint // as withTimeout gave it
+			err = fmt.Errorf("no answer within %v: %w", s.opt.DialTimeout, context.DeadlineExceeded)
+		}
 		cancel()
 		select {
 		case c := <-wires: // the transport may still use it, for example in the TLS handshake
@@ -83,12 +88,20 @@ func (s *session) dial(ctx context.Context, to *target) (*connection, *ConnectEr
 // keepKey follows no redirect, because net/http would send the key to the host of the redirect.
 func keepKey(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-func (s *session) dialWire(ctx context.Context, network, address string) (*wireConn, error) {
+// dialWire makes the connection of an attempt that has begun then.
+func (s *session) dialWire(ctx context.Context, began time.Time, network, address string) (*wireConn, error) {
 	dial := s.opt.DialContext
 	if dial == nil {
 		dial = newDialer(s.opt.ReceiveBuffer).DialContext
 	}
-	c, err := dial(ctx, network, address)
+	// A dialer divides the time until its deadline among the addresses of a host.
+	due := began.Add(s.opt.DialTimeout)
+	timed, cancel := context.WithDeadline(ctx, due)
+	defer cancel()
+	c, err := dial(timed, network, address)
+	if err != nil && ctx.Err() == nil && time.Since(due) >= minMissed { // this process did not run meanwhile
+		c, err = dial(ctx, network, address)
+	}
 	if err != nil {
 		return nil, err
 	}

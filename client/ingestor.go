@@ -183,7 +183,7 @@ const flushTimeout = 5 * time.Second
 func (p *Ingestor) Close() error {
 	var err error
 	if p.s.up.Load() && p.s.ctx.Err() == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+		ctx, cancel := withTimeout(context.Background(), flushTimeout)
 		defer cancel()
 		err = p.Flush(ctx)
 	}

@@ -217,7 +217,7 @@ func TestPublisherHeldBackByTheServerIsKept(t *testing.T) {
 			}
 		}})
 		async(t, func() {
-			for in.Publish(t.Context(), update(1)) == nil {
+			for in.Publish(t.Context(), update(1)) == nil && len(down) == 0 {
 			}
 		})
 		// Some 400 messages go into one write, which so takes 20 s. Its end is the only
