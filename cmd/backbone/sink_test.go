@@ -151,6 +151,26 @@ func TestAFullOutputKeepsNoCommandFromItsEnd(t *testing.T) {
 	}
 }
 
+// The table comes at the end, when the run and its files are done.
+func TestAFullOutputKeepsNoBenchFromItsEnd(t *testing.T) {
+	out, csv := proctest.NewPipe(t), t.TempDir()+"/over-time.csv"
+	out.Fill()
+	cmd := runs(t, out, nil, "bench", "--consumers=2", "--rate=100", "--for=200ms", "--warmup=0s", "--csv", csv)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.After(patience); ; {
+		if written, err := os.Stat(csv); err == nil && written.Size() > 0 {
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-end:
+			t.Fatal("the run did not end")
+		}
+	}
+	endsOn(t, cmd, syscall.SIGINT, 10*time.Second, 1)
+}
+
 // What is rejected is told on standard error. A reader that wakes up is told how much it has
 // missed.
 func TestAFullErrorPipeDoesNotStopPublish(t *testing.T) {

@@ -2,9 +2,11 @@ package report
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
@@ -39,19 +41,35 @@ func sample() *load.Result {
 func TestTheTableNamesWhatWasMeasured(t *testing.T) {
 	got := Table(sample())
 	for _, want := range []string{
-		"load        1 consumer, 2,000 rooms (2 each), 1,500 events/s, 10% slow (5/s), 10 slow readers (20KB/s each)\n",
+		"load        1 consumer, 2,000 rooms (2 each), 1,500 events/s,\n            10% slow (5/s), 10 slow readers (20KB/s each)\n",
 		"server      published to ws://h:1, consumed from ws://h:2\n",
-		"connected   1 consumer in 0.50 s (2.00/s); each took p50 250 us, p99 2.50 ms, max 1.20 s\n",
+		"connected   1 consumer in 0.50 s (2.00/s); each took p50 250 us,\n            p99 2.50 ms, max 1.20 s\n",
 		"wrong       7 lost, 0 duplicated, 0 out of order\n",
-		"consumers                     250 us    1.00 ms    2.50 ms    3.00 ms     1.20 s         1,500\n",
-		"slow consumers                     -          -          -          -          -             0\n",
+		"consumers                250 us  1.00 ms  2.50 ms  3.00 ms   1.20 s       1,500\n",
+		"slow consumers                -        -        -        -        -           0\n",
 		"cut off     3 of 10 slow readers\n",
-		"slow readers                  250 us    1.00 ms    2.50 ms    3.00 ms     1.20 s         1,500\n",
+		"slow readers             250 us  1.00 ms  2.50 ms  3.00 ms   1.20 s       1,500\n",
 		"note        a note\n",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
+	}
+}
+
+func TestTheTableFits80Columns(t *testing.T) {
+	r := sample()
+	ms := 99_999.0
+	r.Latency.Consumers = load.Percentiles{P50: &ms, P90: &ms, P99: &ms, P999: &ms, Max: &ms, Count: 999_999_999}
+	r.Notes = []string{strings.Repeat("a long note, ", 20) + strings.Repeat("x", 60)}
+	r.Publish.Rejected, r.Publish.Rejection = 3, strings.Repeat("some reason ", 20)
+	for line := range strings.Lines(Table(r)) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 79 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+	if got := wrapped("one "+strings.Repeat("x", 90)+" two three", 20); !slices.Equal(got, []string{"one", strings.Repeat("x", 90), "two three"}) {
+		t.Errorf("a long word: %q", got)
 	}
 }
 

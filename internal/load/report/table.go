@@ -10,11 +10,17 @@ import (
 	"backbone/internal/load"
 )
 
+// width is that of the table: no line breaks in a terminal of 80 columns.
+const width = 79
+
 // Table is the result for people.
 func Table(r *load.Result) string {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-11s %s\n", name, fmt.Sprintf(format, args...))
+		for _, part := range wrapped(fmt.Sprintf(format, args...), width-len(fmt.Sprintf(left, name))) {
+			fmt.Fprintf(&b, left+"%s\n", name, part)
+			name = ""
+		}
 	}
 	line("load", "%s", asked(&r.Settings))
 	if to := r.Settings; to.OwnServer {
@@ -69,6 +75,26 @@ func Table(r *load.Result) string {
 		line("note", "%s", n)
 	}
 	return b.String()
+}
+
+// left is the column of names.
+const left = "%-11s "
+
+// wrapped is text in lines, each as long as it may be; after a comma or semicolon, if there is one in
+// its second half. A word that is longer stays whole.
+func wrapped(text string, most int) (lines []string) {
+	for len(text) > most {
+		end := strings.LastIndexByte(text[:most+1], ' ')
+		if end < 0 {
+			if end = strings.IndexByte(text, ' '); end < 0 {
+				break
+			}
+		} else if i := max(strings.LastIndex(text[:end], ", "), strings.LastIndex(text[:end], "; ")); i > most/2 {
+			end = i + 1
+		}
+		lines, text = append(lines, text[:end]), text[end+1:]
+	}
+	return append(lines, text)
 }
 
 // asked is what was asked for, in one line.
@@ -141,7 +167,7 @@ func ages(s *load.Readers) string {
 
 // percentiles is a table of rows.
 func percentiles(title string, all []latencyRow) string {
-	const cells = "%-25s%11s%11s%11s%11s%11s%14s\n"
+	const cells = "%-22s%9s%9s%9s%9s%9s%12s\n"
 	var b strings.Builder
 	fmt.Fprintf(&b, cells, title, "p50", "p90", "p99", "p99.9", "max", "events")
 	for _, l := range all {
