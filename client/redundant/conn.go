@@ -40,14 +40,15 @@ type Options struct {
 // for concurrent use by multiple goroutines.
 type Conn struct {
 	// Immutable after Dial.
-	onLine func(int, client.Event)
-	events chan client.Event
-	in     chan func() // from the lines, to run while nothing is pending
-	calls  chan func() // from callers, to run
-	ctx    context.Context
-	stop   context.CancelFunc
-	begun  chan error    // one value: what Dial returns
-	done   chan struct{} // closed by run, last
+	onLine  func(int, client.Event)
+	workers []*worker
+	events  chan client.Event
+	in      chan func() // from the lines, to run while nothing is pending
+	calls   chan func() // from callers, to run
+	ctx     context.Context
+	stop    context.CancelFunc
+	begun   chan error    // one value: what Dial returns
+	done    chan struct{} // closed by run, last
 
 	working sync.WaitGroup
 
@@ -90,6 +91,9 @@ func Dial(ctx context.Context, urls []string, opt *Options) (*Conn, error) {
 		w := &worker{conn: c, index: i, url: url, opt: o.ConnOptions, work: make(chan work, 1), keepTrying: o.KeepTrying}
 		w.opt.KeepTrying = true
 		c.wanted.sides = append(c.wanted.sides, side{worker: w, rooms: map[string]standing{}, todo: map[string]bool{}})
+		c.workers = append(c.workers, w)
+	}
+	for _, w := range c.workers {
 		c.working.Go(w.run)
 	}
 	go c.run()
@@ -158,6 +162,21 @@ func (c *Conn) Leave(ctx context.Context, rooms ...string) error {
 		return err
 	}
 	return left
+}
+
+// Age is [client.Conn.Age] of the line that is fastest: the smallest of those that are known. A price
+// is delivered by the line that brings it first. ok is false if none is known.
+func (c *Conn) Age() (age time.Duration, ok bool) {
+	for _, w := range c.workers {
+		line := w.line.Load()
+		if line == nil {
+			continue
+		}
+		if of, known := line.Age(); known && (!ok || of < age) {
+			age, ok = of, true
+		}
+	}
+	return age, ok
 }
 
 // Err returns why the Conn ended: every line was refused. It is nil while the Conn lives and

@@ -396,3 +396,22 @@ func TestARoomThatIsLeftAndJoinedStartsAnew(t *testing.T) {
 	}
 	wait(t, func() bool { return a.Members("A") == 1 && b.Members("A") == 1 })
 }
+
+func TestTheAgeIsThatOfTheFastestLine(t *testing.T) {
+	c, a, b, _ := two(t, "A")
+	if age, ok := c.Age(); ok {
+		t.Errorf("an age of %v before any was measured", age)
+	}
+	const minute = time.Minute // what measures here is far shorter
+	comes := func(want time.Duration) {
+		t.Helper()
+		wait(t, func() bool { age, ok := c.Age(); return ok && age >= want && age < want+minute })
+	}
+	a.Send("A", `{"type":"mark","n":1,"age_ms":7200000}`)
+	comes(2 * time.Hour)
+	b.Send("A", `{"type":"mark","n":1,"age_ms":3600000}`)
+	comes(time.Hour)
+	b.Refuse(http.StatusServiceUnavailable)
+	b.Disconnect() // the age of a connection ends with it
+	comes(2 * time.Hour)
+}

@@ -2,6 +2,7 @@ package redundant
 
 import (
 	"context"
+	"sync/atomic"
 
 	"backbone/client"
 )
@@ -15,6 +16,8 @@ type worker struct {
 	opt        client.ConnOptions
 	keepTrying bool
 	work       chan work // from run, which waits for the report on it before the next
+
+	line atomic.Pointer[client.Conn] // once there is one; set by run
 }
 
 // work is rooms that a line has to leave, and others that it has to join.
@@ -28,6 +31,7 @@ func (w *worker) run() {
 		w.tell(func() { w.conn.lineEnded(w.index, err) })
 		return
 	}
+	w.line.Store(line)
 	defer line.Close()
 	working, stop := context.WithCancel(ctx)
 	worked := make(chan struct{})
