@@ -35,7 +35,7 @@ type Client struct {
 	owner any
 
 	// Owned by Hub.Run.
-	rooms     []string                          // the client's rooms, or its rooms when closing began
+	rooms     []string                          // the client's rooms
 	held      Batch                             // segments that are not in the queue yet
 	lag       *lagList                          // nil: not lagging
 	sticky    bool                              // its reader is slow: it goes on lagging while its list is empty
@@ -43,6 +43,7 @@ type Client struct {
 	next      uint8                             // index in sizes of the next batch's size
 	touched   bool                              // listed in Hub.touched
 	signalled bool                              // was sent Behind, and has not pulled yet
+	entering  bool                              // a join is under way: what the client gets waits until it is in all of the rooms
 	closing   bool                              // was sent a Close signal: it gets no further events
 	hint      uint16                            // segments of the last batch, to size the next one
 }

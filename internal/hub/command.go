@@ -1,5 +1,7 @@
 package hub
 
+import "slices"
+
 type op uint8
 
 const (
@@ -21,6 +23,7 @@ type command struct {
 	client *Client
 	rooms  []string
 	reply  []byte // frame for the client, in order with its events
+	more   bool   // of opJoin: the next command of the client goes on with the join
 	wants  Wants
 	want   Want            // of opPull
 	result chan<- []string // gets the rooms that the command concerned; nil: nobody waits
@@ -47,7 +50,7 @@ type Stats struct {
 	Unheard    uint64 // live events of rooms without members
 	Deliveries uint64 // live events times members
 	Conflated  uint64 // live events left out for clients that lagged
-	Dropped    uint64 // live events that waited for a client when it left or was closed
+	Dropped    uint64 // live events that waited for a client when it left or was closed, or came when it was closed
 	LagsBytes  uint64 // times that a client began to lag because too many bytes waited for it
 	LagsAge    uint64 // times that a client began to lag because what waited for it grew old
 	Slow       uint64 // clients closed because they did not keep up
@@ -59,14 +62,12 @@ func (h *Hub) Register(c *Client) { h.send(command{op: opRegister, client: c}) }
 
 // Unregister ends c's part in everything and returns the rooms that c was in. Neither
 // pump may use c afterwards.
-func (h *Hub) Unregister(c *Client) []string {
-	return h.sendAndWait(command{op: opUnregister, client: c})
-}
+func (h *Hub) Unregister(c *Client) []string { return h.unregisterIn(c, h.sendAndWait) }
 
 // Join puts c into rooms and returns those that it was not in before. The client gets
-// reply before any event of them. The hub owns rooms afterwards.
+// reply before any event of them, and once it is in all of them. The hub owns rooms afterwards.
 func (h *Hub) Join(c *Client, rooms []string, wants Wants, reply []byte) []string {
-	return h.sendAndWait(command{op: opJoin, client: c, rooms: rooms, wants: wants, reply: reply})
+	return h.joinIn(command{op: opJoin, client: c, rooms: rooms, wants: wants, reply: reply}, h.sendAndWait)
 }
 
 // Leave takes c out of room. The client gets the events that were published before, then
@@ -75,9 +76,13 @@ func (h *Hub) Leave(c *Client, room string, reply []byte) bool {
 	return len(h.sendAndWait(command{op: opLeave, client: c, rooms: []string{room}, reply: reply})) > 0
 }
 
-// Among returns those of rooms that c is in. The hub owns rooms afterwards.
+// Among returns those of rooms that c is in, in their order. The hub owns rooms afterwards.
 func (h *Hub) Among(c *Client, rooms []string) []string {
-	return h.sendAndWait(command{op: opAmong, client: c, rooms: rooms})
+	in := rooms[:0]
+	for some := range slices.Chunk(rooms, h.step) {
+		in = append(in, h.sendAndWait(command{op: opAmong, client: c, rooms: some})...)
+	}
+	return in
 }
 
 // Want is what a write side pulls.

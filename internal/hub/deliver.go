@@ -11,6 +11,9 @@ func (h *Hub) deliver(c *Client) {
 		h.conflate(c)
 		return
 	}
+	if c.entering {
+		return
+	}
 	for c.held.size > 0 && len(c.queue) < queuePlaces {
 		b := c.held.split(MaxWrite)
 		c.hint = uint16(len(b.others()))
@@ -37,21 +40,25 @@ func (h *Hub) enqueue(c *Client, b Batch) {
 
 // signalBehind tells c's write side that there is something to pull.
 func (h *Hub) signalBehind(c *Client) {
-	if !c.signalled {
+	if !c.signalled && !c.entering {
 		c.signalled = true
 		h.enqueue(c, Batch{Signal: Behind})
 	}
 }
 
-// close takes c out of all rooms and tells its write side to end.
+// close ends what c gets and tells its write side to end. Its rooms are left by Unregister, which
+// takes its time.
 func (h *Hub) close(c *Client, why Signal) {
 	if c.closing {
 		return
 	}
-	c.closing = true
-	h.removeAll(c)
-	if why == CloseSlow {
+	waits := c.entering
+	c.closing, c.entering = true, false
+	switch {
+	case why == CloseSlow:
 		h.drop(c)
+	case waits:
+		h.deliver(c)
 	}
 	h.enqueue(c, Batch{Signal: why})
 }

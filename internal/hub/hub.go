@@ -25,6 +25,7 @@ const (
 	stampBytes     = 96       // what a stamped form has more, about
 	pullBytes      = 16 << 10 // bytes that one pull brings a lagging client
 	maxFixedFrames = 1024     // messages and replies that wait for a lagging client
+	roomsPerStep   = 100      // rooms that one command joins, leaves or looks up
 	eventPlaces    = 64       // slices of events that wait for the hub
 	commandPlaces  = 64
 )
@@ -37,15 +38,16 @@ type Hub struct {
 	commands chan command
 	events   chan []BroadcastEvent
 	done     chan struct{} // closed when Run has ended
+	step     int           // roomsPerStep; another number in tests
 
 	// Owned by Run.
-	rooms        map[string]map[*Client]bool // members of each room, all true
-	traffic      map[string]*traffic         // one for each room with members
-	clients      map[*Client]struct{}        // all registered clients
-	watchers     map[*Client]struct{}        // clients that want the bridge's status
-	bridgeStatus *Segment                    // newest status of the bridge; nil: none yet
-	bridgeSlot   slot                        // of that status
-	draining     bool                        // CloseAll was called
+	rooms        map[string]map[*Client]int32 // members of each room, each with the room's index in Client.rooms
+	traffic      map[string]*traffic          // one for each room with members
+	clients      map[*Client]struct{}         // all registered clients
+	watchers     map[*Client]struct{}         // clients that want the bridge's status
+	bridgeStatus *Segment                     // newest status of the bridge; nil: none yet
+	bridgeSlot   slot                         // of that status
+	draining     bool                         // CloseAll was called
 	stats        Stats
 
 	// Owned by Run, and empty between two turns.
@@ -64,7 +66,8 @@ func New(opts Options) *Hub {
 		commands: make(chan command, commandPlaces),
 		events:   make(chan []BroadcastEvent, eventPlaces),
 		done:     make(chan struct{}),
-		rooms:    map[string]map[*Client]bool{},
+		step:     roomsPerStep,
+		rooms:    map[string]map[*Client]int32{},
 		traffic:  map[string]*traffic{},
 		clients:  map[*Client]struct{}{},
 		watchers: map[*Client]struct{}{},

@@ -65,14 +65,14 @@ func (h *Hub) conflateQueue(c *Client, done chan<- struct{}) {
 	}
 }
 
-// pull enqueues more for c, whose write side had emptied its queue. If nothing is held,
-// c gets an empty batch and so knows that. If the queue has got something since, c has to
+// pull enqueues more for c, whose write side had emptied its queue. If nothing is held, or c has
+// to wait for the end of its join, it gets an empty batch and so knows that. If the queue has got something since, c has to
 // write that first, and is signalled again.
 func (h *Hub) pull(c *Client, want Want) {
 	c.signalled = false
 	c.sticky = c.sticky && want.Slow
 	switch {
-	case c.lag == nil:
+	case c.lag == nil, c.entering:
 		h.deliver(c)
 		if len(c.queue) == 0 {
 			h.enqueue(c, Batch{})

@@ -2,13 +2,44 @@ package hub
 
 import "slices"
 
+// A client can be in thousands of rooms. Commands are for so few of them that the hub can route
+// events in between, so whoever sends them sends several. Each waits for the one before, so the
+// clients that join together take turns.
+
+// joinIn has do carry out a join, a few rooms at a time. It returns the rooms that are new.
+func (h *Hub) joinIn(cmd command, do func(command) []string) []string {
+	rooms := cmd.rooms
+	joined := rooms[:0]
+	for cmd.more = true; cmd.more; {
+		n := min(len(rooms), h.step)
+		cmd.rooms, rooms = rooms[:n:n], rooms[n:]
+		cmd.more = len(rooms) > 0
+		joined = append(joined, do(cmd)...)
+	}
+	return joined
+}
+
+// unregisterIn has do unregister c, a few rooms at a time. It returns all of its rooms.
+func (h *Hub) unregisterIn(c *Client, do func(command) []string) (all []string) {
+	for {
+		some := do(command{op: opUnregister, client: c})
+		all = append(all, some...)
+		if len(some) < h.step {
+			return all
+		}
+	}
+}
+
 func (h *Hub) join(c *Client, cmd command) []string {
 	if c.closing {
 		return nil
 	}
-	h.sendNow(c, &Segment{Data: cmd.reply})
-	if c.closing {
-		return nil // that was one frame too many
+	if !c.entering {
+		c.entering = cmd.more
+		h.sendNow(c, &Segment{Data: cmd.reply})
+		if c.closing {
+			return nil // that was one frame too many
+		}
 	}
 	joined := cmd.rooms[:0]
 	for _, room := range cmd.rooms {
@@ -16,13 +47,13 @@ func (h *Hub) join(c *Client, cmd command) []string {
 			continue
 		}
 		joined = append(joined, room)
-		c.rooms = append(c.rooms, room)
 		members, t := h.rooms[room], h.traffic[room]
 		if members == nil {
-			members, t = map[*Client]bool{}, &traffic{room: room}
+			members, t = map[*Client]int32{}, &traffic{room: room}
 			h.rooms[room], h.traffic[room] = members, t
 		}
-		members[c] = true
+		members[c] = int32(len(c.rooms))
+		c.rooms = append(c.rooms, t.room) // the text is there once for all members
 		t.lacks(c, members)
 		if cmd.wants.Absent {
 			t.wantAbsent = append(t.wantAbsent, c)
@@ -39,6 +70,10 @@ func (h *Hub) join(c *Client, cmd command) []string {
 	}
 	if cmd.wants.Status {
 		h.watch(c)
+	}
+	if c.entering && !cmd.more {
+		c.entering = false
+		h.deliver(c)
 	}
 	return joined
 }
@@ -59,7 +94,6 @@ func (h *Hub) leave(c *Client, cmd command) []string {
 	for _, room := range left {
 		t := h.traffic[room]
 		h.remove(c, room)
-		c.rooms = without(c.rooms, room)
 		if c.closing {
 			continue // it gets no further frames, and keeps what is held for it
 		}
@@ -68,29 +102,30 @@ func (h *Hub) leave(c *Client, cmd command) []string {
 	return left
 }
 
+// unregister takes c out of the last few of its rooms and returns those. After the first time c
+// gets nothing more.
 func (h *Hub) unregister(c *Client) []string {
-	h.removeAll(c)
+	c.closing, c.entering = true, false
 	h.drop(c)
-	c.closing = true
 	delete(h.clients, c)
-	rooms := c.rooms
-	c.rooms = nil
-	return rooms
-}
-
-// removeAll takes c out of all its rooms. c.rooms stays: Unregister returns it.
-func (h *Hub) removeAll(c *Client) {
-	for _, room := range c.rooms {
+	delete(h.watchers, c)
+	some := slices.Clone(c.rooms[max(0, len(c.rooms)-h.step):])
+	for _, room := range slices.Backward(some) {
 		h.remove(c, room)
 	}
-	delete(h.watchers, c)
+	return some
 }
 
+// remove takes c out of a room that it is in.
 func (h *Hub) remove(c *Client, room string) {
 	members, t := h.rooms[room], h.traffic[room]
-	if !members[c] {
-		return // it was taken out when closing began
+	at, last := members[c], len(c.rooms)-1
+	if moved := c.rooms[last]; moved != room {
+		c.rooms[at] = moved
+		h.rooms[moved][c] = at
 	}
+	c.rooms[last] = ""
+	c.rooms = c.rooms[:last]
 	delete(members, c)
 	if len(members) == 0 {
 		delete(h.rooms, room)
@@ -114,12 +149,9 @@ func (h *Hub) among(c *Client, rooms []string) []string {
 	return slices.DeleteFunc(rooms, func(room string) bool { return !h.in(c, room) })
 }
 
-// in reports whether c is in room, or was when closing began.
 func (h *Hub) in(c *Client, room string) bool {
-	if c.closing {
-		return slices.Contains(c.rooms, room)
-	}
-	return h.rooms[room][c]
+	_, member := h.rooms[room][c]
+	return member
 }
 
 // without removes an element from a list that holds it at most once.

@@ -142,12 +142,15 @@ func (m *model) check() {
 		if !c.gone {
 			clients++
 		}
-		if !m.out(c) {
-			for room := range c.member {
-				members[room]++
-				if !m.h.rooms[room][c.Client] {
-					m.Fatalf("%v is not a member of %s", c, room)
-				}
+		if c.entering != (c.joining != nil && !c.closing) || len(c.Client.rooms) != len(c.member) {
+			m.Fatalf("%v is in %d rooms, in the hub in %d, and enters more: %t", c, len(c.member), len(c.Client.rooms), c.entering)
+		}
+		for room := range c.member {
+			members[room]++
+			if at, member := m.h.rooms[room][c.Client]; !member || c.Client.rooms[at] != room {
+				m.Fatalf("%v is not a member of %s", c, room)
+			}
+			if !m.out(c) {
 				for _, v := range m.h.traffic[room].values {
 					has, want := !slices.Contains(v.missing, c.Client), c.heard(room).of(v.typ).seen == v.version
 					if has != want {
@@ -199,7 +202,7 @@ func (m *model) check() {
 // wishes counts the members of a room that get stamps.
 func (m *model) wishes(room string) (n int) {
 	for _, c := range m.all {
-		if c.member[room] && c.heard(room).wantStamp && !m.out(c) {
+		if c.member[room] && c.heard(room).wantStamp {
 			n++
 		}
 	}
@@ -220,7 +223,7 @@ func (m *model) checkClient(c *consumer) {
 		m.Fatalf("%v has %d bytes unsent and the hub says %d", c, c.given, unsent)
 	case c.lag != nil && c.lag.count == 0 && !c.sticky:
 		m.Fatalf("%v lags with an empty list", c)
-	case (c.lag != nil && c.lag.count > 0 || c.held.size > 0) && !c.signalled:
+	case (c.lag != nil && c.lag.count > 0 || c.held.size > 0) && !c.signalled && !c.entering:
 		m.Fatalf("the hub holds frames for %v and does not call it", c)
 	}
 	if c.lag == nil {
@@ -287,6 +290,12 @@ func (m *model) waitingFor(c *consumer) (n uint64) {
 // finish lets everyone read to the end, and sees that nothing is missing.
 func (m *model) finish() {
 	m.finishing = true
+	for _, c := range m.all {
+		for c.joining != nil {
+			m.enter(c)
+			m.check()
+		}
+	}
 	for len(m.waiting) > 0 {
 		m.turn()
 		m.check()
@@ -349,7 +358,7 @@ func (m *model) checkAudience(room string, a *audience) {
 	want := 0
 	for _, c := range m.all {
 		r := c.heard(room)
-		if !c.member[room] || m.out(c) || c.closing || !r.wantStatus {
+		if !c.member[room] || !r.wantStatus {
 			continue
 		}
 		want++

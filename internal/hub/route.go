@@ -190,6 +190,10 @@ func (h *Hub) segment(events []*BroadcastEvent, slot *slot, stamped bool) *Segme
 
 // hold keeps a segment for c until the flush delivers it.
 func (h *Hub) hold(c *Client, s *Segment) {
+	if c.closing {
+		h.stats.Dropped += s.live
+		return
+	}
 	c.held.add(s, c.hint)
 	if !c.touched {
 		c.touched = true

@@ -71,7 +71,7 @@ func (h *Hub) fanOutSnapshot(t *traffic, e *BroadcastEvent, f *forms) {
 	} else {
 		f.slot, f.without = s, s.snapshot
 		for _, c := range s.missing {
-			if !members[c] {
+			if _, member := members[c]; !member {
 				continue
 			}
 			if segment := f.of(c); c.held.newest() != segment {
@@ -85,7 +85,7 @@ func (h *Hub) fanOutSnapshot(t *traffic, e *BroadcastEvent, f *forms) {
 }
 
 // lacks notes that a new member has got no value yet.
-func (t *traffic) lacks(c *Client, members map[*Client]bool) {
+func (t *traffic) lacks(c *Client, members map[*Client]int32) {
 	for _, s := range t.values {
 		s.missing = append(s.missing, c)
 	}
@@ -94,7 +94,7 @@ func (t *traffic) lacks(c *Client, members map[*Client]bool) {
 
 // weed takes clients that left out of the lists of missing ones, once they may outnumber
 // the members. So leaving needs no search, and a client that left is not kept for long.
-func (t *traffic) weed(members map[*Client]bool) {
+func (t *traffic) weed(members map[*Client]int32) {
 	for _, v := range t.values {
 		if len(v.missing) <= 2*len(members)+8 {
 			continue
@@ -102,7 +102,8 @@ func (t *traffic) weed(members map[*Client]bool) {
 		kept := make(map[*Client]struct{}, len(members))
 		rest := make([]*Client, 0, len(members))
 		for _, c := range v.missing {
-			if _, twice := kept[c]; members[c] && !twice {
+			_, member := members[c]
+			if _, twice := kept[c]; member && !twice {
 				kept[c] = struct{}{}
 				rest = append(rest, c)
 			}

@@ -13,12 +13,18 @@ func (s Steps) Register(c *Client) { s.hub.handle(command{op: opRegister, client
 
 // Unregister is [Hub.Unregister].
 func (s Steps) Unregister(c *Client) []string {
-	return s.handle(command{op: opUnregister, client: c})
+	return s.hub.unregisterIn(c, s.handle)
 }
 
 // Join is [Hub.Join].
 func (s Steps) Join(c *Client, rooms []string, wants Wants, reply []byte) []string {
-	return s.handle(command{op: opJoin, client: c, rooms: rooms, wants: wants, reply: reply})
+	return s.hub.joinIn(command{op: opJoin, client: c, rooms: rooms, wants: wants, reply: reply}, s.handle)
+}
+
+// JoinPart is one of the steps of [Hub.Join]; more says that another follows. The client does
+// nothing but receive until the last.
+func (s Steps) JoinPart(c *Client, rooms []string, wants Wants, reply []byte, more bool) []string {
+	return s.handle(command{op: opJoin, client: c, rooms: rooms, wants: wants, reply: reply, more: more})
 }
 
 // Leave is [Hub.Leave].

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -59,9 +60,10 @@ type Stats struct {
 // concurrent use by multiple goroutines. Run is called once.
 type Ingest struct {
 	// Immutable after New.
-	opts   Options
-	inputs chan input
-	done   chan struct{} // closed when Run has ended
+	opts    Options
+	inputs  chan input
+	members chan input    // watch and unwatch, by turns with inputs: events do not wait behind many members
+	done    chan struct{} // closed when Run has ended
 
 	latest atomic.Uint64 // the newest stamp given or seen; written by Run alone
 	final  Stats         // written by Run before done is closed
@@ -100,6 +102,9 @@ type input struct {
 // inputPlaces is how many inputs wait in the channel before their senders have to.
 const inputPlaces = 64
 
+// roomsPerInput is how many rooms a watch or unwatch is for, because other inputs must not wait long.
+const roomsPerInput = 100
+
 // New returns an ingest that does nothing until Run.
 func New(opts Options) *Ingest {
 	if opts.OutboxBytes == 0 {
@@ -108,7 +113,7 @@ func New(opts Options) *Ingest {
 	if opts.Delay == nil {
 		opts.Delay = func(limit time.Duration) time.Duration { return rand.N(limit) }
 	}
-	return &Ingest{opts: opts, inputs: make(chan input, inputPlaces), done: make(chan struct{})}
+	return &Ingest{opts: opts, inputs: make(chan input, inputPlaces), members: make(chan input, 1), done: make(chan struct{})}
 }
 
 // Run is ingest's one goroutine. It returns when ctx ends.
@@ -155,13 +160,22 @@ func (in *Ingest) Run(ctx context.Context) {
 				return
 			}
 		case i := <-in.inputs:
-			pass := step(c, i)
-			in.latest.Store(c.clock.last)
-			if !in.pass(ctx, pass) {
+			if !in.take(ctx, c, i) {
+				return
+			}
+		case i := <-in.members:
+			if !in.take(ctx, c, i) {
 				return
 			}
 		}
 	}
+}
+
+// take gives the core one input. It reports whether that was done before ctx ended.
+func (in *Ingest) take(ctx context.Context, c *core, i input) bool {
+	pass := step(c, i)
+	in.latest.Store(c.clock.last)
+	return in.pass(ctx, pass)
 }
 
 // pass hands events to the hub. It reports whether that was done before ctx ended.
@@ -240,14 +254,23 @@ func (p *Publisher) Publish(events []hub.BroadcastEvent) (rejected []int, err er
 // after how many milliseconds without a live value the feed is silent, 0: after the TTL. Each
 // Watch of a room is followed by one Unwatch.
 func (in *Ingest) Watch(rooms []string, wants hub.Wants) {
-	in.send(input{kind: watch, rooms: rooms, wants: wants})
+	for some := range slices.Chunk(rooms, roomsPerInput) {
+		in.sendMember(input{kind: watch, rooms: some, wants: wants})
+	}
 }
 
 // Unwatch counts a local member of each room out. groups has the Group of its Watch by room,
 // where that was not 0. Ingest owns both afterwards.
 func (in *Ingest) Unwatch(rooms []string, groups map[string]uint32) {
-	if len(rooms) > 0 {
-		in.send(input{kind: unwatch, rooms: rooms, groups: groups})
+	for some := range slices.Chunk(rooms, roomsPerInput) {
+		in.sendMember(input{kind: unwatch, rooms: some, groups: groups})
+	}
+}
+
+func (in *Ingest) sendMember(i input) {
+	select {
+	case in.members <- i:
+	case <-in.done:
 	}
 }
 

@@ -149,6 +149,42 @@ func TestNobodyTakesOutboxAndReads(t *testing.T) {
 	})
 }
 
+// A price does not wait for all the rooms of a client that joins many, or goes.
+func TestAnEventDoesNotWaitBehindManyMembers(t *testing.T) {
+	const slices = 60 // that the client's rooms take
+	var rooms []string
+	for k := range slices * roomsPerInput {
+		rooms = append(rooms, fmt.Sprint("R", k))
+	}
+	synctest.Test(t, func(t *testing.T) {
+		i := start(t, 0)
+		go i.Watch(rooms, hub.Wants{Absent: true})
+		synctest.Wait() // the hub takes nothing
+		go i.publish(t, "X", "1")
+		synctest.Wait()
+		for n := range slices + 1 {
+			events := <-i.hub
+			if len(events) > roomsPerInput {
+				t.Fatalf("%d events at a time", len(events))
+			}
+			if events[0].Room != "X" {
+				continue
+			}
+			if n > slices*2/3 { // each time it comes before the next rooms or behind them
+				t.Errorf("the price came behind %d rooms", n*roomsPerInput)
+			}
+		}
+		go func() {
+			i.Unwatch(rooms, nil)
+			i.publish(t, "X", "2")
+		}()
+		want(t, "then", describe(<-i.hub), "live X 2")
+		if n := i.Stats().Instruments; n != 1 {
+			t.Errorf("%d instruments are known", n)
+		}
+	})
+}
+
 func TestJoinersAreWarmed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := start(t, 100)

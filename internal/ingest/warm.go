@@ -36,6 +36,7 @@ const rereadDelay = time.Second
 // the generation began. So there is one read for each room and generation in any case. If
 // memory is current as far as this instance knows, the joiner does not wait for the read.
 func (c *core) watch(rooms []string, wants hub.Wants, now moment.Time) (pass []hub.BroadcastEvent) {
+	pass = make([]hub.BroadcastEvent, 0, len(rooms))
 	for _, name := range rooms {
 		if c.table == nil {
 			if wants.Absent {

@@ -89,8 +89,8 @@ func (w *world) latecomers() {
 			continue
 		}
 		c := w.connect(in)
+		c.join(w.rooms...)
 		for _, room := range w.rooms {
-			c.join(room)
 			all = append(all, late{c, room})
 		}
 	}

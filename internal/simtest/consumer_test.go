@@ -18,6 +18,7 @@ type consumer struct {
 	name   string
 	client *hub.Client
 	rooms  map[string]*membership
+	rest   []string // rooms of a join under way that the hub does not have yet
 	warm   []string // rooms that the hub has and ingest is still to be asked for
 	wants  hub.Wants
 	pause  int // it reads in one of so many rounds
@@ -68,12 +69,27 @@ func (w *world) connect(in *instance) *consumer {
 	return c
 }
 
-func (c *consumer) join(room string) {
-	if c.rooms[room] != nil {
-		return
+// join asks for those of rooms that the consumer is not in, in one message. The hub takes it into
+// one of them at a time.
+func (c *consumer) join(rooms ...string) {
+	var reply []byte
+	for _, room := range rooms {
+		if c.rooms[room] == nil && !slices.Contains(c.rest, room) {
+			c.rest = append(c.rest, room)
+			reply = frame(reply, "joined "+room)
+		}
 	}
+	if len(c.rest) > 0 {
+		c.enter(reply)
+	}
+}
+
+// enter has the hub take the consumer into the next room of a join.
+func (c *consumer) enter(reply []byte) {
+	room := c.rest[0]
+	c.rest = c.rest[1:]
 	c.rooms[room] = &membership{local: c.in.local[room], epochs: map[string]uint64{}, lives: map[string]uint64{}}
-	joined := c.in.hub.Join(c.client, []string{room}, c.wants, frame(nil, "joined "+room))
+	joined := c.in.hub.JoinPart(c.client, []string{room}, c.wants, reply, len(c.rest) > 0)
 	if len(joined) != 1 {
 		c.in.w.problem("%s joined %v of %s", c.name, joined, room)
 	}
@@ -81,8 +97,12 @@ func (c *consumer) join(room string) {
 	c.in.w.trace(room, "%s joins", c.name)
 }
 
-// ask has ingest warm the rooms that the hub has taken the consumer into.
+// ask ends a join under way and has ingest warm the rooms that the hub has taken the consumer
+// into.
 func (c *consumer) ask() {
+	for len(c.rest) > 0 {
+		c.enter(nil)
+	}
 	if len(c.warm) > 0 {
 		rooms := c.warm
 		c.warm = nil

@@ -85,7 +85,7 @@ func (w *world) consumerActs(in *instance, room string) {
 	switch k := w.rng.IntN(10); {
 	case k < 5:
 		c.ask()
-		c.join(room)
+		c.join(append([]string{room}, w.rooms[:w.fate.IntN(len(w.rooms)+1)]...)...)
 	case k < 7:
 		c.leave(room)
 	case k < 8 && len(open) > 1:
@@ -137,8 +137,11 @@ func (w *world) background(calm bool) {
 				c.ask()
 				c.readAll()
 			default:
-				if w.rng.IntN(3) == 0 {
+				switch {
+				case w.rng.IntN(3) == 0:
 					c.ask()
+				case len(c.rest) > 0 && w.fate.IntN(2) == 0:
+					c.enter(nil)
 				}
 				if w.rng.IntN(c.pause) == 0 {
 					c.read(w.rng.IntN(4))

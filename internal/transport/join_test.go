@@ -2,6 +2,8 @@ package transport
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -142,5 +144,100 @@ func TestAThresholdOfSilenceIsChecked(t *testing.T) {
 		}
 		p.send(`{"type":"leave","room":"X"}`)
 		p.hears(`{"type":"error","code":"not_joined","message":"room: X is not joined"}`)
+	})
+}
+
+// joinOf joins n rooms whose names begin with prefix.
+func joinOf(prefix string, n int) (join, joined string) {
+	var rooms []string
+	for i := range n {
+		rooms = append(rooms, `"`+prefix+strconv.Itoa(i)+`"`)
+	}
+	list := strings.Join(rooms, ",")
+	return `{"type":"join","rooms":[` + list + `],"mark_empty":true}`, `{"type":"joined","rooms":[` + list + `]}`
+}
+
+// The server handles one long join at a time; short ones do not wait for it. Here the first waits
+// for a hub that takes nothing.
+func TestLongJoinsTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		passed := make(chan []hub.BroadcastEvent)
+		i := onPipes(t, settings{instruments: 10_000, hubEvents: passed})
+		first, second, short := i.consumer(), i.consumer(), i.consumer()
+		join, joined := joinOf("A", 10*roomsPerMessage)
+		first.send(join)
+		first.hears(joined)
+		join, joined = joinOf("B", roomsPerMessage+1)
+		second.send(join)
+		second.silent(time.Second)
+		shortJoin, shortJoined := joinOf("C", roomsPerMessage)
+		short.send(shortJoin)
+		short.hears(shortJoined)
+		count := 0
+		for range 10 {
+			events := <-passed
+			if len(events) > roomsPerMessage {
+				t.Errorf("ingest passed %d snapshots at a time", len(events))
+			}
+			count += len(events)
+		}
+		go func() {
+			for events := range passed {
+				count += len(events)
+			}
+		}()
+		second.hears(joined)
+		synctest.Wait()
+		if want := 12*roomsPerMessage + 1; count != want {
+			t.Errorf("ingest passed %d answers, want %d", count, want)
+		}
+		for _, p := range []*peer{first, second, short} {
+			p.Close()
+		}
+		i.waitIdle(time.Minute)
+		close(passed)
+	})
+}
+
+// A join counts as one message for each hundred of its rooms. It is not refused for that, but waits.
+func TestALongJoinCountsAsManyMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate = 20 }})
+		p := i.consumer()
+		begin := time.Now()
+		took := func(n int, want time.Duration) {
+			t.Helper()
+			join, joined := joinOf("A", n)
+			p.send(strings.Replace(join, `,"mark_empty":true`, "", 1))
+			p.hears(joined)
+			if got := time.Since(begin); got != want {
+				t.Errorf("a join of %d rooms came after %v, want %v", n, got, want)
+			}
+			begin = time.Now()
+		}
+		took(roomsPerMessage, 0)
+		took(19*roomsPerMessage, 0) // 20 in all
+		p.send(`{"type":"leave","room":"A0"}`)
+		if _, text, err := p.next(); err != nil || !strings.Contains(text, `"code":"rate_limited"`) {
+			t.Errorf("got %s %v", text, err)
+		}
+		elapse(50 * time.Millisecond)
+		begin = time.Now()
+		took(3*roomsPerMessage, 100*time.Millisecond) // one is there, two are waited for
+		elapse(50 * time.Millisecond)
+		begin = time.Now()
+		took(70*roomsPerMessage, time.Second) // no longer than a second, whatever it counts as
+	})
+}
+
+// At the limit of rooms those that a join repeats count once, also if it names them twice.
+func TestALongJoinAtTheLimitOfRooms(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxRooms = 3 }})
+		p := i.consumer()
+		p.send(`{"type":"join","rooms":["A","B"]}`)
+		p.hears(`{"type":"joined","rooms":["A","B"]}`)
+		p.send(`{"type":"join","rooms":["C","B","C","D","A","B","D"]}`)
+		p.hears(`{"type":"joined","rooms":["C","B","A"],"rejected":[{"room":"D","code":"too_many_rooms","message":"room: D would be one more than the 3 rooms that a consumer may join"}]}`)
 	})
 }

@@ -1,7 +1,9 @@
 package transport
 
 import (
+	"slices"
 	"strconv"
+	"time"
 
 	"backbone/internal/domain/common"
 	"backbone/internal/hub"
@@ -11,6 +13,10 @@ import (
 // maxReply bounds the reply to a join, in bytes. All rooms of the longest message fit; what can
 // exceed it are the errors of many rejected ones.
 const maxReply = 2 * protocol.MaxMessageBytes
+
+// roomsPerMessage is how many rooms a join can have for each message that it counts as. A join of
+// more is a long one: of those the server handles one at a time.
+const roomsPerMessage = 100
 
 // join puts the client into one room or many. The hub has the client before ingest is asked for
 // last prices, so that nothing falls between snapshot and stream.
@@ -104,22 +110,45 @@ func (r *readSide) joinOne(o *common.Object, wish wish) error {
 	return nil
 }
 
+// payFor waits until the limit of messages has room for a join of many rooms: it counts as one message for
+// each roomsPerMessage of them, of which the first was counted before, and as a second's messages at
+// most. So the wait is no longer than a second.
+func (r *readSide) payFor(rooms int) {
+	if r.limiter == nil {
+		return
+	}
+	more := min((rooms-1)/roomsPerMessage, r.limiter.Burst())
+	time.Sleep(r.limiter.ReserveN(time.Now(), more).Delay())
+}
+
 func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
+	var seen map[string]bool
+	if len(list) > roomsPerMessage {
+		r.payFor(len(list))
+		seen = <-r.conn.server.longJoin
+		defer func() {
+			clear(seen)
+			r.conn.server.longJoin <- seen
+		}()
+	} else {
+		seen = make(map[string]bool, len(list))
+	}
 	reply := protocol.ServerMessage{Type: protocol.TypeJoined, Rooms: []string{}}
 	reply.ID, _ = o.ID()
 	reject := func(room string, err error) {
 		e := err.(*common.RequestError) //nolint:errorlint,forcetypeassert // the domains' contract
 		reply.Rejected = append(reply.Rejected, protocol.Rejected{Room: room, Code: e.Code, Message: e.Message})
 	}
-	var in map[string]bool // rooms of the list that the client is in already; nil while the limit is far
+	var in []string // rooms of the list that the client is in already, in its order; none while the limit is far
 	if int(r.rooms)+len(list) > r.conn.server.opts.Limits.MaxRooms {
-		in = map[string]bool{}
-		for _, room := range r.conn.server.opts.Hub.Among(&r.conn.client, append([]string(nil), list...)) {
-			in[room] = true
-		}
+		in = r.conn.server.opts.Hub.Among(&r.conn.client, slices.Clone(list))
 	}
-	count, seen := int(r.rooms), make(map[string]bool, len(list))
+	count := int(r.rooms)
 	for _, name := range list {
+		member := len(in) > 0 && in[0] == name
+		if member {
+			in = in[1:]
+		}
 		if seen[name] {
 			continue
 		}
@@ -128,7 +157,7 @@ func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
 			reject(name, err)
 			continue
 		}
-		if !in[name] {
+		if !member {
 			if count >= r.conn.server.opts.Limits.MaxRooms {
 				reject(name, r.tooMany(name))
 				continue
@@ -144,7 +173,7 @@ func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
 	for _, one := range reply.Rejected {
 		r.conn.server.stats.errors.count(string(one.Code))
 	}
-	r.enter(append([]string(nil), reply.Rooms...), wish, frame)
+	r.enter(reply.Rooms, wish, frame)
 	return nil
 }
 

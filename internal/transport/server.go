@@ -49,7 +49,8 @@ type Server struct {
 	stats    *counters
 	refusals *refusals
 	begin    time.Time
-	sent     sent // by WritePumps without a writer
+	longJoin chan map[string]bool // one, empty: whoever handles a long join has it meanwhile
+	sent     sent                 // by WritePumps without a writer
 
 	next     atomic.Uint32  // counts connections, to distribute them among the writers
 	draining atomic.Bool    // set once
@@ -66,7 +67,9 @@ func New(opts Options) *Server {
 		registry: newRegistry(opts.Limits.MaxConnections, opts.Limits.MaxConnectionsPerAddress),
 		stop:     make(chan struct{}),
 		begin:    time.Now(),
+		longJoin: make(chan map[string]bool, 1),
 	}
+	s.longJoin <- map[string]bool{}
 	writes := []*sent{&s.sent}
 	for range runtime.GOMAXPROCS(0) {
 		w := newWriter(s.stop, &s.goes)
