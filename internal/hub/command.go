@@ -10,6 +10,7 @@ const (
 	opJoin
 	opLeave
 	opAmong
+	opSettle
 	opPull
 	opConflate
 	opCloseAll
@@ -84,6 +85,9 @@ func (h *Hub) Among(c *Client, rooms []string) []string {
 	}
 	return in
 }
+
+// Settle returns when the hub has routed the events that it was sent before.
+func (h *Hub) Settle() { h.sendAndWait(command{op: opSettle}) }
 
 // Want is what a write side pulls.
 type Want struct {
@@ -184,6 +188,9 @@ func (h *Hub) handle(cmd command) {
 		cmd.result <- h.leave(c, cmd)
 	case opAmong:
 		cmd.result <- h.among(c, cmd.rooms)
+	case opSettle:
+		h.routeWaiting()
+		cmd.result <- nil
 	case opPull:
 		h.pull(c, cmd.want)
 	case opConflate:

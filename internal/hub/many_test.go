@@ -180,3 +180,19 @@ func TestLeavingSomeOfManyRooms(t *testing.T) {
 		t.Errorf("it was in %d rooms, and %d are left", len(got), s.Stats().Rooms)
 	}
 }
+
+func TestSettleRoutesWhatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := New(withQueue(100_000))
+		c := newClient()
+		h.handle(command{op: opRegister, client: c})
+		h.joinIn(command{op: opJoin, client: c, rooms: []string{"X"}, reply: line("joined")}, Steps{h}.handle)
+		for n := range 3 {
+			h.events <- []BroadcastEvent{value("X", n)}
+		}
+		meanwhile(t, h, h.Settle, func(command) {})
+		if got := readAll(t, Steps{h}, c); !slices.Equal(got, []string{"joined", "value X 0", "value X 1", "value X 2"}) {
+			t.Errorf("it got %q", got)
+		}
+	})
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -101,9 +100,6 @@ type input struct {
 
 // inputPlaces is how many inputs wait in the channel before their senders have to.
 const inputPlaces = 64
-
-// roomsPerInput is how many rooms a watch or unwatch is for, because other inputs must not wait long.
-const roomsPerInput = 100
 
 // New returns an ingest that does nothing until Run.
 func New(opts Options) *Ingest {
@@ -246,31 +242,6 @@ func (p *Publisher) Publish(events []hub.BroadcastEvent) (rejected []int, err er
 		return rejected, nil
 	case <-p.in.done:
 		return nil, ErrStopped
-	}
-}
-
-// Watch counts a local member of each room in, after it joined in the hub, and has the hub
-// give it the room's last values. wants is what the hub was told at the join: its Group is
-// after how many milliseconds without a live value the feed is silent, 0: after the TTL. Each
-// Watch of a room is followed by one Unwatch.
-func (in *Ingest) Watch(rooms []string, wants hub.Wants) {
-	for some := range slices.Chunk(rooms, roomsPerInput) {
-		in.sendMember(input{kind: watch, rooms: some, wants: wants})
-	}
-}
-
-// Unwatch counts a local member of each room out. groups has the Group of its Watch by room,
-// where that was not 0. Ingest owns both afterwards.
-func (in *Ingest) Unwatch(rooms []string, groups map[string]uint32) {
-	for some := range slices.Chunk(rooms, roomsPerInput) {
-		in.sendMember(input{kind: unwatch, rooms: some, groups: groups})
-	}
-}
-
-func (in *Ingest) sendMember(i input) {
-	select {
-	case in.members <- i:
-	case <-in.done:
 	}
 }
 

@@ -27,7 +27,10 @@ func (r *readSide) message(p []byte) error {
 	r.conn.server.stats.messages.add(1)
 	r.conn.server.stats.bytesIn.add(len(p))
 	if r.conn.identity.Role != protocol.Ingestor {
+		r.scratch.long = len(p) > longMessage
+		end := r.turn()
 		o, err := r.scratch.decoder.Object(p)
+		end()
 		return r.request(o, -1, err)
 	}
 	var fatal error
@@ -39,6 +42,21 @@ func (r *readSide) message(p []byte) error {
 		fatal = r.replyError(err, "", -1)
 	}
 	return fatal
+}
+
+// longMessage is the size past which a message of a consumer is a long one, bytes. Almost all of those
+// are joins of hundreds of rooms.
+const longMessage = 2 << 10
+
+// turn waits until this connection is the one that works on a long message, if it has one. So a
+// crowd of them keeps one core busy and not all. Until end is called the connection must wait for
+// nothing that a client does.
+func (r *readSide) turn() (end func()) {
+	if !r.scratch.long {
+		return func() {}
+	}
+	r.conn.server.turn <- struct{}{}
+	return func() { <-r.conn.server.turn }
 }
 
 // request handles one object of a message; malformed is what the decoder says about it. It

@@ -14,8 +14,7 @@ import (
 // exceed it are the errors of many rejected ones.
 const maxReply = 2 * protocol.MaxMessageBytes
 
-// roomsPerMessage is how many rooms a join can have for each message that it counts as. A join of
-// more is a long one: of those the server handles one at a time.
+// roomsPerMessage is how many rooms a join can have for each message that it counts as.
 const roomsPerMessage = 100
 
 // join puts the client into one room or many. The hub has the client before ingest is asked for
@@ -28,7 +27,9 @@ func (r *readSide) join(o *common.Object) error {
 	if err != nil {
 		return err
 	}
+	end := r.turn()
 	list, many, err := o.Strings("rooms")
+	end()
 	if err != nil {
 		return err
 	}
@@ -122,17 +123,9 @@ func (r *readSide) payFor(rooms int) {
 }
 
 func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
-	var seen map[string]bool
-	if len(list) > roomsPerMessage {
-		r.payFor(len(list))
-		seen = <-r.conn.server.longJoin
-		defer func() {
-			clear(seen)
-			r.conn.server.longJoin <- seen
-		}()
-	} else {
-		seen = make(map[string]bool, len(list))
-	}
+	r.payFor(len(list))
+	end := r.turn()
+	defer end()
 	reply := protocol.ServerMessage{Type: protocol.TypeJoined, Rooms: []string{}}
 	reply.ID, _ = o.ID()
 	reject := func(room string, err error) {
@@ -143,7 +136,7 @@ func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
 	if int(r.rooms)+len(list) > r.conn.server.opts.Limits.MaxRooms {
 		in = r.conn.server.opts.Hub.Among(&r.conn.client, slices.Clone(list))
 	}
-	count := int(r.rooms)
+	count, seen := int(r.rooms), make(map[string]bool, len(list))
 	for _, name := range list {
 		member := len(in) > 0 && in[0] == name
 		if member {
@@ -201,6 +194,11 @@ func (r *readSide) enter(rooms []string, wish wish, reply []byte) {
 		for _, room := range joined {
 			r.groups[room] = wish.Group
 		}
+	}
+	for len(joined) > roomsPerMessage { // snapshots do not pile up in the hub, before the events of others
+		r.conn.server.opts.Ingest.Watch(joined[:roomsPerMessage], wish.Wants)
+		joined = joined[roomsPerMessage:]
+		r.conn.server.opts.Hub.Settle()
 	}
 	r.conn.server.opts.Ingest.Watch(joined, wish.Wants)
 }

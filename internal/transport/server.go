@@ -49,8 +49,8 @@ type Server struct {
 	stats    *counters
 	refusals *refusals
 	begin    time.Time
-	longJoin chan map[string]bool // one, empty: whoever handles a long join has it meanwhile
-	sent     sent                 // by WritePumps without a writer
+	turn     chan struct{} // has one place: for who works on a long message of a consumer
+	sent     sent          // by WritePumps without a writer
 
 	next     atomic.Uint32  // counts connections, to distribute them among the writers
 	draining atomic.Bool    // set once
@@ -67,9 +67,8 @@ func New(opts Options) *Server {
 		registry: newRegistry(opts.Limits.MaxConnections, opts.Limits.MaxConnectionsPerAddress),
 		stop:     make(chan struct{}),
 		begin:    time.Now(),
-		longJoin: make(chan map[string]bool, 1),
+		turn:     make(chan struct{}, 1),
 	}
-	s.longJoin <- map[string]bool{}
 	writes := []*sent{&s.sent}
 	for range runtime.GOMAXPROCS(0) {
 		w := newWriter(s.stop, &s.goes)
