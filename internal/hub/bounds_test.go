@@ -177,3 +177,18 @@ func TestMessagesMayWaitUpToTheirLimits(t *testing.T) {
 		t.Errorf("it got %d bytes of a reply of %d", got, want)
 	}
 }
+
+// Who leaves a room while it lags hears nothing more of it: no value, and no status either.
+func TestTheStatusOfARoomThatWasLeftIsForgotten(t *testing.T) {
+	s := NewSteps(testOptions())
+	c := newClient()
+	s.Register(c)
+	s.Join(c, []string{"A"}, Wants{Status: true}, line("joined"))
+	take(c)
+	s.Conflate(c)
+	s.Route([]BroadcastEvent{digit("A", 1), {Room: "A", Kind: StatusNow, Payload: "silent A"}, {Room: "A", Kind: Status, Payload: "live A"}})
+	s.Leave(c, "A", line("left A"))
+	if got := readAll(t, s, c); !slices.Equal(got, []string{"left A"}) {
+		t.Errorf("after it left it got %q", got)
+	}
+}
