@@ -168,7 +168,7 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	if err != nil {
 		return failure(err, publish, consume)
 	}
-	if err := files.write(result); err != nil {
+	if err := files.write(s, result); err != nil {
 		return err
 	}
 	if err := c.print(s, result); err != nil {

@@ -2,9 +2,26 @@ package bench
 
 import (
 	"math"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"backbone/internal/cli"
+	"backbone/internal/load"
 )
+
+func TestFilesThatWereWrittenAreNamed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "figures.csv")
+	files, err := (&Cmd{CSV: path}).open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.close()
+	var said strings.Builder
+	if err := files.write(cli.Streams{Err: &said}, &load.Result{}); err != nil || said.String() != "wrote "+path+"\n" {
+		t.Errorf("said %q, %v", said.String(), err)
+	}
+}
 
 func TestRatesThatNothingCanKeepAreRefused(t *testing.T) {
 	sound := shape{Consumers: 1, Rooms: 1, Joins: 1, Burst: 1, Rate: 1, SlowRate: 1, ReadRate: 1e5, ReceiveBuffer: -1}

@@ -60,13 +60,14 @@ func sameFile(a, b *os.File) bool {
 	return errA == nil && errB == nil && one.Mode().IsRegular() && os.SameFile(one, other)
 }
 
-// write writes all files.
-func (files outputs) write(r *load.Result) error {
+// write writes all files, and says so.
+func (files outputs) write(s cli.Streams, r *load.Result) error {
 	for _, f := range files {
 		w := bufio.NewWriter(f.file)
 		if err := errors.Join(f.write(w, r), w.Flush(), f.file.Sync()); err != nil {
 			return fmt.Errorf("%s: %w", f.file.Name(), err)
 		}
+		s.Say("wrote %s", f.file.Name())
 	}
 	return nil
 }
