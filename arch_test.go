@@ -16,6 +16,7 @@ var arrows = []row{
 	{from: "internal/redisurl", why: "a leaf: a Redis URL is checked as the flag and read by the bridge"},
 	{from: "internal/telemetry", why: "telemetry is a leaf: others hand it their figures through what it offers"},
 	{from: "internal/handshake", to: []string{"protocol"}, why: "it reads the text of a handshake, whoever sent it, and knows no socket"},
+	{from: "internal/refusals", why: "it bounds lines of a log, whatever they are about"},
 	{from: "internal/credit", why: "it is arithmetic on bytes and times, which the simulation uses too"},
 	{from: "internal/serverurl", why: "the SDK and the programs read URLs alike"},
 	{from: "internal/epochs", why: "the SDK and its redundant connections remember counts alike"},
@@ -41,7 +42,7 @@ var arrows = []row{
 
 	{
 		from: "internal/transport",
-		to:   []string{"internal/auth", "internal/credit", "internal/domain/common", "internal/frame", "internal/handshake", "internal/hub", "internal/ingest", "internal/moment", "internal/rawio", "protocol"},
+		to:   []string{"internal/auth", "internal/credit", "internal/domain/common", "internal/frame", "internal/handshake", "internal/hub", "internal/ingest", "internal/moment", "internal/rawio", "internal/refusals", "protocol"},
 		why:  "an event goes from the pump to ingest to the hub; the pumps know neither Redis nor a single domain",
 	},
 	{

@@ -15,7 +15,7 @@ import (
 type Limits struct {
 	MaxRooms                 int           `group:"Limits" default:"10000" min:"1" help:"Rooms that one consumer may be in."`
 	MaxBadMessages           int           `group:"Limits" default:"1000" min:"1" help:"Bad messages in a row after which a connection is closed. A good message resets the count."`
-	MaxMessageRate           int           `group:"Limits" default:"0" min:"0" help:"Messages a second that one connection may send; more are refused. 0: no limit."`
+	MaxMessageRate           int           `group:"Limits" default:"0" min:"0" help:"Messages a second that one connection may send. A consumer's are refused beyond that, an ingestor's are delayed. 0: no limit."`
 	MaxConnections           int           `group:"Limits" default:"0" min:"0" help:"Open connections. 0: no limit."`
 	MaxConnectionsPerAddress int           `group:"Limits" default:"0" min:"0" help:"Open connections from one IP address. 0: no limit."`
 	PingInterval             time.Duration `group:"Limits" default:"25s" min:"1ms" help:"A client that has sent nothing for this time is pinged."`

@@ -43,6 +43,21 @@ func AppendHeader(dst []byte, op Opcode, length int) []byte {
 	}
 }
 
+// Size is the size of the header in its shortest form, which RFC 6455 wants.
+func (h Header) Size() int {
+	size := 2
+	switch {
+	case h.Length >= 1<<16:
+		size += 8
+	case h.Length >= 126:
+		size += 2
+	}
+	if h.Masked {
+		size += len(h.Mask)
+	}
+	return size
+}
+
 // ParseHeader reads the header at the start of p and returns its size. It reports false if p
 // ends within the header.
 func ParseHeader(p []byte) (h Header, size int, ok bool) {

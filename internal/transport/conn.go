@@ -1,7 +1,10 @@
 package transport
 
 import (
+	"io"
+	"math"
 	"net"
+	"slices"
 	"time"
 
 	"backbone/internal/auth"
@@ -12,6 +15,7 @@ import (
 // How long a connection that is being closed can take.
 const (
 	lingerTimeout = 2 * time.Second // until the peer has answered a close frame
+	lingerBytes   = 4 << 20         // that it may have under way meanwhile
 	finalTimeout  = 1 * time.Second // until the peer has taken the last frame
 )
 
@@ -25,8 +29,10 @@ type conn struct {
 
 	// Immutable after the handshake.
 	server   *Server
+	place    *place
 	replies  chan []byte // read side -> write side: complete frames; nil: the read side has ended
 	identity auth.Identity
+	over     chan struct{} // closed by the write side at its end; nil for who is never delayed
 
 	read readSide
 
@@ -39,8 +45,12 @@ type ending struct {
 	ended chan struct{} // closed by the write side at its end
 }
 
-func (s *Server) newConn(nc net.Conn) *conn {
-	c := &conn{server: s, socket: socket{nc, rawOf(nc)}, replies: make(chan []byte, replyPlaces)}
+func (s *Server) newConn(p *place, role protocol.Role) *conn {
+	c := &conn{server: s, place: p, socket: socket{p.conn, rawOf(p.conn)}, replies: make(chan []byte, replyPlaces)}
+	c.identity.Role = role
+	if role == protocol.Ingestor && s.opts.Limits.MaxMessageRate > 0 {
+		c.over = make(chan struct{})
+	}
 	c.read.init(c)
 	c.write.init(c)
 	if c.socket.raw == nil {
@@ -86,32 +96,44 @@ func (c *conn) end(err error) {
 	late.Stop()
 	s.opts.Ingest.Unwatch(s.opts.Hub.Unregister(&c.client), c.read.groups)
 	if why != nil {
-		c.linger()
+		linger(&c.socket, lingerBytes)
 		c.socket.Close()
 	}
 	s.stats.open.cell(string(c.identity.Role)).Add(-1)
-	s.registry.leave(c)
-	s.log.Debug("connection closed", "address", c.RemoteAddr(), "role", c.identity.Role, "name", c.identity.Name, "reason", err)
+	line := []any{"address", c.RemoteAddr(), "role", c.identity.Role, "name", c.identity.Name, "reason", err}
+	if why != nil && why.reason != closedByClient && slices.Contains(toldCodes, why.code) {
+		s.refusals.Tell(closeKind(why.code), append(line, "last_error", why.last)...)
+	} else {
+		s.log.Debug("connection closed", line...)
+	}
+	s.registry.leave(c.place)
 }
 
 // closeLater closes the socket after the write time-out. A write under way can go on for as long
 // as the peer makes progress, but not once it is the last.
 func (c *conn) closeLater() *time.Timer {
-	return time.AfterFunc(c.server.opts.Limits.WriteTimeout, c.socket.reset)
-}
-
-// linger reads on for a while, until the peer closes. Closing a socket with unread input resets
-// the connection, and the peer would not see the close frame.
-func (c *conn) linger() {
-	if c.socket.halfClose() != nil || c.socket.SetReadDeadline(time.Now().Add(lingerTimeout)) != nil {
-		return
-	}
-	var b [512]byte
-	for {
-		if _, err := c.socket.Read(b[:]); err != nil {
+	timeout := c.server.opts.Limits.WriteTimeout
+	until, spent := time.Now().Add(timeout), false
+	var late *time.Timer
+	late = time.AfterFunc(math.MaxInt64, func() {
+		if more := grant(until, &spent, timeout); more > 0 {
+			late.Reset(more)
 			return
 		}
+		c.socket.reset()
+	})
+	late.Reset(timeout) // not before late is set
+	return late
+}
+
+// linger reads on for a while, until the peer closes or has sent too much. Closing a socket with
+// unread input resets the connection, and the peer would not see why it is closed.
+func linger(s *socket, most int64) {
+	until := time.Now().Add(lingerTimeout)
+	if s.halfClose() != nil || s.SetReadDeadline(until) != nil {
+		return
 	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(&patient{Conn: s.Conn, until: until, most: lingerTimeout}, most))
 }
 
 // producer is the name under which the connection publishes: that of its key, or, where none is

@@ -2,8 +2,10 @@ package transport
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -63,14 +65,25 @@ func closeFrame(code protocol.CloseCode, reason string) []byte {
 type closeError struct {
 	code   protocol.CloseCode
 	reason string
+	last   protocol.Code // of the last of too many errors; "" for another reason
 }
+
+const closedByClient = "closed by the client"
 
 func (e *closeError) Error() string { return e.reason }
 
+// messageTimeout is how long a message in fragments may take.
+const messageTimeout = time.Minute
+
 // fragments is how much of a fragmented message has come.
 type fragments struct {
-	open    bool
+	begun *begun // nil: nothing
+}
+
+type begun struct {
 	payload []byte
+	until   time.Time // when the message has to be complete
+	again   bool      // its time is up; only what came meanwhile is still read
 }
 
 // frames parses the complete frames at the start of p and unmasks them in place. It calls text
@@ -82,14 +95,14 @@ func (f *fragments) frames(p []byte, text func([]byte) error, control func(frame
 		if !ok {
 			return used, nil
 		}
-		err = f.check(h)
+		err = f.check(h, size)
 		switch {
 		case err != nil:
-			return used, &closeError{protocol.CloseProtocolError, err.Error()}
+			return used, &closeError{code: protocol.CloseProtocolError, reason: err.Error()}
 		case h.Opcode == frame.Binary:
-			return used, &closeError{protocol.CloseUnsupportedData, "binary messages are not understood: send text"}
-		case !h.Opcode.Control() && h.Length > protocol.MaxMessageBytes-uint64(len(f.payload)):
-			return used, &closeError{protocol.CloseTooBig, "a message may have at most 65536 bytes"}
+			return used, &closeError{code: protocol.CloseUnsupportedData, reason: "binary messages are not understood: send text"}
+		case !h.Opcode.Control() && h.Length > protocol.MaxMessageBytes-uint64(f.size()):
+			return used, &closeError{code: protocol.CloseTooBig, reason: "a message may have at most 65536 bytes"}
 		case uint64(len(p)-used-size) < h.Length:
 			return used, nil
 		}
@@ -100,14 +113,16 @@ func (f *fragments) frames(p []byte, text func([]byte) error, control func(frame
 		case h.Opcode.Control():
 			err = control(h.Opcode, payload)
 		case !h.Final:
-			f.open = true
-			f.payload = append(f.payload, payload...)
+			if f.begun == nil {
+				f.begun = &begun{until: time.Now().Add(messageTimeout)}
+			}
+			f.begun.payload = append(f.begun.payload, payload...)
 			if h.Length == 0 {
 				err = control(frame.Continuation, nil)
 			}
-		case f.open:
-			whole := append(f.payload, payload...) //nolint:gocritic // f gives up its memory
-			*f = fragments{}
+		case f.begun != nil:
+			whole := append(f.begun.payload, payload...) //nolint:gocritic // f gives up its memory
+			f.begun = nil
 			err = checked(whole, text)
 		default:
 			err = checked(payload, text)
@@ -118,13 +133,26 @@ func (f *fragments) frames(p []byte, text func([]byte) error, control func(frame
 	}
 }
 
-// check returns what RFC 6455 forbids about h at this place of the stream.
-func (f *fragments) check(h frame.Header) error {
+// size is how many bytes of the message have come.
+func (f *fragments) size() int {
+	if f.begun == nil {
+		return 0
+	}
+	return len(f.begun.payload)
+}
+
+var errLongLength = errors.New("the length of a frame must have its shortest form")
+
+// check returns what RFC 6455 forbids about h, of size bytes, at this place of the stream.
+func (f *fragments) check(h frame.Header, size int) error {
+	if size > h.Size() {
+		return errLongLength
+	}
 	if h.Length > math.MaxInt64 {
 		return ws.ErrHeaderLengthMSB
 	}
 	state := ws.StateServerSide
-	if f.open {
+	if f.begun != nil {
 		state = state.Set(ws.StateFragmented)
 	}
 	return ws.CheckHeader(ws.Header{
@@ -135,7 +163,7 @@ func (f *fragments) check(h frame.Header) error {
 // checked calls text with a message that is valid UTF-8.
 func checked(payload []byte, text func([]byte) error) error {
 	if !utf8.Valid(payload) {
-		return &closeError{protocol.CloseInvalidData, "a text message must be UTF-8"}
+		return &closeError{code: protocol.CloseInvalidData, reason: "a text message must be UTF-8"}
 	}
 	return text(payload)
 }
@@ -146,14 +174,14 @@ func checkClose(payload []byte) (protocol.CloseCode, error) {
 		return protocol.CloseNormal, nil
 	}
 	if len(payload) == 1 {
-		return 0, &closeError{protocol.CloseProtocolError, "a close frame carries a two-byte code or nothing"}
+		return 0, &closeError{code: protocol.CloseProtocolError, reason: "a close frame carries a two-byte code or nothing"}
 	}
 	code := protocol.CloseCode(binary.BigEndian.Uint16(payload))
 	if !sendable(code) {
-		return 0, &closeError{protocol.CloseProtocolError, "a close frame with a code that may not be sent"}
+		return 0, &closeError{code: protocol.CloseProtocolError, reason: "a close frame with a code that may not be sent"}
 	}
 	if !utf8.Valid(payload[2:]) {
-		return 0, &closeError{protocol.CloseInvalidData, "a close reason must be UTF-8"}
+		return 0, &closeError{code: protocol.CloseInvalidData, reason: "a close reason must be UTF-8"}
 	}
 	return code, nil
 }

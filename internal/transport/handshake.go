@@ -2,19 +2,19 @@ package transport
 
 import (
 	"bytes"
-	"context"
+	"cmp"
+	"crypto/tls"
+	"errors"
+	"fmt"
 	"io"
-	"log/slog"
-	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/gobwas/ws"
-	"golang.org/x/time/rate"
 
 	"backbone/internal/auth"
 	"backbone/internal/handshake"
@@ -25,6 +25,7 @@ const (
 	handshakeTimeout = 10 * time.Second
 	maxHead          = 16 << 10 // bytes of the head of a request
 	headBytes        = 2 << 10  // enough for the heads of most clients
+	foreignBytes     = 32       // enough to tell what is no HTTP
 )
 
 // httpRefusal is a handshake that is answered with an HTTP status.
@@ -47,34 +48,29 @@ var retryAfter = ws.HandshakeHeaderHTTP{"Retry-After": {"1"}}
 
 // accept reads the head of a connection's first request and upgrades the connection if the
 // request is for a WebSocket path. Everything else goes to the HTTP server.
-func (s *Server) accept(ctx context.Context, nc net.Conn) {
-	unhook := context.AfterFunc(ctx, func() { bottom(nc).Close() }) // ends the reads below
-	defer unhook()
+func (s *Server) accept(p *place) {
 	buf := s.arena.heads.Get().(*[headBytes]byte)
 	defer s.arena.heads.Put(buf)
-	var text, rest []byte
-	err := nc.SetDeadline(time.Now().Add(handshakeTimeout))
-	if err == nil {
-		text, rest, err = readHead(nc, buf[:0])
-	}
+	text, rest, err := p.head(buf[:0])
 	if err != nil {
-		s.stats.refused.count(other)
-		nc.Close()
+		s.unfinished(p, err)
+		s.registry.leave(p)
 		return
 	}
 	role, ok := roleFor(requestPath(text))
 	if !ok || !bytes.HasSuffix(text, endOfHead) {
-		s.web.take(&replayConn{Conn: nc, head: slices.Concat(text, rest)})
+		s.web.take(&replayConn{Conn: p.conn, head: slices.Concat(text, rest), place: p})
 		return
 	}
-	c := s.newConn(nc)
-	c.identity.Role = role
+	c := s.newConn(p, role)
 	if err := s.upgrade(c, text); err != nil {
-		closeRefused(nc)
+		linger(&c.socket, maxHead)
+		c.socket.Close()
+		s.registry.leave(p)
 		return
 	}
 	if role == protocol.Consumer {
-		if err := limitUnsent(nc); err != nil {
+		if err := limitUnsent(p.conn); err != nil {
 			s.log.Debug("the kernel's send buffer could not be bounded", "address", c.RemoteAddr(), "error", err)
 		}
 	}
@@ -86,6 +82,58 @@ func (s *Server) accept(ctx context.Context, nc net.Conn) {
 	}
 	s.goes.Go(c.read.ReadPump) // on a stack that the handshake has not grown
 }
+
+// head reads the head of the first request. Then the answer has a time of its own.
+func (p *place) head(buf []byte) (text, rest []byte, err error) {
+	if err := p.conn.SetDeadline(p.opening.until); err != nil {
+		return nil, nil, err
+	}
+	var r io.Reader = p.conn
+	if !isTLS(p.conn) { // below TLS it reads patiently already
+		r = p.opening
+	}
+	if text, rest, err = readHead(r, buf); err != nil {
+		return nil, nil, err
+	}
+	p.opening.spent = true
+	return text, rest, p.conn.SetDeadline(time.Now().Add(handshakeTimeout))
+}
+
+// unfinished counts a connection that ended before a whole request had come, and closes it.
+func (s *Server) unfinished(p *place, err error) {
+	foreign, isForeign := errors.AsType[foreignError](err)
+	record, noTLS := errors.AsType[tls.RecordHeaderError](err)
+	if noTLS {
+		foreign, isForeign = foreignError(cmp.Or(handshake.Foreign(append(record.RecordHeader[:], ' ')), withoutTLS)), true
+	}
+	switch text := err.Error(); {
+	case isForeign:
+		s.stats.unfinished.count(noHTTP)
+		s.refusals.Tell(foreignKind(string(foreign)), "address", p.conn.RemoteAddr())
+		under := &socket{Conn: bottom(p.conn)} // TLS has not begun
+		if _, err := fmt.Fprintf(under, refuseForeign, len(foreign.Error()), foreign.Error()); err == nil {
+			linger(under, maxHead)
+		}
+	case p.closed.Load(): // by the registry, which counts what it pushes out
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		s.stats.unfinished.count(timedOut)
+	case strings.HasPrefix(text, "tls: "), strings.HasPrefix(text, "remote error: tls: "):
+		s.stats.unfinished.count(badTLS)
+		s.refusals.Tell(tlsFailed, "address", p.conn.RemoteAddr(), "reason", text)
+	default:
+		s.stats.unfinished.count(gone)
+	}
+	bottom(p.conn).Close()
+}
+
+// foreignError is what a connection looks like that begins like no HTTP request.
+type foreignError string
+
+func (e foreignError) Error() string {
+	return "this port speaks HTTP and WebSocket; what came looks like " + string(e)
+}
+
+const refuseForeign = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%s"
 
 var endOfHead = []byte("\r\n\r\n")
 
@@ -103,6 +151,9 @@ func readHead(r io.Reader, buf []byte) (head, rest []byte, err error) {
 		n, err := r.Read(buf[len(buf):cap(buf)])
 		from := max(0, len(buf)-3)
 		buf = buf[:len(buf)+n]
+		if what := handshake.Foreign(buf[:min(len(buf), foreignBytes)]); what != "" {
+			return nil, nil, foreignError(what)
+		}
 		if i := bytes.Index(buf[from:], endOfHead); i >= 0 {
 			end := from + i + len(endOfHead)
 			return buf[:end:end], buf[end:], nil
@@ -137,10 +188,9 @@ func roleFor(path string) (protocol.Role, bool) {
 	return "", false
 }
 
-// upgrade replies to the handshake. On success c has its place in the registry.
+// upgrade replies to the handshake. On success c is open for the registry.
 func (s *Server) upgrade(c *conn, text []byte) error {
 	h, malformed := handshake.Parse(text)
-	entered := false
 	u := ws.Upgrader{
 		Protocol: func(p []byte) bool { return string(p) == protocol.Subprotocol },
 		OnRequest: func([]byte) error {
@@ -150,9 +200,7 @@ func (s *Server) upgrade(c *conn, text []byte) error {
 			return nil
 		},
 		OnBeforeUpgrade: func() (ws.HandshakeHeader, error) {
-			err := s.admit(c, h)
-			entered = err == nil
-			return nil, rejection(err)
+			return nil, rejection(s.admit(c, h))
 		},
 	}
 	_, err := u.Upgrade(struct {
@@ -165,15 +213,12 @@ func (s *Server) upgrade(c *conn, text []byte) error {
 	if err == nil {
 		return nil
 	}
-	if entered {
-		s.registry.leave(c)
-	}
 	status := other
 	if r, ok := err.(interface{ StatusCode() int }); ok {
 		status = strconv.Itoa(r.StatusCode())
 	}
 	s.stats.refused.count(status)
-	s.refusals.tell(c, h, status, err, malformed != nil)
+	s.tell(c, h, status, err, malformed != nil)
 	return err
 }
 
@@ -192,7 +237,7 @@ func (s *Server) admit(c *conn, h handshake.Head) error {
 		}
 		c.identity = auth.Identity{Name: name, Role: protocol.Ingestor}
 	}
-	return s.registry.enter(c)
+	return s.registry.open(c.place)
 }
 
 // rejection is an *httpRefusal as the upgrader understands it.
@@ -208,82 +253,20 @@ func rejection(err error) error {
 	return ws.RejectConnectionError(options...)
 }
 
-// A kind of refusal is told so many times at once, then once in tellEvery. One kind does not use up
-// the lines of another.
-const (
-	tellAtOnce = 5
-	tellEvery  = 10 * time.Second
-	tellRest   = time.Minute // how often the number of those that were not told is told
-)
-
 // maxTold is how many bytes of a client's header the log repeats.
 const maxTold = 128
 
-// refusals writes to the log who was refused and why. A log at the level debug has all of them.
-type refusals struct {
-	log   *slog.Logger
-	kinds map[string]*refusalKind // by HTTP status; immutable
-}
-
-type refusalKind struct {
-	lines   *rate.Limiter
-	leftOut atomic.Int64 // refusals without a line; run takes them
-}
-
-func newRefusals(log *slog.Logger, statuses []string) *refusals {
-	r := &refusals{log: log, kinds: map[string]*refusalKind{}}
-	for _, status := range statuses {
-		r.kinds[status] = &refusalKind{lines: rate.NewLimiter(rate.Every(tellEvery), tellAtOnce)}
-	}
-	return r
-}
-
-// tell is safe for concurrent use by multiple goroutines. The line has nothing of the request but
-// the names of the page and the host, where they are the reason: no key, no query, and no text that
-// the reason quotes.
-func (r *refusals) tell(c *conn, h handshake.Head, status string, reason error, quotes bool) {
-	kind := r.kinds[status]
-	if kind == nil {
-		kind = r.kinds[other]
-	}
-	if !kind.lines.Allow() && !r.log.Enabled(context.Background(), slog.LevelDebug) {
-		kind.leftOut.Add(1)
-		return
-	}
+// tell has the log say who was refused and why. The line has nothing of the request but the names
+// of the page and the host, where they are the reason: no key, no query, and no text that the
+// reason quotes.
+func (s *Server) tell(c *conn, h handshake.Head, status string, reason error, quotes bool) {
 	why := reason.Error()
 	if begin, end := strings.IndexByte(why, '"'), strings.LastIndexByte(why, '"'); quotes && begin < end {
 		why = why[:begin] + "(left out)" + why[end+1:]
 	}
-	line := r.log.With("address", c.RemoteAddr(), "role", c.identity.Role, "status", status, "reason", why)
+	line := []any{"address", c.RemoteAddr(), "role", c.identity.Role, "reason", why}
 	if status == strconv.Itoa(http.StatusForbidden) {
-		line = line.With("origin", h.Origin[:min(len(h.Origin), maxTold)], "host", h.Host[:min(len(h.Host), maxTold)])
+		line = append(line, "origin", h.Origin[:min(len(h.Origin), maxTold)], "host", h.Host[:min(len(h.Host), maxTold)])
 	}
-	line.Info("handshake refused")
-}
-
-// run tells now and then, and when stop closes, how many refusals had no line.
-func (r *refusals) run(stop <-chan struct{}) {
-	ticker := time.NewTicker(tellRest)
-	defer ticker.Stop()
-	for going := true; going; {
-		select {
-		case <-ticker.C:
-		case <-stop:
-			going = false
-		}
-		for status, kind := range r.kinds {
-			if n := kind.leftOut.Swap(0); n > 0 {
-				r.log.Info("more handshakes were refused", "status", status, "left_out", n)
-			}
-		}
-	}
-}
-
-// closeRefused closes after a refusal, once the peer has read it: see conn.linger.
-func closeRefused(nc net.Conn) {
-	s := socket{Conn: nc}
-	if s.halfClose() == nil && nc.SetReadDeadline(time.Now().Add(lingerTimeout)) == nil {
-		_, _ = io.Copy(io.Discard, io.LimitReader(nc, maxHead))
-	}
-	nc.Close()
+	s.refusals.Tell(statusKind(s.stats.refused.listed(status)), line...)
 }

@@ -159,14 +159,14 @@ func TestRefusalsAreCounted(t *testing.T) {
 		i.ask("GET /other HTTP/1.1\r\nHost: x\r\n\r\n")
 		synctest.Wait()
 		s := i.counts()
-		if s["handshakes_refused_total 426"] != 1 || s["handshakes_refused_total 400"] != 1 || s["handshakes_refused_total other"] != 1 || s["connections_accepted_total"] != 1 {
+		if s["handshakes_refused_total 426"] != 1 || s["handshakes_refused_total 400"] != 1 || s["handshakes_unfinished_total gone"] != 1 || s["connections_accepted_total"] != 1 {
 			t.Errorf("%v", s)
 		}
 	})
 }
 
 func TestSlowHandshakesEnd(t *testing.T) {
-	for name, start := range map[string]string{"silent": "", "half a head": upgradeTo("/ws"), "garbage": "\x00\x01\x02"} {
+	for name, start := range map[string]string{"silent": "", "half a head": upgradeTo("/ws"), "a word": "GE"} {
 		synctest.Test(t, func(t *testing.T) {
 			i := onPipes(t, settings{})
 			c, begin := i.dial(), time.Now()
@@ -181,7 +181,7 @@ func TestSlowHandshakesEnd(t *testing.T) {
 			if d := time.Since(begin); d != handshakeTimeout {
 				t.Errorf("%s: closed after %v", name, d)
 			}
-			if n := i.counts()["handshakes_refused_total other"]; n != 1 {
+			if n := i.counts()["handshakes_unfinished_total timeout"]; n != 1 {
 				t.Errorf("%s: counted %d times", name, n)
 			}
 		})

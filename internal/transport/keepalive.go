@@ -2,6 +2,9 @@ package transport
 
 import (
 	"bytes"
+	"errors"
+	"net"
+	"os"
 	"time"
 
 	"backbone/internal/frame"
@@ -60,18 +63,50 @@ func (r *readSide) readsUpToPing() bool {
 	return reads
 }
 
+// again grants the client the time in which this process did not run, once.
+func (r *readSide) again() bool {
+	more := grant(r.keepAlive.deadline, &r.keepAlive.again, r.conn.server.opts.Limits.PongTimeout)
+	if more > 0 {
+		r.keepAlive.deadline = time.Now().Add(more)
+	}
+	return more > 0
+}
+
 // minMissed is the shortest time that counts as one in which this process did not run.
 const minMissed = 10 * time.Millisecond
 
-// again grants the client the time in which this process did not run, once: its answer may lie in
-// the kernel, which the deadline of a read does not look at.
-func (r *readSide) again() bool {
-	k := &r.keepAlive
-	missed := time.Since(k.deadline)
-	if k.again || missed < minMissed {
-		return false
+// grant returns how much longer a peer gets whose time is up since until: the time in which this
+// process did not run, most at most, and once. What the peer has done in time may lie in the
+// kernel, which neither a deadline nor a timer looks at.
+func grant(until time.Time, spent *bool, most time.Duration) time.Duration {
+	missed := time.Since(until)
+	if *spent || missed < minMissed {
+		return 0
 	}
-	k.again = true
-	k.deadline = time.Now().Add(min(missed, r.conn.server.opts.Limits.PongTimeout))
-	return true
+	*spent = true
+	return min(missed, most)
 }
+
+// patient reads what a peer has to send by a time. What came while this process did not run is
+// still read.
+type patient struct { // owned by who reads
+	net.Conn
+	until time.Time
+	most  time.Duration // to be granted
+	spent bool          // nothing is granted any more
+}
+
+func (p *patient) Read(b []byte) (int, error) {
+	n, err := p.Conn.Read(b)
+	if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		return n, err
+	}
+	more := grant(p.until, &p.spent, p.most)
+	if more == 0 || p.Conn.SetReadDeadline(time.Now().Add(more)) != nil {
+		return n, err
+	}
+	return p.Conn.Read(b)
+}
+
+// NetConn lets bottom find the connection.
+func (p *patient) NetConn() net.Conn { return p.Conn }

@@ -129,7 +129,7 @@ func TestFramesWithoutTextCount(t *testing.T) {
 						t.Fatal("not closed with a code", err)
 					}
 					if op == ws.OpClose {
-						if !strings.HasSuffix(text, "too many bad messages in a row") {
+						if !strings.HasSuffix(text, "too many messages past the rate") {
 							t.Errorf("closed with %q", text)
 						}
 						break
@@ -244,4 +244,137 @@ func TestTheAnswerToAPingCostsNoMessage(t *testing.T) {
 			t.Errorf("got %s %v", text, err)
 		}
 	})
+}
+
+// batch is an array of so many prices, each with an id.
+func batch(n int) string {
+	var events []string
+	for k := range n {
+		events = append(events, fmt.Sprintf(`{"type":"price_update","instrument":"I%d","price":1,"ts":1,"id":"%d"}`, k, k))
+	}
+	return "[" + strings.Join(events, ",") + "]"
+}
+
+// An ingestor that sends more than its rate is slowed, and loses nothing: neither the end of a batch
+// larger than the burst, nor what it sends one by one.
+func TestAnIngestorPastItsRateIsSlowed(t *testing.T) {
+	for name, send := range map[string]func(*peer){
+		"a batch": func(p *peer) { p.Write(masked(ws.OpText, batch(300))) },
+		"one by one": func(p *peer) {
+			for _, event := range strings.SplitAfter(strings.Trim(batch(300), "[]"), "},") {
+				p.Write(masked(ws.OpText, strings.TrimSuffix(event, ",")))
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate = 100 }})
+				p, begin := i.ingestor(), time.Now()
+				go send(p)
+				for n := range 300 {
+					p.hears(fmt.Sprintf(`{"type":"ack","id":"%d"}`, n))
+					most := time.Duration(n-99) * 10 * time.Millisecond
+					if late := time.Since(begin) - max(most, 0); late < -2*minDelay || late > minDelay {
+						t.Fatalf("event %d is accepted after %v", n, time.Since(begin))
+					}
+				}
+				if s := i.counts(); s["requests_refused_total rate_limited"] != 0 || s["delays_total"] < 100 || s["delays_total"] > 200 {
+					t.Errorf("%v", s)
+				}
+			})
+		})
+	}
+}
+
+// An ingestor that is slowed for long hears that the server lives, and its end and that of the
+// server do not wait.
+func TestASlowedIngestorEnds(t *testing.T) {
+	slowed := func(t *testing.T) (*instance, *peer) {
+		i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate = 1 }})
+		p := i.ingestor()
+		p.send(strings.ReplaceAll(batch(200), `,"id"`, `,"data":{},"id"`))
+		p.hears(`{"type":"ack","id":"0"}`)
+		return i, p
+	}
+	t.Run("by the server", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			i, _ := slowed(t)
+			begin := time.Now()
+			i.endServe()
+			<-i.served
+			at(t, begin, 0)
+		})
+	})
+	t.Run("drained", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			i, p := slowed(t)
+			i.hub.CloseAll()
+			for {
+				op, _, err := p.next()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if op == ws.OpClose {
+					break
+				}
+			}
+			begin := time.Now()
+			p.Close()
+			i.waitIdle(time.Minute)
+			at(t, begin, 0)
+		})
+	})
+	t.Run("reassured", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate = 1 }})
+			p, pongs := i.ingestor(), 0
+			begin := time.Now()
+			p.send(strings.ReplaceAll(batch(61), `"id"`, `"no"`)) // errors without an id
+			for n := 0; n < 61; {
+				op, _, err := p.next()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if op == ws.OpPong {
+					pongs++
+				} else {
+					n++
+				}
+			}
+			at(t, begin, time.Minute)
+			if pongs != 12 {
+				t.Errorf("%d pongs in a minute", pongs)
+			}
+		})
+	})
+}
+
+// A consumer that sends more than its rate is refused, and closed where that does not end, though
+// some of what it sends is within the rate.
+func TestAConsumerPastItsRateIsRefusedAndClosed(t *testing.T) {
+	for times, want := range map[int]bool{1: false, 3: true, 50: true} {
+		t.Run(fmt.Sprintf("%d times", times), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate, o.Limits.MaxBadMessages = 10, 100 }})
+				p := i.consumer()
+				go io.Copy(io.Discard, p)
+				closed := false
+				for range 600 { // a minute
+					if _, err := p.Write(bytes.Repeat(masked(ws.OpText, `{"type":"ping"}`), times)); err != nil {
+						closed = true
+						break
+					}
+					elapse(100 * time.Millisecond)
+				}
+				if closed != want {
+					t.Errorf("%d times the rate: closed %v", times, closed)
+				}
+				p.Close()
+				i.waitIdle(time.Minute)
+				if n := i.counts()["closes_total 4429"]; n > 0 != want {
+					t.Errorf("closed %d times", n)
+				}
+			})
+		})
+	}
 }

@@ -38,7 +38,12 @@ func (r *readSide) ReadPump() {
 // read waits for input. It pings the client where none comes for long.
 func (r *readSide) read() error {
 	for {
-		if err := r.conn.socket.SetReadDeadline(r.keepAlive.deadline); err != nil {
+		message := r.fragments.begun
+		deadline := r.keepAlive.deadline
+		if message != nil && message.until.Before(deadline) {
+			deadline = message.until
+		}
+		if err := r.conn.socket.SetReadDeadline(deadline); err != nil {
 			return err
 		}
 		err := r.fill()
@@ -47,13 +52,22 @@ func (r *readSide) read() error {
 			return nil
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
+		case message != nil && deadline.Equal(message.until):
+			more := grant(message.until, &message.again, messageTimeout)
+			if more == 0 {
+				r.conn.server.stats.late.count(lateMessage)
+				return &closeError{code: protocol.CloseSlowConsumer, reason: "a message was not complete in time"}
+			}
+			message.until = time.Now().Add(more)
+			continue
 		case !r.keepAlive.pinged:
 			r.sendPing()
 		case r.readsUpToPing():
 		case r.again():
 			continue
 		default:
-			return &closeError{protocol.CloseSlowConsumer, "a ping was not answered in time"}
+			r.conn.server.stats.late.count(latePong)
+			return &closeError{code: protocol.CloseSlowConsumer, reason: "a ping was not answered in time"}
 		}
 		r.keepAlive.deadline = time.Now().Add(r.conn.server.opts.Limits.PongTimeout)
 	}
@@ -89,7 +103,7 @@ func (r *readSide) controlFrame(op frame.Opcode, payload []byte) error {
 		if err != nil {
 			return err
 		}
-		return &closeError{code, "closed by the client"}
+		return &closeError{code: code, reason: closedByClient}
 	}
 	return nil
 }

@@ -33,8 +33,7 @@ type readSide struct {
 	fragments fragments
 	keepAlive keepAlive
 	publisher *ingest.Publisher // nil until the first event
-	limiter   *rate.Limiter     // of messages; nil: no limit
-	unasked   *unasked          // nil until the first such frame
+	pace      *pace             // nil: messages have no limit, and no frame without text has come
 	groups    map[string]uint32 // rooms whose status it wants by a threshold of its own, in milliseconds; nil: never any
 	rooms     int32             // that the client is in
 	bad       int32             // bad messages in a row
@@ -59,7 +58,7 @@ func (r *readSide) init(c *conn) {
 		r.raw.init(r)
 	}
 	if n := c.server.opts.Limits.MaxMessageRate; n > 0 {
-		r.limiter = rate.NewLimiter(rate.Limit(n), n)
+		r.pace = &pace{limiter: rate.NewLimiter(rate.Limit(n), n)}
 	}
 }
 

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bufio"
+	"bytes"
 	"io"
 	"log/slog"
 	"net/http"
@@ -12,7 +13,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gobwas/ws"
+
 	"backbone/internal/auth"
+	"backbone/internal/refusals"
+	"backbone/protocol"
 )
 
 // logLines are the lines of a log; one that finds no place is missing.
@@ -122,22 +127,22 @@ func TestRefusalsThatHadNoLineAreCounted(t *testing.T) {
 				t.Fatalf("%s: %d lines, not %d: %q", what, len(lines), want, lines)
 			}
 		}
-		wrong(tellAtOnce + 20)
-		count("a flood", log.take(), tellAtOnce)
+		wrong(refusals.AtOnce + 20)
+		count("a flood", log.take(), refusals.AtOnce)
 		i.refuse("/ws", "Origin: https://evil.example")
 		count("another kind during it", log.take(), 1)
-		time.Sleep(tellEvery)
+		time.Sleep(refusals.Every)
 		wrong(2)
 		count("later", log.take(), 1)
-		time.Sleep(tellRest)
+		time.Sleep(refusals.Rest)
 		lines := log.take()
 		count("the rest", lines, 1)
 		if want := "status=401 left_out=21"; !strings.Contains(lines[0], want) {
 			t.Errorf("not in the line: %s\n%s", want, lines[0])
 		}
-		time.Sleep(tellRest)
+		time.Sleep(refusals.Rest)
 		count("once it is told", log.take(), 0)
-		wrong(tellAtOnce + 3)
+		wrong(refusals.AtOnce + 3)
 		log.take()
 		i.endServe()
 		<-i.served
@@ -150,11 +155,38 @@ func TestRefusalsThatHadNoLineAreCounted(t *testing.T) {
 func TestADebugLogHasAllRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i, log := refusing(t, slog.LevelDebug)
-		for range tellAtOnce + 20 {
+		for range refusals.AtOnce + 20 {
 			i.refuse("/ws/ingest")
 		}
-		if n := len(log.take()); n != tellAtOnce+20 {
+		if n := len(log.take()); n != refusals.AtOnce+20 {
 			t.Errorf("%d lines", n)
 		}
 	})
+}
+
+// Who does what no client should do is told when it is closed for that.
+func TestTheLogSaysWhoWasClosedAndWhy(t *testing.T) {
+	for text, sent := range map[string][]byte{
+		`code=4429 address=192.0.2.1:1234 role=CONSUMER name="" reason="too many bad messages in a row" last_error=invalid_json`:  bytes.Repeat(masked(ws.OpText, "ping"), 1000),
+		`code=4429 address=192.0.2.1:1234 role=CONSUMER name="" reason="too many messages past the rate" last_error=rate_limited`: bytes.Repeat(masked(ws.OpPing, ""), 2100),
+		`code=1002 address=192.0.2.1:1234 role=CONSUMER name="" reason="frames from client`:                                       []byte("\x81\x01x"),
+		`code=1009`: head(0x81, true, 1<<20),
+		"":          masked(ws.OpClose, closing(protocol.CloseProtocolError, "")), // its own word for something
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			log := make(logLines, 100)
+			i := onPipes(t, settings{change: func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(log, nil)) }})
+			p := i.consumer()
+			go io.Copy(io.Discard, p)
+			go p.Write(sent)
+			synctest.Wait()
+			p.Close()
+			i.waitIdle(time.Minute)
+			switch lines := log.take(); {
+			case text == "" && len(lines) == 0:
+			case len(lines) != 1 || text == "" || !strings.Contains(lines[0], `level=INFO msg="connection closed" `+text):
+				t.Errorf("%q\nwant %s", lines, text)
+			}
+		})
+	}
 }

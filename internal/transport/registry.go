@@ -1,43 +1,94 @@
 package transport
 
-import "net"
+import (
+	"container/list"
+	"net"
+	"net/netip"
+	"sync/atomic"
+
+	"backbone/internal/refusals"
+)
+
+// A connection without a WebSocket counts for the limits, too. Where they are used up there is
+// still place for a few, so that they can be refused with a reason, and health can be asked for.
+const (
+	spare           = 16 // in all
+	spareOfAddress  = 4
+	pushedOutAtOnce = 8 // when no descriptor is left
+)
 
 // registry is the goroutine that knows all connections. It enforces their limits, tells when the
 // last one is gone, and closes the remaining ones when the server stops.
 type registry struct {
 	// Immutable after newRegistry.
 	max, maxPerAddress int // 0: no limit
+	stats              *counters
+	refusals           *refusals.Log
 	changes            chan change
-	idles              chan chan<- struct{} // each is closed when there is no connection
+	idles              chan chan<- struct{} // each is closed when there is no WebSocket
+	lacks              chan chan<- int      // each is told how many connections were pushed out
 	closing            chan struct{}        // one send closes all sockets, and those that come later
-	stop               chan struct{}        // closed once no connection can enter any more
+	stop               chan struct{}        // closed once no connection can come any more
+
+	// Owned by run.
+	places    map[*place]struct{}
+	opened    int
+	waiting   list.List // of *place: those that are not open, the oldest first
+	addresses map[netip.Addr]*atAddress
 }
 
-// change is a connection that enters or leaves.
-type change struct {
-	conn   *conn
-	leaves bool
-	result chan error // receives nil or an *httpRefusal; nil: there are no limits, so nobody waits
+// place is a connection's place in the registry, from its accept to its end.
+type place struct {
+	// Immutable.
+	conn    net.Conn
+	addr    netip.Addr
+	opening *patient // reads the head; owned by the handshake
+
+	closed atomic.Bool // by the registry
+
+	// Owned by the registry.
+	open     bool          // it is a WebSocket
+	all, own *list.Element // in waiting of the registry and of the address; nil: not there
 }
+
+// atAddress is who has connections, if they count for its limit or some of them wait.
+type atAddress struct { // owned by the registry
+	opened  int
+	waiting list.List // of *place
+}
+
+// change is what happens to a connection.
+type change struct {
+	place  *place
+	step   step
+	result chan error // of opens: receives nil or an *httpRefusal; nil: there are no limits, so nobody waits
+}
+
+type step uint8
+
+const (
+	comes step = iota
+	opens
+	leaves
+)
 
 // changePlaces is how many changes can wait before their senders do.
 const changePlaces = 64
 
-func newRegistry(limit, perAddress int) *registry {
+func newRegistry(limit, perAddress int, stats *counters, told *refusals.Log) *registry {
 	return &registry{
-		max: limit, maxPerAddress: perAddress,
-		changes: make(chan change, changePlaces), idles: make(chan chan<- struct{}),
+		max: limit, maxPerAddress: perAddress, stats: stats, refusals: told,
+		changes: make(chan change, changePlaces), idles: make(chan chan<- struct{}), lacks: make(chan chan<- int),
 		closing: make(chan struct{}), stop: make(chan struct{}),
+		places: map[*place]struct{}{}, addresses: map[netip.Addr]*atAddress{},
 	}
 }
 
 func (r *registry) run() {
-	conns := map[*conn]struct{}{}
-	addresses := map[string]int{}
 	var idle []chan<- struct{}
 	closing := false
 	for {
-		if len(conns) == 0 && len(r.changes) == 0 {
+		if r.opened == 0 && len(r.changes) == 0 {
 			for _, w := range idle {
 				close(w)
 			}
@@ -47,61 +98,149 @@ func (r *registry) run() {
 		case <-r.stop:
 			return
 		case c := <-r.changes:
-			host := ""
-			if r.maxPerAddress > 0 {
-				host = c.conn.host()
-			}
-			switch {
-			case c.leaves:
-				delete(conns, c.conn)
-				if addresses[host]--; addresses[host] <= 0 {
-					delete(addresses, host)
-				}
-				continue
-			case r.max > 0 && len(conns) >= r.max:
-				c.result <- busy("the server has as many connections as it may")
-				continue
-			case r.maxPerAddress > 0 && addresses[host] >= r.maxPerAddress:
-				c.result <- tooManyRequests("too many connections from this address")
-				continue
-			}
-			conns[c.conn] = struct{}{}
-			addresses[host]++
-			if closing {
-				c.conn.socket.Close()
-			}
-			if c.result != nil {
-				c.result <- nil
+			r.apply(c)
+			if closing && c.step != leaves {
+				c.place.close()
 			}
 		case w := <-r.idles:
 			idle = append(idle, w)
+		case n := <-r.lacks:
+			n <- r.makeRoom()
 		case <-r.closing:
 			closing = true
-			for c := range conns {
-				c.socket.Close()
+			for p := range r.places {
+				p.close()
 			}
+		}
+		r.stats.waiting.cells[0].Store(int64(r.waiting.Len()))
+	}
+}
+
+func (r *registry) apply(c change) {
+	p := c.place
+	a := r.addresses[p.addr]
+	if a == nil {
+		a = &atAddress{}
+		r.addresses[p.addr] = a
+	}
+	switch c.step {
+	case comes:
+		r.places[p] = struct{}{}
+		p.all, p.own = r.waiting.PushBack(p), a.waiting.PushBack(p)
+		r.bound(a)
+	case opens:
+		err := r.admit(p, a)
+		if err == nil {
+			r.stopWaiting(p, a)
+			p.open = true
+			r.opened++
+			if r.maxPerAddress > 0 {
+				a.opened++
+			}
+		}
+		if c.result != nil {
+			c.result <- err
+		}
+	case leaves:
+		r.stopWaiting(p, a)
+		if p.open {
+			r.opened--
+			a.opened = max(a.opened-1, 0)
+		}
+		delete(r.places, p)
+	}
+	if a.opened == 0 && a.waiting.Len() == 0 {
+		delete(r.addresses, p.addr)
+	}
+}
+
+// admit returns nil if one more WebSocket is within the limits.
+func (r *registry) admit(p *place, a *atAddress) error {
+	switch {
+	case p.all == nil: // it was pushed out
+		return net.ErrClosed
+	case r.max > 0 && r.opened >= r.max:
+		return busy("the server has as many connections as it may")
+	case r.maxPerAddress > 0 && a.opened >= r.maxPerAddress:
+		return tooManyRequests("too many connections from this address")
+	}
+	return nil
+}
+
+// bound pushes out connections beyond the limits, of which a has got one more. The oldest goes:
+// who means to ask does so at once. It is one of the same address if there are others, so that one
+// address that says nothing does not push out the rest.
+func (r *registry) bound(a *atAddress) {
+	if r.maxPerAddress > 0 && a.waiting.Len() > max(r.maxPerAddress-a.opened, spareOfAddress) {
+		r.pushOut(&a.waiting, pushedOutOfAddress)
+	}
+	if r.max > 0 && r.waiting.Len() > max(r.max-r.opened, spare) {
+		if a.waiting.Len() > 1 {
+			r.pushOut(&a.waiting, pushedOutOfAll)
+		} else {
+			r.pushOut(&r.waiting, pushedOutOfAll)
 		}
 	}
 }
 
-// enter takes a place for c. The error is an *httpRefusal.
-func (r *registry) enter(c *conn) error {
-	if r.max == 0 && r.maxPerAddress == 0 {
-		r.changes <- change{conn: c}
-		return nil
+// makeRoom pushes out some of the oldest where the process has no descriptor left, and returns how
+// many.
+func (r *registry) makeRoom() (n int) {
+	for ; n < pushedOutAtOnce && r.waiting.Len() > 0; n++ {
+		r.pushOut(&r.waiting, pushedOutForDescriptors)
 	}
-	e := change{conn: c, result: make(chan error, 1)}
-	r.changes <- e
-	return <-e.result
+	return n
 }
 
-func (r *registry) leave(c *conn) { r.changes <- change{conn: c, leaves: true} }
+// pushOut closes the oldest of a list.
+func (r *registry) pushOut(from *list.List, why refusals.Kind) {
+	p := from.Front().Value.(*place) //nolint:forcetypeassert // it has nothing else
+	r.stopWaiting(p, r.addresses[p.addr])
+	r.stats.unfinished.count(pushedOut)
+	r.refusals.Tell(why, "address", p.conn.RemoteAddr())
+	p.close()
+}
 
-// host is the address that the connection counts for.
-func (c *conn) host() string {
-	host, _, err := net.SplitHostPort(c.RemoteAddr().String())
-	if err != nil {
-		return c.RemoteAddr().String()
+// close ends the connection, whatever it is doing.
+func (p *place) close() {
+	p.closed.Store(true)
+	bottom(p.conn).Close()
+}
+
+func (r *registry) stopWaiting(p *place, a *atAddress) {
+	if p.all != nil {
+		r.waiting.Remove(p.all)
+		a.waiting.Remove(p.own)
+		p.all, p.own = nil, nil
 	}
-	return host
+}
+
+// come gives a connection its place. It never waits for another connection.
+func (r *registry) come(p *place) { r.changes <- change{place: p, step: comes} }
+
+// open makes it a WebSocket. The error is an *httpRefusal, or says that the connection was pushed
+// out.
+func (r *registry) open(p *place) error {
+	if r.max == 0 && r.maxPerAddress == 0 {
+		r.changes <- change{place: p, step: opens}
+		return nil
+	}
+	c := change{place: p, step: opens, result: make(chan error, 1)}
+	r.changes <- c
+	return <-c.result
+}
+
+func (r *registry) leave(p *place) { r.changes <- change{place: p, step: leaves} }
+
+// noDescriptor pushes out connections because none can be accepted, and returns how many.
+func (r *registry) noDescriptor() int {
+	n := make(chan int, 1)
+	r.lacks <- n
+	return <-n
+}
+
+// addressOf is who a connection counts for.
+func addressOf(c net.Conn) netip.Addr {
+	at, _ := netip.ParseAddrPort(c.RemoteAddr().String()) // the zero address is that of all that have none
+	return at.Addr().Unmap()
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"backbone/internal/domain/common"
 	"backbone/internal/hub"
 	"backbone/internal/ingest"
@@ -65,83 +63,44 @@ func (r *readSide) request(o *common.Object, index int, malformed error) error {
 	if malformed == nil && o.Type() == protocol.TypeMarked && r.marked(o) {
 		return nil // it was asked for, so no limit applies
 	}
-	err := r.withinRate()
-	if err == nil {
-		err = malformed
+	id, _ := o.ID()
+	if !r.withinRate() {
+		return r.pastRate(id, index)
 	}
+	err := malformed
 	if err == nil {
 		err = r.handle(o, index)
 	}
 	if err == nil {
-		r.wasGood()
+		r.bad = 0
 		return nil
 	}
-	id, _ := o.ID()
 	return r.replyError(err, id, index)
-}
-
-// withinRate counts a request, also a malformed one, against the limit of the connection.
-func (r *readSide) withinRate() error {
-	if r.limiter != nil && !r.limiter.Allow() {
-		return common.Errorf(protocol.CodeRateLimited, "more than %d messages a second", r.conn.server.opts.Limits.MaxMessageRate)
-	}
-	return nil
-}
-
-// controlRate is how many frames without text a client may send a second where messages have no limit.
-const controlRate = 1000
-
-// unasked is the account of the frames without text that a client sends and that answer nothing.
-type unasked struct { // owned by the ReadPump
-	limiter *rate.Limiter // that of messages, if they have a limit
-	past    int           // frames past the rate since the last good message, less those within the rate
-}
-
-// withoutText counts a frame that says nothing, such as a ping, as a message. Past the rate it is a
-// bad one, which is not answered. A client that keeps to the rate makes up for those.
-func (r *readSide) withoutText() error {
-	u := r.unasked
-	if u == nil {
-		u = &unasked{limiter: r.limiter}
-		if u.limiter == nil {
-			u.limiter = rate.NewLimiter(controlRate, controlRate)
-		}
-		r.unasked = u
-	}
-	if u.limiter.Allow() {
-		u.past = max(u.past-1, 0)
-		return nil
-	}
-	r.conn.server.stats.errors.count(string(protocol.CodeRateLimited))
-	u.past++
-	return r.bear(u.past)
 }
 
 // replyError tells the client that a request was not carried out. It returns a *closeError when
 // the client has sent too many of them in a row.
 func (r *readSide) replyError(err error, id string, index int) error {
+	code := r.refuse(err, id, index)
+	r.bad++
+	return r.bear(int(r.bad), "too many bad messages in a row", code)
+}
+
+// refuse tells the client that a request was not carried out.
+func (r *readSide) refuse(err error, id string, index int) protocol.Code {
 	e, ok := err.(*common.RequestError) //nolint:errorlint // the domains' contract: never wrapped
 	if !ok {
 		panic(fmt.Sprintf("transport: a request failed without a code: %v", err))
 	}
 	r.conn.server.stats.errors.count(string(e.Code))
 	r.reply(errorMessage(e, id, index))
-	r.bad++
-	return r.bear(int(r.bad))
+	return e.Code
 }
 
-// wasGood ends the row of bad messages.
-func (r *readSide) wasGood() {
-	r.bad = 0
-	if r.unasked != nil {
-		r.unasked.past = 0
-	}
-}
-
-// bear returns a *closeError when there are too many bad messages in a row.
-func (r *readSide) bear(bad int) error {
-	if bad >= r.conn.server.opts.Limits.MaxBadMessages {
-		return &closeError{protocol.CloseTooMany, "too many bad messages in a row"}
+// bear returns a *closeError for the reason if so many are too many.
+func (r *readSide) bear(many int, reason string, last protocol.Code) error {
+	if many >= r.conn.server.opts.Limits.MaxBadMessages {
+		return &closeError{code: protocol.CloseTooMany, reason: reason, last: last}
 	}
 	return nil
 }

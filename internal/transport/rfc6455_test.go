@@ -75,6 +75,10 @@ func rawCases() map[string]rawCase {
 		"binary inside a fragmented":    {join(first, masked(ws.OpBinary, "")), nil, 1002},
 		"length of 2^63":                {head(0x81, true, 1<<63), nil, 1002},
 		"length of 2^64-1, unmasked":    {head(0x81, false, 1<<64-1), nil, 1002},
+		"longer length than needed":     {overlong(ws.OpText, 2, pingText), nil, 1002},
+		"much longer length":            {overlong(ws.OpText, 8, pingText), nil, 1002},
+		"longest length for 256 bytes":  {overlong(ws.OpText, 8, padded(256)), nil, 1002},
+		"longer length of a ping":       {overlong(ws.OpPing, 2, "x"), nil, 1002},
 		"close of 1 byte":               {masked(ws.OpClose, "x"), nil, 1002},
 		"close of 126 bytes":            {masked(ws.OpClose, closing(1000, strings.Repeat("x", 124))), nil, 1002},
 
@@ -113,6 +117,15 @@ func rawCases() map[string]rawCase {
 		cases[fmt.Sprintf("close with %d", code)] = rawCase{masked(ws.OpClose, closing(code, "")), nil, 1002}
 	}
 	return cases
+}
+
+// overlong is a final frame whose length takes so many more bytes.
+func overlong(op ws.OpCode, more int, payload string) []byte {
+	short := masked(op, payload)
+	header := short[:len(short)-len(payload)-len(testMask)]
+	length := binary.BigEndian.AppendUint64(nil, uint64(len(payload)))
+	as := map[int]byte{2: 126, 8: 127}[more]
+	return slices.Concat(header[:1], []byte{0x80 | as}, length[8-more:], short[len(header):])
 }
 
 type rawCase struct {

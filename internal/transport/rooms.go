@@ -115,11 +115,11 @@ func (r *readSide) joinOne(o *common.Object, wish wish) error {
 // each roomsPerMessage of them, of which the first was counted before, and as a second's messages at
 // most. So the wait is no longer than a second.
 func (r *readSide) payFor(rooms int) {
-	if r.limiter == nil {
+	if r.conn.server.opts.Limits.MaxMessageRate == 0 {
 		return
 	}
-	more := min((rooms-1)/roomsPerMessage, r.limiter.Burst())
-	time.Sleep(r.limiter.ReserveN(time.Now(), more).Delay())
+	more := min((rooms-1)/roomsPerMessage, r.pace.limiter.Burst())
+	r.delay(r.pace.limiter.ReserveN(time.Now(), more).Delay())
 }
 
 func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {

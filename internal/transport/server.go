@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"backbone/internal/auth"
@@ -18,6 +19,7 @@ import (
 	"backbone/internal/domain/common"
 	"backbone/internal/hub"
 	"backbone/internal/ingest"
+	"backbone/internal/refusals"
 )
 
 // Options are what a Server is built from.
@@ -47,7 +49,8 @@ type Server struct {
 	writers  []*writer
 	stop     chan struct{} // closed when nothing is left to write
 	stats    *counters
-	refusals *refusals
+	refusals *refusals.Log
+	closing  chan struct{} // closed when all sockets are to be closed
 	begin    time.Time
 	turn     chan struct{} // has one place: for who works on a long message of a consumer
 	sent     sent          // by WritePumps without a writer
@@ -61,13 +64,13 @@ type Server struct {
 // New returns a server that does nothing until Serve.
 func New(opts Options) *Server {
 	s := &Server{
-		opts:     opts,
-		log:      opts.Logger,
-		arena:    newArena(),
-		registry: newRegistry(opts.Limits.MaxConnections, opts.Limits.MaxConnectionsPerAddress),
-		stop:     make(chan struct{}),
-		begin:    time.Now(),
-		turn:     make(chan struct{}, 1),
+		opts:    opts,
+		log:     opts.Logger,
+		arena:   newArena(),
+		closing: make(chan struct{}),
+		stop:    make(chan struct{}),
+		begin:   time.Now(),
+		turn:    make(chan struct{}, 1),
 	}
 	writes := []*sent{&s.sent}
 	for range runtime.GOMAXPROCS(0) {
@@ -76,7 +79,8 @@ func New(opts Options) *Server {
 		writes = append(writes, &w.sent)
 	}
 	s.stats = newCounters(writes)
-	s.refusals = newRefusals(s.log, s.stats.refused.Values)
+	s.refusals = refusals.New(s.log, s.stats.kinds()...)
+	s.registry = newRegistry(opts.Limits.MaxConnections, opts.Limits.MaxConnectionsPerAddress, s.stats, s.refusals)
 	return s
 }
 
@@ -86,10 +90,10 @@ func New(opts Options) *Server {
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s.web = newWeb(s.opts.Web, l.Addr(), s.log)
+	s.web = newWeb(s.opts.Web, l.Addr(), s.log, s.registry.leave)
 	var parts sync.WaitGroup
 	parts.Go(s.registry.run)
-	parts.Go(func() { s.refusals.run(s.stop) })
+	parts.Go(func() { s.refusals.Run(s.stop) })
 	for _, w := range s.writers {
 		parts.Go(w.run)
 	}
@@ -97,9 +101,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	err := s.acceptAll(ctx, l)
 	unhook()
 	l.Close()
-	cancel() // ends the handshakes under way
 	err = errors.Join(err, s.web.stop())
-	s.registry.closing <- struct{}{}
+	close(s.closing)
+	s.registry.closing <- struct{}{} // ends the handshakes under way, too
 	s.goes.Wait()
 	close(s.registry.stop)
 	close(s.stop)
@@ -114,7 +118,9 @@ func (s *Server) acceptAll(ctx context.Context, l net.Listener) error {
 		switch {
 		case err == nil:
 			pause = 0
-			s.goes.Go(func() { s.accept(ctx, s.secure(c)) })
+			p := s.place(c)
+			s.registry.come(p)
+			s.goes.Go(func() { s.accept(p) })
 			continue
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // the listener was closed because ctx has ended
@@ -123,7 +129,10 @@ func (s *Server) acceptAll(ctx context.Context, l net.Listener) error {
 		}
 		// Out of descriptors, or the connection was gone again: go on, but not too fast.
 		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-		s.log.Warn("a connection could not be accepted", "error", err, "pause", pause)
+		if (errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)) && s.registry.noDescriptor() > 0 {
+			pause = 0
+		}
+		s.refusals.Tell(notAccepted, "error", err, "pause", pause)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
@@ -132,18 +141,20 @@ func (s *Server) acceptAll(ctx context.Context, l net.Listener) error {
 	}
 }
 
-func (s *Server) secure(c net.Conn) net.Conn {
+// place makes what is kept of a connection from its accept on.
+func (s *Server) place(c net.Conn) *place {
+	p := &place{conn: c, addr: addressOf(c), opening: &patient{Conn: c, until: time.Now().Add(handshakeTimeout), most: handshakeTimeout}}
 	if tcp, ok := c.(*net.TCPConn); ok && s.opts.Limits.SocketSendBuffer > 0 {
 		if err := tcp.SetWriteBuffer(s.opts.Limits.SocketSendBuffer); err != nil {
 			s.log.Warn("the send buffer of a connection could not be set", "error", err)
 		}
 	}
 	if s.opts.TLS != nil {
-		under := &underTLS{Conn: c}
+		under := &underTLS{Conn: p.opening}
 		under.timeout.Store(int64(s.opts.Limits.WriteTimeout))
-		return tls.Server(under, s.opts.TLS)
+		p.conn = tls.Server(under, s.opts.TLS)
 	}
-	return c
+	return p
 }
 
 // Drain refuses new WebSockets from now on. It closes none: that is for the hub to start.

@@ -123,9 +123,9 @@ func writeOn(c net.Conn, p []byte, timeout time.Duration, f *freshness, w *write
 // it does not get to see a time-out of a write that made progress. Its methods are safe for
 // concurrent use by multiple goroutines: a read can make TLS write.
 type underTLS struct {
-	net.Conn
-	timeout atomic.Int64              // of a write
-	fresh   atomic.Pointer[freshness] // of the connection, once it has one
+	net.Conn                           // a *patient
+	timeout  atomic.Int64              // of a write
+	fresh    atomic.Pointer[freshness] // of the connection, once it has one
 }
 
 func (c *underTLS) Write(p []byte) (int, error) {
@@ -134,6 +134,11 @@ func (c *underTLS) Write(p []byte) (int, error) {
 
 // NetConn lets bottom find the connection.
 func (c *underTLS) NetConn() net.Conn { return c.Conn }
+
+func isTLS(c net.Conn) bool {
+	_, secure := c.(*tls.Conn)
+	return secure
+}
 
 // bottom is the connection that others were wrapped around.
 func bottom(c net.Conn) net.Conn {

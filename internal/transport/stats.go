@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 
 	"backbone/internal/credit"
+	"backbone/internal/handshake"
+	"backbone/internal/refusals"
 	"backbone/protocol"
 )
 
@@ -40,18 +42,38 @@ func (m *Metric) cell(label string) *atomic.Int64 {
 	if m.Label == "" {
 		return &m.cells[0]
 	}
-	i := slices.Index(m.Values, label)
-	if i < 0 {
-		i = slices.Index(m.Values, other)
-	}
+	i := slices.Index(m.Values, m.listed(label))
 	if i < 0 {
 		panic("transport: " + m.Name + " does not count " + label)
 	}
 	return &m.cells[i]
 }
 
+// listed is the value under which label is counted.
+func (m *Metric) listed(label string) string {
+	if slices.Contains(m.Values, label) {
+		return label
+	}
+	return other
+}
+
 // other is the value of a label for everything that its list does not name.
 const other = "other"
+
+// Why a connection ended before a whole request had come.
+const (
+	gone      = "gone" // the peer left
+	timedOut  = "timeout"
+	pushedOut = "pushed_out"
+	noHTTP    = "no_http"
+	badTLS    = "tls"
+)
+
+// What did not come in time.
+const (
+	latePong    = "pong"    // the answer to a ping
+	lateMessage = "message" // the last fragment
+)
 
 // counters are all metrics of a server, written by all its connections. A new one is a field
 // and a line in newCounters.
@@ -60,17 +82,21 @@ type counters struct {
 	all  []*Metric
 	sent []*sent // of the writers, and one for WritePumps without a writer
 
-	open     *Metric // by role
-	accepted *Metric
-	refused  *Metric // by HTTP status; other: without an answer
-	closes   *Metric // by code; other: a code that the peer chose
-	errors   *Metric // by code
-	messages *Metric
-	bytesIn  *Metric
-	stalled  *Metric
-	shut     *Metric
-	marksOff *Metric
-	age      credit.Ages
+	open       *Metric // by role
+	accepted   *Metric
+	refused    *Metric // by HTTP status; other: without an answer
+	waiting    *Metric
+	unfinished *Metric // by why
+	closes     *Metric // by code; other: a code that the peer chose
+	errors     *Metric // by code
+	messages   *Metric
+	delayed    *Metric
+	late       *Metric // by what did not come in time
+	bytesIn    *Metric
+	stalled    *Metric
+	shut       *Metric
+	marksOff   *Metric
+	age        credit.Ages
 }
 
 // sent counts what was written. Each writer has its own, so that writers on different cores
@@ -84,6 +110,11 @@ func newCounters(writes []*sent) *counters {
 	c.accepted = c.add(Metric{Name: "connections_accepted_total", Help: "WebSockets opened."})
 	c.refused = c.add(Metric{Name: "handshakes_refused_total", Help: "WebSockets refused, by HTTP status.",
 		Label: "status", Values: []string{"400", "401", "403", "405", "426", "429", "503", "505", other}})
+	c.waiting = c.add(Metric{Name: "handshakes_open", Gauge: true,
+		Help: "Connections that have sent no whole request yet, or whose request is not for a WebSocket."})
+	c.unfinished = c.add(Metric{Name: "handshakes_unfinished_total",
+		Help:  "Connections that ended before a whole request had come, by why. pushed_out: there were too many of them.",
+		Label: "why", Values: []string{gone, timedOut, pushedOut, noHTTP, badTLS}})
 	c.closes = c.add(Metric{Name: "closes_total", Help: "Close frames sent, by code; other is a code that the peer chose.",
 		Label: "code", Values: closeCodes(
 			protocol.CloseNormal, protocol.CloseGoingAway, protocol.CloseProtocolError, protocol.CloseUnsupportedData,
@@ -93,6 +124,9 @@ func newCounters(writes []*sent) *counters {
 		Label: "code", Values: codeLabels()})
 	c.messages = c.add(Metric{Name: "messages_received_total", Help: "Messages from clients."})
 	c.bytesIn = c.add(Metric{Name: "received_bytes_total", Help: "Bytes of messages from clients."})
+	c.delayed = c.add(Metric{Name: "delays_total", Help: "Waits of ingestors that send faster than their rate."})
+	c.late = c.add(Metric{Name: "read_timeouts_total", Help: "Connections closed because something did not come from their client in time, by what.",
+		Label: "what", Values: []string{latePong, lateMessage}})
 	c.stalled = c.add(Metric{Name: "write_timeouts_total",
 		Help: "Connections closed because their client accepted no byte for the write time-out."})
 	c.shut = c.add(Metric{Name: "windows_shut", Help: "Consumers that have too much under way: they are sent nothing more until they have read some of it.", Gauge: true})
@@ -136,3 +170,46 @@ func closeCodes(codes ...protocol.CloseCode) (labels []string) {
 }
 
 func closeLabel(code protocol.CloseCode) string { return strconv.Itoa(int(code)) }
+
+// The kinds of refusals that share their lines in the log.
+var (
+	notAccepted             = refusals.Kind{Message: "a connection could not be accepted", Warning: true}
+	pushedOutOfAll          = refusals.Kind{Message: "connection without a request pushed out", Key: "limit", Of: "connections"}
+	pushedOutOfAddress      = refusals.Kind{Message: "connection without a request pushed out", Key: "limit", Of: "connections of an address"}
+	pushedOutForDescriptors = refusals.Kind{Message: "connection without a request pushed out", Key: "limit", Of: "file descriptors"}
+	tlsFailed               = refusals.Kind{Message: "TLS handshake failed"}
+)
+
+const withoutTLS = "HTTP without TLS"
+
+func statusKind(status string) refusals.Kind {
+	return refusals.Kind{Message: "handshake refused", Key: "status", Of: status}
+}
+
+func foreignKind(what string) refusals.Kind {
+	return refusals.Kind{Message: "no request for this port", Key: "looks_like", Of: what}
+}
+
+func closeKind(code protocol.CloseCode) refusals.Kind {
+	return refusals.Kind{Message: "connection closed", Key: "code", Of: closeLabel(code)}
+}
+
+// toldCodes are the close codes for what a client should not do.
+var toldCodes = []protocol.CloseCode{
+	protocol.CloseProtocolError, protocol.CloseUnsupportedData, protocol.CloseInvalidData, protocol.CloseTooBig, protocol.CloseTooMany,
+}
+
+// kinds are all kinds of refusals.
+func (c *counters) kinds() []refusals.Kind {
+	all := []refusals.Kind{notAccepted, pushedOutOfAll, pushedOutOfAddress, pushedOutForDescriptors, tlsFailed, foreignKind(withoutTLS)}
+	for _, status := range c.refused.Values {
+		all = append(all, statusKind(status))
+	}
+	for _, what := range handshake.Foreigners() {
+		all = append(all, foreignKind(what))
+	}
+	for _, code := range toldCodes {
+		all = append(all, closeKind(code))
+	}
+	return all
+}

@@ -84,8 +84,8 @@ func TestTLS(t *testing.T) {
 	if _, err := io.WriteString(plain, upgradeTo("/ws")+"\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	if answer, err := http.ReadResponse(bufio.NewReader(plain), nil); err == nil {
-		t.Errorf("a plain request was answered with %s", answer.Status)
+	if answer, err := http.ReadResponse(bufio.NewReader(plain), nil); err != nil || answer.StatusCode != http.StatusBadRequest {
+		t.Errorf("a plain request was answered with %v, %v", answer, err)
 	}
 }
 

@@ -16,14 +16,15 @@ type web struct {
 	http  *http.Server
 	ended chan struct{}  // closed when the HTTP server has stopped accepting
 	open  sync.WaitGroup // of the HTTP server's connections
+	leave func(*place)   // is told of each connection that ends
 }
 
 // headSlop is what net/http reads beyond MaxHeaderBytes before it refuses a head.
 const headSlop = 4 << 10
 
 // newWeb starts the HTTP server; stop must follow.
-func newWeb(h http.Handler, addr net.Addr, log *slog.Logger) *web {
-	w := &web{conns: make(chan net.Conn), done: make(chan struct{}), addr: addr, ended: make(chan struct{})}
+func newWeb(h http.Handler, addr net.Addr, log *slog.Logger, leave func(*place)) *web {
+	w := &web{conns: make(chan net.Conn), done: make(chan struct{}), addr: addr, ended: make(chan struct{}), leave: leave}
 	w.http = &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: handshakeTimeout,
@@ -44,11 +45,14 @@ func newWeb(h http.Handler, addr net.Addr, log *slog.Logger) *web {
 	return w
 }
 
-func (w *web) count(_ net.Conn, state http.ConnState) {
+func (w *web) count(c net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		w.open.Add(1)
 	case http.StateClosed, http.StateHijacked:
+		if r, ok := c.(*replayConn); ok {
+			w.leave(r.place)
+		}
 		w.open.Done()
 	case http.StateActive, http.StateIdle:
 	}
@@ -63,11 +67,12 @@ func (w *web) stop() error {
 	return err
 }
 
-func (w *web) take(c net.Conn) {
+func (w *web) take(c *replayConn) {
 	select {
 	case w.conns <- c:
 	case <-w.done:
 		c.Close()
+		w.leave(c.place)
 	}
 }
 
@@ -88,7 +93,8 @@ func (w *web) Addr() net.Addr { return w.addr }
 // replayConn is a connection whose first bytes were read already, and are read again.
 type replayConn struct {
 	net.Conn
-	head []byte
+	head  []byte
+	place *place
 }
 
 func (c *replayConn) Read(p []byte) (int, error) {

@@ -86,6 +86,9 @@ func (w *writeSide) writeRest() {
 // leave tells the peer why the connection ends, and waits for the read side to end.
 func (w *writeSide) leave() {
 	c := w.conn
+	if c.over != nil {
+		close(c.over)
+	}
 	if b := w.beat; b != nil && b.timer != nil {
 		b.timer.Stop()
 	}
@@ -133,13 +136,18 @@ func (w *writeSide) farewell() error {
 		return err
 	}
 	linger := time.NewTimer(lingerTimeout)
+	until, spent := time.Now().Add(lingerTimeout), false
 	defer linger.Stop()
 	for !w.readEnded {
 		select {
 		case frames := <-w.conn.replies:
 			w.writeReply(frames) // writes nothing: the peer was told that nothing more comes
 		case <-linger.C:
-			return w.conn.socket.Close()
+			more := grant(until, &spent, lingerTimeout)
+			if more == 0 {
+				return w.conn.socket.Close()
+			}
+			linger.Reset(more)
 		}
 	}
 	return nil

@@ -35,7 +35,7 @@ func unserved(t *testing.T, h *hub.Hub) (*conn, net.Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { accepted.Close() })
-	return s.newConn(accepted), peer
+	return s.newConn(s.place(accepted), protocol.Consumer), peer
 }
 
 func newHub() *hub.Hub {

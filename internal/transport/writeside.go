@@ -130,7 +130,7 @@ func (w *writeSide) pull() need {
 	case w.phase == behind:
 		w.phase = pulling
 	case w.phase == live && w.draining && len(w.conn.replies) == 0:
-		w.finish(&closeError{protocol.CloseGoingAway, "the server is stopping"})
+		w.finish(&closeError{code: protocol.CloseGoingAway, reason: "the server is stopping"})
 		return needFarewell
 	}
 	return needNothing
@@ -201,7 +201,7 @@ func (w *writeSide) note(b *hub.Batch) {
 	switch {
 	case w.phase == over:
 	case b.Signal == hub.CloseSlow:
-		w.finish(&closeError{protocol.CloseSlowConsumer, "too much is waiting for this client"})
+		w.finish(&closeError{code: protocol.CloseSlowConsumer, reason: "too much is waiting for this client"})
 	case b.Signal == hub.CloseDrain:
 		w.draining = true
 		if w.phase == live {
