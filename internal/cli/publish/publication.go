@@ -35,6 +35,7 @@ type publication struct {
 	acked, rejected, lost int
 	leftOut               uint64
 	unsent                int // of those under --ack that were to be sent
+	complaints
 
 	// Owned by the SDK's calls of OnEvent, which come one at a time.
 	away *time.Timer // runs while there is no connection
