@@ -161,7 +161,9 @@ func TestWaitingBatchesAreOneWrite(t *testing.T) {
 		for range 6 {
 			want = append(want, price("A", "1.10"))
 		}
-		i.publish(hub.State, "A", want...)
+		i.publish(hub.State, "A", want[0])
+		synctest.Wait() // it is being written
+		i.publish(hub.State, "A", want[1:]...)
 		elapse(time.Second)
 		before := i.counts()
 		p.hears(want...)
