@@ -159,7 +159,8 @@ func advice(servers []serverurl.Server, err error) string {
 		return "use a host name that is in the certificate, and check that it has not expired"
 	case !insecure && !isRefusedConnection(err):
 		return "does \"backbone serve\" run there with --tls-cert? Without it the URL begins with ws:// (--url)"
-	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "malformed HTTP"):
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "malformed HTTP") ||
+		strings.Contains(err.Error(), "HTTP without TLS"): // as an instance with TLS says
 		return "does the server use TLS? Then the URL begins with wss:// (--url)"
 	}
 	return "does \"backbone serve\" run there? (--url)"

@@ -130,7 +130,11 @@ func (s *Server) unfinished(p *place, err error) {
 type foreignError string
 
 func (e foreignError) Error() string {
-	return "this port speaks HTTP and WebSocket; what came looks like " + string(e)
+	speaks := "HTTP and WebSocket"
+	if e == withoutTLS {
+		speaks = "TLS"
+	}
+	return "this port speaks " + speaks + "; what came looks like " + string(e)
 }
 
 const refuseForeign = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%s"

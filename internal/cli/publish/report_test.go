@@ -1,8 +1,8 @@
 package publish
 
 import (
-	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,11 +12,19 @@ import (
 	"backbone/protocol"
 )
 
+// lines are what is written, line by line.
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) {
+	l <- strings.TrimSuffix(string(p), "\n")
+	return len(p), nil
+}
+
 // A feed that is all wrong has a few lines, then a line a second.
 func TestComplaintsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var said bytes.Buffer
-		p := newPublication(&Cmd{}, cli.Streams{Err: &said})
+		said := make(lines, 100)
+		p := newPublication(&Cmd{}, cli.Streams{Err: said})
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
@@ -32,14 +40,12 @@ func TestComplaintsAreBounded(t *testing.T) {
 		}
 		expect := func(want ...string) {
 			t.Helper()
-			got := strings.Split(strings.TrimSuffix(said.String(), "\n"), "\n")
-			if said.Reset(); len(got) != len(want) {
-				t.Fatalf("%d lines, want %d: %q", len(got), len(want), got)
+			var got []string
+			for len(said) > 0 {
+				got = append(got, <-said)
 			}
-			for i := range want {
-				if got[i] != want[i] {
-					t.Errorf("said %q, want %q", got[i], want[i])
-				}
+			if !slices.Equal(got, want) {
+				t.Fatalf("%d lines, want %d: %q\nwant %q", len(got), len(want), got, want)
 			}
 		}
 		of := func(line int) string { return fmt.Sprintf("line %d: invalid_event: price: missing", line) }
@@ -53,7 +59,7 @@ func TestComplaintsAreBounded(t *testing.T) {
 		synctest.Wait()
 		expect("174,980 more like this: " + of(175_000))
 		wrong(1)
-		expect("")
+		expect()
 		time.Sleep(countEvery)
 		synctest.Wait()
 		expect(of(175_001))
