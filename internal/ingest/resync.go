@@ -60,7 +60,7 @@ func (c *core) catchUp(now moment.Time) {
 }
 
 // requestResync has other instances offer values of the room that are newer than the known
-// ones, once in a generation. It comes after the read. While Redis holds a value, an
+// ones, once in a generation, or once a read has found nothing. It comes after the read. While Redis holds a value, an
 // offer of the same value is not published. An instance that requested first and read
 // after the value's end would get neither.
 func (c *core) requestResync(r *room, now moment.Time) {

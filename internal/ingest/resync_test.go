@@ -137,9 +137,18 @@ func TestAsksOthersBehindTheRead(t *testing.T) {
 		b.link(everyone)
 		b.unwatch([]string{"X"}, nil)
 		b.answer()
-		b.join("X")
-		b.answer()
 		want(t, "answered", b.offered(), "")
+	})
+	t.Run("where Redis has nothing, once in a generation", func(t *testing.T) {
+		b := newBox(t, true)
+		b.link(everyone)
+		b.join("X", "Y")
+		b.answer(again(from("a", "Y", 5, 0, "stored")))
+		want(t, "answered", b.offered(), "resync X {}")
+		b.join("X")
+		b.unwatch([]string{"X"}, nil)
+		b.join("X")
+		want(t, "joined again", b.offered(), "")
 	})
 }
 

@@ -87,3 +87,13 @@ func (r *room) values(f func(*value) bool) {
 	for v := &r.value; v != nil && f(v); v = v.next {
 	}
 }
+
+// alive reports whether one of the room's values may still be given to a new member.
+func (r *room) alive(now moment.Time, ttl time.Duration) bool {
+	for v := range r.values {
+		if v.alive(now, ttl) {
+			return true
+		}
+	}
+	return false
+}

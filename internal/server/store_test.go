@@ -39,3 +39,20 @@ func TestWhatRedisCouldNotStoreArrivesOnceItCan(t *testing.T) {
 	redis.CLI("CONFIG", "SET", "maxmemory", "0")
 	listen(t, late, func(g tally) bool { return g.last == 2 && g.snapshots == 1 })
 }
+
+// Nobody is told of FLUSHALL. Whoever finds nothing asks those who may know.
+func TestAnEmptiedRedisIsFilledAgain(t *testing.T) {
+	redis := redistest.Start(t)
+	a := start(t, withRedis(redis.URL()))
+	a.bridgeState("ok")
+	publish(t, a.ingestor(), "BTC_USDT", 1, 7)
+	a.eventually("the price is stored", func() bool { return redis.CLI("DBSIZE") == "1" })
+	redis.CLI("FLUSHALL")
+	b := start(t, withRedis(redis.URL()))
+	b.bridgeState("ok")
+	got := listen(t, b.consume("BTC_USDT"), func(g tally) bool { return g.last == 7 })
+	if got.snapshots != 1 || got.live != 0 {
+		t.Errorf("got %+v, want one snapshot", got)
+	}
+	b.eventually("the price is stored again", func() bool { return redis.CLI("DBSIZE") == "1" })
+}
