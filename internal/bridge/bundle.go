@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +27,32 @@ type bundler struct {
 	names    wire.Names
 	instance string
 	ttl      time.Duration
+}
+
+// late makes of live values that waited for longer than they live what they are by now, values
+// that others have missed and no ticks. Of each room and type only the newest counts. It
+// changes the events in place, and says how many it left out.
+func (c bundler) late(events []hub.BroadcastEvent, now time.Duration) (kept []hub.BroadcastEvent, leftOut int) {
+	isLate := func(e *hub.BroadcastEvent) bool { return c.ttl > 0 && e.Kind == hub.State && now-e.Born >= c.ttl }
+	if !slices.ContainsFunc(events, func(e hub.BroadcastEvent) bool { return isLate(&e) }) {
+		return events, 0
+	}
+	newer := map[slot]bool{} // has a value behind
+	at := len(events)
+	for _, e := range slices.Backward(events) {
+		of := slot{e.Room, e.Type}
+		if isLate(&e) {
+			if newer[of] {
+				leftOut++
+				continue
+			}
+			e.Kind = hub.Recovered
+		}
+		newer[of] = newer[of] || e.Kind.Value()
+		at--
+		events[at] = e
+	}
+	return events[at:], leftOut
 }
 
 // bundles divides events by partition and keeps the order in each partition.

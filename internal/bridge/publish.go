@@ -34,7 +34,10 @@ func (x *session) publish(ctx context.Context) error {
 				refused = 0
 			}
 		case events := <-x.out.events:
-			missed, err := x.sendAll(ctx, to.bundles(events, moment.Now().Steady))
+			now := moment.Now().Steady
+			events, leftOut := to.late(events, now)
+			x.shared.count.conflated.Add(uint64(leftOut))
+			missed, err := x.sendAll(ctx, to.bundles(events, now))
 			if err != nil {
 				return err
 			}

@@ -189,7 +189,7 @@ type Stats struct {
 	Unchanged   uint64 // not published: Redis holds this very version
 	StoreFailed uint64 // calls in which a value was published but could not be stored
 	Received    uint64 // from other instances, handed to the Sink
-	Conflated   uint64 // left out for a newer one: of others while the Sink was slow, own ones while their Redis master was away
+	Conflated   uint64 // left out for a newer one: of others while the Sink was slow, own ones while their Redis master was away, or that waited for longer than they live
 	OwnEchoes   uint64 // own bundles that came back, not parsed
 	Garbage     uint64 // Redis messages and stored values that could not be read
 	Reads       uint64 // requests for last prices

@@ -157,6 +157,40 @@ func TestLifetimesNeverGrow(t *testing.T) {
 	}
 }
 
+// What waited for longer than it lives is no tick any more, and only the newest counts.
+func TestWhatWaitedTooLongIsNoTick(t *testing.T) {
+	const ttl = 30 * time.Second
+	now := moment.Now().Steady
+	aged := func(e hub.BroadcastEvent, age time.Duration) hub.BroadcastEvent {
+		e.Born = now - age
+		return e
+	}
+	book := tick("A", "X", 1, 5)
+	book.Type = "book"
+	events := []hub.BroadcastEvent{
+		aged(tick("A", "X", 1, 1), time.Minute), aged(tick("A", "X", 2, 2), ttl), aged(book, ttl), aged(chat("X", "old"), time.Hour),
+		aged(tick("A", "Y", 3, 3), ttl), aged(tick("A", "Y", 4, 4), ttl-1), aged(recovered(tick("B", "Z", 5, 5)), time.Hour),
+	}
+	for _, c := range []struct {
+		ttl     time.Duration
+		want    string
+		leftOut int
+	}{
+		{ttl, `recovered {"price":2} recovered {"price":5} message {"text":"old"} state {"price":4} recovered {"price":5}`, 2},
+		{2 * time.Hour, `state {"price":1} state {"price":2} state {"price":5} message {"text":"old"} state {"price":3} state {"price":4} recovered {"price":5}`, 0},
+		{0, `state {"price":1} state {"price":2} state {"price":5} message {"text":"old"} state {"price":3} state {"price":4} recovered {"price":5}`, 0},
+	} {
+		kept, leftOut := bundler{ttl: c.ttl}.late(slices.Clone(events), now)
+		var got []string
+		for _, e := range kept {
+			got = append(got, map[hub.Kind]string{hub.State: "state", hub.Message: "message", hub.Recovered: "recovered"}[e.Kind]+" "+e.Payload)
+		}
+		if got := strings.Join(got, " "); got != c.want || leftOut != c.leftOut {
+			t.Errorf("TTL %v: %s, %d left out, want %s, %d", c.ttl, got, leftOut, c.want, c.leftOut)
+		}
+	}
+}
+
 // A producer's data is passed on unread, and JSON allows a key twice.
 func TestAKeyTwiceInAPayloadIsHeard(t *testing.T) {
 	const payload = `{"type":"price_update","data":{"a":1,"a":[{"b":1,"b":2}]}}`

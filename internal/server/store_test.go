@@ -56,3 +56,27 @@ func TestAnEmptiedRedisIsFilledAgain(t *testing.T) {
 	}
 	b.eventually("the price is stored again", func() bool { return redis.CLI("DBSIZE") == "1" })
 }
+
+// A price that waited for Redis for longer than it lives is no news on other instances.
+func TestOldPricesAreNoTicks(t *testing.T) {
+	const ttl = time.Second
+	redis := redistest.Start(t)
+	a, b := pair(t, redis.URL(), lossless, func(c *config.Serve) { c.LastPriceTTL = ttl })
+	there := b.consume("BTC_USDT")
+	p := a.ingestor()
+	publish(t, p, "BTC_USDT", 1, 1)
+	listen(t, there, func(g tally) bool { return g.last == 1 })
+	redis.Kill()
+	a.bridgeState("degraded")
+	publish(t, p, "BTC_USDT", 2, 100)
+	<-time.After(ttl)
+	redis.Restart()
+	got := listen(t, there, func(g tally) bool { return g.last == 100 })
+	if got.live != 0 || got.snapshots == 0 {
+		t.Errorf("got %+v, want the newest as a snapshot", got)
+	}
+	publish(t, p, "BTC_USDT", 101, 101)
+	if next := listen(t, there, func(g tally) bool { return g.live == 1 }); got.skipped+next.skipped != 99 {
+		t.Errorf("%d and %d skipped, want 99", got.skipped, next.skipped)
+	}
+}
