@@ -162,7 +162,15 @@ func joinOf(prefix string, n int) (join, joined string) {
 func TestLongJoinsTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		passed := make(chan []hub.BroadcastEvent)
+		t.Cleanup(func() { close(passed) })
 		i := onPipes(t, settings{instruments: 10_000, hubEvents: passed})
+		count := 0
+		takeAll := func() {
+			for events := range passed {
+				count += len(events)
+			}
+		}
+		t.Cleanup(func() { go takeAll() }) // or else a failing test would not end
 		first, second, short := i.consumer(), i.consumer(), i.consumer()
 		join, joined := joinOf("A", 10*roomsPerMessage)
 		first.send(join)
@@ -173,7 +181,6 @@ func TestLongJoinsTakeTurns(t *testing.T) {
 		shortJoin, shortJoined := joinOf("C", roomsPerMessage)
 		short.send(shortJoin)
 		short.hears(shortJoined)
-		count := 0
 		for range 10 {
 			events := <-passed
 			if len(events) > roomsPerMessage {
@@ -181,11 +188,7 @@ func TestLongJoinsTakeTurns(t *testing.T) {
 			}
 			count += len(events)
 		}
-		go func() {
-			for events := range passed {
-				count += len(events)
-			}
-		}()
+		go takeAll()
 		second.hears(joined)
 		synctest.Wait()
 		if want := 16 * roomsPerMessage; count != want {
@@ -195,7 +198,6 @@ func TestLongJoinsTakeTurns(t *testing.T) {
 			p.Close()
 		}
 		i.waitIdle(time.Minute)
-		close(passed)
 	})
 }
 
