@@ -192,3 +192,35 @@ func TestTheStatusOfARoomThatWasLeftIsForgotten(t *testing.T) {
 		t.Errorf("after it left it got %q", got)
 	}
 }
+
+// Clients that come and go are not kept by a room's lists of those that miss a value, whichever of its
+// values is new. Who stays gets the snapshot once.
+func TestClientsThatLeftAreNotKept(t *testing.T) {
+	s := NewSteps(withQueue(1 << 20))
+	const members = 4
+	for range members - 1 {
+		member(s, "A")
+	}
+	book := BroadcastEvent{Room: "A", Type: "book", Kind: State, Payload: "book"}
+	s.Route([]BroadcastEvent{digit("A", 1), book})
+	stays := member(s, "A")
+	for n := range 200 {
+		c := member(s, "A")
+		s.Leave(c, "A", nil)
+		s.Route([]BroadcastEvent{digit("A", n)})
+		for _, v := range s.hub.traffic["A"].values {
+			if len(v.missing) > 2*members+8 {
+				t.Fatalf("%d clients are listed, the room has %d", len(v.missing), members)
+			}
+		}
+	}
+	readAll(t, s, stays)
+	book.Kind, book.Payload = Warm, "snapshot"
+	s.Route([]BroadcastEvent{book})
+	if got := readAll(t, s, stays); !slices.Equal(got, []string{"snapshot"}) {
+		t.Errorf("who stayed got %q", got)
+	}
+	if s.Leave(stays, "B", nil) || !s.Leave(stays, "A", nil) || s.Leave(stays, "A", nil) {
+		t.Error("leaving does not tell whether the client was a member")
+	}
+}

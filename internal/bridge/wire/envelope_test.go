@@ -90,7 +90,7 @@ func TestWhatIsNoEnvelope(t *testing.T) {
 	for _, message := range []string{
 		"", "[]", "1", "{", `{"v":1`, `{}`, `{"origin":"A"}`, `{"v":2,"origin":"A"}`, `{"v":"1","origin":"A"}`,
 		`{"origin":"A","events":[` + event + `],"v":1}`, `{"v":1,"events":[` + event + `],"origin":"A"}`,
-		`{"v":1,"origin":"a b","events":[]}`, `{"v":1,"origin":1,"events":[]}`,
+		`["v",1,"origin","A","events",[]]`, `{"v":1,"origin":"a b","events":[]}`, `{"v":1,"origin":1,"events":[]}`,
 		`{"v":1,"origin":"A","events":{}}`, `{"v":1,"origin":"A","events":1}`, envelope("1"), envelope(event, "[]"), envelope("{]"),
 		envelope(event) + "x", envelope(event) + envelope(event), envelope(event) + strings.Repeat(" ", MaxBytes+1-len(envelope(event))),
 	} {
