@@ -160,6 +160,10 @@ func (p *publication) publish(ctx, life context.Context, ingestor *client.Ingest
 			return errInterrupted
 		}
 		if err := p.open(ctx, life); err != nil {
+			if p.Ack {
+				p.sent++ // it was to be
+				p.reports <- report{line: in.line, err: err}
+			}
 			return err
 		}
 		if err := p.send(ctx, ingestor, in); err != nil {

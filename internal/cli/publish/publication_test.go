@@ -41,7 +41,7 @@ sent 1, acked 1, rejected 0 in .*
 backbone: the connection was lost and did not come back within 1s: not everything was published
 $`},
 		{nil, `^connection lost: .*: events sent before may be lost \(--ack tells which\)
-sent at most 2, rejected 0 in .*
+sent at most 1, rejected 0 in .*
 backbone: the connection was lost and did not come back within 1s: not everything was published
 $`},
 	} {
