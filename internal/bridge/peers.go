@@ -19,6 +19,13 @@ func (p peers) heard(instance string, now time.Time) {
 	}
 }
 
+// excuse says that nobody was heard because this process stood still until now.
+func (p peers) excuse(now time.Time) {
+	for instance := range p {
+		p[instance] = now
+	}
+}
+
 // live forgets the instances that were silent for longer than patience, and counts the
 // others.
 func (p peers) live(now time.Time, patience time.Duration) int {

@@ -185,6 +185,12 @@ func (x *session) watch(ctx context.Context, proved chan<- struct{}) error {
 	defer silence.Stop()
 	ticker := time.NewTicker(x.shared.opts.Heartbeat)
 	defer ticker.Stop()
+	ran := time.Now()
+	stoodStill := func() bool {
+		now := time.Now()
+		defer func() { ran = now }()
+		return now.Sub(ran) > 2*x.shared.opts.Heartbeat
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -197,7 +203,10 @@ func (x *session) watch(ctx context.Context, proved chan<- struct{}) error {
 			}
 			silence.Reset(x.shared.opts.EchoTimeout)
 		case <-silence.C:
-			if len(x.echoes) == 0 { // otherwise this process stood still, not Redis
+			if stoodStill() { // then it has sent no heartbeat either, and what came lies in the kernel
+				silence.Reset(x.shared.opts.EchoTimeout)
+				known.excuse(time.Now())
+			} else if len(x.echoes) == 0 {
 				return noEchoError(x.shared.opts.EchoTimeout)
 			}
 		case b := <-x.beats:
@@ -205,6 +214,10 @@ func (x *session) watch(ctx context.Context, proved chan<- struct{}) error {
 			x.shared.clocks.raise(b.clock)
 			x.shard.peers.Store(int64(len(known)))
 		case <-ticker.C:
+			if stoodStill() {
+				silence.Reset(x.shared.opts.EchoTimeout)
+				known.excuse(time.Now())
+			}
 			x.shard.peers.Store(int64(known.live(time.Now(), 3*x.shared.opts.Heartbeat)))
 		case err := <-x.conns.broken:
 			return fmt.Errorf("subscription: %w", orLost(err))

@@ -212,6 +212,10 @@ func TestPeersAreForgottenAndBounded(t *testing.T) {
 	if got := p.live(now.Add(4*time.Second), 3*time.Second); got != 1 {
 		t.Errorf("%d peers, want 1", got)
 	}
+	p.excuse(now.Add(time.Minute))
+	if got := p.live(now.Add(time.Minute), 3*time.Second); got != 1 {
+		t.Errorf("%d peers after a freeze, want 1", got)
+	}
 	for i := range 2 * maxPeers {
 		p.heard(fmt.Sprint(i), now)
 	}

@@ -61,16 +61,20 @@ func TestAnEmptiedRedisIsFilledAgain(t *testing.T) {
 func TestOldPricesAreNoTicks(t *testing.T) {
 	const ttl = time.Second
 	redis := redistest.Start(t)
-	a, b := pair(t, redis.URL(), lossless, func(c *config.Serve) { c.LastPriceTTL = ttl })
+	proxy := redistest.NewProxy(t, redis)
+	short := func(c *config.Serve) { c.LastPriceTTL = ttl }
+	a, b := start(t, withRedis(proxy.URL()), lossless, short), start(t, withRedis(redis.URL()), lossless, short)
+	a.bridgeState("ok")
+	b.bridgeState("ok")
 	there := b.consume("BTC_USDT")
 	p := a.ingestor()
 	publish(t, p, "BTC_USDT", 1, 1)
 	listen(t, there, func(g tally) bool { return g.last == 1 })
-	redis.Kill()
+	proxy.Cut()
 	a.bridgeState("degraded")
 	publish(t, p, "BTC_USDT", 2, 100)
 	<-time.After(ttl)
-	redis.Restart()
+	proxy.Mend()
 	got := listen(t, there, func(g tally) bool { return g.last == 100 })
 	if got.live != 0 || got.snapshots == 0 {
 		t.Errorf("got %+v, want the newest as a snapshot", got)
