@@ -85,7 +85,7 @@ func (g *greeting) explain(err error) error {
 			"and rediss:// in the URL if the port speaks TLS", err)
 	case said == nil:
 		return err
-	case strings.HasPrefix(*said, "*"), strings.HasPrefix(*said, "-") && strings.Contains(strings.ToUpper(*said), "HELLO"):
+	case strings.HasPrefix(*said, "*"), strings.HasPrefix(*said, "-ERR ") && strings.Contains(strings.ToUpper(*said), "HELLO"):
 		return errNoRESP3
 	case answered:
 		return err

@@ -97,8 +97,10 @@ func TestTheReasonSaysWhatToDo(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = taken.Close() })
 	resp2 := redistest.Start(t, "--rename-command", "HELLO", "")
+	guarded := redistest.Start(t, "--requirepass", "secret") // it refuses HELLO
 	for name, c := range map[string]struct{ url, want string }{
 		"full":               {full.URL(), "max number of clients reached"},
+		"no password":        {guarded.URL(), "NOAUTH"},
 		"no HELLO":           {resp2.URL(), "does not speak RESP3"},
 		"RESP2":              {"redis://" + fakeRedis(t, map[string]string{"HELLO": "*2\r\n$5\r\nproto\r\n:2\r\n"}), "does not speak RESP3"},
 		"closes":             {"redis://" + fakeRedis(t, map[string]string{"HELLO": ""}), "without an answer: expected Redis 6"},
