@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 )
 
 // What is due at the same moment is done in the order in which it was asked for.
@@ -187,4 +188,22 @@ func TestWhatIsKnownOrOverIsNotGiven(t *testing.T) {
 	b.join("Y")
 	old := again(from("a", "Y", 0, 1, "old"))
 	want(t, "read at the end of its time", b.answer(old), "absent Y no Y")
+}
+
+// A generation of some partitions does not end what another one asks for in others.
+func TestGenerationsOfSeveralPartitionsAreWorkedOff(t *testing.T) {
+	b := newBox(t, true)
+	b.local("X", "1")
+	b.local("Y", "1")
+	b.offered()
+	x, y := partition.Of("X"), partition.Of("Y")
+	if x == y {
+		t.Fatal("X and Y are of one partition")
+	}
+	b.beginGeneration(partition.Only(x))
+	b.beginGeneration(partition.Only(y))
+	b.settle()
+	if got := b.offered(); !strings.Contains(got, "recovered X 1") || !strings.Contains(got, "recovered Y 1") {
+		t.Errorf("the bridge was offered %q", got)
+	}
 }
