@@ -57,6 +57,9 @@ func TestAFrozenInstanceKeepsItsRedis(t *testing.T) {
 		if err := cmd.Process.Signal(proctest.Freeze); err != nil {
 			t.Fatal(err)
 		}
+		if err := proctest.Frozen(cmd.Process); err != nil {
+			t.Fatal(err)
+		}
 		<-time.After(4 * time.Second) // longer than an instance waits for its heartbeat
 		if err := cmd.Process.Signal(proctest.Thaw); err != nil {
 			t.Fatal(err)

@@ -210,7 +210,11 @@ func ended(ts *testscript.TestScript, _ bool, args []string) {
 // signal NAME SIGNAL sends a signal: INT, TERM, HUP, STOP or CONT.
 func sendSignal(ts *testscript.TestScript, _ bool, args []string) {
 	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "STOP": proctest.Freeze, "CONT": proctest.Thaw}
-	ts.Check(started(ts, args[0]).cmd.Process.Signal(signals[args[1]]))
+	p := started(ts, args[0]).cmd.Process
+	ts.Check(p.Signal(signals[args[1]]))
+	if args[1] == "STOP" {
+		ts.Check(proctest.Frozen(p))
+	}
 }
 
 // address NAME sets $ADDR and $ADMIN to what a server's log says that it listens on.

@@ -207,6 +207,9 @@ func stall(t *testing.T, url string) {
 	if err := cmd.Process.Signal(proctest.Freeze); err != nil {
 		t.Fatal(err)
 	}
+	if err := proctest.Frozen(cmd.Process); err != nil {
+		t.Fatal(err)
+	}
 	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
 	ingestor, err := client.DialIngestor(ctx, url, nil)

@@ -160,6 +160,9 @@ func TestAFrozenServerReadsTheHandshakesThatCame(t *testing.T) {
 	if err := in.cmd.Process.Signal(proctest.Freeze); err != nil {
 		t.Fatal(err)
 	}
+	if err := proctest.Frozen(in.cmd.Process); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range clients {
 		if _, err := io.WriteString(c, handshake); err != nil {
 			t.Fatal(err)
