@@ -1,7 +1,6 @@
 package client
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -35,7 +34,6 @@ func (s *session) attend(conn *connection) error {
 	<-conn.readDone
 	<-conn.writeDone
 	s.age.Store(nil)
-	conn.pings.Wait()
 
 	err := conn.failure()
 	switch {
@@ -124,27 +122,13 @@ func (s *session) watch(conn *connection) (silent time.Duration) {
 		default:
 			asked = time.Now()
 			if !beats {
-				conn.ping()
+				conn.ping.Store(true)
+				conn.signalUrgent()
 			}
 			wait.set(last)
 		}
 		timer.Reset(wait.after)
 	}
-}
-
-// ping asks for a sign of life. Whether one came is read from the wire. One ping waits at a time: the
-// answer to an earlier one is as good a sign. It has no context, because one that ended while it is
-// written would close a connection that is only slow.
-func (conn *connection) ping() {
-	select {
-	case conn.pinging <- struct{}{}:
-	default:
-		return
-	}
-	conn.pings.Go(func() {
-		_ = conn.ws.Ping(context.Background()) // the reader reports a broken connection, and watch a silent one
-		<-conn.pinging
-	})
 }
 
 // shut ends conn in an orderly way: what is queued, then the closing handshake.

@@ -1,16 +1,17 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
 
+	"backbone/internal/frame"
 	"backbone/protocol"
 )
 
@@ -28,9 +29,11 @@ type connection struct {
 
 	// Safe for concurrent use by multiple goroutines. What is urgent does not wait for a place
 	// in the queue, because the reader and the pump may not wait.
-	again  chan []byte   // from the reader: joins once more; never full, as each has been sent before
-	answer atomic.Uint64 // number of the newest mark that is to be answered
-	urgent chan struct{} // a signal for the writer: one of these has changed
+	again  chan []byte            // from the reader: joins once more; never full, as each has been sent before
+	answer atomic.Uint64          // number of the newest mark that is to be answered
+	ping   atomic.Bool            // the server is to be asked for a sign of life
+	pong   atomic.Pointer[[]byte] // what the server's newest ping said, which is to be sent back
+	urgent chan struct{}          // a signal for the writer: one of these has changed
 
 	answered uint64 // owned by the writer: number of the newest answer
 
@@ -42,8 +45,6 @@ type connection struct {
 	readErr  error
 	readDone chan struct{}
 
-	pinging chan struct{} // has a place, taken while a ping waits for its answer
-	pings   sync.WaitGroup
 	reader
 }
 
@@ -53,7 +54,6 @@ func newConnection(ws *websocket.Conn, wire *wireConn, slots int) *connection {
 		inflight:  make(chan *call, slots),
 		quit:      make(chan struct{}),
 		urgent:    make(chan struct{}, 1),
-		pinging:   make(chan struct{}, 1),
 		writeDone: make(chan struct{}),
 		readDone:  make(chan struct{}),
 		reader:    reader{waiting: map[uint64]*call{}, rejoins: map[uint64]rejoin{}},
@@ -73,8 +73,8 @@ func (s *session) write(conn *connection, first [][]byte) error {
 	}
 	for {
 		conn.wire.more.Store(s.next.data != nil)
-		for data := conn.nextUrgent(); data != nil; data = conn.nextUrgent() {
-			if err := conn.ws.Write(context.Background(), websocket.MessageText, data); err != nil {
+		for kind, data := conn.nextUrgent(); kind != 0; kind, data = conn.nextUrgent() {
+			if err := conn.ws.Write(context.Background(), kind, data); err != nil {
 				return err
 			}
 		}
@@ -124,19 +124,40 @@ func (conn *connection) signalUrgent() {
 	}
 }
 
-// nextUrgent returns what the writer has to write before what is queued, nil if there is nothing.
-func (conn *connection) nextUrgent() []byte {
+// The library writes a frame whose opcode is the type of the message. So the writer can send control
+// frames, and they wait as long as messages do. Those that the library sends by itself close a
+// connection that takes more than five seconds for them.
+const (
+	messagePing = websocket.MessageType(frame.Ping)
+	messagePong = websocket.MessageType(frame.Pong)
+)
+
+// nextUrgent returns what the writer has to write before what is queued, of kind 0 if there is nothing.
+func (conn *connection) nextUrgent() (kind websocket.MessageType, data []byte) {
+	if conn.ping.Swap(false) {
+		return messagePing, []byte{'1'}
+	}
+	if said := conn.pong.Swap(nil); said != nil {
+		return messagePong, *said
+	}
 	select {
 	case join := <-conn.again:
-		return join
+		return websocket.MessageText, join
 	default:
 	}
 	n := conn.answer.Load()
 	if n == conn.answered {
-		return nil
+		return 0, nil
 	}
 	conn.answered = n
-	return encode(protocol.ClientMessage{Type: protocol.TypeMarked, N: n})
+	return websocket.MessageText, encode(protocol.ClientMessage{Type: protocol.TypeMarked, N: n})
+}
+
+// pinged has the writer answer a ping of the server. Of several it answers the newest.
+func (conn *connection) pinged(said []byte) {
+	said = bytes.Clone(said)
+	conn.pong.Store(&said)
+	conn.signalUrgent()
 }
 
 // claim reports whether the request is still wanted. After that it cannot be withdrawn.

@@ -59,6 +59,7 @@ func (s *session) dial(ctx context.Context, to *target) (*connection, *ConnectEr
 	if s.opt.APIKey != "" {
 		header.Set(protocol.HeaderAPIKey, s.opt.APIKey)
 	}
+	var conn *connection // set before anything is read
 	ws, resp, err := websocket.Dial(ctx, to.To(s.servers.path), &websocket.DialOptions{
 		HTTPClient: &http.Client{
 			Transport:     transport,
@@ -66,6 +67,10 @@ func (s *session) dial(ctx context.Context, to *target) (*connection, *ConnectEr
 		},
 		HTTPHeader:   header,
 		Subprotocols: []string{protocol.Subprotocol},
+		OnPingReceived: func(_ context.Context, said []byte) bool {
+			conn.pinged(said)
+			return false // the writer answers
+		},
 	})
 	if err != nil {
 		if ctx.Err() != nil && context.Cause(ctx) == context.DeadlineExceeded { //nolint:errorlint // as withTimeout gave it
@@ -80,7 +85,7 @@ func (s *session) dial(ctx context.Context, to *target) (*connection, *ConnectEr
 		return nil, connectError(to, s.servers.path, resp, err)
 	}
 	ws.SetReadLimit(maxServerMessage)
-	conn := newConnection(ws, <-wires, s.opt.MaxInFlight)
+	conn = newConnection(ws, <-wires, s.opt.MaxInFlight)
 	conn.secure = to.Secure()
 	return conn, nil
 }

@@ -208,33 +208,6 @@ func TestQuietConnectionIsKept(t *testing.T) {
 	})
 }
 
-func TestPublisherHeldBackByTheServerIsKept(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		down := make(chan Disconnected, 1)
-		in, p := newPipeServer(t).ingestor(IngestorOptions{OnEvent: func(ev Event) {
-			if d, ok := ev.(Disconnected); ok {
-				down <- d
-			}
-		}})
-		async(t, func() {
-			for in.Publish(t.Context(), update(1)) == nil && len(down) == 0 {
-			}
-		})
-		// Some 400 messages go into one write, which so takes 20 s. Its end is the only
-		// sign of life.
-		for range 4000 {
-			time.Sleep(50 * time.Millisecond)
-			p.read()
-		}
-		select {
-		case d := <-down:
-			t.Errorf("given up: %v", d.Err)
-		default:
-		}
-		in.s.stop(ErrClosed)
-	})
-}
-
 func TestRefusalIsFinal(t *testing.T) {
 	for _, code := range []int{401, 403} {
 		s := newServer(t)
