@@ -34,7 +34,10 @@ func main() {
 	go func() {
 		<-signals
 		stop()
-		<-signals // a second one ends the program without waiting
+		again := <-signals // ends the program without waiting
+		for again == syscall.SIGHUP {
+			again = <-signals // a closing terminal sends it several times, and asks for no haste
+		}
 		_, _ = fmt.Fprintln(stderr, "backbone: second signal: stopped without waiting")
 		stderr.Close(lastShout)
 		os.Exit(cli.ExitFailed)
