@@ -61,6 +61,8 @@ func (s *Serve) access() error {
 	return nil
 }
 
+type flagValue struct{ flag, value string }
+
 func (s *Serve) redis() error {
 	switch {
 	case s.RedisTLSCert != "" && s.RedisTLSKey == "":
@@ -68,12 +70,11 @@ func (s *Serve) redis() error {
 	case s.RedisTLSKey != "" && s.RedisTLSCert == "":
 		return Errorf("redis-tls-key", "needs --redis-tls-cert, the certificate of the key")
 	}
+	overTLS := []flagValue{{"redis-tls-ca", s.RedisTLSCA}, {"redis-tls-cert", s.RedisTLSCert}}
 	if s.RedisURL == "" {
-		for flag, value := range map[string]string{
-			"redis-password-file": s.RedisPasswordFile, "redis-tls-ca": s.RedisTLSCA, "redis-tls-cert": s.RedisTLSCert,
-		} {
-			if value != "" {
-				return Errorf(flag, "needs --redis-url")
+		for _, f := range append([]flagValue{{"redis-password-file", s.RedisPasswordFile}}, overTLS...) {
+			if f.value != "" {
+				return Errorf(f.flag, "needs --redis-url")
 			}
 		}
 	} else {
@@ -84,9 +85,9 @@ func (s *Serve) redis() error {
 		if u.HasPassword() && s.RedisPasswordFile != "" {
 			return Errorf("redis-password-file", "and a password in --redis-url exclude each other: leave one out")
 		}
-		for flag, value := range map[string]string{"redis-tls-ca": s.RedisTLSCA, "redis-tls-cert": s.RedisTLSCert} {
-			if value != "" && !u.TLS {
-				return Errorf(flag, "needs TLS: --redis-url must begin with rediss")
+		for _, f := range overTLS {
+			if f.value != "" && !u.TLS {
+				return Errorf(f.flag, "needs TLS: --redis-url must begin with rediss")
 			}
 		}
 	}

@@ -100,6 +100,23 @@ func TestValidateNamesTheFlag(t *testing.T) {
 	}
 }
 
+// Of several flags that are wrong the first is named, in every run.
+func TestTheFirstOfSeveralWrongFlagsIsNamed(t *testing.T) {
+	for _, c := range []struct{ url, password, flag string }{
+		{"", "f", "redis-password-file"},
+		{"", "", "redis-tls-ca"},
+		{"redis://h", "f", "redis-tls-ca"},
+	} {
+		s := config.Default()
+		s.RedisURL, s.RedisPasswordFile, s.RedisTLSCA, s.RedisTLSCert, s.RedisTLSKey = c.url, c.password, "f", "f", "f"
+		for range 50 {
+			if wrong, ok := errors.AsType[*config.Error](s.Validate()); !ok || wrong.Flag != c.flag {
+				t.Fatalf("%+v: %v", c, wrong)
+			}
+		}
+	}
+}
+
 func TestAPasswordIsTakenFromFileAndEnvironmentAlone(t *testing.T) {
 	const secret = "hunter2hunter2"
 	if _, err := parse(t, "--redis-url", "redis://:"+secret+"@localhost:6379"); err == nil ||
