@@ -15,23 +15,26 @@ type Server struct {
 }
 
 // Parse reads URLs with commas between them. Blanks around a URL do not matter. The error begins
-// with "must", so that the name of a flag or an argument fits before it, and holds no password.
+// with "must", so that the name of a flag or an argument fits before it, and holds no password or token.
 func Parse(text string) ([]Server, error) {
 	var servers []Server
+	private := strings.Contains(text, "@") // anything before it may be of a password that has commas
 	for _, one := range strings.Split(text, ",") {
-		s, err := parse(strings.TrimSpace(one))
+		s, err := parse(strings.TrimSpace(one), private)
 		if err != nil {
 			return nil, err
 		}
+		private = private || strings.Contains(one, "?") // what comes now may be of a token that has commas
 		servers = append(servers, s)
 	}
 	return servers, nil
 }
 
-func parse(text string) (Server, error) {
+// parse reads one URL. The error does not repeat what is private.
+func parse(text string, private bool) (Server, error) {
 	u, err := url.Parse(text)
 	if !strings.Contains(text, "://") || err != nil {
-		return Server{}, unlike(text)
+		return Server{}, unlike(text, private)
 	}
 	switch u.Scheme {
 	case "http":
@@ -40,12 +43,15 @@ func parse(text string) (Server, error) {
 		u.Scheme = "wss"
 	case "ws", "wss":
 	default:
-		return Server{}, unlike(text)
+		return Server{}, unlike(text, private)
 	}
 	if u.Hostname() == "" {
-		return Server{}, unlike(text)
+		return Server{}, unlike(text, private)
 	}
 	if port, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && (err != nil || port == 0) {
+		if private {
+			return Server{}, errors.New("must have a port from 1 to 65535")
+		}
 		return Server{}, fmt.Errorf("must have a port from 1 to 65535, not %s", u.Port())
 	}
 	if u.Fragment != "" {
@@ -54,21 +60,26 @@ func parse(text string) (Server, error) {
 	return Server{*u}, nil
 }
 
-// unlike says what a URL looks like. What may hold a password is not repeated.
-func unlike(text string) error {
+// unlike says what a URL looks like. What follows a ? may be a token, and is not repeated.
+func unlike(text string, private bool) error {
 	const like = "must be like ws://host:port or wss://host:port"
-	switch {
-	case strings.Contains(text, "@"):
+	if private {
 		return errors.New(like)
-	case !strings.Contains(text, "://") && hostLike(text):
-		return fmt.Errorf("%s, not %q: did you mean ws://%s?", like, text, text)
 	}
-	return fmt.Errorf("%s, not %q", like, text)
+	shown, _, query := strings.Cut(text, "?")
+	meant := ""
+	if !strings.Contains(text, "://") && hostLike(text) {
+		meant = fmt.Sprintf(": did you mean ws://%s?", shown)
+	}
+	if query {
+		shown += "?..."
+	}
+	return fmt.Errorf("%s, not %q%s", like, shown, meant)
 }
 
 // hostLike reports whether text is a host and perhaps a port and a path, and lacks only its scheme.
 func hostLike(text string) bool {
-	s, err := parse("ws://" + text)
+	s, err := parse("ws://"+text, true)
 	return err == nil && s.url.Hostname() != "ws" && s.url.Hostname() != "wss"
 }
 

@@ -62,6 +62,15 @@ func TestWhatIsNoURLIsSaid(t *testing.T) {
 		"ws://h/#a":        "must not have a part after #: write %23 for a # that belongs to it",
 		"ftp://u:secret@h": like,
 		"u:secret@h":       like,
+
+		// What may be of a password or a token is not repeated.
+		"h:8080/ws?token=secret":     like + `, not "h:8080/ws?...": did you mean ws://h:8080/ws?`,
+		"htp://h/?token=secret":      like + `, not "htp://h/?..."`,
+		"?secret":                    like + `, not "?..."`,
+		"ws://u:sec,ret@h":           like,
+		"ws://u:99999,ret@h":         "must have a port from 1 to 65535",
+		"ws://h/?token=sec,ret":      like,
+		"ws://h/?a=b,ws://h:99999/c": "must have a port from 1 to 65535",
 	} {
 		if _, err := serverurl.Parse(in); err == nil || err.Error() != want {
 			t.Errorf("%q: %v\nwant %s", in, err, want)
