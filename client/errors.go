@@ -185,7 +185,7 @@ const (
 	CodeNotJoined          = protocol.CodeNotJoined          // leave of, or chat to, a room that was not joined
 	CodeForbidden          = protocol.CodeForbidden          // the type exists, but not for this role
 	CodeTooManyRooms       = protocol.CodeTooManyRooms       // the consumer's room limit is reached
-	CodeTooManyInstruments = protocol.CodeTooManyInstruments // the instance keeps no further instruments
+	CodeTooManyInstruments = protocol.CodeTooManyInstruments // the instance keeps no further instruments of this producer
 	CodeRateLimited        = protocol.CodeRateLimited        // faster than the configured rate; the message was dropped
 	CodeUnavailable        = protocol.CodeUnavailable        // the instance is stopping
 )

@@ -109,7 +109,7 @@ const (
 	CodeNotJoined          Code = "not_joined"           // leave of, or chat to, a room that was not joined
 	CodeForbidden          Code = "forbidden"            // the type exists, but not for this role
 	CodeTooManyRooms       Code = "too_many_rooms"       // the consumer's room limit is reached
-	CodeTooManyInstruments Code = "too_many_instruments" // the instance keeps no further instruments
+	CodeTooManyInstruments Code = "too_many_instruments" // the instance keeps no further instruments of this producer
 	CodeRateLimited        Code = "rate_limited"         // faster than the configured rate; the message was dropped
 	CodeUnavailable        Code = "unavailable"          // the instance is stopping and accepts nothing more
 )

@@ -106,8 +106,46 @@ func BenchmarkLinkedAnew(b *testing.B) {
 		}
 		c.toRead, c.reads = nil, map[string]*pendingRead{}
 	}
+	reportSteps(b, steps)
+}
+
+func reportSteps(b *testing.B, steps []time.Duration) {
 	slices.Sort(steps)
 	b.ReportMetric(float64(steps[len(steps)/2].Microseconds()), "p50-us")
 	b.ReportMetric(float64(steps[len(steps)*99/100].Microseconds()), "p99-us")
 	b.ReportMetric(float64(steps[len(steps)-1].Microseconds()), "longest-us")
+}
+
+// BenchmarkForget is what forgetting 100,000 rooms costs; longest-us is the longest time for which
+// all else waits.
+func BenchmarkForget(b *testing.B) {
+	for _, producers := range []int{1, 100_000} {
+		b.Run(fmt.Sprintf("producers=%d", producers), func(b *testing.B) {
+			o := testOptions("me", false)
+			o.MaxInstruments = 100_000
+			rooms := roomNames(100_000)
+			var steps []time.Duration
+			for b.Loop() {
+				c, now := newCore(o, epoch), epoch
+				for i, room := range rooms {
+					c.publish(fmt.Sprint(i%producers), []hub.BroadcastEvent{{Room: room, Payload: payload}}, now)
+				}
+				for period := range 2 { // nothing is forgotten in the first one
+					now = now.Add(versionLife * testTTL)
+					c.rotate(now)
+					for c.next() <= now.Steady {
+						start := time.Now()
+						c.tasks(now)
+						if period > 0 {
+							steps = append(steps, time.Since(start))
+						}
+					}
+				}
+				if c.table.known > 0 {
+					b.Fatalf("%d are known still", c.table.known)
+				}
+			}
+			reportSteps(b, steps)
+		})
+	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // ErrTooManyInstruments is why Publish rejects an event.
-var ErrTooManyInstruments = errors.New("this instance keeps no further instruments")
+var ErrTooManyInstruments = errors.New("this instance keeps no further instruments of this producer")
 
 // versionLife is how long a version is kept after its last event, in TTLs, at least. Without
 // it an older event would be taken for a newer one.
@@ -111,10 +111,10 @@ func (c *core) remember(e *hub.BroadcastEvent, h *holder, now moment.Time) *valu
 	r := c.table.find(e.Room)
 	v := r.of(e.Type)
 	if v == nil || !v.known() {
-		if !c.place(h, now) {
+		if !c.place(h, r, now) {
 			return nil
 		}
-		r = c.table.find(e.Room) // it may have given way itself
+		r = c.table.find(e.Room) // if it was past its life, it may have given way itself
 		if v = r.of(e.Type); v == nil {
 			v = c.table.value(r, e)
 		}
@@ -129,6 +129,7 @@ func (c *core) remember(e *hub.BroadcastEvent, h *holder, now moment.Time) *valu
 
 func (c *core) rotate(now moment.Time) {
 	if c.table != nil {
+		c.table.expireAside(now)
 		c.table.rotate(now, versionLife*c.opts.TTL)
 	}
 }
@@ -169,11 +170,15 @@ func (c *core) admit(e *hub.BroadcastEvent, now moment.Time, resumed []hub.Broad
 	r := c.table.find(e.Room)
 	v := r.of(e.Type)
 	if v == nil {
+		if d := c.table.displacedValue(e.Room, e.Type); d != nil && e.Version.Compare(d.version) <= 0 {
+			c.stats.Stale++
+			return false, resumed
+		}
 		if !c.hasPlace(r, e, now) {
 			c.stats.Untracked++
 			return false, resumed
 		}
-		v = c.table.value(c.table.find(e.Room), e) // its room may have given way itself
+		v = c.table.value(c.table.find(e.Room), e) // see remember
 	}
 	order := e.Version.Compare(v.version)
 	if order >= 0 {
@@ -212,7 +217,7 @@ func (c *core) hasPlace(r *room, e *hub.BroadcastEvent, now moment.Time) bool {
 	if r != nil && r.members > 0 && slices.Contains(c.opts.Types, e.Type) {
 		return true
 	}
-	return (r == nil || r.types < maxTypes) && c.place(c.table.holder(e.Version.Instance, true), now)
+	return (r == nil || r.types < maxTypes) && c.place(c.table.holder(e.Version.Instance, true), r, now)
 }
 
 // replace makes a value that came from elsewhere the newest of its room and type, and e

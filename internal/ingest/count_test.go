@@ -37,10 +37,13 @@ func TestAForgottenRoomBeginsAnotherLife(t *testing.T) {
 		want(t, name, stamp(b.local("X", "2")), "me.0 2 at 0")
 		b.wait(period)
 		b.local("KEPT", "1")
+		b.settle()
 		b.wait(period - 1)
 		e := b.local("KEPT", "2")
 		want(t, name+": used within a period", fmt.Sprintf("%d", e.Seq), "2")
 		b.wait(1)
+		b.rotate(b.now)
+		b.settle()
 		again, kept := b.local("X", "3"), b.local("KEPT", "3")
 		if again.Seq != 1 || again.Life == 0 {
 			t.Errorf("%s: forgotten and published again, it is %s", name, stamp(again))

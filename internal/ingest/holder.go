@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"slices"
 	"time"
 
 	"backbone/internal/moment"
@@ -10,9 +9,9 @@ import (
 // Options.MaxInstruments is how many places the table has for values. Each is held by a producer
 // that publishes the value: an ingestor here, or another instance. While there
 // are places, a producer may hold as many as it likes. When there are none, a new value gets
-// the place of another one, whose room is forgotten. A room with members never is.
+// the place of another one, whose room is displaced. A room with members never is.
 //
-//   - A value past its life gives way to any new one.
+//   - A value past its life gives way to any new one, once a search has found it.
 //   - One of another instance gives way to one that is published here: it is a copy.
 //   - Otherwise the producer that holds most gives way, if it holds more than the new value's
 //     producer would. So who has few instruments gets places, however many another one floods
@@ -22,7 +21,8 @@ import (
 type holder struct {
 	holderName
 	held           int
-	oldest, newest *value // by when they got their place, or were last looked at
+	oldest, newest *value  // by when they got their place, or were last looked at
+	before, behind *holder // among those that hold as many
 }
 
 type holderName struct {
@@ -30,16 +30,18 @@ type holderName struct {
 	remote bool // it is another instance
 }
 
-// holders are all that hold a place. They are part of the table.
+// holders are all that hold a place. They are part of the table. Nothing that is done for one
+// value takes longer with more holders.
 type holders struct {
-	byName  map[holderName]*holder
-	all     []*holder     // the same, in an order that does not depend on a map's
-	most    [2]*holder    // of the local ones and of the remote ones, who holds most; nil: not known
-	expires time.Duration // before that, no value that could give way is past its life
-	last    *holder       // the last one that published here
+	byName   map[holderName]*holder
+	ranks    [2][]*holder  // of the local ones and of the remote ones: by how many they hold, up to the most
+	places   []*value      // all values that have a holder
+	at       int           // index in places where the next search goes on
+	searchAt time.Duration // no search before, a moment.Time's Steady
+	last     *holder       // the last one that published here
 }
 
-// holder returns who holds places under a name. It is not one of all before it holds one.
+// holder returns who holds places under a name. It is not one of them before it holds one.
 func (t *table) holder(name string, remote bool) *holder {
 	if h := t.last; !remote && h != nil && h.held > 0 && h.name == name {
 		return h
@@ -69,14 +71,12 @@ func (t *table) hold(v *value, h *holder, now moment.Time, ttl time.Duration) {
 	t.release(v)
 	if h.held == 0 {
 		t.byName[h.holderName] = h
-		t.all = append(t.all, h)
 	}
 	v.holder, v.looked = h, now.Steady
 	h.append(v)
-	h.held++
-	if most := t.most[h.class()]; most != nil && h.held > most.held {
-		t.most[h.class()] = h
-	}
+	t.count(h, 1)
+	v.place = int32(len(t.places))
+	t.places = append(t.places, v)
 }
 
 // release takes the place of a value from its holder.
@@ -87,14 +87,45 @@ func (t *table) release(v *value) {
 	}
 	h.remove(v)
 	v.holder = nil
-	h.held--
-	if t.most[h.class()] == h {
-		t.most[h.class()] = nil
-	}
+	last := len(t.places) - 1
+	moved := t.places[last]
+	t.places[v.place], t.places[last] = moved, nil
+	moved.place = v.place
+	t.places = t.places[:last]
+	t.count(h, -1)
 	if h.held == 0 {
 		delete(t.byName, h.holderName)
-		t.all = slices.Delete(t.all, slices.Index(t.all, h), slices.Index(t.all, h)+1)
 	}
+}
+
+// count has h hold one more or one less.
+func (t *holders) count(h *holder, by int) {
+	ranks := t.ranks[h.class()]
+	if h.held > 0 {
+		if h.before == nil {
+			ranks[h.held] = h.behind
+		} else {
+			h.before.behind = h.behind
+		}
+		if h.behind != nil {
+			h.behind.before = h.before
+		}
+	}
+	h.held += by
+	h.before, h.behind = nil, nil
+	if h.held > 0 {
+		for len(ranks) <= h.held {
+			ranks = append(ranks, nil)
+		}
+		if h.behind = ranks[h.held]; h.behind != nil {
+			h.behind.before = h
+		}
+		ranks[h.held] = h
+	}
+	for len(ranks) > 0 && ranks[len(ranks)-1] == nil {
+		ranks = ranks[:len(ranks)-1]
+	}
+	t.ranks[h.class()] = ranks
 }
 
 func (h *holder) class() int {
@@ -128,27 +159,24 @@ func (h *holder) remove(v *value) {
 }
 
 // holdsMost is who holds most of the local or of the remote producers, nil if none holds any.
-func (t *table) holdsMost(remote bool) *holder {
-	class := (&holder{holderName: holderName{remote: remote}}).class()
-	if t.most[class] == nil {
-		for _, h := range t.all {
-			if h.remote == remote && (t.most[class] == nil || h.held > t.most[class].held) {
-				t.most[class] = h
-			}
-		}
+func (t *holders) holdsMost(remote bool) *holder {
+	ranks := t.ranks[(&holder{holderName: holderName{remote: remote}}).class()]
+	if len(ranks) == 0 {
+		return nil
 	}
-	return t.most[class]
+	return ranks[len(ranks)-1]
 }
 
 // maxLooks bounds how many values are looked at to find one that gives way.
 const maxLooks = 64
 
 // givesWay returns the value of h that was not heard for longest and whose room may be
-// forgotten, as far as a few looks find it. nil: none was found.
-func (h *holder) givesWay(now moment.Time) (candidate *value) {
+// displaced, as far as a few looks find it. nil: none was found. The room of the new value, which
+// may be nil, does not give way to itself.
+func (h *holder) givesWay(room *room, now moment.Time) (candidate *value) {
 	for range min(maxLooks, h.held) {
 		v := h.oldest
-		if h.alone(v.room) {
+		if v.room != room && h.alone(v.room) {
 			if v.born <= v.looked {
 				return v
 			}
@@ -175,70 +203,56 @@ func (h *holder) alone(r *room) bool {
 	return alone
 }
 
-// expired returns a value past its life whose room may be forgotten.
+// A search for a value past its life looks at so many at most, and a search that found none
+// is followed by another one no earlier than this.
+const (
+	maxSearch   = 256
+	searchPause = time.Millisecond
+)
+
+// expired returns a value past its life whose room may be forgotten. It looks at some values and
+// goes on with the others the next time, so of many it may find none although there is one.
 func (t *table) expired(now moment.Time, ttl time.Duration) *value {
-	if now.Steady < t.expires {
+	if now.Steady < t.searchAt {
 		return nil
 	}
-	next := now.Steady + ttl
-	for _, h := range t.all {
-		v := h.givesWay(now)
-		if v == nil {
-			continue
+	for range min(maxSearch, len(t.places)) {
+		if t.at >= len(t.places) {
+			t.at = 0
 		}
-		alive := false
-		for other := range v.room.values {
-			alive = alive || other.alive(now, ttl)
-		}
-		if !alive {
+		v := t.places[t.at]
+		if v.room.members == 0 && !v.room.alive(now, ttl) {
 			return v
 		}
-		next = min(next, max(v.born+ttl, now.Steady+ttl/1000))
+		t.at++
 	}
-	t.expires = next
+	t.searchAt = now.Steady + searchPause
 	return nil
 }
 
-// makePlace frees a place for a new value of h. It reports whether one gave way.
-func (t *table) makePlace(h *holder, now moment.Time, ttl time.Duration) bool {
+// makePlace frees a place for a new value of h and of a room, nil if that is new too. It reports whether one gave way.
+func (t *table) makePlace(h *holder, r *room, now moment.Time, ttl time.Duration) bool {
 	v := t.expired(now, ttl)
 	if others := t.holdsMost(true); v == nil && !h.remote && others != nil {
-		v = others.givesWay(now)
+		v = others.givesWay(r, now)
 	}
 	if most := t.holdsMost(h.remote); v == nil && most != nil && most.held > h.held+1 {
-		v = most.givesWay(now)
+		v = most.givesWay(r, now)
 	}
 	if v == nil {
 		return false
 	}
-	t.forget(v.room)
+	t.displace(v, now)
 	return true
 }
 
-// forget forgets a room without members.
-func (t *table) forget(r *room) {
-	p := &t.parts[r.partition]
-	if p.recent.rooms[r.name] == r {
-		p.recent.remove(r)
-	} else {
-		p.old.remove(r)
-	}
-	t.known -= int(r.known)
-	for v := range r.values {
-		t.release(v)
-		if v.own == t.lives {
-			t.lives++ // a count that begins after this is another one
-		}
-	}
-}
-
-// place reports whether there is a place for a new value of h, after another one gave way if
-// it had to.
-func (c *core) place(h *holder, now moment.Time) bool {
+// place reports whether there is a place for a new value of h and of a room, nil if that is new
+// too, after another one gave way if it had to.
+func (c *core) place(h *holder, r *room, now moment.Time) bool {
 	if c.table.known < c.opts.MaxInstruments {
 		return true
 	}
-	if !c.table.makePlace(h, now, c.opts.TTL) {
+	if !c.table.makePlace(h, r, now, c.opts.TTL) {
 		return false
 	}
 	c.stats.Displaced++

@@ -202,6 +202,74 @@ func TestTooManyInstrumentsAreToldOnceAMinute(t *testing.T) {
 	}
 }
 
+// Some are still published, and do not hide those that are past their lives.
+func TestADeadValueGivesWayAmongLiveOnes(t *testing.T) {
+	for _, places := range []int{100, 1000, 5000} {
+		b := limited(t, places)
+		b.flood("feed", "LIVE", 0, places-places/2)
+		b.flood("feed", "DEAD", 0, places/2)
+		b.watch([]string{"LIVE0"}, hub.Wants{}, b.now)
+		for range 10 {
+			b.wait(testTTL / 5)
+			b.flood("feed", "LIVE", 0, places-places/2)
+		}
+		tries := 0
+		for b.flood("feed", "NEW", 0, 1) == 0 {
+			if tries++; tries > places/maxSearch+1 {
+				t.Fatalf("of %d places half are past their lives, and a new value is refused %d times", places, tries)
+			}
+			b.wait(searchPause)
+		}
+		if b.table.find("LIVE1") == nil {
+			t.Error("a live value gave way")
+		}
+	}
+}
+
+// Rooms that could not give way are looked at again as soon as they can.
+func TestWhatMembersLeaveGivesWay(t *testing.T) {
+	b := limited(t, 20)
+	b.flood("feed", "F", 0, 20)
+	var rooms []string
+	for i := range 20 {
+		rooms = append(rooms, fmt.Sprint("F", i))
+	}
+	b.watch(rooms, hub.Wants{}, b.now)
+	b.wait(2 * testTTL)
+	if b.flood("feed", "NEW", 0, 1) != 0 {
+		t.Fatal("a room with members gave way")
+	}
+	b.unwatch(rooms, nil)
+	b.wait(searchPause)
+	if b.flood("feed", "NEW", 0, 1) != 1 {
+		t.Error("it is refused still, and nobody watches what is past its life")
+	}
+}
+
+// However many producers there are, releasing a place takes no longer.
+func TestReleasingDoesNotSearchAmongHolders(t *testing.T) {
+	const rooms = 20_000
+	took := func(producers int) time.Duration {
+		b := limited(t, rooms)
+		for i := range rooms {
+			b.flood(fmt.Sprint("p", i%producers), "F", i, 1)
+		}
+		b.wait(versionLife * testTTL)
+		b.rotateAll()
+		b.wait(versionLife * testTTL)
+		start := time.Now()
+		b.rotateAll()
+		if b.table.known != 0 || len(b.table.byName) != 0 {
+			t.Fatalf("%d values are known, %d producers hold some", b.table.known, len(b.table.byName))
+		}
+		return time.Since(start)
+	}
+	one := took(1)
+	if many := took(rooms); many > 20*one+time.Millisecond {
+		t.Errorf("forgetting %d rooms of one producer takes %v, of as many producers %v", rooms, one, many)
+	}
+}
+
 // Whatever happens, each known value has a holder, and holders hold what they count.
 func TestHoldersModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
@@ -235,7 +303,7 @@ func TestHoldersModel(t *testing.T) {
 			"wait": func(t *rapid.T) { b.wait(time.Duration(rapid.IntRange(0, 40).Draw(t, "s")) * time.Second) },
 			"rotate": func(*rapid.T) {
 				b.wait(versionLife * testTTL)
-				b.rotate(b.now)
+				b.rotateAll()
 			},
 			"": func(t *rapid.T) {
 				known := map[*holder]int{}
@@ -254,11 +322,11 @@ func TestHoldersModel(t *testing.T) {
 						}
 					}
 				}
-				if len(known) != len(b.table.all) || len(known) != len(b.table.byName) {
-					t.Fatalf("%d hold something, %d and %d are kept", len(known), len(b.table.all), len(b.table.byName))
+				if len(known) != len(b.table.byName) {
+					t.Fatalf("%d hold something, %d are kept", len(known), len(b.table.byName))
 				}
 				sum := 0
-				for _, h := range b.table.all {
+				for _, h := range b.table.byName {
 					n := 0
 					for v := h.oldest; v != nil; v = v.newer {
 						if v.holder != h || v.newer == nil && h.newest != v {
@@ -271,7 +339,17 @@ func TestHoldersModel(t *testing.T) {
 					}
 					sum += n
 				}
-				if sum != b.table.known || sum > limit+beyond+2*len(joined) {
+				for i, v := range b.table.places {
+					if int(v.place) != i || v.holder == nil || !v.known() {
+						t.Fatalf("place %d is kept for %+v", i, v)
+					}
+				}
+				for name, d := range b.table.aside {
+					if p := b.table.has(name); p != "nowhere" || d.room.members > 0 {
+						t.Fatalf("%s is aside, and %s", name, p)
+					}
+				}
+				if sum != b.table.known || sum != len(b.table.places) || sum > limit+beyond+2*len(joined) {
 					t.Fatalf("%d are held, %d known, of %d places", sum, b.table.known, limit)
 				}
 			},

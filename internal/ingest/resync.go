@@ -123,6 +123,9 @@ func (c *core) next() time.Duration {
 	if c.due != 0 && !c.full() {
 		return immediately
 	}
+	if c.table != nil {
+		return min(c.table.rotates(versionLife*c.opts.TTL), c.agenda.next())
+	}
 	return c.agenda.next()
 }
 
@@ -132,6 +135,7 @@ func (c *core) tasks(now moment.Time) (pass []hub.BroadcastEvent) {
 	if c.due != 0 && !c.full() {
 		c.catchUp(now)
 	}
+	c.rotate(now)
 	for range maxTasks {
 		t := c.agenda.take(now.Steady)
 		if t == nil {

@@ -41,6 +41,7 @@ type value struct {
 	missing missingState
 
 	holder       *holder       // of the place of a known value
+	place        int32         // index in holders.places
 	older, newer *value        // among those of the holder
 	looked       time.Duration // when it got its place, or was last looked at, a moment.Time's Steady
 }

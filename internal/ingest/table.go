@@ -12,13 +12,14 @@ import (
 )
 
 // table holds what is known of all rooms, by partition. A room without members is
-// forgotten by rotation: the rooms that were not touched for one whole period go together,
-// without a search for them.
+// forgotten by rotation: the rooms of a partition that were not touched for one whole period go
+// together, without a search for them. One partition at most rotates in a step.
 type table struct {
-	types   []string // of which a room may hold a value; others are admitted too
-	parts   [partition.Count]part
-	rotated time.Duration // see moment.Time.Steady
+	types []string // of which a room may hold a value; others are admitted too
+	parts [partition.Count]part
+	turn  int // the partition that rotates next
 	holders
+	displaced
 	lives uint32 // times that rooms were forgotten: a count that begins after one is another count
 	known int    // known values
 }
@@ -27,6 +28,7 @@ type part struct {
 	watched map[string]*room // rooms with members
 	recent  shelf            // rooms without members touched since the last rotation
 	old     shelf            // rooms without members touched in the period before
+	rotated time.Duration    // a moment.Time's Steady
 }
 
 // shelf is a set of rooms of which at least one value is known.
@@ -46,10 +48,10 @@ func (s *shelf) remove(r *room) {
 }
 
 func newTable(types []string, now time.Duration) *table {
-	t := &table{types: types, rotated: now, holders: holders{byName: map[holderName]*holder{}}}
+	t := &table{types: types, holders: holders{byName: map[holderName]*holder{}}, displaced: displaced{aside: map[string]*displacedRoom{}}}
 	for i := range t.parts {
 		p := &t.parts[i]
-		p.watched, p.recent.rooms, p.old.rooms = map[string]*room{}, map[string]*room{}, map[string]*room{}
+		p.watched, p.recent.rooms, p.old.rooms, p.rotated = map[string]*room{}, map[string]*room{}, map[string]*room{}, now
 	}
 	return t
 }
@@ -77,6 +79,7 @@ func (t *table) watched(name string) *room { return t.parts[partition.Of(name)].
 // add makes an entry for a room that has none. The caller gives it a value or a member. It
 // copies the name, which may be part of a payload that need not live on.
 func (t *table) add(name string) *room {
+	delete(t.aside, name)
 	r := &room{name: strings.Clone(name), partition: uint8(partition.Of(name))}
 	t.parts[r.partition].recent.put(r)
 	return r
@@ -147,32 +150,46 @@ func (t *table) unwatch(name string) *room {
 	return r
 }
 
-// rotate forgets the rooms that were not touched since the rotation before, once in a
-// period.
+// rotate forgets the rooms of one partition that were not touched since its rotation before, once
+// in a period. All partitions take turns, one in a call. An event begins a round.
 func (t *table) rotate(now moment.Time, period time.Duration) {
-	if now.Since(t.rotated) < period {
+	p := &t.parts[t.turn]
+	if now.Since(p.rotated) < period {
 		return
 	}
-	for i := range t.parts {
-		p := &t.parts[i]
-		t.known -= p.old.known
-		for _, r := range p.old.rooms {
-			for v := range r.values {
-				t.release(v)
-			}
+	t.turn = (t.turn + 1) % len(t.parts)
+	t.known -= p.old.known
+	for _, r := range byName(p.old.rooms) {
+		for v := range r.values {
+			t.release(v)
 		}
-		p.old, p.recent = p.recent, shelf{rooms: map[string]*room{}}
 	}
-	t.rotated = now.Steady
+	p.old, p.recent, p.rotated = p.recent, shelf{rooms: map[string]*room{}}, now.Steady
 	t.lives++
 }
 
-// sorted returns the entries of a partition in the order of their rooms' names, because
-// nothing may depend on the order of a map.
+// rotates is when the next partition rotates if a round is under way, never otherwise.
+func (t *table) rotates(period time.Duration) time.Duration {
+	if t.turn == 0 {
+		return never
+	}
+	return t.parts[t.turn].rotated + period
+}
+
+// sorted returns the entries of a partition in the order of their rooms' names.
 func (t *table) sorted(partition int) []*room {
 	p := &t.parts[partition]
-	all := make([]*room, 0, len(p.watched)+len(p.recent.rooms)+len(p.old.rooms))
-	for _, m := range [...]map[string]*room{p.watched, p.recent.rooms, p.old.rooms} {
+	return byName(p.watched, p.recent.rooms, p.old.rooms)
+}
+
+// byName returns rooms in the order of their names, because nothing may depend on the order of a map.
+func byName(maps ...map[string]*room) []*room {
+	n := 0
+	for _, m := range maps {
+		n += len(m)
+	}
+	all := make([]*room, 0, n)
+	for _, m := range maps {
 		for _, r := range m {
 			all = append(all, r)
 		}

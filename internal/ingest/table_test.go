@@ -22,10 +22,16 @@ func (t *table) has(name string) string {
 	return "nowhere"
 }
 
+// rotateAll has all partitions rotate that are due.
+func (b *box) rotateAll() {
+	b.rotate(b.now)
+	b.settle()
+}
+
 func TestTableRotation(t *testing.T) {
 	const period = versionLife * testTTL
 	put := func(b *box) { b.take(from("other", "X", 1, 1, "p")) }
-	rotate := func(b *box) { b.wait(period); b.local("Y", "p") }
+	rotate := func(b *box) { b.wait(period); b.rotateAll(); b.local("Y", "p") }
 	touch := map[string]func(*box){
 		"local event":   func(b *box) { b.local("X", "p") },
 		"newer event":   func(b *box) { b.take(from("other", "X", 2, 2, "p")) },
@@ -83,14 +89,41 @@ func TestTableRotation(t *testing.T) {
 	})
 }
 
+// Local events wait for a step, so none forgets all rooms.
+func TestAStepForgetsOnePartition(t *testing.T) {
+	b := limited(t, 6400)
+	b.flood("p", "F", 0, 6400)
+	of := map[int]int{}
+	for i := range 6400 {
+		of[partition.Of(fmt.Sprint("F", i))]++
+	}
+	b.wait(versionLife * testTTL)
+	b.rotateAll()
+	b.wait(versionLife * testTTL)
+	for p := range partition.Count {
+		known := b.table.known
+		if b.tasks(b.now); p == 0 {
+			if b.next() > b.now.Steady {
+				t.Fatal("nothing goes on with what an event began")
+			}
+		}
+		if got := known - b.table.known; got != of[p] {
+			t.Fatalf("step %d forgets %d rooms, want the %d of a partition", p, got, of[p])
+		}
+	}
+	if b.table.known != 0 || b.next() != never {
+		t.Errorf("%d are known in the end, and there is work at %v", b.table.known, b.next())
+	}
+}
+
 func TestVersionOutlivesTheValueTenfold(t *testing.T) {
 	b := newBox(t, true)
 	b.wait(versionLife*testTTL - time.Second) // as unlucky as can be: the table rotates soon
 	b.take(from("other", "X", 1000, 1, "new"))
 	b.wait(time.Second)
-	b.local("Y", "rotates")
+	b.rotateAll()
 	b.wait(versionLife*testTTL - time.Second)
-	b.local("Y", "p")
+	b.rotateAll()
 	b.join("X")
 	want(t, "an older one, ten times the TTL later", b.take(from("other", "X", 999, 2, "old")), "")
 	want(t, "a newer one", b.take(from("other", "X", 1001, 3, "newer")), "live X newer missed=1")
@@ -178,7 +211,9 @@ func TestTableModel(t *testing.T) {
 			},
 			"time passes": func(t *rapid.T) {
 				now = now.Add(time.Duration(rapid.IntRange(0, 12).Draw(t, "s")) * time.Second)
-				table.rotate(now, period)
+				for range rapid.IntRange(0, 2*partition.Count).Draw(t, "steps") {
+					table.rotate(now, period)
+				}
 			},
 			"": func(t *rapid.T) {
 				valued := 0

@@ -102,6 +102,7 @@ func TestRoomsAreForgottenByTheSteadyClock(t *testing.T) {
 			set(b)
 			for range 9 {
 				b.local("Y", "1")
+				b.settle()
 				b.wait(testTTL)
 			}
 			if b.table.has("X") == "nowhere" {
@@ -109,6 +110,7 @@ func TestRoomsAreForgottenByTheSteadyClock(t *testing.T) {
 			}
 			for range 12 {
 				b.local("Y", "1")
+				b.settle()
 				b.wait(testTTL)
 			}
 			if b.table.has("X") != "nowhere" {

@@ -44,6 +44,7 @@ func (c *core) watch(rooms []string, wants hub.Wants, now moment.Time) (pass []h
 			}
 			continue
 		}
+		c.table.comeBack(name, now)
 		r := c.table.watch(name)
 		if r.members == 1 {
 			c.observeFeed(r, now)

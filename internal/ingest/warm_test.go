@@ -363,7 +363,7 @@ func TestFeedStatusByThresholds(t *testing.T) {
 		for _, m := range members {
 			b.unwatch([]string{m.room}, map[string]uint32{m.room: m.group})
 		}
-		if b.next() != never {
+		if b.agenda.next() != never {
 			t.Fatal("there is work for rooms without members")
 		}
 	})

@@ -22,7 +22,7 @@ func TestOrderWithinOneRead(t *testing.T) {
 			`{"type":"price_update","instrument":"A","price":1,"ts":1}`,
 			`{"type":"price_update","instrument":"B","price":1,"ts":1,"id":"b"}`,
 			`{"type":"ping","id":"p"}`)...)
-		p.hears(`{"type":"error","code":"too_many_instruments","message":"instrument: this instance keeps no further instruments","id":"b"}`)
+		p.hears(`{"type":"error","code":"too_many_instruments","message":"instrument: this instance keeps no further instruments of this producer","id":"b"}`)
 	})
 	t.Run("who leaves hears what it said before", func(t *testing.T) {
 		i := onTCP(t, settings{})

@@ -18,7 +18,7 @@ func TestAFloodOfInstrumentsRefusesOnlyItself(t *testing.T) {
 		if accepted {
 			p.hears(`{"type":"ack","id":"1"}`)
 		} else {
-			p.hears(`{"type":"error","code":"too_many_instruments","message":"instrument: this instance keeps no further instruments","id":"1"}`)
+			p.hears(`{"type":"error","code":"too_many_instruments","message":"instrument: this instance keeps no further instruments of this producer","id":"1"}`)
 		}
 	}
 	flood := i.connect(protocol.PathIngest)
