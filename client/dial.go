@@ -21,8 +21,8 @@ import (
 const maxServerMessage = 1 << 20
 
 // dial makes one attempt at a server.
-func (s *session) dial(ctx context.Context, to *target) (*connection, *ConnectError) {
-	ctx, cancel := withTimeout(ctx, s.opt.DialTimeout)
+func (s *session) dial(parent context.Context, to *target) (*connection, *ConnectError) {
+	ctx, cancel := withTimeout(parent, s.opt.DialTimeout)
 	defer cancel()
 	began := time.Now()
 
@@ -73,7 +73,7 @@ func (s *session) dial(ctx context.Context, to *target) (*connection, *ConnectEr
 		},
 	})
 	if err != nil {
-		if ctx.Err() != nil && context.Cause(ctx) == context.DeadlineExceeded { //nolint:errorlint // as withTimeout gave it
+		if ctx.Err() != nil && parent.Err() == nil && context.Cause(ctx) == context.DeadlineExceeded { //nolint:errorlint // as withTimeout gave it
 			err = fmt.Errorf("no answer within %v: %w", s.opt.DialTimeout, context.DeadlineExceeded)
 		}
 		cancel()

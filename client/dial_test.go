@@ -196,3 +196,30 @@ func TestLateConnectionIsClosed(t *testing.T) {
 		}
 	})
 }
+
+// A time-out is that of the one who set it.
+func TestADialThatTakesTooLongSaysWhoseTimeWasOver(t *testing.T) {
+	for name, c := range map[string]struct {
+		parent time.Duration
+		want   string
+	}{
+		"its own":        {time.Hour, "client: cannot connect to ws://pipe/ws: no answer within 10s: context deadline exceeded"},
+		"of its context": {time.Second, "client: cannot connect to ws://pipe/ws: context deadline exceeded"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				near, far := net.Pipe()
+				defer far.Close()
+				ctx, cancel := context.WithTimeout(t.Context(), c.parent)
+				defer cancel()
+				start := time.Now()
+				_, err := Dial(ctx, "ws://pipe", &ConnOptions{Options: Options{
+					DialContext: func(context.Context, string, string) (net.Conn, error) { return near, nil },
+				}})
+				if !errors.Is(err, context.DeadlineExceeded) || err.Error() != c.want || time.Since(start) != min(c.parent, 10*time.Second) {
+					t.Errorf("after %v: %v, want %s", time.Since(start), err, c.want)
+				}
+			})
+		})
+	}
+}
