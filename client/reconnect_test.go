@@ -269,6 +269,25 @@ func TestARefusalOfAClientThatWasAcceptedIsTriedAgainSlowly(t *testing.T) {
 	})
 }
 
+func TestRefusalsAreCountedInARow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newPipeServer(t)
+		c, p := s.consumer(ConnOptions{})
+		for _, code := range []int{403, 403, 403, 502, 403} {
+			s.refuse <- status(code)
+		}
+		p.kill()
+		expectDisconnected(t, c)
+		for i, least := range []time.Duration{2500, 5000, 10_000, 0, 2500} {
+			least *= time.Millisecond
+			if down := expectDisconnected(t, c); down.Wait < least || down.Wait > max(2*least, 5*time.Second) {
+				t.Errorf("refusal or failure %d: a wait of %v, want %v to twice that: %v", i, down.Wait, least, down.Err)
+			}
+		}
+		expectEvent(t, c, Connected{})
+	})
+}
+
 func TestBusyServerIsLeftAloneAsLongAsItAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newPipeServer(t)

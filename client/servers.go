@@ -49,6 +49,8 @@ func (s *session) round(ctx context.Context) (*connection, error) {
 			to.rest(s.opt.pause(to.refusals, err, jitter()))
 			if errors.Is(err, ErrRefused) {
 				to.refusals++
+			} else {
+				to.refusals = 0
 			}
 		}
 		failed = append(failed, to.failed)
