@@ -23,6 +23,7 @@ type call struct {
 	id    uint64
 	join  JoinOptions // of a join
 	plain bool        // a join that asks for nothing of the connection as a whole
+	stays bool        // nobody withdraws it
 
 	// Set by the writer, which then sends the request, or by a caller that no longer waits.
 	// If the caller sets it first, the request is never sent.
@@ -121,6 +122,7 @@ func (s *session) do(ctx context.Context, build func(*call) []byte) (*protocol.S
 	}
 	m, err := s.await(ctx, c)
 	if ctx.Err() != nil && c.claimed.CompareAndSwap(false, true) {
+		s.kept.withdraw()
 		<-s.slots
 		return nil, notSent(ctx)
 	}

@@ -166,6 +166,12 @@ func (r *request) claim() bool {
 	return r.claimed
 }
 
+// withdrawn reports whether its caller has withdrawn the request.
+func (r *request) withdrawn() bool { return r.withdrawable() && r.call.claimed.Load() }
+
+// withdrawable reports whether its caller may withdraw the request, or has.
+func (r *request) withdrawable() bool { return r.call != nil && !r.call.stays && !r.claimed }
+
 // poll returns the next wanted request, or none.
 func (s *session) poll() request {
 	for {

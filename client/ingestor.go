@@ -90,7 +90,8 @@ func (p *Ingestor) PublishAck(ctx context.Context, u PriceUpdate) error {
 }
 
 // PublishAsync queues u and returns; Pending.Wait waits for the acknowledgement. PublishAsync
-// blocks only while Options.MaxInFlight requests have no reply or the queue is full.
+// blocks only while Options.MaxInFlight requests have no reply or the queue is full. Events that are
+// kept while there is no connection have no reply: see [Outage].
 func (p *Ingestor) PublishAsync(ctx context.Context, u PriceUpdate) (*Pending, error) {
 	if err := checkUpdate(&u); err != nil {
 		return nil, err
@@ -131,7 +132,10 @@ func (p *Ingestor) PublishJSONAsync(ctx context.Context, event any) (*Pending, e
 }
 
 func (p *Ingestor) async(ctx context.Context, build func(*call) []byte) (*Pending, error) {
-	c, err := p.s.begin(ctx, build)
+	c, err := p.s.begin(ctx, func(c *call) []byte {
+		c.stays = true
+		return build(c)
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -6,18 +6,24 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 
 	"backbone/protocol"
 )
 
 // Outage says what becomes of events that are published, or not yet written, while an Ingestor has
-// no connection. Calls other than those that wait for an acknowledgement return at once then. What
-// is left out is counted in a [LeftOut].
+// no connection. Publish, PublishBatch and PublishJSON return at once then. PublishAsync and
+// PublishJSONAsync do so until as many of their events are kept as Options.MaxInFlight says, for
+// example one of as many instruments; then they block until there is a connection or their context
+// ends. What is left out is counted in a [LeftOut].
 type Outage int
 
 const (
 	// KeepNewest keeps the newest price of each instrument for the next connection. An older one
-	// is left out, so that nobody hears it as news. Events of other types are all kept.
+	// is left out, so that nobody hears it as news. Events of other types are all kept. As long as the
+	// newest can be withdrawn, because the context of its PublishAck may end, the one before it is
+	// kept too.
 	KeepNewest Outage = iota
 	// KeepAll keeps every event. Consumers then receive prices that are as old as the outage was
 	// long, and take the last of them for the newest.
@@ -49,14 +55,19 @@ type kept struct {
 	limit  int // bytes
 	settle func(*call, error)
 
-	queue  list.List                // of *held, in order
-	newest map[string]*list.Element // prices of the queue by instrument, for KeepNewest
+	queue  list.List                  // of *held, in order
+	prices map[string][]*list.Element // those of the queue by instrument, in order, for KeepNewest; all but the first can be withdrawn
+	calls  map[*list.Element]struct{} // those of the queue with a call: no more than calls in flight
 	bytes  int
 	left   LeftOut
+	swept  uint64 // calls that were withdrawn when the queue was cleared of them last
+
+	withdrawn atomic.Uint64 // calls; any goroutine adds its own
 }
 
 func newKept(outage Outage, limit int, settle func(*call, error)) *kept {
-	return &kept{outage: outage, limit: limit, settle: settle, newest: map[string]*list.Element{}}
+	return &kept{outage: outage, limit: limit, settle: settle,
+		prices: map[string][]*list.Element{}, calls: map[*list.Element]struct{}{}}
 }
 
 // held is a request that waits.
@@ -73,7 +84,7 @@ func (s *session) hold() (stop func()) {
 		return func() {}
 	}
 	if s.next.data != nil {
-		s.kept.take(s.next)
+		s.kept.take(s.next, s.kept.queue.Front()) // from there it came, if there is one
 		s.next = request{}
 	}
 	quit, done := make(chan struct{}), make(chan struct{})
@@ -82,10 +93,10 @@ func (s *session) hold() (stop func()) {
 		for {
 			select {
 			case r := <-s.out:
-				s.kept.take(r)
+				s.kept.take(r, nil)
 			case <-quit:
 				for range len(s.out) { // they were published before the connection came
-					s.kept.take(<-s.out)
+					s.kept.take(<-s.out, nil)
 				}
 				return
 			}
@@ -97,10 +108,36 @@ func (s *session) hold() (stop func()) {
 	}
 }
 
-// take keeps a request, or what of it is to be kept.
-func (k *kept) take(r request) {
-	if bytes.HasPrefix(r.data, []byte(`{"type":"`+protocol.TypePing+`"`)) {
-		k.queue.PushBack(&held{request: r}) // there are no more than calls in flight
+// withdraw notes that a call was withdrawn. It is called before the call frees its slot, so that
+// take knows of it before a new call takes its place.
+func (k *kept) withdraw() {
+	if k != nil {
+		k.withdrawn.Add(1)
+	}
+}
+
+// sweep takes out of the queue what was withdrawn.
+func (k *kept) sweep() {
+	withdrawn := k.withdrawn.Load()
+	if withdrawn == k.swept {
+		return
+	}
+	k.swept = withdrawn
+	for e := range k.calls {
+		if r := of(e).request; r.withdrawn() {
+			k.remove(e)
+		}
+	}
+}
+
+// take keeps a request, or what of it is to be kept: at the end of the queue if before is nil.
+func (k *kept) take(r request, before *list.Element) {
+	k.sweep()
+	if r.withdrawn() {
+		return
+	}
+	if r.call != nil && bytes.HasPrefix(r.data, []byte(`{"type":"`+protocol.TypePing+`"`)) {
+		k.put(&held{request: r}, before)
 		return
 	}
 	var batch []json.RawMessage
@@ -111,34 +148,73 @@ func (k *kept) take(r request) {
 	case k.outage == DropAll:
 		k.giveUp(r, max(1, len(batch)), &k.left.Dropped, "there is no connection")
 	case k.outage == KeepAll || batch == nil:
-		k.keep(r, max(1, len(batch)))
+		k.keep(r, max(1, len(batch)), before)
 	default:
 		for _, event := range batch {
-			k.keep(request{data: bytes.Clone(event)}, 1)
+			k.keep(request{data: bytes.Clone(event)}, 1, before)
 		}
 	}
 }
 
-// keep puts a request at the end of the queue.
-func (k *kept) keep(r request, events int) {
+// keep puts a request into the queue. A price that can be withdrawn takes the place of no older one
+// yet: see decide.
+func (k *kept) keep(r request, events int, before *list.Element) {
 	h := &held{request: r, events: events}
 	if k.outage == KeepNewest {
 		h.instrument = instrumentOf(r.data)
-		if older := k.newest[h.instrument]; older != nil { // of an event of another type there is none
-			k.leaveOut(older, &k.left.Conflated, "a newer price of the instrument was published while there was no connection")
-		}
 	}
-	e := k.queue.PushBack(h)
-	if h.instrument != "" {
-		k.newest[h.instrument] = e
+	if h.instrument != "" && !r.withdrawable() {
+		k.conflate(h.instrument, 0)
 	}
-	k.bytes += len(r.data) + heldOverhead
+	k.put(h, before)
 	for oldest := k.queue.Front(); k.bytes > k.limit; {
 		next := oldest.Next()
-		if oldest.Value.(*held).events > 0 { //nolint:forcetypeassert // the queue has no others
+		if of(oldest).events > 0 {
 			k.leaveOut(oldest, &k.left.Dropped, "IngestorOptions.OutageBuffer was full while there was no connection")
 		}
 		oldest = next
+	}
+}
+
+func (k *kept) put(h *held, before *list.Element) {
+	var e *list.Element
+	if before != nil {
+		e = k.queue.InsertBefore(h, before)
+	} else {
+		e = k.queue.PushBack(h)
+	}
+	if h.call != nil {
+		k.calls[e] = struct{}{}
+	}
+	if h.instrument != "" {
+		k.prices[h.instrument] = append(k.prices[h.instrument], e)
+	}
+	if h.events > 0 {
+		k.bytes += len(h.data) + heldOverhead
+	}
+}
+
+// conflate leaves out all prices of the instrument but the newest n.
+func (k *kept) conflate(instrument string, n int) {
+	for len(k.prices[instrument]) > n {
+		k.leaveOut(k.prices[instrument][0], &k.left.Conflated, "a newer price of the instrument was published while there was no connection")
+	}
+}
+
+// decide leaves out each price of which a newer one will be sent, now that there is a connection.
+func (k *kept) decide() {
+	if k == nil {
+		return
+	}
+	for instrument := range k.prices {
+		for len(k.prices[instrument]) > 1 {
+			newest := k.prices[instrument][len(k.prices[instrument])-1]
+			if of(newest).claim() {
+				k.conflate(instrument, 1)
+			} else {
+				k.remove(newest)
+			}
+		}
 	}
 }
 
@@ -159,15 +235,24 @@ func (k *kept) giveUp(r request, events int, count *uint64, why string) {
 }
 
 func (k *kept) remove(e *list.Element) *held {
-	h := k.queue.Remove(e).(*held) //nolint:forcetypeassert // the queue has no others
-	if h.instrument != "" && k.newest[h.instrument] == e {
-		delete(k.newest, h.instrument)
+	h := of(e)
+	k.queue.Remove(e)
+	delete(k.calls, e)
+	if h.instrument != "" {
+		prices := k.prices[h.instrument]
+		if i := slices.Index(prices, e); len(prices) > 1 {
+			k.prices[h.instrument] = slices.Delete(prices, i, i+1)
+		} else {
+			delete(k.prices, h.instrument)
+		}
 	}
 	if h.events > 0 {
 		k.bytes -= len(h.data) + heldOverhead
 	}
 	return h
 }
+
+func of(e *list.Element) *held { return e.Value.(*held) } //nolint:forcetypeassert // the queue has no others
 
 // pop takes the oldest request, for the writer.
 func (k *kept) pop() (r request, ok bool) {

@@ -35,13 +35,11 @@ func (s *server) back(in *Ingestor, events chan Event) (texts []string, left Lef
 	for text := p.readText(); !strings.HasPrefix(text, `{"type":"ping"`); text = p.readText() {
 		texts = append(texts, text)
 	}
-	for ev := range events {
-		if _, ok := ev.(Connected); ok && in.s.up.Load() {
-			break
-		}
-	}
+	synctest.Wait() // what was left out is told behind Connected
 	for len(events) > 0 {
-		left, _ = (<-events).(LeftOut)
+		if told, ok := (<-events).(LeftOut); ok {
+			left = told
+		}
 	}
 	return texts, left
 }
@@ -208,4 +206,159 @@ func TestTheEndInAnOutage(t *testing.T) {
 			t.Errorf("the last event: %+v", last)
 		}
 	})
+}
+
+// Of what the second loss finds unsent the oldest comes first.
+func TestASecondLossKeepsTheOrder(t *testing.T) {
+	for name, outage := range map[string]Outage{"KeepAll": KeepAll, "KeepNewest": KeepNewest} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newPipeServer(t)
+				in, events := s.outage(IngestorOptions{Outage: outage})
+				publish := func(from, to int) {
+					for i := from; i < to; i++ {
+						note := json.RawMessage(fmt.Sprintf(`{"type":"note","n":%d}`, i))
+						if err := errors.Join(in.PublishJSON(t.Context(), note), in.Publish(t.Context(), tick(fmt.Sprint("I", i), i))); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				publish(0, 1000)
+				p := s.accept()
+				var got []string
+				for range 100 {
+					got = append(got, p.readText())
+				}
+				p.kill()
+				publish(1000, 1300)
+				rest, left := s.back(in, events)
+				at := 0
+				for i, text := range append(got, rest...) {
+					want := func(at int) string {
+						if at%2 == 0 {
+							return fmt.Sprintf(`{"type":"note","n":%d}`, at/2)
+						}
+						return message(fmt.Sprint("I", at/2), at/2)
+					}
+					for ; i == len(got) && at < 2000 && text != want(at); at++ { // what was on its way is lost
+					}
+					if text != want(at) {
+						t.Fatalf("message %d of %d: %s, want %s", i, len(got)+len(rest), text, want(at))
+					}
+					at++
+				}
+				if at != 2600 || left != (LeftOut{}) {
+					t.Errorf("the last is message %d, left out %+v", at, left)
+				}
+			})
+		})
+	}
+}
+
+// withdrawn publishes u and does not wait for long.
+func withdrawn(t *testing.T, in *Ingestor, u PriceUpdate) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if err := in.PublishAck(ctx, u); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "not sent") {
+		t.Errorf("a call whose context ends: %v", err)
+	}
+}
+
+func TestAWithdrawnPriceTakesNoPlaceInAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newPipeServer(t)
+		in, events := s.outage(IngestorOptions{})
+		for _, instrument := range []string{"A", "B", "C"} {
+			if err := in.Publish(t.Context(), tick(instrument, 1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		withdrawn(t, in, tick("A", 2))
+		acked := func(u PriceUpdate) {
+			async(t, func() { _ = in.PublishAck(patient(t), u) })
+			synctest.Wait()
+		}
+		acked(tick("B", 2))
+		acked(tick("B", 3))
+		withdrawn(t, in, tick("B", 4))
+		acked(tick("C", 2))
+		withdrawn(t, in, tick("C", 3))
+		if err := in.Publish(t.Context(), tick("C", 4)); err != nil {
+			t.Fatal(err)
+		}
+		got, left := s.back(in, events)
+		if len(got) != 3 || got[0] != message("A", 1) || !strings.HasPrefix(got[1], strings.TrimSuffix(message("B", 3), "}")+`,"id":`) || got[2] != message("C", 4) ||
+			left != (LeftOut{Conflated: 4}) {
+			t.Errorf("sent %q, left out %+v", got, left)
+		}
+	})
+}
+
+func TestWithdrawnCallsNeedNoOutageBuffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newPipeServer(t)
+		in, events := s.outage(IngestorOptions{Outage: KeepAll, OutageBuffer: 10 * (len(message("A", 100)) + heldOverhead)})
+		if err := in.Publish(t.Context(), tick("A", 100)); err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			withdrawn(t, in, tick("A", 100))
+		}
+		for i := range 9 {
+			if err := in.Publish(t.Context(), tick("A", 101+i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, left := s.back(in, events); len(got) != 10 || got[0] != message("A", 100) || left != (LeftOut{}) {
+			t.Errorf("sent %q, left out %+v", got, left)
+		}
+	})
+}
+
+func TestPingsOfAnOutageAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, _ := newPipeServer(t).outage(IngestorOptions{Options: Options{MaxInFlight: 3}})
+		for range 1000 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			if _, err := in.Ping(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v", err)
+			}
+			cancel()
+		}
+		synctest.Wait()
+		if k := in.s.kept; k.queue.Len() > 3 || len(k.calls) > 3 {
+			t.Errorf("%d requests are kept, %d of them calls", k.queue.Len(), len(k.calls))
+		}
+	})
+}
+
+// A call that was withdrawn before the queue was looked at frees its slot unseen.
+func TestWhatIsWithdrawnAlreadyIsNotKept(t *testing.T) {
+	k := newKept(KeepNewest, 1000, nil)
+	c := &call{}
+	c.claimed.Store(true)
+	k.take(request{data: []byte(message("A", 1)), call: c}, nil)
+	if k.queue.Len() > 0 || len(k.prices) > 0 || len(k.calls) > 0 || k.bytes > 0 {
+		t.Errorf("%d requests are kept, %d bytes", k.queue.Len(), k.bytes)
+	}
+}
+
+// A ping that is published as an event is kept as one.
+func TestPublishedPingsOfAnOutageAreBounded(t *testing.T) {
+	ping := json.RawMessage(`{"type":"ping"}`)
+	for outage, want := range map[Outage]int{KeepNewest: 10, KeepAll: 10, DropAll: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newPipeServer(t)
+			in, events := s.outage(IngestorOptions{Outage: outage, OutageBuffer: 10 * (len(ping) + heldOverhead)})
+			for range 1000 {
+				if err := in.PublishJSON(t.Context(), ping); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, left := s.back(in, events); left != (LeftOut{Dropped: uint64(1000 - want)}) {
+				t.Errorf("%v: left out %+v, want %d kept", outage, left, want)
+			}
+		})
+	}
 }

@@ -94,6 +94,7 @@ func (s *session) run(conn *connection, err error) {
 		if conn != nil {
 			began := time.Now()
 			s.tapInto(conn)
+			s.kept.decide()
 			conn.leftOut = s.kept.told()
 			err = s.attend(conn)
 			if time.Since(began) >= s.opt.BackoffMax {
