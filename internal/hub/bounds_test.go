@@ -178,6 +178,65 @@ func TestMessagesMayWaitUpToTheirLimits(t *testing.T) {
 	}
 }
 
+// What piles up while a client enters many rooms it could not read, so it has time to. Then it is a
+// client like any other.
+func TestALongJoinMakesNobodySlow(t *testing.T) {
+	for name, limit := range map[string]struct{ queueBytes, messages int }{
+		"number": {1 << 20, maxFixedFrames},
+		"bytes":  {600, 60},
+	} {
+		t.Run(name, func(t *testing.T) {
+			message := BroadcastEvent{Room: "A", Kind: Message, Payload: "message 1"}
+			s := NewSteps(withQueue(limit.queueBytes))
+			send := func(n int) {
+				for range n {
+					s.Route([]BroadcastEvent{message})
+				}
+			}
+			enters := func() *Client {
+				c := slow(s, "A")
+				readAll(t, s, c)
+				s.Conflate(c)
+				s.JoinPart(c, []string{"B"}, Wants{}, line("a reply"), true) // of 8 bytes
+				return c
+			}
+			c := enters()
+			send(joinTimes*limit.messages - 1)
+			if n := s.Stats().Slow; n != 0 {
+				t.Fatal("closed while it could not read")
+			}
+			s.JoinPart(c, []string{"C"}, Wants{}, line("a reply"), false)
+			if n := s.Stats().Slow; n != 0 {
+				t.Fatal("closed before it could read")
+			}
+			got := ""
+			take(c)
+			for more := true; more; { // its reader stays slow, so it lags on
+				s.Pull(c, Want{Slow: true})
+				b := <-c.Queue()
+				got, more = got+text(b), b.More
+			}
+			if strings.Count(got, "\n") != joinTimes*limit.messages || !strings.HasPrefix(got, "a reply\n") {
+				t.Errorf("it got %.20q and %d frames", got, strings.Count(got, "\n"))
+			}
+			send(limit.messages)
+			if n := s.Stats().Slow; n != 0 {
+				t.Fatal("closed before the bound")
+			}
+			send(1)
+			if n := s.Stats().Slow; n != 1 {
+				t.Error("not closed beyond the ordinary bound")
+			}
+			s.Unregister(c)
+			enters()
+			send(joinTimes * limit.messages)
+			if n := s.Stats().Slow; n != 2 {
+				t.Error("not closed beyond the bound of a join")
+			}
+		})
+	}
+}
+
 // Who leaves a room while it lags hears nothing more of it: no value, and no status either.
 func TestTheStatusOfARoomThatWasLeftIsForgotten(t *testing.T) {
 	s := NewSteps(testOptions())

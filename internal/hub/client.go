@@ -39,6 +39,7 @@ type Client struct {
 	held      Batch                             // segments that are not in the queue yet
 	lag       *lagList                          // nil: not lagging
 	sticky    bool                              // its reader is slow: it goes on lagging while its list is empty
+	piled     bool                              // more waits for it than usual, from a join that let it read nothing
 	sizes     [queuePlaces + signalPlaces]int32 // sizes of the batches that were enqueued last
 	next      uint8                             // index in sizes of the next batch's size
 	touched   bool                              // listed in Hub.touched

@@ -25,6 +25,7 @@ const (
 	stampBytes     = 96       // what a stamped form has more, about
 	pullBytes      = 16 << 10 // bytes that one pull brings a lagging client
 	maxFixedFrames = 1024     // messages and replies that wait for a lagging client
+	joinTimes      = 4        // as much may wait for a client that a join of many rooms lets read nothing
 	roomsPerStep   = 100      // rooms that one command joins, leaves or looks up
 	eventPlaces    = 64       // slices of events that wait for the hub
 	commandPlaces  = 64

@@ -1,7 +1,7 @@
 package hub
 
 func (h *Hub) beginLag(c *Client) {
-	c.lag = newLagList()
+	c.lag, c.piled = newLagList(), false
 	h.stats.Lagging++
 }
 
@@ -15,8 +15,7 @@ func (h *Hub) endLag(c *Client) {
 func (h *Hub) conflate(c *Client) {
 	c.held.segments(func(s *Segment) { h.addToLag(c, s) })
 	c.held = Batch{}
-	tooMany := c.lag.fixed > maxFixedFrames || c.lag.fixed > 1 && c.lag.bytes > h.opts.QueueBytes
-	if tooMany && !c.closing {
+	if h.tooMuch(c) && !c.closing {
 		h.stats.Slow++
 		h.close(c, CloseSlow)
 		return
@@ -24,6 +23,19 @@ func (h *Hub) conflate(c *Client) {
 	if c.lag.count > 0 {
 		h.signalBehind(c)
 	}
+}
+
+// tooMuch reports whether more waits for a lagging client than it may leave unread. What piled up
+// while it was entering it could not read. So more may wait then, until so little is left that it
+// is like any other client.
+func (h *Hub) tooMuch(c *Client) bool {
+	beyond := func(times int) bool {
+		return c.lag.fixed > times*maxFixedFrames || c.lag.fixed > 1 && c.lag.bytes > times*h.opts.QueueBytes
+	}
+	if c.piled = c.entering || c.piled && beyond(1); c.piled {
+		return beyond(joinTimes)
+	}
+	return beyond(1)
 }
 
 // addToLag adds s to the end of c's lag list.

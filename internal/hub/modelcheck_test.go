@@ -242,7 +242,11 @@ func (m *model) checkClient(c *consumer) {
 			m.Fatalf("%v: the list does not find %v", c, got)
 		}
 	}
-	if c.lag.fixed != fixed || c.lag.bytes != bytes || (fixed > maxFixedFrames || fixed > 1 && bytes > limit) && !m.draining {
+	times := 1
+	if c.piled {
+		times = joinTimes
+	}
+	if c.lag.fixed != fixed || c.lag.bytes != bytes || (fixed > times*maxFixedFrames || fixed > 1 && bytes > times*limit) && !m.draining {
 		m.Fatalf("%v: the list has %d fixed frames with %d bytes, and says %d, %d", c, fixed, bytes, c.lag.fixed, c.lag.bytes)
 	}
 	n := len(c.lag.at)
