@@ -24,15 +24,15 @@ func Foreigners() []string {
 }
 
 // Foreign says what the begin of a connection looks like that cannot become an HTTP request, "" if
-// it can.
-func Foreign(begin []byte) string {
+// it can. With more, further bytes may come and decide. Without, what begins like a foreigner is one.
+func Foreign(begin []byte, more bool) string {
 	text := string(begin)
 	for _, f := range foreigners {
-		switch {
-		case strings.HasPrefix(text, f.begin):
+		switch begun := strings.HasPrefix(f.begin, text); {
+		case strings.HasPrefix(text, f.begin), begun && !more:
 			return f.what
-		case strings.HasPrefix(f.begin, text):
-			return "" // the rest has not come yet
+		case begun:
+			return ""
 		}
 	}
 	method, _, _ := strings.Cut(text, " ")

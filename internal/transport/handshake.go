@@ -102,22 +102,23 @@ func (p *place) head(buf []byte) (text, rest []byte, err error) {
 // unfinished counts a connection that ended before a whole request had come, and closes it.
 func (s *Server) unfinished(p *place, err error) {
 	foreign, isForeign := errors.AsType[foreignError](err)
-	record, noTLS := errors.AsType[tls.RecordHeaderError](err)
-	if noTLS {
-		foreign, isForeign = foreignError(cmp.Or(handshake.Foreign(append(record.RecordHeader[:], ' ')), withoutTLS)), true
+	to := &socket{Conn: p.conn}
+	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok && record.Conn != nil {
+		foreign, isForeign = foreignError(cmp.Or(handshake.Foreign(record.RecordHeader[:], false), withoutTLS)), true
+		to.Conn = bottom(p.conn) // TLS has not begun
 	}
 	switch text := err.Error(); {
 	case isForeign:
 		s.stats.unfinished.count(noHTTP)
 		s.refusals.Tell(foreignKind(string(foreign)), "address", p.conn.RemoteAddr())
-		under := &socket{Conn: bottom(p.conn)} // TLS has not begun
-		if _, err := fmt.Fprintf(under, refuseForeign, len(foreign.Error()), foreign.Error()); err == nil {
-			linger(under, maxHead)
+		body := foreign.told(isTLS(p.conn))
+		if _, err := fmt.Fprintf(to, refuseForeign, len(body), body); err == nil {
+			linger(to, maxHead)
 		}
 	case p.closed.Load(): // by the registry, which counts what it pushes out
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.stats.unfinished.count(timedOut)
-	case strings.HasPrefix(text, "tls: "), strings.HasPrefix(text, "remote error: tls: "):
+	case strings.Contains(text, "tls: "): // also "remote error: tls: " and "local error: tls: "
 		s.stats.unfinished.count(badTLS)
 		s.refusals.Tell(tlsFailed, "address", p.conn.RemoteAddr(), "reason", text)
 	default:
@@ -129,12 +130,15 @@ func (s *Server) unfinished(p *place, err error) {
 // foreignError is what a connection looks like that begins like no HTTP request.
 type foreignError string
 
-func (e foreignError) Error() string {
+func (e foreignError) Error() string { return "what came looks like " + string(e) }
+
+// told is what the peer is told, by whether the port speaks TLS.
+func (e foreignError) told(overTLS bool) string {
 	speaks := "HTTP and WebSocket"
-	if e == withoutTLS {
-		speaks = "TLS"
+	if overTLS {
+		speaks += " over TLS"
 	}
-	return "this port speaks " + speaks + "; what came looks like " + string(e)
+	return "this port speaks " + speaks + "; " + e.Error()
 }
 
 const refuseForeign = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%s"
@@ -155,7 +159,7 @@ func readHead(r io.Reader, buf []byte) (head, rest []byte, err error) {
 		n, err := r.Read(buf[len(buf):cap(buf)])
 		from := max(0, len(buf)-3)
 		buf = buf[:len(buf)+n]
-		if what := handshake.Foreign(buf[:min(len(buf), foreignBytes)]); what != "" {
+		if what := handshake.Foreign(buf[:min(len(buf), foreignBytes)], true); what != "" {
 			return nil, nil, foreignError(what)
 		}
 		if i := bytes.Index(buf[from:], endOfHead); i >= 0 {

@@ -268,7 +268,7 @@ func TestWhatIsNoHTTP(t *testing.T) {
 			i := onPipes(t, settings{change: func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(log, nil)) }})
 			begun := time.Now()
 			answer, body := i.ask(begin)
-			if answer.StatusCode != http.StatusBadRequest || !strings.HasSuffix(body, "looks like "+looks) {
+			if answer.StatusCode != http.StatusBadRequest || body != "this port speaks HTTP and WebSocket; what came looks like "+looks {
 				t.Errorf("%q was answered with %s %q", begin, answer.Status, body)
 			}
 			synctest.Wait()
@@ -293,25 +293,48 @@ func TestWhatIsNoTLS(t *testing.T) {
 			o.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
 			o.Logger = slog.New(slog.NewTextHandler(log, nil))
 		}})
-		answer, body := i.ask(upgradeTo("/ws") + "\r\n")
-		if answer.StatusCode != http.StatusBadRequest || !strings.HasSuffix(body, withoutTLS) {
-			t.Errorf("answered with %s %q", answer.Status, body)
+		const told = "this port speaks HTTP and WebSocket over TLS; what came looks like "
+		foreign := []struct{ begin, looks string }{
+			{upgradeTo("/ws") + "\r\n", withoutTLS},
+			{"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", "PROXY protocol"},
+			{"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c", "PROXY protocol, version 2"},
+			{"SSH-2.0-OpenSSH_9.9\r\n", "SSH"},
 		}
-		answer, body = i.ask("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")
-		if answer.StatusCode != http.StatusBadRequest || !strings.HasSuffix(body, "PROXY protocol") {
-			t.Errorf("answered with %s %q", answer.Status, body)
+		for _, f := range foreign {
+			if answer, body := i.ask(f.begin); answer.StatusCode != http.StatusBadRequest || body != told+f.looks {
+				t.Errorf("%q was answered with %s %q", f.begin, answer.Status, body)
+			}
 		}
 		raw := i.dial()
 		if err := tls.Client(raw, &tls.Config{RootCAs: pool, ServerName: "another"}).Handshake(); err == nil {
 			t.Error("a wrong name is taken")
 		}
 		raw.Close()
+		failures := []struct{ sends, reason string }{
+			{"\x16\x03\x01\x00\x04\xff\x00\x00\x00", "local error: tls: unexpected message"},
+			{"\x16\x03\x01\xff\xff", "tls: oversized record"},
+		}
+		for _, f := range failures {
+			raw := i.dial()
+			go raw.Write([]byte(f.sends))
+			io.Copy(io.Discard, raw) //nolint:errcheck // it only has to end
+		}
+		secure := tls.Client(i.dial(), &tls.Config{RootCAs: pool, ServerName: "backbone"}) // and in it a foreigner
+		if _, err := io.WriteString(secure, "SSH-2.0-OpenSSH_9.9\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if answer, err := io.ReadAll(secure); err != nil || !strings.HasSuffix(string(answer), told+"SSH") {
+			t.Errorf("in TLS the answer is %q, %v", answer, err)
+		}
 		synctest.Wait()
 		lines := log.take()
-		if len(lines) != 3 || !strings.Contains(lines[0], withoutTLS) || !strings.Contains(lines[1], "PROXY") || !strings.Contains(lines[2], "remote error: tls: bad certificate") {
-			t.Errorf("%q", lines)
+		want := []string{withoutTLS, "PROXY protocol", "version 2", "=SSH", "remote error: tls: bad certificate", failures[0].reason, failures[1].reason, "=SSH"}
+		for n := range want {
+			if len(lines) != len(want) || !strings.Contains(lines[n], want[n]) {
+				t.Fatalf("%q", lines)
+			}
 		}
-		if s := i.counts(); s["handshakes_unfinished_total no_http"] != 2 || s["handshakes_unfinished_total tls"] != 1 {
+		if s := i.counts(); s["handshakes_unfinished_total no_http"] != 5 || s["handshakes_unfinished_total tls"] != 3 || s["handshakes_unfinished_total gone"] != 0 {
 			t.Errorf("%v", s)
 		}
 	})
