@@ -49,6 +49,7 @@ func TestManyLongJoinsLeaveOthersAlone(t *testing.T) {
 	}
 
 	var joiners sync.WaitGroup
+	t.Cleanup(joiners.Wait) // they end with their connections, and fail no test that has ended
 	begin := time.Now()
 	for range 16 {
 		c := connect(ctx, t, in)

@@ -14,7 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gobwas/ws"
+
 	"backbone/internal/proctest"
+	"backbone/protocol"
 )
 
 const handshake = "GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -71,30 +74,38 @@ func TestSilentConnectionsCountForTheLimits(t *testing.T) {
 // Silent connections are renewed all the time and take all descriptors.
 func TestSilentConnectionsTakeNoDescriptors(t *testing.T) {
 	in := serve(t, "ulimit -n 128;")
-	stop := make(chan struct{})
+	stop, full := make(chan struct{}), make(chan struct{})
 	var flood sync.WaitGroup
 	flood.Go(func() {
 		var open []net.Conn
-		for {
+		every := time.NewTicker(time.Millisecond)
+		defer every.Stop()
+		for came := 0; ; {
 			select {
 			case <-stop:
 				for _, c := range open {
 					c.Close()
 				}
 				return
-			default:
+			case <-every.C:
 			}
 			if c, err := net.DialTimeout("tcp", in.addr, time.Second); err == nil {
 				open = append(open, c)
+				if came++; came == 1000 { // many times its descriptors
+					close(full)
+				}
 			}
 			if len(open) > 600 {
 				open[0].Close()
 				open = open[1:]
 			}
-			time.Sleep(time.Millisecond)
 		}
 	})
-	time.Sleep(2 * time.Second)
+	select {
+	case <-full:
+	case <-time.After(patience):
+		t.Error("the flood does not come")
+	}
 	for n := range 5 {
 		begin := time.Now()
 		if status, err := in.asks("127.0.0.2", ready); status != http.StatusOK {
@@ -126,17 +137,40 @@ func TestFloodsOfFramesThatSayNothingAreClosed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		go io.Copy(io.Discard, c) // or else it stops itself
 		if _, err := io.WriteString(c, handshake+flood.first); err != nil {
 			t.Fatal(err)
 		}
-		begin, frames := time.Now(), bytes.Repeat([]byte(flood.then), 1000)
-		for err == nil && time.Since(begin) < patience {
-			_, err = c.Write(frames)
+		from := bufio.NewReader(c)
+		if answer, err := http.ReadResponse(from, nil); err != nil || answer.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatalf("%s: %v, %v", name, answer, err)
 		}
-		if err == nil {
-			t.Errorf("%s: not closed", name)
+		var writer sync.WaitGroup
+		writer.Go(func() {
+			frames := bytes.Repeat([]byte(flood.then), 100)
+			for err := error(nil); err == nil; { // until it is closed, or its deadline has passed
+				_, err = c.Write(frames)
+			}
+		})
+		for closed := false; !closed; {
+			h, err := ws.ReadHeader(from)
+			if err != nil {
+				t.Errorf("%s: not closed with a code: %v", name, err)
+				break
+			}
+			payload := make([]byte, h.Length)
+			if _, err := io.ReadFull(from, payload); err != nil {
+				t.Errorf("%s: %v", name, err)
+				break
+			}
+			if closed = h.OpCode == ws.OpClose; closed {
+				code, reason := ws.ParseCloseFrameData(payload)
+				if protocol.CloseCode(code) != protocol.CloseTooMany || reason != "too many messages past the rate" {
+					t.Errorf("%s: closed with %d %q", name, code, reason)
+				}
+			}
 		}
+		c.Close()
+		writer.Wait()
 		in.publishes("A")
 	}
 	in.stops(10 * time.Second)
@@ -153,8 +187,11 @@ func TestAFrozenServerReadsTheHandshakesThatCame(t *testing.T) {
 		}
 		clients = append(clients, c)
 	}
-	for in.metric("backbone_handshakes_open") != fmt.Sprint(len(clients)) {
-		time.Sleep(10 * time.Millisecond)
+	for begin := time.Now(); in.metric("backbone_handshakes_open") != fmt.Sprint(len(clients)); {
+		if time.Since(begin) > patience {
+			t.Fatal("the server does not have all connections")
+		}
+		<-time.After(10 * time.Millisecond)
 	}
 	http.DefaultClient.CloseIdleConnections()
 	if err := in.cmd.Process.Signal(proctest.Freeze); err != nil {
@@ -168,7 +205,7 @@ func TestAFrozenServerReadsTheHandshakesThatCame(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	time.Sleep(12 * time.Second)
+	<-time.After(12 * time.Second) // longer than a handshake may take
 	if err := in.cmd.Process.Signal(proctest.Thaw); err != nil {
 		t.Fatal(err)
 	}
