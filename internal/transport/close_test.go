@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -111,6 +112,30 @@ func TestAClientHasTimeToAnswerACloseWhateverTheWriteTimeOut(t *testing.T) {
 		p.Close()
 		i.waitIdle(time.Second)
 	})
+}
+
+// The timer of a last write can pass as the write ends, and be granted more time then. It must not
+// close the socket later, whose peer still reads the close frame.
+func TestATimeOutThatPassesAsTheLastWriteEndsClosesNothing(t *testing.T) {
+	for name, late := range map[string]time.Duration{"on time": 0, "late": time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				i := onPipes(t, settings{})
+				mine, its := net.Pipe()
+				defer mine.Close()
+				c := &conn{server: i.server, socket: socket{its, nil}}
+				last := c.closeLater()
+				last.until = last.until.Add(-last.timeout - late) // it is past
+				last.stop()
+				last.passed() // began before it was stopped
+				elapse(2 * last.timeout)
+				go its.Write([]byte("x"))
+				if _, err := mine.Read(make([]byte, 1)); err != nil {
+					t.Error("the socket is closed:", err)
+				}
+			})
+		})
+	}
 }
 
 // A client that only lingers has left the hub.

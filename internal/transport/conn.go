@@ -5,6 +5,7 @@ import (
 	"math"
 	"net"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"backbone/internal/auth"
@@ -32,7 +33,7 @@ type conn struct {
 	place    *place
 	replies  chan []byte // read side -> write side: complete frames; nil: the read side has ended
 	identity auth.Identity
-	over     chan struct{} // closed by the write side at its end; nil for who is never delayed
+	over     chan struct{} // closed by the write side at its end; nil: its delays are short, those of a consumer's joins, or none
 
 	read readSide
 
@@ -93,7 +94,7 @@ func (c *conn) end(err error) {
 	c.ending = &ending{why, make(chan struct{})}
 	c.read.handOver(nil)
 	<-c.ending.ended
-	late.Stop()
+	late.stop()
 	s.opts.Ingest.Unwatch(s.opts.Hub.Unregister(&c.client), c.read.groups)
 	if why != nil {
 		linger(&c.socket, lingerBytes)
@@ -109,21 +110,41 @@ func (c *conn) end(err error) {
 	s.registry.leave(c.place)
 }
 
+// lastWrite closes a socket when the last write has taken too long.
+type lastWrite struct {
+	conn    *conn         // immutable
+	until   time.Time     // immutable
+	timeout time.Duration // immutable
+	spent   bool          // owned by passed, which runs once at a time
+	timer   *time.Timer   // immutable once it runs
+	over    atomic.Bool   // set by who writes, read by passed: the timer can pass as it is stopped
+}
+
 // closeLater closes the socket after the write time-out. A write under way can go on for as long
 // as the peer makes progress, but not once it is the last.
-func (c *conn) closeLater() *time.Timer {
+func (c *conn) closeLater() *lastWrite {
 	timeout := c.server.opts.Limits.WriteTimeout
-	until, spent := time.Now().Add(timeout), false
-	var late *time.Timer
-	late = time.AfterFunc(math.MaxInt64, func() {
-		if more := grant(until, &spent, timeout); more > 0 {
-			late.Reset(more)
-			return
-		}
-		c.socket.reset()
-	})
-	late.Reset(timeout) // not before late is set
-	return late
+	l := &lastWrite{conn: c, until: time.Now().Add(timeout), timeout: timeout}
+	l.timer = time.AfterFunc(math.MaxInt64, l.passed)
+	l.timer.Reset(timeout) // not before l.timer is set
+	return l
+}
+
+func (l *lastWrite) stop() {
+	l.over.Store(true)
+	l.timer.Stop()
+}
+
+// passed runs when the time is up.
+func (l *lastWrite) passed() {
+	if l.over.Load() {
+		return
+	}
+	if more := grant(l.until, &l.spent, l.timeout); more > 0 {
+		l.timer.Reset(more)
+		return
+	}
+	l.conn.socket.reset()
 }
 
 // linger reads on for a while, until the peer closes or has sent too much. Closing a socket with

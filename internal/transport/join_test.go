@@ -157,7 +157,7 @@ func joinOf(prefix string, n int) (join, joined string) {
 	return `{"type":"join","rooms":[` + list + `],"mark_empty":true}`, `{"type":"joined","rooms":[` + list + `]}`
 }
 
-// The server works on one long join at a time; short ones do not wait for it. Here the first waits
+// The server works on one long join at a time; nothing else waits for it. Here the first waits
 // for a hub that takes nothing.
 func TestLongJoinsTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -171,7 +171,7 @@ func TestLongJoinsTakeTurns(t *testing.T) {
 			}
 		}
 		t.Cleanup(func() { go takeAll() }) // or else a failing test would not end
-		first, second, short := i.consumer(), i.consumer(), i.consumer()
+		first, second, short, talker := i.consumer(), i.consumer(), i.consumer(), i.consumer()
 		join, joined := joinOf("A", 10*roomsPerMessage)
 		first.send(join)
 		first.hears(joined)
@@ -181,6 +181,10 @@ func TestLongJoinsTakeTurns(t *testing.T) {
 		shortJoin, shortJoined := joinOf("C", roomsPerMessage)
 		short.send(shortJoin)
 		short.hears(shortJoined)
+		for n, text := range []string{strings.Repeat("x", longMessage), strings.Repeat(`\"rooms\"`, longMessage/10)} {
+			talker.send(fmt.Sprintf(`{"type":"message","room":"Z","data":"%s","id":"%d"}`, text, n))
+			talker.hears(fmt.Sprintf(`{"type":"error","code":"not_joined","message":"room: join Z first","id":"%d"}`, n))
+		}
 		for range 10 {
 			events := <-passed
 			if len(events) > roomsPerMessage {
@@ -194,7 +198,7 @@ func TestLongJoinsTakeTurns(t *testing.T) {
 		if want := 16 * roomsPerMessage; count != want {
 			t.Errorf("ingest passed %d answers, want %d", count, want)
 		}
-		for _, p := range []*peer{first, second, short} {
+		for _, p := range []*peer{first, second, short, talker} {
 			p.Close()
 		}
 		i.waitIdle(time.Minute)

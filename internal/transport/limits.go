@@ -32,6 +32,8 @@ const (
 	minDelay = 10 * time.Millisecond
 	// reassureEvery is how often a sender that is delayed hears that the server lives.
 	reassureEvery = 5 * time.Second
+	// calm is how long a sender is read as it sends until its delays begin anew.
+	calm = time.Second
 )
 
 // pace is the account of how fast a client sends. Messages and frames without text have one if
@@ -39,7 +41,8 @@ const (
 type pace struct { // owned by the ReadPump
 	limiter *rate.Limiter
 	past    int       // beyond the rate, less those within it
-	heard   time.Time // when the client, delayed, last heard that the server lives
+	heard   time.Time // since when the client, delayed, has not heard that the server lives
+	delayed time.Time // the end of the last delay
 }
 
 // within counts one message or frame, and reports whether it is within the rate. A client that
@@ -76,9 +79,10 @@ func (r *readSide) withinRate() bool {
 // delay waits, unless nobody is left to wait for. Whoever is delayed for long hears a pong now and
 // then, as a sign of life.
 func (r *readSide) delay(d time.Duration) {
-	if r.pace.heard.IsZero() {
-		r.pace.heard = time.Now()
+	if now := time.Now(); now.Sub(r.pace.delayed) >= calm {
+		r.pace.heard = now
 	}
+	defer func() { r.pace.delayed = time.Now() }()
 	for end := time.Now().Add(d); d > 0; d = time.Until(end) {
 		select {
 		case <-time.After(min(d, reassureEvery)):

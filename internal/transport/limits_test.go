@@ -349,6 +349,26 @@ func TestASlowedIngestorEnds(t *testing.T) {
 	})
 }
 
+// Short delays with reading in between are nothing to be reassured of, however many they are.
+func TestAShortDelayIsNoLongOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate, o.Limits.PingInterval = 50, time.Hour }})
+		p := i.ingestor()
+		for range 10 {
+			go p.Write(masked(ws.OpText, batch(52)))
+			for range 52 {
+				if op, text, err := p.next(); op != ws.OpText || err != nil {
+					t.Fatalf("heard %v %q %v", op, text, err)
+				}
+			}
+			elapse(3 * time.Second)
+		}
+		if n := i.counts()["delays_total"]; n < 10 {
+			t.Errorf("delayed %d times", n)
+		}
+	})
+}
+
 // A consumer that sends more than its rate is refused, and closed where that does not end, though
 // some of what it sends is within the rate.
 func TestAConsumerPastItsRateIsRefusedAndClosed(t *testing.T) {

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -26,7 +27,7 @@ func (r *readSide) message(p []byte) error {
 	r.conn.server.stats.bytesIn.add(len(p))
 	if r.conn.identity.Role != protocol.Ingestor {
 		r.scratch.long = len(p) > longMessage
-		end := r.turn()
+		end := r.turn(r.scratch.long && bytes.Contains(p, roomsKey))
 		o, err := r.scratch.decoder.Object(p)
 		end()
 		return r.request(o, -1, err)
@@ -42,15 +43,18 @@ func (r *readSide) message(p []byte) error {
 	return fatal
 }
 
-// longMessage is the size past which a message of a consumer is a long one, bytes. Almost all of those
-// are joins of hundreds of rooms.
+// longMessage is the size past which a message of a consumer that names rooms is a long join, bytes.
 const longMessage = 2 << 10
 
-// turn waits until this connection is the one that works on a long message, if it has one. So a
-// crowd of them keeps one core busy and not all. Until end is called the connection must wait for
-// nothing that a client does.
-func (r *readSide) turn() (end func()) {
-	if !r.scratch.long {
+// roomsKey tells a message that names rooms before it is decoded. One that hides its key in escapes
+// waits only when its rooms are read.
+var roomsKey = []byte(`"rooms"`)
+
+// turn waits until this connection is the one that works on a long join, if it has one. So a crowd
+// of them keeps one core busy and not all. Until end is called the connection must wait for nothing
+// that a client does.
+func (r *readSide) turn(long bool) (end func()) {
+	if !long {
 		return func() {}
 	}
 	r.conn.server.turn <- struct{}{}

@@ -27,7 +27,7 @@ func (r *readSide) join(o *common.Object) error {
 	if err != nil {
 		return err
 	}
-	end := r.turn()
+	end := r.turn(r.scratch.long)
 	list, many, err := o.Strings("rooms")
 	end()
 	if err != nil {
@@ -124,7 +124,7 @@ func (r *readSide) payFor(rooms int) {
 
 func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
 	r.payFor(len(list))
-	end := r.turn()
+	end := r.turn(r.scratch.long)
 	defer end()
 	reply := protocol.ServerMessage{Type: protocol.TypeJoined, Rooms: []string{}}
 	reply.ID, _ = o.ID()

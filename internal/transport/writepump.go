@@ -124,7 +124,7 @@ func (w *writeSide) farewell() error {
 		w.send(closeFrame(w.closing.code, w.closing.reason))
 		w.writeRest()
 	}
-	late.Stop() // the peer's answer has a time of its own
+	late.stop() // the peer's answer has a time of its own
 	if w.err != nil {
 		return w.err
 	}
