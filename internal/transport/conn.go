@@ -33,7 +33,7 @@ type conn struct {
 	place    *place
 	replies  chan []byte // read side -> write side: complete frames; nil: the read side has ended
 	identity auth.Identity
-	over     chan struct{} // closed by the write side at its end; nil: its delays are short, those of a consumer's joins, or none
+	over     chan struct{} // closed by the write side at its end; nil: no delay, or a consumer's of a second at most
 
 	read readSide
 
