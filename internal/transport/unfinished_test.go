@@ -317,7 +317,7 @@ func TestWhatIsNoTLS(t *testing.T) {
 		for _, f := range failures {
 			raw := i.dial()
 			go raw.Write([]byte(f.sends))
-			io.Copy(io.Discard, raw) //nolint:errcheck // it only has to end
+			io.Copy(io.Discard, raw)
 		}
 		secure := tls.Client(i.dial(), &tls.Config{RootCAs: pool, ServerName: "backbone"}) // and in it a foreigner
 		if _, err := io.WriteString(secure, "SSH-2.0-OpenSSH_9.9\r\n"); err != nil {
