@@ -25,7 +25,7 @@ type publication struct {
 	*Cmd
 	cli.Streams
 	inputs  chan input  // reader -> publisher
-	reports chan report // publisher and SDK -> reporter, in the order of publishing
+	reports chan report // publisher and SDK -> reporter, in the order of publishing; it is taken at once
 
 	// Owned by the publisher.
 	sent  int
@@ -37,8 +37,11 @@ type publication struct {
 	unsent                int // of those under --ack that were to be sent
 	complaints
 
-	// Owned by the SDK's calls of OnEvent, which come one at a time.
-	away *time.Timer // runs while there is no connection
+	// Owned by the SDK's calls of OnEvent, which come one at a time, and by outcome after them.
+	away *time.Timer // runs while there is no connection; nil while there is one
+	why  error       // what the SDK said last of the lack of a connection
+
+	unwritten bool // the end left events without a Pending in the SDK's queue; set by run
 
 	// Set by these calls while there is no connection, if the publisher is to wait for one.
 	closed atomic.Pointer[chan struct{}] // closed when there is one
@@ -57,6 +60,7 @@ type report struct {
 	pending *client.Pending // wait for it; nil: err is the outcome
 	err     error
 	left    client.LeftOut // instead of the others, if it is not zero
+	gone    error          // instead of the others, if it is not nil: why the connection was lost
 }
 
 func newPublication(c *Cmd, s cli.Streams) *publication {
@@ -104,12 +108,12 @@ func (p *publication) run(ctx context.Context, opt client.Options, lines *eventR
 	case errors.Is(flushed, errNoWayBack):
 		err = errNoWayBack
 	case !p.Ack:
-		p.reports <- report{err: flushed}
+		p.reports <- report{gone: flushed}
 	}
 	if ended := ingestor.Err(); err == nil && ended != nil {
 		err = ended
 	}
-	_ = ingestor.CloseNow() // Flush has reported everything; after it OnEvent is not called
+	p.unwritten = ingestor.CloseNow() != nil && !p.Ack // Flush has reported the rest; after it OnEvent is not called
 	close(p.reports)
 	<-reported
 	return p.outcome(err, time.Since(start))
@@ -220,21 +224,18 @@ func (p *publication) send(ctx context.Context, ingestor *client.Ingestor, in in
 }
 
 // hear receives what the SDK reports in addition to the results of calls. It gives up once
-// there has been no connection for --connect-timeout. It must not wait for the reporter while
-// the reporter waits for a reply. So it reports nothing under --ack, where each call has its
-// own result.
+// there has been no connection for --connect-timeout.
 func (p *publication) hear(e client.Event, give context.CancelCauseFunc) {
 	switch e := e.(type) {
 	case client.Disconnected:
+		p.why = e.Err
 		if p.away == nil {
 			if p.Outage == "all" {
 				closed := make(chan struct{})
 				p.closed.Store(&closed)
 			}
 			p.away = time.AfterFunc(p.ConnectTimeout, func() { give(errNoWayBack) })
-			if !p.Ack {
-				p.reports <- report{err: e.Err}
-			}
+			p.reports <- report{gone: e.Err}
 		}
 	case client.Connected:
 		if p.away != nil {

@@ -25,29 +25,47 @@ type complaints struct {
 	last   string // of those
 }
 
-// report waits for the answers and says which are not good, until reports is closed. Each
-// comes at the latest with the end of life, which closes the ingestor.
+// report judges the answers until reports is closed and each has come, which it has at the latest
+// with the end of life, which closes the ingestor. It waits for no answer before it takes the next
+// report: in an outage one event waits for the next connection while many behind it are left out.
 func (p *publication) report(life context.Context) {
 	ticker := time.NewTicker(countEvery)
 	defer ticker.Stop()
 	defer p.countUnsaid()
-	for {
+	q := answers{publication: p, life: life, first: make(chan error)}
+	for reports := p.reports; reports != nil || len(q.waiting) > 0; {
 		select {
-		case r, more := <-p.reports:
-			if !more {
-				return
+		case r, more := <-reports:
+			switch {
+			case !more:
+				reports = nil
+			case r.gone != nil:
+				p.sayLoss(r.gone)
+			default:
+				q.add(r)
 			}
-			if complaint := p.judge(life, r); complaint != "" {
-				p.complain(complaint)
-			}
+		case err := <-q.first:
+			q.took(err)
 		case <-ticker.C:
 			p.countUnsaid()
 		}
 	}
 }
 
+// sayLoss says that the connection is lost, however much there is to complain of.
+func (p *publication) sayLoss(why error) {
+	p.countUnsaid() // it came before
+	if p.Ack {      // then each event has its own answer
+		p.Say("%s: trying to connect again", human.Error(why))
+		return
+	}
+	p.lost++
+	p.Say("%s: events sent before may be lost (--ack tells which)", human.Error(why))
+}
+
 // complain says a complaint, or keeps it for the count.
-func (p *publication) complain(text string) {
+func (p *publication) complain(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
 	if p.said < linesAtOnce {
 		p.said++
 		p.Say("%s", text)
@@ -68,44 +86,38 @@ func (p *publication) countUnsaid() {
 	p.unsaid = 0
 }
 
-// judge counts a report, and returns what is to be said about it, "" for nothing.
-func (p *publication) judge(life context.Context, r report) string {
-	err := r.err
-	if r.pending != nil {
-		if err = r.pending.Wait(context.Background()); err == nil {
-			p.acked++
-			return ""
-		}
+// judge counts a report with its answer, and says or keeps what is to be said about it.
+func (p *publication) judge(life context.Context, r report, err error) {
+	if r.pending != nil && err == nil {
+		p.acked++
+		return
 	}
 	if n := r.left.Conflated + r.left.Dropped; n > 0 {
 		p.leftOut += n
-		return ""
+		return
 	}
 	if errors.Is(err, client.ErrLeftOut) {
 		p.leftOut++
-		return ""
+		return
 	}
 	wrong, coded := errors.AsType[*client.RequestError](err)
 	line, local := errors.AsType[*lineError](err)
 	switch {
 	case local:
 		p.rejected++
-		return fmt.Sprintf("line %d: %s: %s", line.line, line.code, line.message)
+		p.complain("line %d: %s: %s", line.line, line.code, line.message)
 	case coded && r.line > 0:
 		p.rejected++
-		return fmt.Sprintf("line %d: %s: %s", r.line, wrong.Code, wrong.Message)
+		p.complain("line %d: %s: %s", r.line, wrong.Code, wrong.Message)
 	case coded:
 		p.rejected++
-		return fmt.Sprintf("an event was rejected: %s: %s (--ack tells which)", wrong.Code, wrong.Message)
+		p.complain("an event was rejected: %s: %s (--ack tells which)", wrong.Code, wrong.Message)
 	case r.line > 0 && !errors.Is(err, client.ErrConnectionLost):
 		p.unsent++
-		return fmt.Sprintf("line %d: not sent: %s", r.line, notSentFor(life, err))
-	case r.line > 0:
-		p.lost++
-		return fmt.Sprintf("line %d: lost: %s", r.line, human.Error(err))
+		p.complain("line %d: not sent: %s", r.line, notSentFor(life, err))
 	default:
 		p.lost++
-		return fmt.Sprintf("%s: events sent before may be lost (--ack tells which)", human.Error(err))
+		p.complain("line %d: lost: %s", r.line, human.Error(err))
 	}
 }
 
@@ -124,7 +136,7 @@ func (p *publication) outcome(err error, took time.Duration) error {
 		acked = ", acked " + human.Group(p.acked)
 	}
 	atMost := ""
-	if errors.Is(err, errNoWayBack) && !p.Ack { // some of them wait for a connection
+	if p.unwritten || p.away != nil && !p.Ack { // some of them waited for a connection
 		atMost = "at most "
 	}
 	leftOut := ""
@@ -136,8 +148,14 @@ func (p *publication) outcome(err error, took time.Duration) error {
 	switch {
 	case errors.Is(err, client.ErrRefused):
 		return p.Failure(err)
+	case errors.Is(err, errNoWayBack) && errors.Is(p.why, client.ErrRefused):
+		return p.Failure(p.why)
 	case errors.Is(err, errNoWayBack):
-		return cli.Failf(cli.ExitRejected, "%w within %v: not everything was published", errNoWayBack, p.ConnectTimeout)
+		why := ""
+		if errors.As(p.why, new(*client.ConnectError)) { // the loss itself was said
+			why = fmt.Sprintf(" (%s)", human.Error(p.why))
+		}
+		return cli.Failf(cli.ExitRejected, "%w within %v%s: not everything was published", errNoWayBack, p.ConnectTimeout, why)
 	case err != nil && !errors.Is(err, errInterrupted):
 		return err
 	case p.rejected > 0:

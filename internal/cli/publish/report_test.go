@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"backbone/client"
 	"backbone/internal/cli"
 	"backbone/protocol"
 )
@@ -63,11 +64,16 @@ func TestComplaintsAreBounded(t *testing.T) {
 		time.Sleep(countEvery)
 		synctest.Wait()
 		expect(of(175_001))
+		// A lost connection has its line at once, after what was to be said before it.
+		wrong(2)
+		p.reports <- report{gone: client.ErrConnectionLost}
+		synctest.Wait()
+		expect("2 more like this: "+of(175_003), "connection lost: events sent before may be lost (--ack tells which)")
 		wrong(2)
 		close(p.reports)
 		<-ended
-		expect("2 more like this: " + of(175_003))
-		if p.rejected != 175_003 {
+		expect("2 more like this: " + of(175_005))
+		if p.rejected != 175_005 {
 			t.Errorf("%d are counted", p.rejected)
 		}
 	})
