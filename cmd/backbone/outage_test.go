@@ -138,7 +138,7 @@ func TestPublishOutlivesItsServer(t *testing.T) {
 		least int // that must be left out
 	}{
 		{nil, `sent 8,001, rejected 0 in`, 0},
-		{[]string{"--ack"}, `sent 8,001, acked 8,001, rejected 0 in`, 0},
+		{[]string{"--ack"}, `sent (8,001), acked (8,00[01]), rejected 0 in`, 0},
 		{[]string{"--outage=newest"}, `sent ([\d,]+), left out ([\d,]+), rejected 0 in`, 1000},
 		{[]string{"--outage=newest", "--ack"}, `sent ([\d,]+), acked ([\d,]+), left out ([\d,]+), rejected 0 in`, 1000},
 		{[]string{"--outage=none"}, `sent ([\d,]+), left out ([\d,]+), rejected 0 in`, 1000},
@@ -195,8 +195,14 @@ func TestPublishOutlivesItsServer(t *testing.T) {
 				}
 			}
 			<-written
-			if err := cmd.Wait(); slices.Contains(c.flags, "--ack") && exitCode(err) != 0 {
-				t.Errorf("it ended with %v", err)
+			err = cmd.Wait()
+			if slices.Contains(c.flags, "--ack") {
+				// The answer to the first event can be lost with the server. Then the exit code says so.
+				sent, _ := strconv.Atoi(strings.ReplaceAll(found[1], ",", ""))
+				acked, _ := strconv.Atoi(strings.ReplaceAll(found[2], ",", ""))
+				if acked < sent-1 || (acked == sent) != (exitCode(err) == 0) {
+					t.Errorf("it said %q and ended with %v", text, err)
+				}
 			}
 			if c.least == 0 {
 				if last := h.lastPrices("A", "QUIET"); last["A"] != "8000" || last["QUIET"] != "7" {
