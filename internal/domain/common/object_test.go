@@ -70,6 +70,10 @@ func TestFields(t *testing.T) {
 			v, present, err := o.Strings("f")
 			return fmt.Sprintf("%q", v), present, err
 		},
+		"object": func(o *common.Object) (any, bool, error) {
+			v, present, err := o.Nested("f")
+			return string(v), present, err
+		},
 	}
 	for _, tt := range []struct{ kind, value, want string }{
 		{"text", `"a"`, `a`},
@@ -92,6 +96,8 @@ func TestFields(t *testing.T) {
 		{"list", `[["a"]]`, `invalid_event: f[0]: must be a JSON string, got array`},
 		{"list", `"a"`, `invalid_event: f: must be an array of JSON strings, got string`},
 		{"list", `{}`, `invalid_event: f: must be an array of JSON strings, got object`},
+		{"object", `{ "a":[1]}`, `{ "a":[1]}`},
+		{"object", `[{}]`, `invalid_event: f: must be a JSON object, got array`},
 	} {
 		for _, format := range []string{`{"type":"t","f":%s}`, `{"f": %s ,"type":"t"}`, `{"type":"t","f":%s }`} {
 			got, present, err := values[tt.kind](decode(t, fmt.Sprintf(format, tt.value)))
