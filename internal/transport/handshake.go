@@ -136,7 +136,7 @@ func (e foreignError) Error() string { return "what came looks like " + string(e
 func (e foreignError) told(overTLS bool) string {
 	speaks := "HTTP and WebSocket"
 	if overTLS {
-		speaks += " over TLS"
+		speaks = "WebSocket over TLS" // short: clients show the begin of it
 	}
 	return "this port speaks " + speaks + "; " + e.Error()
 }

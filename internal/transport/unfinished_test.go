@@ -293,7 +293,7 @@ func TestWhatIsNoTLS(t *testing.T) {
 			o.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
 			o.Logger = slog.New(slog.NewTextHandler(log, nil))
 		}})
-		const told = "this port speaks HTTP and WebSocket over TLS; what came looks like "
+		const told = "this port speaks WebSocket over TLS; what came looks like "
 		foreign := []struct{ begin, looks string }{
 			{upgradeTo("/ws") + "\r\n", withoutTLS},
 			{"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", "PROXY protocol"},
@@ -310,6 +310,7 @@ func TestWhatIsNoTLS(t *testing.T) {
 			t.Error("a wrong name is taken")
 		}
 		raw.Close()
+		synctest.Wait() // it is told before what follows
 		failures := []struct{ sends, reason string }{
 			{"\x16\x03\x01\x00\x04\xff\x00\x00\x00", "local error: tls: unexpected message"},
 			{"\x16\x03\x01\xff\xff", "tls: oversized record"},
@@ -318,6 +319,7 @@ func TestWhatIsNoTLS(t *testing.T) {
 			raw := i.dial()
 			go raw.Write([]byte(f.sends))
 			io.Copy(io.Discard, raw)
+			synctest.Wait()
 		}
 		secure := tls.Client(i.dial(), &tls.Config{RootCAs: pool, ServerName: "backbone"}) // and in it a foreigner
 		if _, err := io.WriteString(secure, "SSH-2.0-OpenSSH_9.9\r\n"); err != nil {
