@@ -145,9 +145,9 @@ func plainString(b []byte, i int) (end int) {
 	return notPlain
 }
 
-// plainNumber returns the place after the number that begins at i.
+// plainNumber returns the place after the number that begins at i, which is in b.
 func plainNumber(b []byte, i int) (end int) {
-	if i < len(b) && b[i] == '-' {
+	if b[i] == '-' {
 		i++
 	}
 	begin := i
@@ -160,10 +160,7 @@ func plainNumber(b []byte, i int) (end int) {
 			return notPlain
 		}
 	}
-	if i < len(b) && b[i]|' ' == 'e' {
-		return notPlain // rare, and jsontext knows it
-	}
-	return i
+	return i // an exponent is rare: nothing that may follow a value begins like one
 }
 
 // digits returns the place after the digits that begin at i, if any do.

@@ -54,6 +54,7 @@ func agree(t *testing.T, msg string) (plain bool) {
 }
 
 var plainTexts = map[string]bool{
+	`{"type":"a","x":" ~!"}`: true, `{"a":9}`: true,
 	`{"type":"price_update","instrument":"BTC_USDT","price":60214.30,"ts":1710000000}`: true,
 	"{\t\"type\" :\r\n\"a\" , \"id\":\"7\" }":                                          true,
 	`{"type":"a","type":"b","id":""}`:                                                  true,
