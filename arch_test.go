@@ -20,11 +20,12 @@ var arrows = []row{
 	{from: "internal/credit", why: "it is arithmetic on bytes and times, which the simulation uses too"},
 	{from: "internal/serverurl", why: "the SDK and the programs read URLs alike"},
 	{from: "internal/epochs", why: "the SDK and its redundant connections remember counts alike"},
+	{from: "internal/awake", why: "both ends of a connection excuse alike the time in which they did not run"},
 	{from: "internal/rawio", why: "it is two system calls"},
 	{from: "internal/moment", why: "it is two clocks, for whoever measures time or stamps it"},
 	{from: "internal/frame", why: "both ends of a WebSocket parse frame headers with it, so it may know neither"},
 	{from: "client/clienttest", to: []string{"protocol"}, why: "a server for tests of the client may not know it"},
-	{from: "client", to: []string{"internal/epochs", "internal/frame", "internal/serverurl", "protocol"}, why: "the SDK may know of the server only what is public on the wire"},
+	{from: "client", to: []string{"internal/awake", "internal/epochs", "internal/frame", "internal/serverurl", "protocol"}, why: "the SDK may know of the server only what is public on the wire"},
 
 	{from: "client/redundant", to: []string{"client", "internal/epochs"}, why: "it merges what consumers of the SDK receive, and needs nothing of the SDK that programs do not have"},
 
@@ -42,7 +43,7 @@ var arrows = []row{
 
 	{
 		from: "internal/transport",
-		to:   []string{"internal/auth", "internal/credit", "internal/domain/common", "internal/frame", "internal/handshake", "internal/hub", "internal/ingest", "internal/moment", "internal/rawio", "internal/refusals", "protocol"},
+		to:   []string{"internal/awake", "internal/auth", "internal/credit", "internal/domain/common", "internal/frame", "internal/handshake", "internal/hub", "internal/ingest", "internal/moment", "internal/rawio", "internal/refusals", "protocol"},
 		why:  "an event goes from the pump to ingest to the hub; the pumps know neither Redis nor a single domain",
 	},
 	{

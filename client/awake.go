@@ -3,10 +3,9 @@ package client
 import (
 	"context"
 	"time"
-)
 
-// minMissed is the shortest time that counts as one in which this process did not run.
-const minMissed = 10 * time.Millisecond
+	"backbone/internal/awake"
+)
 
 // alarm is a time-out of something that others have to do. A process that was stopped when the time
 // ran out finds that it has, and what it waits for may lie in the kernel already, unread. So it is
@@ -22,12 +21,7 @@ func (a *alarm) set(d time.Duration) { *a = alarm{after: d, due: time.Now().Add(
 
 // grant returns how much longer to wait, once the time has run out; 0: it is over.
 func (a *alarm) grant() time.Duration {
-	missed := time.Since(a.due)
-	if a.again || missed < minMissed {
-		return 0
-	}
-	a.again = true
-	return min(missed, a.after)
+	return awake.Grant(a.due, &a.again, a.after)
 }
 
 // withTimeout is context.WithTimeout with an alarm. The context has no deadline of its own.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"backbone/internal/awake"
 	"backbone/protocol"
 )
 
@@ -104,7 +105,7 @@ func (s *session) dialWire(ctx context.Context, began time.Time, network, addres
 	timed, cancel := context.WithDeadline(ctx, due)
 	defer cancel()
 	c, err := dial(timed, network, address)
-	if err != nil && ctx.Err() == nil && time.Since(due) >= minMissed { // this process did not run meanwhile
+	if err != nil && ctx.Err() == nil && time.Since(due) >= awake.MinMissed { // this process did not run meanwhile
 		c, err = dial(ctx, network, address)
 	}
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"backbone/internal/auth"
+	"backbone/internal/awake"
 	"backbone/internal/hub"
 	"backbone/protocol"
 )
@@ -140,7 +141,7 @@ func (l *lastWrite) passed() {
 	if l.over.Load() {
 		return
 	}
-	if more := grant(l.until, &l.spent, l.timeout); more > 0 {
+	if more := awake.Grant(l.until, &l.spent, l.timeout); more > 0 {
 		l.timer.Reset(more)
 		return
 	}

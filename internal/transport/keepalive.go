@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"backbone/internal/awake"
 	"backbone/internal/frame"
 )
 
@@ -65,26 +66,11 @@ func (r *readSide) readsUpToPing() bool {
 
 // again grants the client the time in which this process did not run, once.
 func (r *readSide) again() bool {
-	more := grant(r.keepAlive.deadline, &r.keepAlive.again, r.conn.server.opts.Limits.PongTimeout)
+	more := awake.Grant(r.keepAlive.deadline, &r.keepAlive.again, r.conn.server.opts.Limits.PongTimeout)
 	if more > 0 {
 		r.keepAlive.deadline = time.Now().Add(more)
 	}
 	return more > 0
-}
-
-// minMissed is the shortest time that counts as one in which this process did not run.
-const minMissed = 10 * time.Millisecond
-
-// grant returns how much longer a peer gets whose time is up since until: the time in which this
-// process did not run, most at most, and once. What the peer has done in time may lie in the
-// kernel, which neither a deadline nor a timer looks at.
-func grant(until time.Time, spent *bool, most time.Duration) time.Duration {
-	missed := time.Since(until)
-	if *spent || missed < minMissed {
-		return 0
-	}
-	*spent = true
-	return min(missed, most)
 }
 
 // patient reads what a peer has to send by a time. What came while this process did not run is
@@ -101,7 +87,7 @@ func (p *patient) Read(b []byte) (int, error) {
 	if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 		return n, err
 	}
-	more := grant(p.until, &p.spent, p.most)
+	more := awake.Grant(p.until, &p.spent, p.most)
 	if more == 0 || p.Conn.SetReadDeadline(time.Now().Add(more)) != nil {
 		return n, err
 	}

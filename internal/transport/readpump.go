@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"backbone/internal/awake"
 	"backbone/internal/frame"
 	"backbone/protocol"
 )
@@ -53,7 +54,7 @@ func (r *readSide) read() error {
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
 		case message != nil && deadline.Equal(message.until):
-			more := grant(message.until, &message.again, messageTimeout)
+			more := awake.Grant(message.until, &message.again, messageTimeout)
 			if more == 0 {
 				r.conn.server.stats.late.count(lateMessage)
 				return &closeError{code: protocol.CloseSlowConsumer, reason: "a message was not complete in time"}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"time"
+
+	"backbone/internal/awake"
 )
 
 // WritePump writes until the connection ends or, where it has a writer, until it needs nothing
@@ -143,7 +145,7 @@ func (w *writeSide) farewell() error {
 		case frames := <-w.conn.replies:
 			w.writeReply(frames) // writes nothing: the peer was told that nothing more comes
 		case <-linger.C:
-			more := grant(until, &spent, lingerTimeout)
+			more := awake.Grant(until, &spent, lingerTimeout)
 			if more == 0 {
 				return w.conn.socket.Close()
 			}
