@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"backbone/internal/hub"
+	"backbone/internal/moment"
 	"backbone/internal/partition"
+	"backbone/internal/proctest"
 	"backbone/internal/redistest"
 )
 
@@ -28,18 +31,65 @@ func (counting) LastPrices(context.Context, []string, []hub.BroadcastEvent, erro
 func (counting) Clock(context.Context, uint64)          {}
 func (counting) State(context.Context, bool, time.Time) {}
 
-// BenchmarkBridge sends batches of 1,000 prices of 500 instruments from one instance to
-// another, through a Redis on this machine.
+// BenchmarkBridge sends bursts of prices of 90 bytes from one instance to another, through a
+// Redis on this machine. The instruments take turns. The next burst follows as soon as the
+// outbox takes it, while the other instance is not too far behind. events/cpu-s is the events
+// for each second of processor time that both instances and Redis use together.
 func BenchmarkBridge(b *testing.B) {
+	for _, shape := range []struct{ rooms, burst int }{{1, 1}, {20, 20}, {1, 200}, {500, 200}, {500, 1000}} {
+		b.Run(fmt.Sprintf("rooms=%d/burst=%d", shape.rooms, shape.burst), func(b *testing.B) {
+			benchmarkBridge(b, shape.rooms, shape.burst)
+		})
+	}
+}
+
+func benchmarkBridge(b *testing.B, rooms, burst int) {
 	s := redistest.Start(b)
-	outbox := make(chan []hub.BroadcastEvent)
-	var sinks []counting
+	outbox, to := benchInstances(b, s.URL())
+	events := make([]hub.BroadcastEvent, rooms) // the next one of each room
+	for i := range events {
+		events[i] = tick("A", fmt.Sprintf("INSTRUMENT_%d", i), 0, 10_000+i)
+		events[i].Payload = fmt.Sprintf(`{"price":%d,"pad":"%s"}`, 10_000+i, strings.Repeat("x", 66))
+		events[i].At = time.Now().UnixMilli()
+	}
+	outstanding := 20 * burst
+	sent, got := 0, 0
+	redis, own, begun := redisCPU(b, s), proctest.CPU(), time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		batch := make([]hub.BroadcastEvent, burst)
+		now := moment.Now().Steady
+		for i := range batch {
+			e := &events[(sent+i)%rooms]
+			e.Version.Clock, e.Seq, e.Born = uint64(sent+i+1), e.Seq+1, now
+			batch[i] = *e
+		}
+		outbox <- batch
+		for sent += burst; sent-got > outstanding; {
+			got += <-to.heard
+		}
+	}
+	for got < sent {
+		got += <-to.heard
+	}
+	b.ReportMetric(float64(got)/time.Since(begun).Seconds(), "events/s")
+	if own != 0 {
+		used := redisCPU(b, s) - redis + proctest.CPU() - own
+		b.ReportMetric(float64(got)/used.Seconds(), "events/cpu-s")
+	}
+}
+
+// benchInstances runs two instances and returns the outbox of one and the Sink of the other.
+func benchInstances(b *testing.B, url string) (outbox chan<- []hub.BroadcastEvent, to counting) {
+	from := make(chan []hub.BroadcastEvent)
 	for _, id := range []string{"A", "B"} {
 		sink := counting{make(chan struct{}, 10), make(chan int, 1<<16)}
-		o := Options{URL: s.URL(), Instance: id, Types: []string{"price"}, TTL: 30 * time.Second, Sink: sink,
-			Clock: func() uint64 { return 1 }, Logger: slog.New(slog.DiscardHandler), InboxBytes: 1 << 30}
+		o := Options{
+			URL: url, Instance: id, Types: []string{"price"}, TTL: 30 * time.Second, Sink: sink,
+			Clock: func() uint64 { return 1 }, Logger: slog.New(slog.DiscardHandler), InboxBytes: 1 << 30,
+		}
 		if id == "A" {
-			o.Outbox = outbox
+			o.Outbox = from
 		}
 		bridge, err := New(o)
 		if err != nil {
@@ -55,24 +105,23 @@ func BenchmarkBridge(b *testing.B) {
 			}
 		})
 		<-sink.linked
-		sinks = append(sinks, sink)
+		to = sink
 	}
-	pad := strings.Repeat("x", 60)
-	var clock uint64
-	sent, got := 0, 0
-	b.ReportAllocs()
-	for b.Loop() {
-		batch := make([]hub.BroadcastEvent, 1000)
-		for i := range batch {
-			clock++
-			batch[i] = tick("A", fmt.Sprintf("INSTRUMENT_%d", clock%500), clock, int(clock))
-			batch[i].Payload = batch[i].Payload[:len(batch[i].Payload)-1] + `,"pad":"` + pad + `"}`
+	return from, to
+}
+
+// redisCPU is the processor time that Redis has used.
+func redisCPU(b *testing.B, s *redistest.Server) (used time.Duration) {
+	b.Helper()
+	for line := range strings.Lines(s.CLI("INFO", "cpu")) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		if name == "used_cpu_user" || name == "used_cpu_sys" {
+			seconds, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			used += time.Duration(seconds * float64(time.Second))
 		}
-		outbox <- batch
-		sent += len(batch)
 	}
-	for got < sent {
-		got += <-sinks[1].heard
-	}
-	b.ReportMetric(float64(got)/b.Elapsed().Seconds(), "events/s")
+	return used
 }
