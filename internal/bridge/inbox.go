@@ -63,7 +63,9 @@ type inbox struct {
 	count   *counters
 	garbage *garbage
 
-	waiting countedBacklog // owned by run
+	// Owned by run.
+	waiting countedBacklog
+	reader  wire.Reader
 }
 
 func newInbox(o Options, count *counters, strange *garbage) *inbox {
@@ -83,7 +85,7 @@ func (b *inbox) take(m incoming) {
 		default:
 		}
 	case <-b.closed:
-		b.count.drop(DropClosing, len(b.parse(m)))
+		b.count.drop(DropClosing, len(b.parse(new(wire.Reader), m)))
 	}
 }
 
@@ -110,13 +112,13 @@ func (b *inbox) run(ended <-chan struct{}) {
 				marks = append(marks, m.mark)
 				continue
 			}
-			b.waiting.addAll(b.parse(m))
+			b.waiting.addAll(b.parse(&b.reader, m))
 		}
 	}
 }
 
-func (b *inbox) parse(m incoming) []hub.BroadcastEvent {
-	events, bad, err := wire.DecodeEnvelope(m.message, m.partition, moment.Now(), b.valid)
+func (b *inbox) parse(with *wire.Reader, m incoming) []hub.BroadcastEvent {
+	events, bad, err := with.Decode(nil, m.message, partition.Only(m.partition), moment.Now(), b.valid)
 	channel := b.names.Events(m.partition)
 	if err != nil {
 		b.garbage.found(foreignMessage, channel, 1)
@@ -131,7 +133,7 @@ func (b *inbox) discard() {
 		select {
 		case m := <-b.in:
 			if m.mark == nil { // settle, which waits for a mark, ends with its context
-				b.count.drop(DropClosing, len(b.parse(m)))
+				b.count.drop(DropClosing, len(b.parse(new(wire.Reader), m)))
 			}
 		default:
 			return

@@ -61,7 +61,7 @@ func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 				if !strings.HasPrefix(message, wire.EnvelopeHead("me")) || p.channel != (wire.Names{Prefix: "p:"}).Events(p.partition) {
 					t.Fatalf("channel %s, message %.60s", p.channel, message)
 				}
-				events, bad, err := wire.DecodeEnvelope(message, p.partition, now, nil)
+				events, bad, err := new(wire.Reader).Decode(nil, message, partition.Only(p.partition), now, nil)
 				if err != nil || bad > 0 || len(events) != p.events {
 					t.Fatalf("%d events, %d bad, %v: %.200s", len(events), bad, err, message)
 				}
@@ -198,7 +198,7 @@ func TestAKeyTwiceInAPayloadIsHeard(t *testing.T) {
 	e := tick("A", "R", 1, 1)
 	e.Payload = payload
 	message := to.bundles([]hub.BroadcastEvent{e, tick("A", "R", 2, 2)}, someTime.Steady)[0].message()
-	heard, bad, err := wire.DecodeEnvelope(message, partition.Of("R"), someTime, nil)
+	heard, bad, err := new(wire.Reader).Decode(nil, message, partition.Only(partition.Of("R")), someTime, nil)
 	if err != nil || bad > 0 || len(heard) != 2 || heard[0].Payload != payload {
 		t.Errorf("heard %+v, %d bad, %v", heard, bad, err)
 	}

@@ -2,7 +2,6 @@ package hub
 
 import (
 	"cmp"
-	"fmt"
 	"time"
 )
 
@@ -76,4 +75,15 @@ func (v Version) Compare(w Version) int {
 
 // String is the version as it is stored and sent: 16 hex digits, then the instance.
 // Texts of versions order as the versions do.
-func (v Version) String() string { return fmt.Sprintf("%016x-%s", v.Clock, v.Instance) }
+func (v Version) String() string { return string(v.Append(make([]byte, 0, 64))) }
+
+// Append appends the text of v.
+func (v Version) Append(b []byte) []byte { return append(append(v.AppendClock(b), '-'), v.Instance...) }
+
+// AppendClock appends the 16 hex digits.
+func (v Version) AppendClock(b []byte) []byte {
+	for shift := 60; shift >= 0; shift -= 4 {
+		b = append(b, "0123456789abcdef"[v.Clock>>shift&15])
+	}
+	return b
+}

@@ -16,7 +16,8 @@ import (
 	"backbone/internal/partition"
 )
 
-// The envelope is the text of one Redis message: events of one instance in one partition.
+// The envelope is the text of one Redis message: events of one instance. It has two forms. Form 2
+// is in records.go. Form 1 is
 //
 //	{"v":1,"origin":"3f..","events":[EVENT,EVENT,...]}
 //
@@ -75,10 +76,9 @@ func ageMS(born, now time.Duration) int64 {
 
 var errEnvelope = errors.New("not an envelope")
 
-// DecodeEnvelope reads a Redis message of partition p. bad counts the events in it that are not
-// valid, or that the function does not take. With an error, none of its events is used.
-func DecodeEnvelope(
-	message string, p int, now moment.Time, valid func(*hub.BroadcastEvent) bool,
+// decodeEnvelope reads a message of form 1, see [Reader.Decode].
+func decodeEnvelope(
+	message string, of partition.Set, now moment.Time, valid func(*hub.BroadcastEvent) bool,
 ) (events []hub.BroadcastEvent, bad int, err error) {
 	if len(message) > MaxBytes {
 		return nil, 0, fmt.Errorf("%w: %d bytes", errEnvelope, len(message))
@@ -95,7 +95,7 @@ func DecodeEnvelope(
 		case key == "origin":
 			instance, err = text(d)
 		case key == "events" && version == "1" && ValidName(instance):
-			events, bad, err = decodeEvents(d, instance, p, now, valid)
+			events, bad, err = decodeEvents(d, instance, of, now, valid)
 		case key == "events":
 			err = fmt.Errorf("%w: events before v and origin", errEnvelope)
 		default:
@@ -118,7 +118,7 @@ func DecodeEnvelope(
 }
 
 func decodeEvents(
-	d *jsontext.Decoder, instance string, p int, now moment.Time, valid func(*hub.BroadcastEvent) bool,
+	d *jsontext.Decoder, instance string, of partition.Set, now moment.Time, valid func(*hub.BroadcastEvent) bool,
 ) (events []hub.BroadcastEvent, bad int, err error) {
 	if tok, err := d.ReadToken(); err != nil || tok.Kind() != '[' {
 		return nil, 0, fmt.Errorf("%w: events is not an array", errEnvelope)
@@ -128,7 +128,7 @@ func decodeEvents(
 		if err != nil {
 			return nil, 0, err
 		}
-		if ok && partition.Of(e.Room) == p && PlainRoom(e.Room) && (valid == nil || valid(&e)) {
+		if ok && of.Has(partition.Of(e.Room)) && PlainRoom(e.Room) && (valid == nil || valid(&e)) {
 			events = append(events, e)
 		} else {
 			bad++
@@ -205,12 +205,21 @@ func parseVersion(s string) (hub.Version, bool) {
 
 // ParseClock reads 16 hex digits in lower case. Upper case is refused because texts of versions
 // are compared.
-func ParseClock(s string) (uint64, bool) {
-	if len(s) != 16 || strings.ContainsFunc(s, func(r rune) bool { return 'A' <= r && r <= 'F' }) {
+func ParseClock(s string) (clock uint64, ok bool) {
+	if len(s) != 16 {
 		return 0, false
 	}
-	clock, err := strconv.ParseUint(s, 16, 64)
-	return clock, err == nil && clock <= MaxClock
+	for i := range len(s) {
+		switch c := s[i]; {
+		case '0' <= c && c <= '9':
+			clock = clock<<4 | uint64(c-'0')
+		case 'a' <= c && c <= 'f':
+			clock = clock<<4 | uint64(c-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return clock, clock <= MaxClock
 }
 
 // object reads an object. value reads the value of each key and must not keep the key. A key

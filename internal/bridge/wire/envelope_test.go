@@ -21,7 +21,7 @@ func envelope(events ...string) string {
 // decodeOne decodes a message with one event of room X.
 func decodeOne(t *testing.T, event string) (e hub.BroadcastEvent, ok bool) {
 	t.Helper()
-	events, bad, err := DecodeEnvelope(envelope(event), partition.Of("X"), testNow, nil)
+	events, bad, err := decodeEnvelope(envelope(event), partition.Only(partition.Of("X")), testNow, nil)
 	if err != nil || len(events)+bad != 1 {
 		t.Fatalf("%s: %d events, %d bad, %v", event, len(events), bad, err)
 	}
@@ -82,7 +82,7 @@ func TestWhatIsNoEnvelope(t *testing.T) {
 		" " + envelope(event) + "\n", envelope(event) + strings.Repeat(" ", MaxBytes-len(envelope(event))),
 	}
 	for _, message := range good {
-		events, bad, err := DecodeEnvelope(message, partition.Of("X"), testNow, nil)
+		events, bad, err := decodeEnvelope(message, partition.Only(partition.Of("X")), testNow, nil)
 		if want := strings.Count(message, event); len(events) != want || bad != 0 || err != nil {
 			t.Errorf("%.99s: %d events, %d bad, %v; want %d", message, len(events), bad, err, want)
 		}
@@ -94,7 +94,7 @@ func TestWhatIsNoEnvelope(t *testing.T) {
 		`{"v":1,"origin":"A","events":{}}`, `{"v":1,"origin":"A","events":1}`, envelope("1"), envelope(event, "[]"), envelope("{]"),
 		envelope(event) + "x", envelope(event) + envelope(event), envelope(event) + strings.Repeat(" ", MaxBytes+1-len(envelope(event))),
 	} {
-		if events, bad, err := DecodeEnvelope(message, partition.Of("X"), testNow, nil); len(events) > 0 || bad > 0 || err == nil {
+		if events, bad, err := decodeEnvelope(message, partition.Only(partition.Of("X")), testNow, nil); len(events) > 0 || bad > 0 || err == nil {
 			t.Errorf("%.99s: %d events, %d bad, %v", message, len(events), bad, err)
 		}
 	}
@@ -103,7 +103,7 @@ func TestWhatIsNoEnvelope(t *testing.T) {
 // Whoever gives a function decides what an event is, too.
 func TestTheReceiverJudgesEvents(t *testing.T) {
 	event := func(typ string) string { return `{"room":"X","type":"` + typ + `","kind":"message","age":0,"data":{}}` }
-	events, bad, err := DecodeEnvelope(envelope(event("a"), event("b"), event("a")), partition.Of("X"), testNow,
+	events, bad, err := decodeEnvelope(envelope(event("a"), event("b"), event("a")), partition.Only(partition.Of("X")), testNow,
 		func(e *hub.BroadcastEvent) bool { return e.Type == "a" })
 	if len(events) != 2 || bad != 1 || err != nil {
 		t.Errorf("%d events, %d bad, %v; want 2 and 1", len(events), bad, err)

@@ -62,6 +62,16 @@ func ValidName(s string) bool {
 
 // PlainRoom reports whether s is 1 to 128 bytes of UTF-8 that envelopes hold unescaped.
 func PlainRoom(s string) bool {
-	return s != "" && len(s) <= 128 && utf8.ValidString(s) &&
-		!strings.ContainsFunc(s, func(r rune) bool { return r == '"' || r == '\\' || unicode.IsControl(r) })
+	if s == "" || len(s) > 128 {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ', c == '"', c == '\\', c == 0x7f:
+			return false
+		case c > 0x7f:
+			return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r == '"' || r == '\\' || unicode.IsControl(r) })
+		}
+	}
+	return true
 }
