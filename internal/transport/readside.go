@@ -93,7 +93,7 @@ func (r *readSide) filled(n int) { r.scratch.data = r.scratch.buf[:len(r.rest)+n
 
 // keep stores what was read but not used, and releases the scratch.
 func (r *readSide) keep(used int) {
-	if used < len(r.scratch.data) {
+	if used < len(r.scratch.data) && len(r.scratch.data) < len(r.scratch.buf) { // else more lies in the kernel
 		quickAck(r.conn.socket.Conn)
 	}
 	switch data := r.scratch.data; {
