@@ -46,7 +46,9 @@ type Client struct {
 	signalled bool                              // was sent Behind, and has not pulled yet
 	entering  bool                              // a join is under way: what the client gets waits until it is in all of the rooms
 	closing   bool                              // was sent a Close signal: it gets no further events
+	aged      bool                              // why it lags: what waited for it grew old, and not too many bytes did
 	hint      uint16                            // segments of the last batch, to size the next one
+	skipped   uint64                            // live events left out for it
 }
 
 // Init prepares a zero Client. With a Ready, the Ready lists the client whenever its

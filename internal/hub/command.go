@@ -14,7 +14,7 @@ const (
 	opPull
 	opConflate
 	opCloseAll
-	opStats
+	opLook
 )
 
 // command is one change of the hub's state. Commands of one client are carried out
@@ -29,7 +29,7 @@ type command struct {
 	want   Want            // of opPull
 	result chan<- []string // gets the rooms that the command concerned; nil: nobody waits
 	done   chan<- struct{} // of opConflate: closed when it is carried out
-	stats  chan<- Stats
+	look   func()          // of opLook
 }
 
 // Wants is what a joiner asks for besides the events.
@@ -40,21 +40,6 @@ type Wants struct {
 
 	// Group says which of a room's statuses: those whose events have the same group. Opaque here.
 	Group uint32
-}
-
-// Stats are the hub's counters since start, and gauges where marked.
-type Stats struct {
-	Clients    int    // gauge: registered clients
-	Rooms      int    // gauge: rooms with members
-	Lagging    int    // gauge: clients that lag
-	Events     uint64 // live events routed
-	Unheard    uint64 // live events of rooms without members
-	Deliveries uint64 // live events times members
-	Conflated  uint64 // live events left out for clients that lagged
-	Dropped    uint64 // live events that waited for a client when it left or was closed, or came when it was closed
-	LagsBytes  uint64 // times that a client began to lag because too many bytes waited for it
-	LagsAge    uint64 // times that a client began to lag because what waited for it grew old
-	Slow       uint64 // clients closed because they did not keep up
 }
 
 // Register makes c known to the hub. It does not wait for the hub: later commands of c
@@ -116,22 +101,6 @@ func (h *Hub) TryConflate(c *Client, done chan<- struct{}) bool {
 // CloseAll sends CloseDrain to every client, and to each that registers later. Events
 // that were sent to the hub before are delivered first.
 func (h *Hub) CloseAll() { h.send(command{op: opCloseAll}) }
-
-// Stats returns the counters as they are now, or zeros if the hub has ended.
-func (h *Hub) Stats() Stats {
-	result := make(chan Stats, 1)
-	select {
-	case h.commands <- command{op: opStats, stats: result}:
-	case <-h.done:
-		return Stats{}
-	}
-	select {
-	case s := <-result:
-		return s
-	case <-h.done:
-		return Stats{}
-	}
-}
 
 // send sends a command that has no result.
 func (h *Hub) send(c command) {
@@ -201,10 +170,9 @@ func (h *Hub) handle(cmd command) {
 		for c := range h.clients {
 			h.close(c, CloseDrain)
 		}
-	case opStats:
-		s := h.stats
-		s.Clients, s.Rooms = len(h.clients), len(h.rooms)
-		cmd.stats <- s
+	case opLook:
+		cmd.look()
+		cmd.result <- nil
 	}
 	h.sendLists()
 }

@@ -4,8 +4,7 @@ package hub
 // the limit, and into its lag list otherwise.
 func (h *Hub) deliver(c *Client) {
 	if c.lag == nil && c.unsent() > h.opts.QueueBytes {
-		h.stats.LagsBytes++
-		h.beginLag(c)
+		h.beginLag(c, false)
 	}
 	if c.lag != nil {
 		h.conflate(c)

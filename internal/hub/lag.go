@@ -148,6 +148,16 @@ func (l *lagList) moveUp() {
 	l.head = 0
 }
 
+// size is the number of bytes that wait.
+func (l *lagList) size() (n int) {
+	for _, e := range l.entries[l.head:] {
+		if e.segment != nil {
+			n += len(e.segment.Data)
+		}
+	}
+	return n
+}
+
 // live is the number of live events that would be dropped with the list.
 func (l *lagList) live() (n uint64) {
 	for _, e := range l.entries[l.head:] {

@@ -1,8 +1,13 @@
 package hub
 
-func (h *Hub) beginLag(c *Client) {
-	c.lag, c.piled = newLagList(), false
+func (h *Hub) beginLag(c *Client, aged bool) {
+	c.lag, c.piled, c.aged = newLagList(), false, aged
 	h.stats.Lagging++
+	if aged {
+		h.stats.LagsAge++
+	} else {
+		h.stats.LagsBytes++
+	}
 }
 
 func (h *Hub) endLag(c *Client) {
@@ -41,6 +46,12 @@ func (h *Hub) tooMuch(c *Client) bool {
 // addToLag adds s to the end of c's lag list.
 func (h *Hub) addToLag(c *Client, s *Segment) {
 	skipped, dropped := c.lag.add(s)
+	h.leftOut(c, skipped, dropped)
+}
+
+// leftOut counts live events that c does not get.
+func (h *Hub) leftOut(c *Client, skipped, dropped uint64) {
+	c.skipped += skipped
 	h.stats.Conflated += skipped
 	h.stats.Dropped += dropped
 }
@@ -50,8 +61,7 @@ func (h *Hub) addToLag(c *Client, s *Segment) {
 func (h *Hub) conflateQueue(c *Client, done chan<- struct{}) {
 	later := c.lag
 	if later == nil {
-		h.stats.LagsAge++
-		h.beginLag(c)
+		h.beginLag(c, true)
 	} else {
 		c.lag = newLagList()
 	}
@@ -64,8 +74,7 @@ func (h *Hub) conflateQueue(c *Client, done chan<- struct{}) {
 	}
 	if later != nil {
 		skipped, dropped := c.lag.join(later)
-		h.stats.Conflated += skipped
-		h.stats.Dropped += dropped
+		h.leftOut(c, skipped, dropped)
 	}
 	close(done)
 	h.conflate(c)

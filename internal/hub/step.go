@@ -50,11 +50,7 @@ func (s Steps) Route(events []BroadcastEvent) {
 }
 
 // Stats is [Hub.Stats].
-func (s Steps) Stats() Stats {
-	result := make(chan Stats, 1)
-	s.hub.handle(command{op: opStats, stats: result})
-	return <-result
-}
+func (s Steps) Stats() Stats { return s.hub.counters() }
 
 // handle carries out a command and returns its result.
 func (s Steps) handle(c command) []string {
