@@ -31,6 +31,7 @@ var arrows = []row{
 
 	{from: "internal/hub", why: "the hub routes bytes to rooms and knows nothing else"},
 	{from: "internal/partition", why: "a leaf: ingest and the bridge divide rooms alike, and neither knows the other"},
+	{from: "internal/oldest", to: []string{"internal/hub"}, why: "it names clients of the hub in the log, whatever measured their age"},
 	{from: "internal/backlog", to: []string{"internal/hub", "internal/partition"}, why: "it holds events by room for ingest and for the bridge, and knows neither"},
 	{from: "internal/ingest", to: []string{"internal/backlog", "internal/hub", "internal/moment", "internal/partition"}, why: "ingest orders events; the bridge comes to it through small interfaces of its own"},
 	{from: "internal/bridge/wire", to: []string{"internal/hub", "internal/moment", "internal/partition"}, why: "it turns texts in Redis into events and back, and knows no connection"},
@@ -43,7 +44,7 @@ var arrows = []row{
 
 	{
 		from: "internal/transport",
-		to:   []string{"internal/awake", "internal/auth", "internal/credit", "internal/domain/common", "internal/frame", "internal/handshake", "internal/hub", "internal/ingest", "internal/moment", "internal/rawio", "internal/refusals", "protocol"},
+		to:   []string{"internal/awake", "internal/auth", "internal/credit", "internal/domain/common", "internal/frame", "internal/handshake", "internal/hub", "internal/ingest", "internal/moment", "internal/oldest", "internal/rawio", "internal/refusals", "protocol"},
 		why:  "an event goes from the pump to ingest to the hub; the pumps know neither Redis nor a single domain",
 	},
 	{

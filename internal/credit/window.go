@@ -216,6 +216,9 @@ func (w *Window) Unanswered() time.Duration {
 	return w.watch.awake - w.watch.marks[0].awake
 }
 
+// Age is how old that is which the reader has not answered for, at least.
+func (w *Window) Age() time.Duration { return max(w.Unanswered()-max(w.minRTT, 0)/2, 0) }
+
 // Tick finds out whether the reader has become slow, or keeps up again.
 func (w *Window) Tick(now time.Duration) {
 	if w.watch == nil {

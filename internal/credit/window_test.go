@@ -395,3 +395,32 @@ func TestMarksUnderWayAreBounded(t *testing.T) {
 		t.Error("the last mark does not answer all")
 	}
 }
+
+// What a mark that is not answered says of the age: the way there is half of the round trip.
+func TestTheAgeOfWhatWasNotAnswered(t *testing.T) {
+	w := credit.New(maxAge)
+	tick := func(from, to time.Duration) {
+		for d := from; d <= to; d += 25 * ms {
+			w.Tick(d)
+		}
+	}
+	age := func(want time.Duration) {
+		t.Helper()
+		if got := w.Age(); got != want {
+			t.Errorf("an age of %v, want %v", got, want)
+		}
+	}
+	age(0)
+	w.Sent(100)
+	w.Mark(10, 0)
+	tick(0, 100*ms)
+	age(100 * ms) // nothing is known of the way yet
+	w.Answer(1, 100*ms, 100*ms)
+	age(0)
+	w.Sent(100)
+	w.Mark(10, 100*ms)
+	tick(100*ms, 125*ms)
+	age(0)
+	tick(150*ms, 400*ms)
+	age(250 * ms)
+}

@@ -39,7 +39,8 @@ type freshness struct {
 
 	// Owned as the write side is.
 	window  credit.Window
-	age     time.Duration // that the newest answer told, once there was one
+	age     uint32        // that the newest answer told, once there was one; milliseconds
+	told    uint32        // when server.oldest was told of it last; seconds of the server
 	folding chan struct{} // the hub is conflating the queue, and closes this; nil: it is not
 }
 
@@ -74,8 +75,9 @@ func (w *writeSide) hear() {
 	if f.answered.Load() != nil {
 		a, first := f.answered.Swap(nil), !f.window.Answered()
 		if age, ok := f.window.Answer(a.number, a.at, w.conn.server.now()); ok {
-			f.age = age
+			f.age = uint32(age.Milliseconds())
 			w.conn.server.stats.age.Observe(age)
+			w.tellAge(age)
 			if first && f.window.Size() > credit.StartWindow {
 				if path, known := flowOf(w.conn.socket.Conn); known {
 					f.window.Path(path.minRTT)
@@ -171,6 +173,7 @@ func (w *writeSide) judge() {
 	f, s := w.bound(), w.conn.server
 	slow := f.window.Slow()
 	f.window.Tick(s.now())
+	w.tellAge(f.window.Age())
 	if f.window.Slow() != slow {
 		s.log.Debug("reader turned slow or keeps up again", "address", w.conn.RemoteAddr(), "slow", !slow,
 			"outstanding", f.window.Outstanding(), "window", f.window.Size())
@@ -212,7 +215,7 @@ func (w *writeSide) mark(data []byte) []byte {
 		f.window.Tighten()
 		m := protocol.ServerMessage{Type: protocol.TypeMark, N: number}
 		if f.window.Answered() {
-			ms := f.age.Milliseconds()
+			ms := int64(f.age)
 			m.AgeMS = &ms
 		}
 		data = Frame(data, string(m.Append(nil)))

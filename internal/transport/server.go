@@ -19,6 +19,7 @@ import (
 	"backbone/internal/domain/common"
 	"backbone/internal/hub"
 	"backbone/internal/ingest"
+	"backbone/internal/oldest"
 	"backbone/internal/refusals"
 )
 
@@ -50,6 +51,7 @@ type Server struct {
 	stop     chan struct{} // closed when nothing is left to write
 	stats    *counters
 	refusals *refusals.Log
+	oldest   *oldest.Log   // nil: the log does not have the level debug
 	closing  chan struct{} // closed when all sockets are to be closed
 	begin    time.Time
 	turn     chan struct{} // has one place: for who works on a long message of a consumer
@@ -80,6 +82,7 @@ func New(opts Options) *Server {
 	}
 	s.stats = newCounters(writes)
 	s.refusals = refusals.New(s.log, s.stats.kinds()...)
+	s.oldest = oldest.New(s.log, opts.Hub)
 	s.registry = newRegistry(opts.Limits.MaxConnections, opts.Limits.MaxConnectionsPerAddress, s.stats, s.refusals)
 	return s
 }
@@ -94,6 +97,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	var parts sync.WaitGroup
 	parts.Go(s.registry.run)
 	parts.Go(func() { s.refusals.Run(s.stop) })
+	if s.oldest != nil {
+		parts.Go(func() { s.oldest.Run(s.stop) })
+	}
 	for _, w := range s.writers {
 		parts.Go(w.run)
 	}

@@ -4,9 +4,11 @@ import (
 	"slices"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"backbone/internal/credit"
 	"backbone/internal/handshake"
+	"backbone/internal/oldest"
 	"backbone/internal/refusals"
 	"backbone/protocol"
 )
@@ -170,6 +172,20 @@ func closeCodes(codes ...protocol.CloseCode) (labels []string) {
 }
 
 func closeLabel(code protocol.CloseCode) string { return strconv.Itoa(int(code)) }
+
+// tellAge has the log name the client if few read older prices.
+func (w *writeSide) tellAge(age time.Duration) {
+	c, f := w.conn, w.fresh
+	if c.server.oldest == nil || age < c.server.opts.Limits.MaxAge/2 {
+		return
+	}
+	if now := uint32(c.server.now() / oldest.Again); now != f.told && c.server.oldest.Tell(oldest.Reader{
+		Client: &c.client, Address: c.RemoteAddr(), Role: string(c.identity.Role), Name: c.identity.Name,
+		Age: age, Outstanding: f.window.Outstanding(), Window: f.window.Size(),
+	}) {
+		f.told = now
+	}
+}
 
 // The kinds of refusals that share their lines in the log.
 var (
