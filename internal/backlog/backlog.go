@@ -3,6 +3,8 @@
 package backlog
 
 import (
+	"strings"
+
 	"backbone/internal/hub"
 	"backbone/internal/partition"
 )
@@ -17,7 +19,8 @@ const Overhead = 128
 //
 // A Queue has one owner.
 type Queue struct {
-	limit, maximum int // bytes
+	limit, maximum int  // bytes
+	parts          bool // rooms and payloads are parts of longer texts
 
 	events []hub.BroadcastEvent
 	bytes  int
@@ -37,6 +40,15 @@ type Counts struct {
 // New returns an empty queue that conflates past limit and drops values past maximum, both
 // in bytes of payloads and Overhead.
 func New(limit, maximum int) Queue { return Queue{limit: limit, maximum: maximum} }
+
+// NewOfParts is New for events whose rooms and payloads are parts of longer texts, as long as
+// payload and Overhead together at most. Once the queue conflates it keeps copies, because one
+// event that is left would keep the text of all.
+func NewOfParts(limit, maximum int) Queue {
+	q := New(limit, maximum)
+	q.parts = true
+	return q
+}
 
 // Events returns what the queue holds. The caller may keep the slice once it calls Taken.
 func (q *Queue) Events() []hub.BroadcastEvent { return q.events }
@@ -82,6 +94,7 @@ func (q *Queue) conflate() {
 	for i := range all {
 		e := all[i] // q.events grows over all
 		if e.Kind == hub.Message {
+			q.copyParts(&e)
 			q.pushLinked(&e, -1)
 		} else {
 			q.settle(&e)
@@ -107,14 +120,23 @@ func (q *Queue) settle(e *hub.BroadcastEvent) {
 		q.leaveOut(held)
 		q.bytes += len(e.Payload) - len(held.Payload)
 		*held = *e
+		q.copyParts(held)
 	case taken:
 		q.leaveOut(e)
 	case q.bytes > q.maximum:
 		q.left.Dropped++
 		q.lost |= partition.Only(partition.Of(e.Room))
 	default:
-		q.at[e.Room] = len(q.events)
-		q.pushLinked(e, last)
+		own := *e
+		q.copyParts(&own)
+		q.at[own.Room] = len(q.events)
+		q.pushLinked(&own, last)
+	}
+}
+
+func (q *Queue) copyParts(e *hub.BroadcastEvent) {
+	if q.parts {
+		e.Room, e.Payload = strings.Clone(e.Room), strings.Clone(e.Payload)
 	}
 }
 

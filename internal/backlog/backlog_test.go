@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"pgregory.net/rapid"
 
@@ -302,4 +303,43 @@ func TestQueueConflatesOnce(t *testing.T) {
 	if q.Len() != 101 {
 		t.Errorf("holds %d events, want 101", q.Len())
 	}
+}
+
+// Of many messages of which one event each is left, only these events are kept.
+func TestQueueOfPartsKeepsCopies(t *testing.T) {
+	for _, parts := range []bool{true, false} {
+		q := New(4*priceSize, 16*priceSize)
+		if parts {
+			q = NewOfParts(4*priceSize, 16*priceSize)
+		}
+		var texts []string
+		add := func(e *hub.BroadcastEvent) {
+			text := e.Room + e.Payload
+			e.Room, e.Payload = text[:len(e.Room)], text[len(e.Room):]
+			texts = append(texts, text)
+			q.Add(e)
+		}
+		for i := range uint64(3) {
+			add(message("lobby"))
+			add(price("X", i+1, hub.State)) // conflates with the fifth
+		}
+		add(price("X", 9, hub.State)) // replaces one
+		add(price("Y", 1, hub.State)) // is new
+		for _, e := range q.Events() {
+			for _, text := range texts {
+				if got := within(e.Room, text) || within(e.Payload, text); got && parts {
+					t.Errorf("%s %s is a part of the text that it came in", e.Room, e.Payload)
+				} else if within(e.Room, text) != within(e.Payload, text) {
+					t.Errorf("%s: room and payload are of different texts", e.Room)
+				}
+			}
+		}
+		check(t, &q, fmt.Sprint("parts ", parts), "message lobby 0", "live X 9", "message lobby 0", "message lobby 0", "live Y 1")
+	}
+}
+
+// within reports whether s is a part of text.
+func within(s, text string) bool {
+	at, begin := uintptr(unsafe.Pointer(unsafe.StringData(s))), uintptr(unsafe.Pointer(unsafe.StringData(text)))
+	return begin <= at && at < begin+uintptr(len(text))
 }

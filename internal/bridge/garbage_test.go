@@ -144,6 +144,15 @@ func TestForeignMessagesAreCountedAndHarmless(t *testing.T) {
 	} {
 		s.CLI("PUBLISH", channel, envelope(junk))
 	}
+	// Form 2, and the channel of all partitions.
+	for _, junk := range []string{"2 ", "2 X", "2 X Y\n0000003 x\n", "2 X\nx", "2 \n"} {
+		s.CLI("PUBLISH", names.AllEvents(), junk)
+	}
+	for _, junk := range []string{"state price zz 0\nBTC_USDT\n{}\n", "state price " + version + " 0\nBTC_USDT\n[]\n", "message price - 0\nBTC_USDT\n{\"bad\":1}\n", "\n"} {
+		s.CLI("PUBLISH", names.AllEvents(), fmt.Sprintf("2 X\n%07d %s", len(junk), junk))
+	}
+	foreign := fmt.Sprintf("state price %s 0\nETH_USDT\n{}\n", version)
+	s.CLI("PUBLISH", channel, fmt.Sprintf("2 X\n%07d %s", len(foreign), foreign)) // of another partition
 	for _, junk := range []string{"", "junk", "{}", `{"v":1,"origin":"X","session":1,"clock":"3000000000000000"}`, strings.Repeat("x", 2000)} {
 		s.CLI("PUBLISH", names.Heartbeat(false, partition.All), junk)
 	}
@@ -154,8 +163,8 @@ func TestForeignMessagesAreCountedAndHarmless(t *testing.T) {
 	if got := b.read("BAD"); got.err != nil || len(got.found) != 0 {
 		t.Errorf("read %+v, want nothing", got)
 	}
-	// 11 messages, 5 heartbeats, 1 stored value.
-	if st := b.stats(); st.Garbage != 17 || st.Drops[DropGarbage] != 9 {
+	// 16 messages, 5 heartbeats, 1 stored value.
+	if st := b.stats(); st.Garbage != 22 || st.Drops[DropGarbage] != 14 {
 		t.Errorf("B's stats: %+v", st)
 	}
 	told := map[string]int{}

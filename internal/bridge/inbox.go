@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"strings"
 
 	"backbone/internal/backlog"
 	"backbone/internal/bridge/wire"
@@ -25,6 +26,11 @@ func newBacklog(o Options, count *counters, dropped DropReason) countedBacklog {
 	return countedBacklog{backlog.New(o.InboxBytes, inboxMaximum*o.InboxBytes), count, dropped}
 }
 
+// newPartsBacklog is newBacklog for events of messages, see [wire.Reader].
+func newPartsBacklog(o Options, count *counters, dropped DropReason) countedBacklog {
+	return countedBacklog{backlog.NewOfParts(o.InboxBytes, inboxMaximum*o.InboxBytes), count, dropped}
+}
+
 func (b *countedBacklog) addAll(events []hub.BroadcastEvent) {
 	before := b.LeftOut()
 	for i := range events {
@@ -37,9 +43,10 @@ func (b *countedBacklog) addAll(events []hub.BroadcastEvent) {
 
 // incoming is a Redis message of another instance, or a mark behind all messages before it.
 type incoming struct {
-	partition int
-	message   string
-	mark      chan struct{} // nil: a message
+	channel string
+	of      partition.Set // that the channel carries
+	message string
+	mark    chan struct{} // nil: a message
 }
 
 // inboxPlaces bounds the messages between the Redis readers and the inbox.
@@ -58,7 +65,6 @@ type inbox struct {
 	in      chan incoming
 	out     chan delivery
 	closed  chan struct{} // closed when run receives nothing any more
-	names   wire.Names
 	valid   func(*hub.BroadcastEvent) bool
 	count   *counters
 	garbage *garbage
@@ -66,12 +72,13 @@ type inbox struct {
 	// Owned by run.
 	waiting countedBacklog
 	reader  wire.Reader
+	parsed  []hub.BroadcastEvent // of one message, empty in between
 }
 
 func newInbox(o Options, count *counters, strange *garbage) *inbox {
 	return &inbox{
 		in: make(chan incoming, inboxPlaces), out: make(chan delivery), closed: make(chan struct{}),
-		names: wire.Names{Prefix: o.Prefix}, valid: o.Valid, count: count, garbage: strange, waiting: newBacklog(o, count, DropInboxFull),
+		valid: o.Valid, count: count, garbage: strange, waiting: newPartsBacklog(o, count, DropInboxFull),
 	}
 }
 
@@ -85,7 +92,7 @@ func (b *inbox) take(m incoming) {
 		default:
 		}
 	case <-b.closed:
-		b.count.drop(DropClosing, len(b.parse(new(wire.Reader), m)))
+		b.count.drop(DropClosing, len(b.parse(new(wire.Reader), nil, m)))
 	}
 }
 
@@ -112,18 +119,42 @@ func (b *inbox) run(ended <-chan struct{}) {
 				marks = append(marks, m.mark)
 				continue
 			}
-			b.waiting.addAll(b.parse(&b.reader, m))
+			b.parsed = b.parse(&b.reader, b.parsed, m)
+			b.waiting.addAll(b.parsed)
+			b.parsed = emptied(b.parsed)
 		}
 	}
 }
 
-func (b *inbox) parse(with *wire.Reader, m incoming) []hub.BroadcastEvent {
-	events, bad, err := with.Decode(nil, m.message, partition.Only(m.partition), moment.Now(), b.valid)
-	channel := b.names.Events(m.partition)
-	if err != nil {
-		b.garbage.found(foreignMessage, channel, 1)
+// parsedPlaces bounds what is kept to parse the next message into. Own messages have fewer events.
+const parsedPlaces = 2 * maxCallEvents
+
+// emptied returns events to parse another message into. They keep no message.
+func emptied(events []hub.BroadcastEvent) []hub.BroadcastEvent {
+	if cap(events) > parsedPlaces {
+		return nil
 	}
-	b.garbage.found(foreignEvent, channel, bad)
+	clear(events)
+	return events[:0]
+}
+
+// parse appends the events of a message to events, which has none.
+func (b *inbox) parse(with *wire.Reader, events []hub.BroadcastEvent, m incoming) []hub.BroadcastEvent {
+	events, bad, err := with.Decode(events, m.message, m.of, moment.Now(), b.valid)
+	if err != nil {
+		b.garbage.found(foreignMessage, m.channel, 1)
+	}
+	b.garbage.found(foreignEvent, m.channel, bad)
+	counted := 0
+	for i := range events {
+		counted += len(events[i].Payload) + backlog.Overhead
+	}
+	if counted < len(m.message) { // so much of it is not counted that the events must not keep it
+		for i := range events {
+			e := &events[i]
+			e.Room, e.Payload = strings.Clone(e.Room), strings.Clone(e.Payload)
+		}
+	}
 	return events
 }
 
@@ -133,7 +164,7 @@ func (b *inbox) discard() {
 		select {
 		case m := <-b.in:
 			if m.mark == nil { // settle, which waits for a mark, ends with its context
-				b.count.drop(DropClosing, len(b.parse(new(wire.Reader), m)))
+				b.count.drop(DropClosing, len(b.parse(new(wire.Reader), nil, m)))
 			}
 		default:
 			return

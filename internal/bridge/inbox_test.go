@@ -2,10 +2,13 @@ package bridge
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
@@ -17,7 +20,7 @@ import (
 func messages(events ...hub.BroadcastEvent) (out []incoming) {
 	to := bundler{names: wire.Names{Prefix: "p:"}, instance: "other", ttl: time.Minute}
 	for _, p := range to.bundles(events, moment.Now().Steady) {
-		out = append(out, incoming{partition: p.partition, message: p.message()})
+		out = append(out, incoming{channel: p.channel, of: partition.Only(p.partition), message: p.message()})
 	}
 	return out
 }
@@ -107,4 +110,33 @@ func TestWhatTheSinkDidNotTakeIsNotReceived(t *testing.T) {
 			t.Errorf("%d received and %d lost at the end, want 0 and 1", received, lost)
 		}
 	})
+}
+
+// Whoever reaches Redis can hide an event in a long message, which the event must not keep.
+func TestALongMessageIsNotKeptForAFewEvents(t *testing.T) {
+	count := new(counters)
+	b := newInbox(Options{InboxBytes: 1 << 20}, count, &garbage{count: count, log: slog.New(slog.DiscardHandler)})
+	e := tick("other", "A", 1, 1)
+	record := wire.AppendEvent([]byte(wire.EnvelopeHead2("other")), &e, "other", moment.Now().Steady)
+	junk := strings.Repeat("x", 1000)
+	junk = fmt.Sprintf("%07d %s\n", len(junk)+1, junk)
+	for message, kept := range map[string]bool{string(record): true, string(record) + junk: false} {
+		events := b.parse(new(wire.Reader), nil, incoming{of: partition.All, message: message})
+		if len(events) != 1 || events[0].Payload != e.Payload {
+			t.Fatalf("parsed %+v", events)
+		}
+		at, begin := uintptr(unsafe.Pointer(unsafe.StringData(events[0].Payload))), uintptr(unsafe.Pointer(unsafe.StringData(message)))
+		if got := begin <= at && at < begin+uintptr(len(message)); got != kept {
+			t.Errorf("an event of a message of %d bytes keeps it: %t, want %t", len(message), got, kept)
+		}
+	}
+	if got := count.drops[DropGarbage].Load(); got != 1 {
+		t.Errorf("%d counted as garbage, want 1", got)
+	}
+	if got := emptied(make([]hub.BroadcastEvent, 5)); len(got) != 0 || cap(got) != 5 || got[:1][0] != (hub.BroadcastEvent{}) {
+		t.Errorf("emptied %+v", got)
+	}
+	if got := emptied(make([]hub.BroadcastEvent, parsedPlaces+1)); got != nil {
+		t.Errorf("places for %d events are kept", cap(got))
+	}
 }

@@ -62,7 +62,8 @@ type Sink interface {
 	// Remote hands over events of other instances in the order of arrival. Kind is State
 	// (live), Recovered (a value offered again), Message or Resync. Born is set, by this
 	// instance's clock. Version.Instance names the instance that set the version, or that
-	// sent a Message. The slice belongs to the Sink.
+	// sent a Message. The slice belongs to the Sink. Room and Payload may be parts of a Redis
+	// message: who keeps one for long has to copy it.
 	Remote(ctx context.Context, events []hub.BroadcastEvent)
 	// LastPrices answers some or all rooms of one slice of Options.Reads. found is what Redis
 	// has of them, of Kind Recovered. With an error, found is empty.

@@ -131,6 +131,7 @@ func TestAGenerationBeginsWhenAllIsSubscribed(t *testing.T) {
 	for n := range partition.Count {
 		numsub = append(numsub, wire.Names{Prefix: DefaultPrefix}.Events(n))
 	}
+	numsub = append(numsub, wire.Names{Prefix: DefaultPrefix}.AllEvents())
 	g := &gate{begun: make(chan struct{}), through: make(chan struct{})}
 	a := start(t, "A", p.URL(), func(o *Options) {
 		g.instance = o.Sink.(*instance)
@@ -144,8 +145,8 @@ func TestAGenerationBeginsWhenAllIsSubscribed(t *testing.T) {
 				subscribed++
 			}
 		}
-		if subscribed != partition.Count {
-			t.Errorf("generation %d begins with %d partitions subscribed, want all %d", round+1, subscribed, partition.Count)
+		if subscribed != partition.Count+1 {
+			t.Errorf("generation %d begins with %d channels subscribed, want those of all %d partitions and the common one", round+1, subscribed, partition.Count)
 		}
 		g.through <- struct{}{}
 		a.linked()

@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
 	"backbone/internal/moment"
+	"backbone/internal/partition"
 	"backbone/internal/redistest"
 )
 
@@ -105,6 +107,48 @@ func TestLastPriceIsReadableAndLivesAsLongAsItMay(t *testing.T) {
 	}
 	if st := b.stats(); st.Unchanged != 1 || st.Refused != 0 {
 		t.Errorf("B's stats: %+v", st)
+	}
+}
+
+// Who writes form 2, or into the channel of all partitions, is heard too, in the order of Redis. Own
+// messages are not.
+func TestBothFormsAreHeardOnAllChannels(t *testing.T) {
+	noLeak(t)
+	s := redistest.Start(t)
+	a := start(t, "A", s.URL())
+	a.linked()
+	names := wire.Names{Prefix: DefaultPrefix}
+	message := func(origin string, form int, events ...hub.BroadcastEvent) string {
+		now := moment.Now().Steady
+		if form == 1 {
+			return bundler{instance: origin}.bundles(events, now)[0].message()
+		}
+		b := []byte(wire.EnvelopeHead2(origin))
+		for i := range events {
+			b = wire.AppendEvent(b, &events[i], origin, now)
+		}
+		return string(b)
+	}
+	clock := uint64(0)
+	next := func(room string) hub.BroadcastEvent { clock++; return tick("X", room, clock, int(clock)) }
+	var want []hub.BroadcastEvent
+	for _, form := range []int{1, 2, 1, 2} {
+		one, all := []hub.BroadcastEvent{next("BTC_USDT"), chat("BTC_USDT", "hi")}, []hub.BroadcastEvent{next("BTC_USDT"), next("BTC_USDT")}
+		if form == 2 {
+			all[1].Room = "ETH_USDT" // of another partition
+		}
+		s.CLI("PUBLISH", names.Events(partition.Of("BTC_USDT")), message("X", form, one...))
+		s.CLI("PUBLISH", names.AllEvents(), message("X", form, all...))
+		s.CLI("PUBLISH", names.AllEvents(), message("A", form, next("BTC_USDT")))
+		want = append(want, append(one, all...)...)
+	}
+	for i, e := range want {
+		if got := a.hears(); got.Room != e.Room || got.Payload != e.Payload || got.Kind != e.Kind || e.Kind == hub.State && got.Version != e.Version {
+			t.Fatalf("event %d is %+v, want %+v", i, got, e)
+		}
+	}
+	if st := a.stats(); st.OwnEchoes != 4 || st.Garbage != 0 || st.Drops[DropGarbage] != 0 {
+		t.Errorf("stats %+v, want 4 own echoes and no garbage", st)
 	}
 }
 

@@ -22,7 +22,8 @@ type session struct {
 	shared  *shared
 	number  uint64 // among all sessions of the bridge
 	conns   *redisConns
-	ownHead string // how own envelopes begin
+	ownHead string // how own envelopes of form 1 begin
+	ownLine string // how own envelopes of form 2 begin
 	ownBeat string // how own heartbeats of this session begin
 	beatsOn string // the channel of heartbeats
 	out     *outlet
@@ -51,7 +52,7 @@ func (s *shard) session(ctx context.Context) (up time.Time, err error) {
 	x := &session{
 		shard: s, shared: s.shared, number: number, out: newOutlet(s.partitions),
 		beatsOn: s.shared.names.Heartbeat(s.shared.bySlot, s.partitions),
-		ownHead: wire.EnvelopeHead(opts.Instance), ownBeat: wire.BeatHead(opts.Instance, number),
+		ownHead: wire.EnvelopeHead(opts.Instance), ownLine: wire.EnvelopeHead2(opts.Instance), ownBeat: wire.BeatHead(opts.Instance, number),
 		echoes: make(chan struct{}, 1), beats: make(chan peerBeat, beatPlaces), unsubscribed: make(chan string, 1),
 	}
 	x.conns, err = s.dial(alive)
@@ -76,7 +77,7 @@ func (x *session) connect(ctx context.Context, received func(channel, message st
 	if err := x.conns.prepare(ctx, x.shared.names, x.shard.partitions); err != nil {
 		return err
 	}
-	channels := slices.Sorted(maps.Keys(x.shared.names.Channels(x.shard.partitions)))
+	channels := slices.Sorted(maps.Keys(x.shared.names.Channels(x.shared.bySlot, x.shard.partitions)))
 	channels = append(channels, x.beatsOn)
 	return x.conns.subscribe(ctx, channels, received, func(channel string) {
 		select {
@@ -119,18 +120,18 @@ func (x *session) generation(ctx context.Context, partitions partition.Set) {
 // receiver returns the function that the Redis reader calls for each message. It waits for
 // nothing but the inbox, which takes messages at any time.
 func (x *session) receiver() func(channel, message string) {
-	partitions := x.shared.names.Channels(x.shard.partitions)
+	carries := x.shared.names.Channels(x.shared.bySlot, x.shard.partitions)
 	return func(channel, message string) {
 		if channel == x.beatsOn {
 			x.heard(message)
 			return
 		}
-		if strings.HasPrefix(message, x.ownHead) {
+		if strings.HasPrefix(message, x.ownLine) || strings.HasPrefix(message, x.ownHead) {
 			x.shared.count.ownEchoes.Add(1)
 			return
 		}
-		if p, ok := partitions[channel]; ok {
-			x.shared.inbox.take(incoming{partition: p, message: message})
+		if of, ok := carries[channel]; ok {
+			x.shared.inbox.take(incoming{channel: channel, of: of, message: message})
 		}
 	}
 }

@@ -19,7 +19,7 @@ func newWatched(t *testing.T) *session {
 	o = o.withDefaults()
 	s := &shard{shared: &shared{opts: &o, names: wire.Names{Prefix: o.Prefix}, clocks: newClockBox(), count: new(counters), garbage: &garbage{count: new(counters), log: o.Logger}, log: o.Logger}}
 	return &session{
-		shard: s, shared: s.shared, number: 2, ownHead: wire.EnvelopeHead("me"), ownBeat: wire.BeatHead("me", 2),
+		shard: s, shared: s.shared, number: 2, ownHead: wire.EnvelopeHead("me"), ownLine: wire.EnvelopeHead2("me"), ownBeat: wire.BeatHead("me", 2),
 		echoes: make(chan struct{}, 1), beats: make(chan peerBeat, 2), unsubscribed: make(chan string, 1),
 		conns: &redisConns{broken: make(chan error), doubts: make(chan error, 1)},
 	}

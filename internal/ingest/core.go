@@ -3,6 +3,7 @@ package ingest
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"backbone/internal/backlog"
@@ -39,6 +40,8 @@ type core struct {
 	// Each is closed when the bridge takes an empty batch. It takes a batch only when it
 	// has sent the one before.
 	flushes []chan struct{}
+
+	parts []*value // whose payloads are parts of longer texts, until the end of the step
 
 	generation  [partition.Count]uint64 // of each partition's connection to Redis; 0: never connected
 	due         partition.Set           // partitions whose rooms are to be read and offered again
@@ -160,8 +163,19 @@ func (c *core) remote(events []hub.BroadcastEvent, now moment.Time) (pass []hub.
 			}
 		}
 	}
+	c.copyParts()
 	c.stats.Remote += uint64(len(events))
 	return append(pass, resumed...)
+}
+
+// copyParts makes copies of the payloads that this step has kept: one of them would keep the whole
+// message that it came in. Most payloads of a step are replaced within it.
+func (c *core) copyParts() {
+	for i, v := range c.parts {
+		v.payload, v.part = strings.Clone(v.payload), false
+		c.parts[i] = nil
+	}
+	c.parts = c.parts[:0]
 }
 
 // admit makes a remote value the newest of its room and type if it is newer than the known
@@ -201,6 +215,10 @@ func (c *core) admit(e *hub.BroadcastEvent, now moment.Time, resumed []hub.Broad
 	}
 	v.heard = c.generation[v.room.partition]
 	c.replace(v, e, now)
+	if !v.part {
+		v.part = true
+		c.parts = append(c.parts, v)
+	}
 	// A member that the hub has and that is not counted here yet may have got a local
 	// value already, and must get what is newer even if that is past its TTL by the time
 	// of the member's warm start.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 	"time"
+	"unsafe"
 
 	"pgregory.net/rapid"
 
@@ -249,5 +250,27 @@ func TestLateEventsDoNotReviveAFeed(t *testing.T) {
 	want(t, "at the TTL", b.settle(), fmt.Sprintf("status X X silent=true since=%d", at))
 	if b.next() != never {
 		t.Errorf("there is work at %d, want none for a silent room", b.next())
+	}
+}
+
+// A value that stays for long keeps no message that it came in.
+func TestAKeptValueIsNoPartOfItsMessage(t *testing.T) {
+	b := newBox(t, true)
+	b.join("X")
+	const text = "{X1}{X2}{Y1}"
+	events := []hub.BroadcastEvent{from("a", "X", 1, 1, text[:4]), from("a", "X", 2, 2, text[4:8]), from("a", text[9:10], 1, 1, text[8:])}
+	want(t, "passed on", b.take(events...), "live X {X1}; live X {X2}")
+	within := func(s string) bool {
+		at, begin := uintptr(unsafe.Pointer(unsafe.StringData(s))), uintptr(unsafe.Pointer(unsafe.StringData(text)))
+		return begin <= at && at < begin+uintptr(len(text))
+	}
+	for room, payload := range map[string]string{"X": "{X2}", "Y": "{Y1}"} {
+		r := b.table.find(room)
+		if v := r.of(""); v.payload != payload || within(v.payload) || within(r.name) {
+			t.Errorf("%s is kept as %q; its payload is a part of the message: %t, its name: %t", room, v.payload, within(v.payload), within(r.name))
+		}
+	}
+	if len(b.parts) != 0 {
+		t.Errorf("%d values wait for copies after the step", len(b.parts))
 	}
 }

@@ -37,6 +37,8 @@ type value struct {
 	seq     uint64        // local live events of the room and type so far
 	heard   uint64        // generation of the partition in which an event last set the value
 
+	part bool // payload is a part of a longer text
+
 	offer   offerState
 	missing missingState
 

@@ -244,8 +244,11 @@ func TestNames(t *testing.T) {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}
-	if m := n.Channels(partition.All); len(m) != partition.Count || m[n.Events(x)] != x {
-		t.Errorf("%d channels, that of X is of partition %d", len(m), m[n.Events(x)])
+	if m := n.Channels(false, partition.All); len(m) != partition.Count+1 || m[n.Events(x)] != partition.Only(x) || m["p:events"] != partition.All {
+		t.Errorf("%d channels of one server: %v", len(m), m)
+	}
+	if m := n.Channels(true, partition.Only(x)); len(m) != 1 || m[n.Events(x)] != partition.Only(x) {
+		t.Errorf("channels of a master of a cluster: %v", m)
 	}
 	for name, want := range map[string]bool{
 		"": false, strings.Repeat("x", 64): true, strings.Repeat("x", 65): false, "azAZ09_.-": true,

@@ -35,11 +35,17 @@ func (n Names) Heartbeat(bySlot bool, held partition.Set) string {
 	return n.Prefix + "heartbeat:" + tagged(held.First())
 }
 
-// Channels maps the channels of partitions to the partitions.
-func (n Names) Channels(of partition.Set) map[string]int {
-	m := make(map[string]int, of.Len())
+// AllEvents is the channel of all partitions together, where one server has all of them.
+func (n Names) AllEvents() string { return n.Prefix + "events" }
+
+// Channels maps the channels of a master that has partitions to those that they carry.
+func (n Names) Channels(bySlot bool, of partition.Set) map[string]partition.Set {
+	m := make(map[string]partition.Set, of.Len()+1)
 	for p := range of.Each() {
-		m[n.Events(p)] = p
+		m[n.Events(p)] = partition.Only(p)
+	}
+	if !bySlot {
+		m[n.AllEvents()] = of
 	}
 	return m
 }
