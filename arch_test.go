@@ -66,7 +66,7 @@ var arrows = []row{
 		why: "it runs a server in this process; only demo does so too",
 	},
 	{
-		from: "internal/cli/publish", to: []string{"client", "internal/cli", "internal/config", "internal/human", "internal/telemetry", "protocol"},
+		from: "internal/cli/publish", to: []string{"client", "internal/cli", "internal/config", "internal/human", "internal/mapping", "internal/telemetry", "protocol"},
 		why: "it talks to a server like any client",
 	},
 	{
@@ -74,6 +74,7 @@ var arrows = []row{
 		why: "it talks to a server like any client",
 	},
 	{from: "internal/cli/version", to: []string{"internal/cli"}, why: "it prints what the kit knows"},
+	{from: "internal/mapping", to: []string{"internal/config", "protocol"}, why: "it turns one text into another, and knows no connection"},
 	{from: "internal/market", why: "it invents prices, whoever publishes them"},
 	{
 		from: "internal/screen", to: []string{"client", "internal/cli", "internal/human", "internal/telemetry"},

@@ -1,5 +1,5 @@
-// Package publish is the command that publishes prices: one from flags, or JSON lines from
-// a file or standard input.
+// Package publish is the command that publishes prices: one from flags, or those of lines
+// from a file or standard input, in the protocol's own shape or in another.
 package publish
 
 import (
@@ -25,11 +25,13 @@ type Cmd struct {
 	TS         *int64 `group:"One event" name:"ts" placeholder:"N" help:"Time of the price, in a unit of your choice. If left out: now, in milliseconds."`
 	Data       string `group:"One event" placeholder:"OBJECT" help:"A JSON object that consumers receive with the price, such as '{\"size\":0.5}'."`
 
-	File string  `placeholder:"FILE" help:"Read JSON lines from a file instead of standard input."`
+	File string  `placeholder:"FILE" help:"Read lines from a file instead of standard input."`
 	Rate float64 `placeholder:"N" help:"Events a second. 0 is as fast as the server accepts them."`
 	Ack  bool    `help:"Wait for the server's reply to each event, and report rejected or lost events by their lines: the first 20, then one a second and how many more."`
 
 	Outage string `enum:"all,newest,none" default:"all" help:"What is sent of the events that are read while the connection is lost: all, for which reading waits; newest, the newest of each instrument; or none. With --ack, reading waits too while 1,024 events have no answer."`
+
+	foreign `embed:"" group:"Lines of another shape"`
 
 	cli.Connection  `embed:""`
 	cli.Credentials `embed:""`
@@ -59,6 +61,9 @@ func (c *Cmd) Validate() error {
 		return config.Errorf("data", "must have at most %d bytes and be nested at most %d deep, not %d bytes and %d deep",
 			protocol.MaxDataBytes, protocol.MaxDataDepth, len(c.Data), protocol.Depth(c.Data))
 	}
+	if err := c.foreign.check(one); err != nil {
+		return err
+	}
 	if err := cli.CheckRateOrNone("rate", c.Rate, cli.MaxPublishRate); err != nil {
 		return err
 	}
@@ -82,10 +87,16 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	if f, ok := input.(*os.File); ok && f != s.In {
 		defer f.Close()
 	}
-	return newPublication(c, s).run(ctx, opt, newEventReader(input))
+	var lines source = newEventReader(input)
+	if c.Map != "" {
+		if lines, err = newMappedReader(newLineReader(input, maxLine), &c.foreign); err != nil {
+			return err
+		}
+	}
+	return newPublication(c, s).run(ctx, opt, lines)
 }
 
-// input is where the JSON lines come from. An event in flags is a line too.
+// input is where the lines come from. An event in flags is a line too.
 func (c *Cmd) input(s cli.Streams) (io.Reader, error) {
 	switch {
 	case c.Instrument != "":
@@ -102,12 +113,16 @@ func (c *Cmd) input(s cli.Streams) (io.Reader, error) {
 		}
 		if info, err := f.Stat(); err == nil && info.IsDir() {
 			_ = f.Close() // nothing was read
-			return nil, fmt.Errorf("--file: %s is a directory: name a file of JSON lines", c.File)
+			return nil, fmt.Errorf("--file: %s is a directory: name a file of lines", c.File)
 		}
 		return f, nil
 	}
 	if f, ok := s.In.(*os.File); ok && telemetry.IsTerminal(f) {
-		s.Say("reading JSON lines from the terminal; Ctrl-D ends")
+		what := "JSON lines"
+		if c.CSV {
+			what = "CSV"
+		}
+		s.Say("reading %s from the terminal; Ctrl-D ends", what)
 	}
 	return s.In, nil
 }

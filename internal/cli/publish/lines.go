@@ -26,31 +26,54 @@ func (e *lineError) Error() string {
 	return fmt.Sprintf("line %d: %s: %s", e.line, e.code, e.message)
 }
 
-// eventReader reads events, one JSON object a line. Blank lines are left out.
-type eventReader struct {
+// source is where events come from.
+type source interface {
+	// next returns the next event. The error is io.EOF at the end, a *lineError for a line
+	// that is not an event (the next call goes on after it), or an error of reading.
+	next() (client.PriceUpdate, error)
+	// at returns the number of the line that was read last, and how many lines --where passed
+	// over so far.
+	at() (line, passed int)
+}
+
+// lineReader reads lines, whose length is bounded.
+type lineReader struct {
 	lines *bufio.Reader
 	line  int // number of the line read last, from 1
 }
 
-func newEventReader(r io.Reader) *eventReader {
-	return &eventReader{lines: bufio.NewReaderSize(r, protocol.MaxMessageBytes)}
+func newLineReader(r io.Reader, longest int) lineReader {
+	return lineReader{lines: bufio.NewReaderSize(r, longest)}
 }
 
-// next returns the next event. The error is io.EOF at the end, a *lineError for a line
-// that is not an event (the next call goes on after it), or an error of reading.
+// eventReader reads events, one JSON object a line. Blank lines are left out.
+type eventReader struct{ lineReader }
+
+func newEventReader(r io.Reader) *eventReader {
+	return &eventReader{newLineReader(r, protocol.MaxMessageBytes)}
+}
+
 func (r *eventReader) next() (client.PriceUpdate, error) {
+	text, err := r.readText()
+	if err != nil {
+		return client.PriceUpdate{}, err
+	}
+	return r.parse(bytes.TrimSpace(text))
+}
+
+func (r *lineReader) at() (line, passed int) { return r.line, 0 }
+
+// readText returns the next line that is not blank, valid until the next call.
+func (r *lineReader) readText() ([]byte, error) {
 	if r.line == 0 {
 		if err := r.mark(); err != nil {
-			return client.PriceUpdate{}, err
+			return nil, err
 		}
 	}
 	for {
 		text, err := r.readLine()
-		if err != nil {
-			return client.PriceUpdate{}, err
-		}
-		if text = bytes.TrimSpace(text); len(text) > 0 {
-			return r.parse(text)
+		if err != nil || len(bytes.TrimSpace(text)) > 0 {
+			return text, err
 		}
 	}
 }
@@ -59,7 +82,7 @@ func (r *eventReader) next() (client.PriceUpdate, error) {
 var errUTF16 = errors.New("the input is UTF-16: write it as UTF-8, or send it through iconv -f UTF-16 -t UTF-8")
 
 // mark leaves out a byte order mark at the beginning of the input.
-func (r *eventReader) mark() error {
+func (r *lineReader) mark() error {
 	first, _ := r.lines.Peek(2) // what is shorter has no mark; an error comes again
 	if len(first) == 2 && (first[0] == 0xff && first[1] == 0xfe || first[0] == 0xfe && first[1] == 0xff || (first[0] == 0) != (first[1] == 0)) {
 		return errUTF16
@@ -73,7 +96,7 @@ func (r *eventReader) mark() error {
 }
 
 // readLine returns a line, valid until the next call.
-func (r *eventReader) readLine() ([]byte, error) {
+func (r *lineReader) readLine() ([]byte, error) {
 	text, err := r.lines.ReadSlice('\n')
 	if len(text) > 0 {
 		r.line++
@@ -88,7 +111,7 @@ func (r *eventReader) readLine() ([]byte, error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
-		return nil, r.wrong(protocol.CodeInvalidEvent, "the line is longer than %d bytes", protocol.MaxMessageBytes)
+		return nil, r.wrong(protocol.CodeInvalidEvent, "the line is longer than %d bytes", r.lines.Size())
 	}
 	return text, err
 }
@@ -174,6 +197,6 @@ func (r *eventReader) notJSON(err error) error {
 	return r.wrong(protocol.CodeInvalidJSON, "not valid JSON: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
 }
 
-func (r *eventReader) wrong(code protocol.Code, format string, args ...any) error {
+func (r *lineReader) wrong(code protocol.Code, format string, args ...any) error {
 	return &lineError{r.line, code, fmt.Sprintf(format, args...)}
 }

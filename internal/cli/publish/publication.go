@@ -10,6 +10,7 @@ import (
 
 	"backbone/client"
 	"backbone/internal/cli"
+	"backbone/internal/config"
 )
 
 const (
@@ -28,8 +29,9 @@ type publication struct {
 	reports chan report // publisher and SDK -> reporter, in the order of publishing; it is taken at once
 
 	// Owned by the publisher.
-	sent  int
-	pacer cli.Pacer
+	sent   int
+	passed int // lines, over by --where
+	pacer  cli.Pacer
 
 	// Owned by the reporter until reports is closed and it has ended.
 	acked, rejected, lost int
@@ -49,9 +51,10 @@ type publication struct {
 
 // input is the content of a line.
 type input struct {
-	event client.PriceUpdate
-	line  int
-	err   error // instead of an event: a *lineError, or why reading ended
+	event  client.PriceUpdate
+	line   int
+	passed int   // over by --where so far
+	err    error // instead of an event: a *lineError, or why reading ended
 }
 
 // report is something that the reporter counts.
@@ -67,7 +70,7 @@ func newPublication(c *Cmd, s cli.Streams) *publication {
 	return &publication{Cmd: c, Streams: s, inputs: make(chan input, 256), reports: make(chan report, inFlight)}
 }
 
-func (p *publication) run(ctx context.Context, opt client.Options, lines *eventReader) error {
+func (p *publication) run(ctx context.Context, opt client.Options, lines source) error {
 	// The ingestor outlives ctx, so that what was sent before an interruption arrives.
 	life, give := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer give(nil)
@@ -120,11 +123,12 @@ func (p *publication) run(ctx context.Context, opt client.Options, lines *eventR
 }
 
 // read hands on what is read until its end, which is the last input.
-func (p *publication) read(ctx context.Context, lines *eventReader) {
+func (p *publication) read(ctx context.Context, lines source) {
 	for {
 		event, err := lines.next()
+		line, passed := lines.at()
 		select {
-		case p.inputs <- input{event, lines.line, err}:
+		case p.inputs <- input{event, line, passed, err}:
 		case <-ctx.Done():
 			return
 		}
@@ -150,12 +154,16 @@ func (p *publication) publish(ctx, life context.Context, ingestor *client.Ingest
 		case <-life.Done():
 			return context.Cause(life)
 		}
+		p.passed = in.passed
 		if errors.Is(in.err, io.EOF) {
 			return nil
 		}
 		if errors.As(in.err, new(*lineError)) {
 			p.reports <- report{line: in.line, err: in.err}
 			continue
+		}
+		if errors.As(in.err, new(*config.Error)) {
+			return in.err
 		}
 		if in.err != nil {
 			return fmt.Errorf("line %d: reading: %w", in.line+1, in.err)

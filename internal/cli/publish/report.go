@@ -143,7 +143,11 @@ func (p *publication) outcome(err error, took time.Duration) error {
 	if p.leftOut > 0 {
 		leftOut = ", left out " + human.Group(p.leftOut)
 	}
-	p.Say("sent %s%s%s%s, rejected %s in %.3f s (%s/s)", atMost, human.Group(sent), acked, leftOut, human.Group(p.rejected),
+	passed := ""
+	if p.passed > 0 {
+		passed = ", passed over " + human.Group(p.passed)
+	}
+	p.Say("sent %s%s%s%s, rejected %s%s in %.3f s (%s/s)", atMost, human.Group(sent), acked, leftOut, human.Group(p.rejected), passed,
 		took.Seconds(), human.Group(int(float64(sent)/max(took.Seconds(), 1e-9))))
 	switch {
 	case errors.Is(err, client.ErrRefused):

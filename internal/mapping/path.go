@@ -1,0 +1,291 @@
+package mapping
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// path leads to a value in JSON: .a.b[0] from an element, $.a from the line that holds it.
+type path struct {
+	text  string // as it was written
+	whole bool   // begins at the line
+	steps []step
+}
+
+// step is one part of a path: a key, an index (from the end, if it is negative), or all elements.
+type step struct {
+	kind  byte // '.' a key, '[' an index, '*' all
+	key   string
+	index int
+}
+
+// scanner reads the small syntax of --map, --each and --where.
+type scanner struct{ all, rest string }
+
+func scan(text string) *scanner {
+	return &scanner{text, strings.TrimSpace(text)}
+}
+
+// eat takes c, and blanks around it, if it comes next.
+func (s *scanner) eat(c string) bool {
+	rest, ok := strings.CutPrefix(strings.TrimLeft(s.rest, " \t"), c)
+	if ok {
+		s.rest = strings.TrimLeft(rest, " \t")
+	}
+	return ok
+}
+
+// expected is an error at the place that was reached.
+func (s *scanner) expected(what string) error {
+	rest := strings.TrimLeft(s.rest, " \t")
+	if rest == "" {
+		return fmt.Errorf("expected %s at the end of %s", what, s.all)
+	}
+	return fmt.Errorf("expected %s, not %s", what, shorten(rest))
+}
+
+// path reads a path. It may hold [] where all is true.
+func (s *scanner) path(all bool) (path, error) {
+	from := s.rest
+	var p path
+	switch {
+	case strings.HasPrefix(s.rest, "$"):
+		p.whole = true
+		s.rest = s.rest[1:]
+	case !strings.HasPrefix(s.rest, "."):
+		return p, s.expected("a path like .p")
+	case s.rest == "." || !isKey(s.rest[1:]) && s.rest[1] != '"':
+		s.rest = s.rest[1:] // the element itself, or .[0]
+	}
+	for {
+		var next step
+		var err error
+		switch {
+		case strings.HasPrefix(s.rest, "."):
+			s.rest = s.rest[1:]
+			next.kind = '.'
+			next.key, err = s.key()
+		case all && strings.HasPrefix(s.rest, "[]"):
+			s.rest = s.rest[2:]
+			next.kind = '*'
+		case strings.HasPrefix(s.rest, "["):
+			s.rest = s.rest[1:]
+			next.kind = '['
+			next.index, err = s.index()
+		default:
+			p.text = from[:len(from)-len(s.rest)]
+			return p, nil
+		}
+		if err != nil {
+			return p, err
+		}
+		p.steps = append(p.steps, next)
+	}
+}
+
+// isKey reports whether text begins with what a key has without quotes.
+func isKey(text string) bool {
+	return strings.IndexFunc(text, endsKey) != 0 && text != ""
+}
+
+func endsKey(r rune) bool {
+	return strings.ContainsRune(".,=[]\"", r) || unicode.IsSpace(r) || unicode.IsControl(r) || r == unicode.ReplacementChar
+}
+
+// key reads a key, in the quotes of JSON or without.
+func (s *scanner) key() (string, error) {
+	if strings.HasPrefix(s.rest, `"`) {
+		return s.text()
+	}
+	if !isKey(s.rest) {
+		return "", s.expected(`a key, or one in quotes like ."a b"`)
+	}
+	end := strings.IndexFunc(s.rest, endsKey)
+	if end < 0 {
+		end = len(s.rest)
+	}
+	key := s.rest[:end]
+	s.rest = s.rest[end:]
+	return key, nil
+}
+
+// text reads a string of JSON.
+func (s *scanner) text() (string, error) {
+	v, err := s.constant()
+	if err != nil {
+		return "", err
+	}
+	return textOf(v), nil
+}
+
+// constant reads a value of JSON.
+func (s *scanner) constant() (jsontext.Value, error) {
+	d := jsontext.NewDecoder(strings.NewReader(s.rest))
+	v, err := d.ReadValue()
+	if err != nil {
+		return nil, s.expected(`a value of JSON like "BTC"`)
+	}
+	v = v.Clone()
+	s.rest = s.rest[d.InputOffset():]
+	return v, nil
+}
+
+// index reads the rest of [n].
+func (s *scanner) index() (int, error) {
+	digits, rest, closed := strings.Cut(s.rest, "]")
+	n, err := strconv.Atoi(digits)
+	if !closed || err != nil || digits[0] == '+' {
+		return 0, s.expected("a whole number and ]")
+	}
+	s.rest = rest
+	return n, nil
+}
+
+// finder follows paths. Its decoder is reused.
+type finder struct {
+	in bytes.Buffer
+	d  jsontext.Decoder
+}
+
+// checked lets through what was checked already.
+var checked = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+
+// check returns why v is not one value of JSON, in UTF-8 and with each key once.
+func (f *finder) check(v []byte) error {
+	f.in = *bytes.NewBuffer(v)
+	f.d.Reset(&f.in)
+	if err := f.d.SkipValue(); err != nil {
+		return fmt.Errorf("not valid JSON: %s", strings.TrimPrefix(err.Error(), "jsontext: "))
+	}
+	if _, err := f.d.ReadToken(); !errors.Is(err, io.EOF) {
+		return errors.New("expected nothing behind the first value")
+	}
+	return nil
+}
+
+// open begins to read the object or array v. It returns false if v is none.
+func (f *finder) open(v jsontext.Value, kind jsontext.Kind) bool {
+	if v.Kind() != kind {
+		return false
+	}
+	f.in = *bytes.NewBuffer(v)
+	f.d.Reset(&f.in, checked...)
+	_, err := f.d.ReadToken()
+	return err == nil
+}
+
+// value returns the next value of v, which was opened, as a part of v.
+func (f *finder) value(v jsontext.Value) (jsontext.Value, bool) {
+	found, err := f.d.ReadValue() // an error is the end: the line was checked
+	if err != nil {
+		return nil, false
+	}
+	end := f.d.InputOffset()
+	return v[end-int64(len(found)) : end], true
+}
+
+// find returns what is at the end of steps, a part of v, or nil if there is nothing. v is valid.
+func (f *finder) find(v jsontext.Value, steps []step) jsontext.Value {
+	for _, s := range steps {
+		switch {
+		case v == nil:
+			return nil
+		case s.kind == '.':
+			v = f.member(v, s.key)
+		default:
+			v = f.element(v, s.index)
+		}
+	}
+	return v
+}
+
+func (f *finder) member(v jsontext.Value, key string) jsontext.Value {
+	if !f.open(v, '{') {
+		return nil
+	}
+	for f.d.PeekKind() == '"' {
+		name, ok := f.value(v)
+		if !ok {
+			break
+		}
+		if isText(name, key) {
+			found, _ := f.value(v)
+			return found
+		}
+		if f.d.SkipValue() != nil {
+			break
+		}
+	}
+	return nil
+}
+
+func (f *finder) element(v jsontext.Value, n int) jsontext.Value {
+	if n < 0 {
+		all := f.elements(v)
+		if n += len(all); n < 0 {
+			return nil
+		}
+		return all[n]
+	}
+	if !f.open(v, '[') {
+		return nil
+	}
+	for ; n > 0; n-- {
+		if f.d.PeekKind() == ']' || f.d.SkipValue() != nil {
+			return nil
+		}
+	}
+	if f.d.PeekKind() == ']' {
+		return nil
+	}
+	found, _ := f.value(v)
+	return found
+}
+
+// elements returns those of an array.
+func (f *finder) elements(v jsontext.Value) (all []jsontext.Value) {
+	if !f.open(v, '[') {
+		return nil
+	}
+	for f.d.PeekKind() != ']' {
+		e, ok := f.value(v)
+		if !ok {
+			break
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+// isText reports whether the string v of JSON is text.
+func isText(v jsontext.Value, text string) bool {
+	if bytes.IndexByte(v, '\\') < 0 {
+		return string(v[1:len(v)-1]) == text
+	}
+	return textOf(v) == text
+}
+
+// textOf is the text of a string of JSON.
+func textOf(v jsontext.Value) string {
+	text, err := jsontext.AppendUnquote(nil, v)
+	if err != nil { // it was checked: not reached
+		return ""
+	}
+	return string(text)
+}
+
+// shorten cuts what is shown to people.
+func shorten[T ~string | ~[]byte](v T) string {
+	const most = 60
+	if len(v) <= most {
+		return string(v)
+	}
+	return strings.ToValidUTF8(string(v[:most]), "") + "..."
+}
