@@ -87,6 +87,13 @@ var arrows = []row{
 		},
 		why: "it needs nothing but this program, so it runs its servers in this process",
 	},
+	{from: "internal/feed", to: []string{"protocol"}, why: "the contract of the exchanges knows none of them, and no connection"},
+	{from: "internal/feed/*", to: []string{"internal/feed"}, why: "an exchange stands alone, and has neither a connection nor a clock nor a log"},
+	{from: "internal/feed/exchanges", to: []string{"internal/feed", "internal/feed/*"}, why: "it is the list of the exchanges, and nothing else"},
+	{from: "internal/feed/runner", to: []string{"internal/feed"}, why: "it keeps connections for any exchange, and knows none"},
+	{from: "internal/feed/feedtest/cmd", to: []string{"internal/feed", "internal/feed/exchanges", "internal/feed/feedtest"}, why: "it runs the fake of any exchange"},
+	{from: "internal/feed/feedtest", to: []string{"internal/feed", "internal/feed/runner"}, why: "it misbehaves in the name of any exchange, and knows none"},
+
 	{from: "internal/load", to: []string{"client", "internal/human", "protocol"}, why: "it loads servers as clients do, for any command, and prints nothing"},
 	{from: "internal/load/report", to: []string{"internal/human", "internal/load"}, why: "it words a result, whoever made the run"},
 	{
@@ -120,9 +127,9 @@ var arrows = []row{
 
 // libraries says where else than the arrows an import is forbidden, or alone allowed.
 var libraries = []library{
-	{path: "github.com/redis/rueidis", only: "internal/bridge", why: "Redis can fail in any way: one package deals with it"},
-	{path: "github.com/gobwas/ws", only: "internal/transport", why: "it is the only package of the server with a socket"},
-	{path: "github.com/coder/websocket", only: "client", why: "everything else that needs a connection takes the SDK's"},
+	{path: "github.com/redis/rueidis", only: []string{"internal/bridge"}, why: "Redis can fail in any way: one package deals with it"},
+	{path: "github.com/gobwas/ws", only: []string{"internal/transport"}, why: "it is the only package of the server with a socket"},
+	{path: "github.com/coder/websocket", only: []string{"client", "internal/feed/runner", "internal/feed/feedtest"}, why: "everything else that needs a connection to a server takes the SDK's; exchanges are no servers of ours"},
 
 	{path: "net", not: "internal/hub", why: "the hub has queues, no connections; net/http is the transport's"},
 	{path: "encoding/json", not: "internal/hub", why: "the hub never looks into a payload"},

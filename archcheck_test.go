@@ -14,21 +14,26 @@ import (
 
 const module = "backbone"
 
-// row is a package and all others of the module that it imports.
+// row is a package and all others of the module that it imports. A path that ends with /* is each
+// package right below it that has no row of its own.
 type row struct {
 	from string
 	to   []string
 	why  string
 }
 
-// library is a rule about a path and all below it. It is allowed in one package and those
-// below it only, or not allowed in one; only and not name a package.
+// library is a rule about a path and all below it. It is allowed in some packages and those
+// below them only, or not allowed in one; only and not name packages.
 type library struct {
-	path, only, not, why string
+	path string
+	only []string
+	not  string
+	why  string
 }
 
 func (l library) forbids(dir, imported string) bool {
-	return (imported == l.path || strings.HasPrefix(imported, l.path+"/")) && (l.only != "" && dir != l.only && !strings.HasPrefix(dir, l.only+"/") || dir == l.not)
+	in := func(only string) bool { return dir == only || strings.HasPrefix(dir, only+"/") }
+	return (imported == l.path || strings.HasPrefix(imported, l.path+"/")) && (l.only != nil && !slices.ContainsFunc(l.only, in) || dir == l.not)
 }
 
 // source is one parsed file.
@@ -103,22 +108,32 @@ func checkArrows(sources []source) (found []string) {
 	for _, r := range arrows {
 		rows[r.from] = r
 	}
+	place := func(dir string) string { // as it stands in the table
+		if _, listed := rows[dir]; !listed {
+			if _, listed = rows[path.Dir(dir)+"/*"]; listed {
+				return path.Dir(dir) + "/*"
+			}
+		}
+		return dir
+	}
 	exists := map[string]bool{} // packages, and arrows as "from -> to"
 	for _, s := range sources {
 		if s.test {
 			continue
 		}
-		r, listed := rows[s.dir]
-		if !listed && !exists[s.dir] {
+		from := place(s.dir)
+		r, listed := rows[from]
+		if !listed && !exists[from] {
 			found = append(found, fmt.Sprintf("%s: package %s has no row in the table of arrows: decide what it may import", s.at(s.file), s.dir))
 		}
-		exists[s.dir] = true
+		exists[from] = true
 		for spec, imported := range s.imports() {
 			to, ours := strings.CutPrefix(imported, module+"/")
 			if !ours && imported != module {
 				continue
 			}
-			exists[s.dir+" -> "+to] = true
+			to = place(to)
+			exists[from+" -> "+to] = true
 			if listed && !slices.Contains(r.to, to) {
 				found = append(found, fmt.Sprintf("%s: %s must not import %s: %s", s.at(spec), s.dir, imported, r.why))
 			}

@@ -14,11 +14,12 @@ func sound() fstest.MapFS {
 	tree := fstest.MapFS{}
 	for _, r := range arrows {
 		var b strings.Builder
-		fmt.Fprintf(&b, "package %s\n", path.Base(r.from))
+		from := strings.ReplaceAll(r.from, "*", "each")
+		fmt.Fprintf(&b, "package %s\n", path.Base(from))
 		for _, to := range r.to {
-			fmt.Fprintf(&b, "import _ %q\n", module+"/"+to)
+			fmt.Fprintf(&b, "import _ %q\n", module+"/"+strings.ReplaceAll(to, "*", "each"))
 		}
-		tree[r.from+"/doc.go"] = &fstest.MapFile{Data: []byte(b.String())}
+		tree[from+"/doc.go"] = &fstest.MapFile{Data: []byte(b.String())}
 	}
 	return tree
 }
@@ -57,6 +58,10 @@ func TestArchFindsWhatIsPlanted(t *testing.T) {
 		{"internal/ingest/x.go", `import "backbone/internal/bridge"`, "internal/ingest must not import backbone/internal/bridge: ingest orders events"},
 		{"internal/transport/x.go", `import "backbone/internal/domain/trading"`, "internal/transport must not import backbone/internal/domain/trading: an event goes"},
 		{"client/x.go", `import "` + module + `"`, "client must not import " + module + ": the SDK"},
+		{"internal/feed/new/x.go", `import "backbone/internal/feed/runner"`, "internal/feed/new must not import backbone/internal/feed/runner: an exchange stands alone"},
+		{"internal/feed/new/x.go", `import "backbone/internal/feed/each"`, "internal/feed/new must not import backbone/internal/feed/each: an exchange stands alone"},
+		{"internal/feed/new/below/x.go", ``, "package internal/feed/new/below has no row"},
+		{"internal/feed/each/x.go", `import "github.com/coder/websocket"`, "internal/feed/each must not import github.com/coder/websocket: everything else"},
 		{"internal/other/x.go", ``, "package internal/other has no row"},
 		{"x.go", ``, "package . has no row"},
 		{"internal/cli/x.go", `import "backbone/internal/cli/publish"`, "internal/cli must not import backbone/internal/cli/publish: the kit"},

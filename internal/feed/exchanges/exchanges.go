@@ -1,0 +1,36 @@
+// Package exchanges lists the exchanges. A new one is a line here.
+package exchanges
+
+import (
+	"backbone/internal/feed"
+	"backbone/internal/feed/binance"
+	"backbone/internal/feed/bybit"
+)
+
+// All returns the exchanges, in the order in which they are listed to people.
+func All() []feed.Exchange {
+	return []feed.Exchange{
+		binance.Spot(),
+		binance.USDM(),
+		bybit.Spot(),
+		bybit.Linear(),
+	}
+}
+
+// Find returns an exchange by its name.
+func Find(name string) (feed.Exchange, bool) {
+	for _, e := range All() {
+		if e.Name == name {
+			return e, true
+		}
+	}
+	return feed.Exchange{}, false
+}
+
+// Names are the names of all.
+func Names() (names []string) {
+	for _, e := range All() {
+		names = append(names, e.Name)
+	}
+	return names
+}

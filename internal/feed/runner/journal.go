@@ -1,0 +1,175 @@
+package runner
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"backbone/internal/feed"
+)
+
+// State is what is known of a symbol.
+type State string
+
+// The states.
+const (
+	Down   State = "down"     // there is no connection
+	Asked  State = "asked"    // and the exchange has not answered
+	Acked  State = "acked"    // the exchange says that it will come, which proves nothing
+	Live   State = "live"     // data comes
+	Quiet  State = "silent"   // no data came for Options.Silence, though there is a connection
+	Refuse State = "rejected" // the exchange does not take it
+)
+
+// Symbol is the state of one symbol.
+type Symbol struct {
+	Name       string
+	Connection int // number of the connection that carries it, from 1
+	State      State
+	Price      string    // published last; empty: none
+	TS         int64     // of that
+	Published  uint64    // prices
+	Data       time.Time // when data came last; zero: never
+}
+
+// Status is what a Runner did.
+type Status struct {
+	Symbols []Symbol
+	Counts  map[feed.Reason]uint64
+}
+
+// Status returns a copy, at most about a second old. It is safe for concurrent use by multiple
+// goroutines.
+func (r *Runner) Status() Status {
+	s := r.status.Load()
+	return Status{Symbols: slices.Clone(s.Symbols), Counts: maps.Clone(s.Counts)}
+}
+
+// report is what a keeper has counted since the last, and how its symbols are.
+type report struct {
+	symbols []Symbol
+	counts  map[feed.Reason]counted
+}
+
+type counted struct {
+	n      uint64
+	detail string // of the last one; empty: nothing worth a line
+}
+
+// lineEvery is how often a reason may have a line in the log.
+const lineEvery = time.Minute
+
+// journal owns the status, and the lines of the log, until the reports end.
+func (r *Runner) journal() {
+	type line struct {
+		next    time.Time
+		unsaid  uint64
+		detail  string
+		waiting bool
+	}
+	lines := map[feed.Reason]*line{}
+	status := r.Status()
+	place := map[string]int{}
+	for i, s := range status.Symbols {
+		place[s.Name] = i
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	say := func(reason feed.Reason, l *line, now time.Time) {
+		r.o.Log.Log(context.Background(), level(reason), message(reason), "exchange", r.o.Exchange.Name, "reason", reason, "count", l.unsaid, "last", l.detail)
+		l.next, l.unsaid, l.waiting = now.Add(lineEvery), 0, false
+	}
+	for {
+		select {
+		case rep, ok := <-r.reports:
+			if !ok {
+				for _, reason := range slices.Sorted(maps.Keys(lines)) {
+					if l := lines[reason]; l.waiting {
+						say(reason, l, time.Now())
+					}
+				}
+				return
+			}
+			for _, s := range rep.symbols {
+				status.Symbols[place[s.Name]] = s
+			}
+			now := time.Now()
+			for _, reason := range slices.Sorted(maps.Keys(rep.counts)) {
+				c := rep.counts[reason]
+				status.Counts[reason] += c.n
+				if c.detail == "" {
+					continue
+				}
+				l := lines[reason]
+				if l == nil {
+					l = &line{}
+					lines[reason] = l
+				}
+				l.unsaid, l.detail, l.waiting = l.unsaid+c.n, c.detail, true
+				if !now.Before(l.next) {
+					say(reason, l, now)
+				}
+			}
+			next := Status{Symbols: slices.Clone(status.Symbols), Counts: maps.Clone(status.Counts)}
+			r.status.Store(&next)
+		case now := <-tick.C:
+			for reason, l := range lines {
+				if l.waiting && !now.Before(l.next) {
+					say(reason, l, now)
+				}
+			}
+		}
+	}
+}
+
+// level is how bad a reason is.
+func level(r feed.Reason) slog.Level {
+	switch r {
+	case feed.Planned, feed.Live, feed.Restart:
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
+}
+
+// message is what a reason says in the log.
+func message(r feed.Reason) string {
+	switch r {
+	case feed.BadFrame:
+		return "a frame could not be read and is left out"
+	case feed.Unknown:
+		return "a message of an unknown kind is left out"
+	case feed.BadPrice:
+		return "a price is left out"
+	case feed.BadTime:
+		return "a time is wrong, and the time of receiving is used"
+	case feed.Stranger:
+		return "data came for a symbol that was not asked for"
+	case feed.Gap:
+		return "the exchange's own count has a gap"
+	case feed.Restart:
+		return "the exchange counts anew"
+	case feed.Conflated:
+		return "prices are left out, and the newest kept"
+	case feed.Rejected:
+		return "the exchange does not take a symbol"
+	case feed.Silent:
+		return "a symbol is silent"
+	case feed.Live:
+		return "a symbol that was silent is live again"
+	case feed.Dead:
+		return "a connection is dead and is made anew"
+	case feed.Stuck:
+		return "the exchange does not take what is sent, and the connection is made anew"
+	case feed.TooLarge:
+		return "a message is too large, and the connection is made anew"
+	case feed.Planned:
+		return "a connection is replaced before it ends"
+	case feed.Refused:
+		return "the exchange refuses the connection"
+	case feed.NoConnect:
+		return "the exchange cannot be reached"
+	}
+	return "the connection is lost and is made anew"
+}
