@@ -158,6 +158,12 @@ func (f *Fake) each(act func(*peer)) {
 	})
 }
 
+// Web is a dialect of an exchange that is asked over HTTP before it is connected to.
+type Web interface {
+	// Serve answers a request, or returns false if it is a handshake.
+	Serve(w http.ResponseWriter, r *http.Request) bool
+}
+
 // ServeHTTP accepts a connection, or answers as the manners say.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var answer func(http.ResponseWriter) bool
@@ -166,6 +172,9 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer = f.manners.Answer
 	})
 	if answer != nil && answer(w) {
+		return
+	}
+	if d, ok := f.dialect.(Web); ok && d.Serve(w, r) {
 		return
 	}
 	p := newPeer(f)

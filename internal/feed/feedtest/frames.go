@@ -119,7 +119,7 @@ func Gzip(data []byte) []byte {
 	return b.Bytes()
 }
 
-// bomb is a small frame that unpacks to a large one.
+// bomb is a small frame that unpacks to 64 MB.
 func bomb() feed.Frame {
-	return feed.Frame{Op: feed.Binary, Data: Gzip(bytes.Repeat([]byte{' '}, 8<<20))}
+	return feed.Frame{Op: feed.Binary, Data: bytes.Repeat(Gzip(bytes.Repeat([]byte{' '}, 256<<10)), 256)}
 }
