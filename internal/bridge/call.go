@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"slices"
 	"strconv"
 
 	"backbone/internal/partition"
@@ -83,11 +84,17 @@ func (c call) fits(b *bundle) bool {
 	return c.bytes()+b.bytes <= maxCallBytes && c.events()+b.events <= maxCallEvents
 }
 
-func countEvents(trips []roundTrip) (n int) {
-	for _, trip := range trips {
-		for _, c := range trip {
-			n += c.events()
-		}
+// without returns the calls for other partitions, where each call is for one.
+func (r roundTrip) without(partitions partition.Set) roundTrip {
+	if partitions == 0 {
+		return r
+	}
+	return slices.DeleteFunc(slices.Clone(r), func(c call) bool { return c.partitions()&partitions != 0 })
+}
+
+func (r roundTrip) events() (n int) {
+	for _, c := range r {
+		n += c.events()
 	}
 	return n
 }

@@ -3,7 +3,9 @@ package bridge
 import (
 	"fmt"
 	"maps"
+	"math/bits"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -140,8 +142,8 @@ func TestClusterSlotMoves(t *testing.T) {
 	key := wire.Names{Prefix: DefaultPrefix}.Last("price", room)
 	exchangeIn(t, a, b, []string{room}, 1)
 
-	// While a slot is on its way, what has no place yet is refused. The session lives on,
-	// and what was refused is requested again.
+	// While a slot is on its way, what has no place yet is published but not stored. A
+	// generation offers it again.
 	own := partition.Only(partition.Of(room))
 	sibling := "ROOM_0"
 	for n := 1; partition.Of(sibling) != partition.Of(room); n++ {
@@ -150,19 +152,21 @@ func TestClusterSlotMoves(t *testing.T) {
 	c.Begin(key)
 	refused := tick("A", sibling, 5, 5)
 	a.publish(refused, tick("A", room, 5, 5))
+	b.hearsNothingBut(refused)
+	b.hears()
 	if got := receive(t, a.generations, "a generation of what was refused"); got != own {
 		t.Errorf("generation of %x, want %x", got, own)
 	}
-	if st := a.stats(); st.Drops[DropNotSent] == 0 || st.Drops[DropInDoubt] != 0 || st.Reconnects != 0 {
+	if st := a.stats(); st.StoreFailed == 0 || st.Reconnects != 0 || maps.Equal(st.Drops, Stats{}.Drops) {
 		t.Errorf("A's stats: %+v", st)
 	}
 
 	to := c.Migrate(key)
 	begun := time.Now()
 	for _, i := range []*instance{a, b} {
-		for receive(t, i.generations, i.id+": a generation")&own == 0 {
+		if got := receive(t, i.generations, i.id+": a generation"); got != own {
+			t.Errorf("generation of %x, want %x", got, own)
 		}
-		i.works()
 	}
 	t.Logf("healed %v after the slot moved", time.Since(begun))
 	exchangeIn(t, a, b, append(rooms(50), room), 10)
@@ -174,6 +178,147 @@ func TestClusterSlotMoves(t *testing.T) {
 			t.Errorf("%s: %d rooms found", i.id, len(got))
 		}
 	}
+}
+
+// roomsApart are one room of each partition.
+func roomsApart() (names [partition.Count]string) {
+	for n, found := 0, partition.Set(0); found != partition.All; n++ {
+		room := fmt.Sprintf("ROOM_%d", n)
+		names[partition.Of(room)] = room
+		found |= partition.Only(partition.Of(room))
+	}
+	return names
+}
+
+// A reshard takes one partition after the other from a master, its lowest first, on whose
+// channel the heartbeats are. Nothing else is disturbed by it.
+func TestAReshardCostsTheMovedPartitionsOnly(t *testing.T) {
+	noLeak(t)
+	c := redistest.StartCluster(t)
+	a, b := start(t, "A", "redis://"+c.Addrs()), start(t, "B", "redis://"+c.Addrs())
+	a.whole()
+	b.whole()
+	names := wire.Names{Prefix: DefaultPrefix}
+	shrinks := c.MasterOf(names.NoLast(0))
+	var moving partition.Set
+	for p := range partition.Count {
+		if c.MasterOf(names.NoLast(p)) == shrinks {
+			moving |= partition.Only(p)
+		}
+	}
+	for moving.Len() > 6 { // a move takes its time
+		moving &^= partition.Only(bits.Len64(uint64(moving)) - 1)
+	}
+	var all []string // rooms that move, and others
+	for p, room := range roomsApart() {
+		if moving.Has(p) || p%10 == 9 {
+			all = append(all, room)
+		}
+	}
+	for _, i := range []*instance{a, b} {
+		for len(i.states) > 0 {
+			<-i.states
+		}
+	}
+
+	// A publishes a value and a message in each room, all the time, and B takes them.
+	end, published := make(chan struct{}), make(chan uint64)
+	inTime := make(chan hub.BroadcastEvent, 1<<20)
+	go func() {
+		defer close(inTime)
+		for {
+			select {
+			case e := <-b.remote:
+				inTime <- e
+			case <-end:
+				return
+			}
+		}
+	}()
+	go func() {
+		ticker := time.NewTicker(3 * time.Millisecond)
+		defer ticker.Stop()
+		for n := uint64(1); ; n++ {
+			var batch []hub.BroadcastEvent
+			for _, room := range all {
+				batch = append(batch, tick("A", room, n, int(n)), chat(room, strconv.FormatUint(n, 10)))
+			}
+			a.outbox <- batch
+			select {
+			case <-ticker.C:
+			case <-end:
+				published <- n
+				return
+			}
+		}
+	}()
+	for p := range moving.Each() {
+		c.Migrate(names.NoLast(p))
+	}
+	for _, i := range []*instance{a, b} {
+		for moved := partition.Set(0); moved != moving; {
+			got := receive(t, i.generations, i.id+": a generation")
+			if moved |= got; got&^moving != 0 {
+				t.Errorf("%s: generation of %x, which did not move", i.id, got&^moving)
+			}
+		}
+	}
+	close(end)
+	last := <-published + 1
+	var batch []hub.BroadcastEvent
+	for _, room := range all {
+		batch = append(batch, tick("A", room, last, 1), chat(room, strconv.FormatUint(last, 10)))
+	}
+	a.publish(batch...)
+
+	type heard struct{ last, count uint64 }
+	prices, chats := map[string]heard{}, map[string]heard{}
+	for ended := 0; ended < 2*len(all); {
+		e, ok := <-inTime
+		if !ok {
+			e = b.hears()
+		}
+		of, number := prices, e.Version.Clock
+		if e.Kind == hub.Message {
+			of, number = chats, must(strconv.ParseUint(strings.Trim(strings.TrimPrefix(e.Payload, `{"text":`), `"}`), 10, 64))
+		}
+		h := of[e.Room]
+		if number <= h.last {
+			t.Fatalf("%s: %d came after %d", e.Room, number, h.last)
+		}
+		of[e.Room] = heard{number, h.count + 1}
+		if number == last {
+			ended++
+		}
+	}
+	missed := map[bool]uint64{}
+	for _, room := range all {
+		missed[moving.Has(partition.Of(room))] += 2*last - prices[room].count - chats[room].count
+	}
+	t.Logf("%d rounds, %d partitions moved", last, moving.Len())
+	if missed[false] != 0 || missed[true] != 0 {
+		t.Errorf("missed %d in rooms that moved, and %d in others", missed[true], missed[false])
+	}
+	for _, i := range []*instance{a, b} {
+		if st := i.stats(); st.Reconnects != 0 || len(i.states) > 0 || i.bridge.Status().State != OK || st.Peers != 1 {
+			t.Errorf("%s: %d changes of its state, %+v, %+v", i.id, len(i.states), i.bridge.Status(), st)
+		}
+		for r, n := range i.stats().Drops {
+			if n > 0 {
+				t.Errorf("%s dropped %d: %v", i.id, n, r)
+			}
+		}
+	}
+	if got := b.readAll(all); len(got) != len(all) {
+		t.Errorf("%d of %d rooms found", len(got), len(all))
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }
 
 // holds waits until i has heard e or reads it, as ingest does once the session works. (An

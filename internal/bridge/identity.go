@@ -82,7 +82,7 @@ func (c *redisConns) beat(ctx context.Context, channel, message string) error {
 	}
 	res := c.client.DoMulti(ctx, publish(),
 		b.Info().Section("server").Build(), b.Info().Section("replication").Build())
-	if err := res[0].Error(); err != nil {
+	if err := res[0].Error(); err != nil && (!c.bySlot || !movedAway(err)) { // then hold follows
 		return fmt.Errorf("heartbeat: %w", err)
 	}
 	now, err := decodeIdentity(res[1], res[2])

@@ -7,22 +7,41 @@ import (
 
 // outlet is the way of events to one session that publishes.
 type outlet struct {
+	events chan []hub.BroadcastEvent // one place, filled only while the session is idle
+
+	// Owned by outlets.run.
 	partitions partition.Set
-	events     chan []hub.BroadcastEvent // one place, filled only while the session is idle
+	resumes    bool // it has gained partitions, whose events wait
 }
 
 func newOutlet(partitions partition.Set) *outlet {
-	return &outlet{partitions, make(chan []hub.BroadcastEvent, 1)}
+	return &outlet{partitions: partitions, events: make(chan []hub.BroadcastEvent, 1)}
+}
+
+// idle says that a session can send. Its master refused the events in back, because it does
+// not have their partitions any more. They wait for a session that gains these partitions.
+type idle struct {
+	out   *outlet
+	back  []hub.BroadcastEvent
+	moved partition.Set // those of back
+}
+
+// change says that a session has gained or lost partitions.
+type change struct {
+	out          *outlet
+	gained, lost partition.Set
 }
 
 // outlets divides what comes from the outbox between the sessions that publish. It receives
 // only when all of them are idle. A sender whose empty slice was received therefore knows
-// that everything before it was sent. Events for a master that is away wait, within a bound.
+// that everything before it was sent. Events for a master that is away, and of a partition
+// that is on its way from one master to another, wait, within a bound.
 type outlets struct {
-	outbox <-chan []hub.BroadcastEvent
-	idle   chan *outlet // a session can send
-	gone   chan *outlet // a session has ended
-	count  *counters
+	outbox  <-chan []hub.BroadcastEvent
+	idle    chan idle
+	changes chan change
+	gone    chan *outlet // a session has ended
+	count   *counters
 
 	// Owned by run.
 	up      map[*outlet]bool // sessions that publish, and whether each is idle
@@ -31,7 +50,7 @@ type outlets struct {
 
 func newOutlets(o Options, count *counters) *outlets {
 	return &outlets{
-		outbox: o.Outbox, idle: make(chan *outlet), gone: make(chan *outlet), count: count,
+		outbox: o.Outbox, idle: make(chan idle), changes: make(chan change), gone: make(chan *outlet), count: count,
 		up: map[*outlet]bool{}, waiting: newBacklog(o, count, DropNotSent),
 	}
 }
@@ -43,24 +62,53 @@ func (o *outlets) run(ended <-chan struct{}) {
 		case <-ended:
 			o.count.drop(DropClosing, o.waiting.Len())
 			return
-		case out := <-o.idle:
-			_, known := o.up[out]
-			o.up[out] = true
-			if !known && o.waiting.Len() > 0 {
-				waited := o.waiting.Events()
-				o.waiting.Taken()
-				o.divide(waited)
+		case is := <-o.idle:
+			if _, known := o.up[is.out]; !known {
+				is.out.resumes = true
 			}
+			o.up[is.out] = true
+			is.out.partitions &^= is.moved
+			o.retain(is.back)
+			o.resume(is.out)
+		case c := <-o.changes:
+			c.out.partitions = c.out.partitions&^c.lost | c.gained
+			c.out.resumes = c.out.resumes || c.gained != 0
+			o.resume(c.out)
 		case out := <-o.gone:
 			delete(o.up, out)
 			select {
 			case unsent := <-out.events:
-				o.keep(unsent)
+				o.retain(unsent)
 			default:
 			}
 		case events := <-o.offered():
 			o.divide(events)
 		}
+	}
+}
+
+// retain keeps what a session did not send. Another one may have its partitions by now.
+func (o *outlets) retain(unsent []hub.BroadcastEvent) {
+	if len(unsent) == 0 {
+		return
+	}
+	o.keep(unsent)
+	for out := range o.up {
+		out.resumes = true
+		o.resume(out)
+	}
+}
+
+// resume gives a session what waited for the partitions that it has gained, once it is idle.
+func (o *outlets) resume(out *outlet) {
+	if !o.up[out] || !out.resumes {
+		return
+	}
+	out.resumes = false
+	if o.waiting.Len() > 0 {
+		waited := o.waiting.Events()
+		o.waiting.Taken()
+		o.divide(waited)
 	}
 }
 
@@ -109,6 +157,6 @@ func split(events []hub.BroadcastEvent, partitions partition.Set) (mine, others 
 	return mine, others
 }
 
-// keep holds events for the next session of their master. That session begins with a
-// generation, which heals what is dropped here.
+// keep holds events until a session has their partitions. A generation begins there then,
+// which heals what is dropped here.
 func (o *outlets) keep(events []hub.BroadcastEvent) { o.waiting.addAll(events) }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"backbone/internal/hub"
 	"backbone/internal/moment"
 	"backbone/internal/partition"
 )
@@ -19,7 +20,7 @@ func (x *session) publish(ctx context.Context) error {
 	ticker := time.NewTicker(x.shared.opts.Heartbeat)
 	defer ticker.Stop()
 	var refused partition.Set
-	x.shared.outlets.idle <- x.out
+	x.shared.outlets.idle <- idle{out: x.out}
 	for {
 		select {
 		case <-ctx.Done():
@@ -37,45 +38,95 @@ func (x *session) publish(ctx context.Context) error {
 			now := moment.Now().Steady
 			events, leftOut := to.late(events, now)
 			x.shared.count.conflated.Add(uint64(leftOut))
-			missed, err := x.sendAll(ctx, to.bundles(events, now))
+			missed, moved, err := x.sendAll(ctx, to.bundles(events, now))
+			back := moved.unsent(events)
 			if err != nil {
+				x.shared.count.drop(DropNotSent, len(back))
 				return err
 			}
 			refused |= missed
-			x.shared.outlets.idle <- x.out
+			x.shared.outlets.idle <- idle{x.out, back, moved.partitions}
+			x.moved.add(moved.partitions)
 		}
 	}
 }
 
-// sendAll returns the partitions of which Redis has refused something.
-func (x *session) sendAll(ctx context.Context, bundles []bundle) (refused partition.Set, err error) {
-	left := roundTrips(bundles, x.conns.together)
-	for len(left) > 0 {
-		missed, err := x.send(ctx, left[0])
-		left = left[1:]
-		if err != nil {
-			x.shared.count.drop(DropNotSent, countEvents(left))
-			return 0, err
-		}
-		refused |= missed
+// moved says of which partitions the master took nothing from some event on, because another
+// master has their slots, and how many events of each partition it took before.
+type moved struct {
+	partitions partition.Set
+	taken      [partition.Count]int
+}
+
+// unsent returns those of events that were not taken because their partition moved.
+func (m moved) unsent(events []hub.BroadcastEvent) (back []hub.BroadcastEvent) {
+	if m.partitions == 0 {
+		return nil
 	}
-	if refused != 0 {
+	for i := range events {
+		p := partition.Of(events[i].Room)
+		switch {
+		case !m.partitions.Has(p):
+		case m.taken[p] > 0:
+			m.taken[p]--
+		default:
+			back = append(back, events[i])
+		}
+	}
+	return back
+}
+
+// sendAll returns the partitions of which Redis has refused something, and what moved.
+func (x *session) sendAll(ctx context.Context, bundles []bundle) (refused partition.Set, m moved, err error) {
+	left := roundTrips(bundles, x.conns.together)
+	for len(left) > 0 && err == nil {
+		trip := left[0].without(m.partitions)
+		left = left[1:]
+		if len(trip) == 0 {
+			continue
+		}
+		var missed, moved partition.Set
+		missed, moved, err = x.send(ctx, trip)
+		refused |= missed
+		m.partitions |= moved
+		for _, c := range trip {
+			for i := range c {
+				if p := c[i].partition; !moved.Has(p) {
+					m.taken[p] += c[i].events
+				}
+			}
+		}
+	}
+	for _, trip := range left { // after an error
+		x.shared.count.drop(DropNotSent, trip.without(m.partitions).events())
+	}
+	if refused|m.partitions != 0 {
 		x.shared.doubt()
 	}
-	return refused, nil
+	return refused, m, err
 }
 
 // send makes one round trip. A call that the script does not answer is in doubt, unless the
 // server says that it did not run the script.
-func (x *session) send(ctx context.Context, trip roundTrip) (refused partition.Set, err error) {
+func (x *session) send(ctx context.Context, trip roundTrip) (refused, moved partition.Set, err error) {
 	timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
 	defer cancel()
 	answers, reloaded, err := x.conns.write(timed, trip)
 	for i, a := range answers {
 		w, answerErr := decodeWritten(a)
-		if down, ok := rueidis.IsRedisErr(answerErr); ok && down.IsClusterDown() && x.shared.bySlot && err == nil {
+		if no, ok := rueidis.IsRedisErr(answerErr); ok && x.shared.bySlot && elsewhere(no) && !movedAway(no) && err == nil {
 			w, answerErr = x.conns.publishOnly(timed, trip[i])
-			w.failure = down.Error()
+			switch {
+			case no.IsClusterDown():
+				w.failure = no.Error()
+			case answerErr == nil: // the slot is on its way
+				refused |= trip[i].partitions()
+				x.shared.count.storeFailed.Add(1)
+			}
+		}
+		if x.shared.bySlot && movedAway(answerErr) {
+			moved |= trip[i].partitions()
+			continue
 		}
 		if answerErr != nil && elsewhere(answerErr) {
 			x.shared.count.drop(DropNotSent, trip[i].events())
@@ -100,7 +151,18 @@ func (x *session) send(ctx context.Context, trip roundTrip) (refused partition.S
 	if err == nil && reloaded {
 		err = x.forgotten(ctx)
 	}
-	return refused, err
+	return refused, moved, err
+}
+
+// movedAway reports whether a node of a cluster refused a call because another node has the
+// slot.
+func movedAway(err error) bool {
+	e, ok := rueidis.IsRedisErr(err)
+	if !ok {
+		return false
+	}
+	_, moved := e.IsMoved()
+	return moved
 }
 
 // elsewhere reports whether a node of a cluster did not run a script because another node
@@ -153,13 +215,17 @@ func (x *session) probe(ctx context.Context) (again partition.Set, err error) {
 	}
 	timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
 	defer cancel()
-	err = x.conns.stores(timed, x.shared.names.NoLast(x.shard.partitions.First()))
+	held := x.shard.held.load()
+	if held == 0 {
+		return 0, nil
+	}
+	err = x.conns.stores(timed, x.shared.names.NoLast(held.First()))
 	answer, answered := rueidis.IsRedisErr(err)
 	switch {
 	case err == nil && x.shard.storeFailing:
 		x.shard.storeFailing = false
 		x.shared.log.Info("redis stores last prices again", "shard", x.shard.name)
-		return x.shard.partitions, nil
+		return held, nil
 	case err == nil || elsewhere(err) && !answer.IsClusterDown():
 		return 0, nil
 	case answered:
@@ -182,7 +248,7 @@ func (x *session) forgotten(ctx context.Context) error {
 		err = x.conns.same(now)
 	}
 	if err == nil {
-		x.generation(ctx, x.shard.partitions)
+		x.generation(ctx, x.shard.held.load())
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,13 +26,15 @@ type session struct {
 	ownHead string // how own envelopes of form 1 begin
 	ownLine string // how own envelopes of form 2 begin
 	ownBeat string // how own heartbeats of this session begin
-	beatsOn string // the channel of heartbeats
 	out     *outlet
+	subs    *subscriptions
+
+	beatsOn atomic.Pointer[string] // the channel of heartbeats; written before the session lives, then by hold
+	moved   atomicSet              // partitions that the master refused because another one has them; added by publish, taken by hold
 
 	// From the Redis reader to the watch.
-	echoes       chan struct{}
-	beats        chan peerBeat
-	unsubscribed chan string // a channel that Redis unsubscribed
+	echoes chan struct{}
+	beats  chan peerBeat
 }
 
 // peerBeat is a heartbeat of another instance.
@@ -47,13 +50,17 @@ const beatPlaces = 256
 // session runs one session until it fails or ctx ends. up says when it began to work, and is
 // zero if it never did.
 func (s *shard) session(ctx context.Context) (up time.Time, err error) {
+	partitions := s.claim(0, 0)
+	defer s.held.store(0)
+	if partitions == 0 {
+		return up, errOthersNow
+	}
 	alive, cancel := context.WithCancel(ctx)
 	opts, number := s.shared.opts, s.shared.sessions.Add(1)
 	x := &session{
-		shard: s, shared: s.shared, number: number, out: newOutlet(s.partitions),
-		beatsOn: s.shared.names.Heartbeat(s.shared.bySlot, s.partitions),
+		shard: s, shared: s.shared, number: number, out: newOutlet(partitions), subs: newSubscriptions(s.shared),
 		ownHead: wire.EnvelopeHead(opts.Instance), ownLine: wire.EnvelopeHead2(opts.Instance), ownBeat: wire.BeatHead(opts.Instance, number),
-		echoes: make(chan struct{}, 1), beats: make(chan peerBeat, beatPlaces), unsubscribed: make(chan string, 1),
+		echoes: make(chan struct{}, 1), beats: make(chan peerBeat, beatPlaces),
 	}
 	x.conns, err = s.dial(alive)
 	if err != nil {
@@ -64,27 +71,22 @@ func (s *shard) session(ctx context.Context) (up time.Time, err error) {
 		cancel() // first: it closes the sockets, so that close does not wait for Redis
 		x.conns.close()
 	}()
-	if err := x.connect(alive, x.receiver()); err != nil {
+	if err := x.connect(alive, partitions); err != nil {
 		return up, x.conns.greeting.explain(err)
 	}
 	return x.live(alive)
 }
 
 // connect subscribes to all partitions of the master before the session publishes.
-func (x *session) connect(ctx context.Context, received func(channel, message string)) error {
+func (x *session) connect(ctx context.Context, partitions partition.Set) error {
 	ctx, cancel := context.WithTimeout(ctx, x.shared.opts.DialTimeout)
 	defer cancel()
-	if err := x.conns.prepare(ctx, x.shared.names, x.shard.partitions); err != nil {
+	if err := x.conns.prepare(ctx, x.shared.names, partitions); err != nil {
 		return err
 	}
-	channels := slices.Sorted(maps.Keys(x.shared.names.Channels(x.shared.bySlot, x.shard.partitions)))
-	channels = append(channels, x.beatsOn)
-	return x.conns.subscribe(ctx, channels, received, func(channel string) {
-		select {
-		case x.unsubscribed <- channel:
-		default:
-		}
-	})
+	beatsOn := x.shared.names.Heartbeat(x.shared.bySlot, partitions)
+	x.beatsOn.Store(&beatsOn)
+	return x.conns.subscribe(ctx, append(slices.Sorted(maps.Keys(x.shared.names.Channels(x.shared.bySlot, partitions))), beatsOn), x.received, x.subs.noted)
 }
 
 // live runs the goroutines of the session until the first of them fails.
@@ -97,13 +99,17 @@ func (x *session) live(ctx context.Context) (up time.Time, err error) {
 	case <-proved:
 		up = time.Now()
 		x.shard.nowUp()
-		x.shared.readers <- reader{x.shard.partitions, x.conns, true}
+		held := x.shard.held.load()
+		x.shared.readers <- reader{held, x.conns, true}
 		defer func() {
-			x.shared.readers <- reader{x.shard.partitions, x.conns, false}
+			x.shared.readers <- reader{x.shard.held.load(), x.conns, false}
 			x.shared.outlets.gone <- x.out
 		}()
 		g.Go(func() error { return x.publish(ctx) })
-		x.generation(ctx, x.shard.partitions)
+		if x.shared.bySlot {
+			g.Go(func() error { return x.hold(ctx) })
+		}
+		x.generation(ctx, held)
 	case <-ctx.Done():
 	}
 	return up, g.Wait()
@@ -117,26 +123,23 @@ func (x *session) generation(ctx context.Context, partitions partition.Set) {
 	x.shared.opts.Sink.Generation(ctx, partitions)
 }
 
-// receiver returns the function that the Redis reader calls for each message. It waits for
-// nothing but the inbox, which takes messages at any time.
-func (x *session) receiver() func(channel, message string) {
-	carries := x.shared.names.Channels(x.shared.bySlot, x.shard.partitions)
-	return func(channel, message string) {
-		if channel == x.beatsOn {
-			x.heard(message)
-			return
-		}
-		if strings.HasPrefix(message, x.ownLine) || strings.HasPrefix(message, x.ownHead) {
-			x.shared.count.ownEchoes.Add(1)
-			return
-		}
-		if of, ok := carries[channel]; ok {
-			x.shared.inbox.take(incoming{channel: channel, of: of, message: message})
-		}
+// received is called by the Redis reader for each message. It waits for nothing but the inbox,
+// which takes messages at any time.
+func (x *session) received(channel, message string) {
+	if _, beat := x.subs.beats[channel]; beat {
+		x.heard(channel, message)
+		return
+	}
+	if strings.HasPrefix(message, x.ownLine) || strings.HasPrefix(message, x.ownHead) {
+		x.shared.count.ownEchoes.Add(1)
+		return
+	}
+	if of, ok := x.subs.events[channel]; ok {
+		x.shared.inbox.take(incoming{channel: channel, of: of, message: message})
 	}
 }
 
-func (x *session) heard(message string) {
+func (x *session) heard(channel, message string) {
 	if strings.HasPrefix(message, x.ownBeat) {
 		select {
 		case x.echoes <- struct{}{}:
@@ -149,7 +152,7 @@ func (x *session) heard(message string) {
 	}
 	instance, clock, ok := wire.DecodeBeat(message)
 	if !ok {
-		x.shared.garbage.found(foreignBeat, x.beatsOn, 1)
+		x.shared.garbage.found(foreignBeat, channel, 1)
 		return
 	}
 	select {
@@ -164,7 +167,7 @@ func (x *session) pulse(ctx context.Context) error {
 	defer ticker.Stop()
 	for {
 		timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
-		err := x.conns.beat(timed, x.beatsOn, wire.Beat(x.shared.opts.Instance, x.number, x.shared.opts.Clock()))
+		err := x.conns.beat(timed, *x.beatsOn.Load(), wire.Beat(x.shared.opts.Instance, x.number, x.shared.opts.Clock()))
 		cancel()
 		if err != nil {
 			return err
@@ -224,7 +227,7 @@ func (x *session) watch(ctx context.Context, proved chan<- struct{}) error {
 			return fmt.Errorf("subscription: %w", orLost(err))
 		case err := <-x.conns.doubts:
 			return fmt.Errorf("read: %w", err)
-		case channel := <-x.unsubscribed:
+		case channel := <-x.subs.lost:
 			return fmt.Errorf("redis ended the subscription of %s", channel)
 		}
 	}

@@ -20,7 +20,7 @@ func newWatched(t *testing.T) *session {
 	s := &shard{shared: &shared{opts: &o, names: wire.Names{Prefix: o.Prefix}, clocks: newClockBox(), count: new(counters), garbage: &garbage{count: new(counters), log: o.Logger}, log: o.Logger}}
 	return &session{
 		shard: s, shared: s.shared, number: 2, ownHead: wire.EnvelopeHead("me"), ownLine: wire.EnvelopeHead2("me"), ownBeat: wire.BeatHead("me", 2),
-		echoes: make(chan struct{}, 1), beats: make(chan peerBeat, 2), unsubscribed: make(chan string, 1),
+		echoes: make(chan struct{}, 1), beats: make(chan peerBeat, 2), subs: newSubscriptions(s.shared),
 		conns: &redisConns{broken: make(chan error), doubts: make(chan error, 1)},
 	}
 }
@@ -32,7 +32,7 @@ func TestTheWatchEndsWithoutEchoes(t *testing.T) {
 		ended := make(chan error, 1)
 		go func() { ended <- x.watch(t.Context(), proved) }()
 		for range 5 {
-			x.heard(wire.Beat("me", 2, 1))
+			x.heard("heartbeat", wire.Beat("me", 2, 1))
 			<-proved
 			time.Sleep(2 * time.Second) // fake time
 			synctest.Wait()
@@ -40,7 +40,7 @@ func TestTheWatchEndsWithoutEchoes(t *testing.T) {
 				t.Fatalf("ended although heartbeats came back: %v", <-ended)
 			}
 		}
-		x.heard(wire.Beat("me", 1, 1)) // of an earlier session: proves nothing
+		x.heard("heartbeat", wire.Beat("me", 1, 1)) // of an earlier session: proves nothing
 		time.Sleep(600 * time.Millisecond)
 		synctest.Wait()
 		if len(ended) == 0 {
@@ -62,8 +62,8 @@ func TestTheWatchCountsPeersAndForgetsThem(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- x.watch(ctx, make(chan struct{})) }()
-		x.heard(wire.Beat("me", 1, 9))
-		x.heard(wire.Beat("other", 7, 5))
+		x.heard("heartbeat", wire.Beat("me", 1, 9))
+		x.heard("heartbeat", wire.Beat("other", 7, 5))
 		synctest.Wait()
 		if peers, clock := x.shard.peers.Load(), x.shared.clocks.newest.Load(); peers != 1 || clock != 5 {
 			t.Errorf("%d peers, clock %d, want 1 and 5", peers, clock)
@@ -92,7 +92,7 @@ func TestTheWatchEndsWhenAnythingIsLost(t *testing.T) {
 			close(broken)
 			x.conns.broken = broken
 		},
-		"taken": func(x *session) { x.unsubscribed <- "backbone:events:{1}" },
+		"taken": func(x *session) { x.subs.noted("backbone:events:{1}", false) },
 		"doubt": func(x *session) { x.conns.doubt(errors.New("gone")) },
 	} {
 		x := newWatched(t)
@@ -146,7 +146,8 @@ func TestSessionsOfAllShardsAreCountedTogether(t *testing.T) {
 	o = o.withDefaults()
 	all := &shared{opts: &o, names: wire.Names{Prefix: o.Prefix}, log: o.Logger}
 	for range 3 {
-		s := &shard{shared: all, redis: newTarget(&redisurl.URL{}, nil).at("127.0.0.1:1"), partitions: partition.All}
+		s := &shard{shared: all, redis: newTarget(&redisurl.URL{}, nil).at("127.0.0.1:1")}
+		s.wanted.store(partition.All)
 		if _, err := s.session(t.Context()); err == nil {
 			t.Error("a session with nobody")
 		}

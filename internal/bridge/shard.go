@@ -37,6 +37,14 @@ type shared struct {
 // tellReasons is how often a changed reason for being away is logged at most.
 const tellReasons = time.Minute
 
+// atomicSet is a set of partitions for several goroutines.
+type atomicSet struct{ bits atomic.Uint64 }
+
+func (s *atomicSet) load() partition.Set    { return partition.Set(s.bits.Load()) }
+func (s *atomicSet) store(to partition.Set) { s.bits.Store(uint64(to)) }
+func (s *atomicSet) add(more partition.Set) { s.bits.Or(uint64(more)) }
+func (s *atomicSet) take() partition.Set    { return partition.Set(s.bits.Swap(0)) }
+
 // shard is one Redis master with the partitions that it holds. It runs one session after
 // the other.
 type shard struct {
@@ -44,8 +52,10 @@ type shard struct {
 	shared        *shared
 	name, address string
 	redis         rueidis.ClientOption
-	partitions    partition.Set // those that the master holds
+	changed       chan struct{} // one place: wanted has changed
 
+	wanted atomicSet                   // that the master has and no other shard holds; written by topology, read by any goroutine
+	held   atomicSet                   // of the session, or about to be; written by run and by the session's hold, read by any goroutine
 	status atomic.Pointer[ShardStatus] // written by run, read by any goroutine
 	peers  atomic.Int64                // written by the session's watch, read by any goroutine
 
@@ -55,6 +65,28 @@ type shard struct {
 
 	// Owned by the publishing goroutine of the current session.
 	storeFailing bool
+}
+
+// want says which partitions the shard shall hold.
+func (s *shard) want(partitions partition.Set) {
+	if s.wanted.load() != partitions {
+		s.wanted.store(partitions)
+		nudge(s.changed)
+	}
+}
+
+// claim begins to hold what is wanted beside keep, except without, and returns it. The
+// topology first writes wanted and then reads held, and claim does it the other way round. So
+// the topology sees what is held, or claim what is wanted no longer.
+func (s *shard) claim(keep, without partition.Set) (more partition.Set) {
+	for {
+		wanted := s.wanted.load()
+		more = wanted &^ keep &^ without
+		s.held.store(keep | more)
+		if s.wanted.load() == wanted {
+			return more
+		}
+	}
 }
 
 // run keeps a session alive until ctx ends.

@@ -5,14 +5,66 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/redis/rueidis"
+
+	"backbone/internal/partition"
 )
 
+// subscriptions is what Redis has confirmed, and not ended since.
+type subscriptions struct {
+	// Immutable. The channels and their partitions; of heartbeats those of any lowest partition.
+	events, beats map[string]partition.Set
+	bySlot        bool
+
+	// Written by the Redis reader, read by any goroutine.
+	toEvents, toBeats atomicSet
+
+	// From the Redis reader.
+	changed chan struct{} // one place: Redis has ended a subscription because its slot moved
+	lost    chan string   // one place: a channel that Redis unsubscribed for another reason
+}
+
+func newSubscriptions(c *shared) *subscriptions {
+	s := &subscriptions{
+		events: c.names.Channels(c.bySlot, partition.All), beats: map[string]partition.Set{}, bySlot: c.bySlot,
+		changed: make(chan struct{}, 1), lost: make(chan string, 1),
+	}
+	for p := range partition.Count {
+		s.beats[c.names.Heartbeat(c.bySlot, partition.Only(p))] = partition.Only(p)
+	}
+	return s
+}
+
+// noted is called by the Redis reader for each subscription that begins or ends.
+func (s *subscriptions) noted(channel string, begins bool) {
+	if !s.bySlot {
+		if !begins {
+			select {
+			case s.lost <- channel:
+			default:
+			}
+		}
+		return
+	}
+	set := &s.toEvents
+	of, ok := s.events[channel]
+	if !ok {
+		set, of = &s.toBeats, s.beats[channel]
+	}
+	if begins {
+		set.store(set.load() | of)
+		return
+	}
+	set.store(set.load() &^ of)
+	nudge(s.changed)
+}
+
 // subscribe subscribes to channels and returns when Redis has confirmed each of them. After
-// that, one goroutine calls received for each message in order, and lost when Redis ends a
-// subscription.
-func (c *redisConns) subscribe(ctx context.Context, channels []string, received func(channel, message string), lost func(channel string)) error {
+// that, one goroutine calls received for each message in order. It calls noted when Redis
+// begins or ends a subscription.
+func (c *redisConns) subscribe(ctx context.Context, channels []string, received func(channel, message string), noted func(channel string, begins bool)) error {
 	confirmed := make(chan struct{})
 	waiting := make(map[string]bool, len(channels)) // owned by the library's reader once it is filled
 	for _, channel := range channels {
@@ -21,8 +73,9 @@ func (c *redisConns) subscribe(ctx context.Context, channels []string, received 
 	c.broken = c.sub.SetPubSubHooks(rueidis.PubSubHooks{
 		OnMessage: func(m rueidis.PubSubMessage) { received(m.Channel, m.Message) },
 		OnSubscription: func(s rueidis.PubSubSubscription) {
-			if strings.HasSuffix(s.Kind, "unsubscribe") {
-				lost(s.Channel)
+			begins := !strings.HasSuffix(s.Kind, "unsubscribe")
+			noted(s.Channel, begins)
+			if !begins {
 				return
 			}
 			if waiting[s.Channel] {
@@ -59,6 +112,122 @@ func (c *redisConns) subscriptions(channels []string) (cmds []rueidis.Completed)
 		cmds = append(cmds, c.sub.B().Ssubscribe().Channel(channel).Build())
 	}
 	return cmds
+}
+
+// movedPause is how long events of a partition that has come from another master wait after
+// this instance has subscribed there. Redis ends the old subscriptions of all instances in the
+// same moment, so by then the others have subscribed too, and miss nothing.
+const movedPause = 100 * time.Millisecond
+
+// hold keeps the partitions of the session in step with those that the master has. What moves
+// costs the other partitions nothing.
+func (x *session) hold(ctx context.Context) error {
+	ticker := time.NewTicker(x.shared.opts.Heartbeat)
+	defer ticker.Stop()
+	inStep := time.Now()
+	for {
+		if err := x.follow(ctx); err != nil {
+			return err
+		}
+		switch now := time.Now(); {
+		case x.shard.held.load() == x.shard.wanted.load():
+			inStep = now
+		case now.Sub(inStep) > 2*x.shared.opts.EchoTimeout:
+			return errors.New("the master and the cluster do not agree which rooms it has")
+		}
+		select {
+		case <-x.shard.changed:
+		case <-x.subs.changed:
+		case <-ticker.C:
+			// The answer to a call may be older than the last change.
+			if again := x.moved.take() & x.shard.held.load(); again != 0 {
+				x.shared.outlets.changes <- change{out: x.out, gained: again}
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// follow lets go of the partitions whose subscription Redis has ended, takes those that the
+// topology grants, and moves the heartbeats to the channel of the lowest partition.
+func (x *session) follow(ctx context.Context) error {
+	held := x.shard.held.load()
+	lost := held &^ x.subs.toEvents.load()
+	if lost != 0 {
+		held &^= lost
+		x.shared.readers <- reader{lost, x.conns, false}
+		x.shared.outlets.changes <- change{out: x.out, lost: lost}
+	}
+	timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
+	defer cancel()
+	more := x.shard.claim(held, lost)
+	gained, err := x.conns.subscribeMore(timed, x.shared.names.Events, more)
+	if err != nil {
+		return err
+	}
+	held |= gained
+	x.shard.held.store(held)
+	if lost|more != gained {
+		x.shared.doubt() // another shard can have them
+	}
+	if err := x.followBeats(timed, held); err != nil || gained == 0 {
+		return err
+	}
+	x.shared.readers <- reader{gained, x.conns, true}
+	pause := time.NewTimer(movedPause)
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+	case <-ctx.Done():
+		return nil
+	}
+	x.shared.outlets.changes <- change{out: x.out, gained: gained}
+	x.generation(ctx, gained)
+	return nil
+}
+
+// followBeats sends heartbeats where the instances expect them that hold the same partitions.
+// Those of others on the channel before are heard until its slot moves.
+func (x *session) followBeats(ctx context.Context, held partition.Set) error {
+	if held == 0 {
+		return nil
+	}
+	lowest := partition.Only(held.First())
+	on := func(p int) string { return x.shared.names.Heartbeat(true, partition.Only(p)) }
+	if x.subs.toBeats.load()&lowest == 0 {
+		if taken, err := x.conns.subscribeMore(ctx, on, lowest); err != nil || taken == 0 {
+			return err
+		}
+	}
+	channel := on(held.First())
+	x.beatsOn.Store(&channel)
+	return nil
+}
+
+// subscribeMore subscribes to a channel of each partition beside others, in a cluster. It
+// returns the partitions that the master has taken: it refuses those whose slots it does not
+// have.
+func (c *redisConns) subscribeMore(ctx context.Context, channel func(p int) string, of partition.Set) (taken partition.Set, err error) {
+	if of == 0 {
+		return 0, nil
+	}
+	var channels []string
+	for p := range of.Each() {
+		channels = append(channels, channel(p))
+	}
+	answers := c.sub.DoMulti(ctx, c.subscriptions(channels)...)
+	for p := range of.Each() {
+		err := answers[0].Error()
+		answers = answers[1:]
+		switch {
+		case err == nil:
+			taken |= partition.Only(p)
+		case !elsewhere(err):
+			return taken, fmt.Errorf("%ssubscribe: %w", advice(err), err)
+		}
+	}
+	return taken, nil
 }
 
 // advice says what to do where Redis takes no subscriptions. It comes before the error, which

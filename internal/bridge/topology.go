@@ -13,8 +13,8 @@ import (
 	"backbone/internal/redisurl"
 )
 
-// topology keeps one shard running for each master. When the address or the partitions of a
-// master change, it ends the shard and begins another.
+// topology keeps one shard running for each master. A partition that moves from one master
+// to another goes to the new one as soon as the shard of the old one has let go of it.
 type topology struct {
 	// Immutable after New.
 	target *target
@@ -81,15 +81,17 @@ func (y *topology) run(ctx context.Context) {
 	}
 }
 
-// apply ends the shards that differ from masters and begins those that are missing. It waits
-// for the end of a shard, so that no partition is held twice.
+// apply ends the shards of those that are no masters any more, begins those that are missing,
+// and tells the others what they shall hold. No partition is held twice: apply waits for the
+// end of a shard, and grants what another shard still holds once it is called again.
 func (y *topology) apply(ctx context.Context, masters map[string]partition.Set) {
 	var ended []*shard
 	for address, r := range y.running {
-		if masters[address] != r.partitions {
+		if masters[address] == 0 {
 			r.cancel()
 			ended = append(ended, r.shard)
 		}
+		r.want(r.wanted.load() & masters[address])
 	}
 	for _, s := range ended {
 		<-y.running[s.address].ended
@@ -101,8 +103,11 @@ func (y *topology) apply(ctx context.Context, masters map[string]partition.Set) 
 	held := partition.Set(0)
 	for _, address := range slices.Sorted(maps.Keys(masters)) {
 		held |= masters[address]
-		if _, known := y.running[address]; !known && masters[address] != 0 {
-			y.begin(ctx, address, masters[address])
+		free := masters[address] &^ y.heldBeside(address)
+		if r, known := y.running[address]; known {
+			y.grant(r.shard, free)
+		} else if free != 0 {
+			y.begin(ctx, address, free)
 		}
 	}
 	if ctx.Err() != nil {
@@ -122,10 +127,32 @@ func (y *topology) apply(ctx context.Context, masters map[string]partition.Set) 
 	y.shared.tell()
 }
 
+// heldBeside are the partitions that the shards of other masters hold.
+func (y *topology) heldBeside(address string) (held partition.Set) {
+	for other, r := range y.running {
+		if other != address {
+			held |= r.held.load()
+		}
+	}
+	return held
+}
+
+// grant lets a shard that runs hold partitions.
+func (y *topology) grant(s *shard, partitions partition.Set) {
+	if more := partitions &^ s.wanted.load(); more != 0 {
+		s.shared.log.Info("redis has moved rooms to another master", "shard", s.name, "partitions", more.Len())
+	}
+	for p := range partitions.Each() {
+		y.last[p] = s
+	}
+	s.want(partitions)
+}
+
 // begin starts a shard. The shard takes over the state of the last one that held one of its
 // partitions, even if that ended long ago.
 func (y *topology) begin(ctx context.Context, address string, partitions partition.Set) {
-	s := &shard{shared: y.shared, name: address, address: address, redis: y.target.at(address), partitions: partitions}
+	s := &shard{shared: y.shared, name: address, address: address, redis: y.target.at(address), changed: make(chan struct{}, 1)}
+	s.wanted.store(partitions)
 	if y.target.Setup == redisurl.Sentinel {
 		s.name = y.target.Master
 	}
@@ -139,11 +166,11 @@ func (y *topology) begin(ctx context.Context, address string, partitions partiti
 	}
 	if before != nil {
 		status = *before.status.Load()
-		if before.address != address || before.partitions != partitions {
+		if before.address != address {
 			s.shared.log.Info("redis has other masters", "shard", s.name, "address", address, "before", before.address)
 		}
 	}
-	if status.State == OK { // the shard before has not ended: two masters claim a partition
+	if status.State == OK { // the shard before goes on with other partitions
 		status.State, status.Since = Degraded, time.Now()
 	}
 	status.Name = s.name

@@ -34,6 +34,9 @@ func TestAMasterThatVanishesAndReturnsWasLost(t *testing.T) {
 		}
 		y.apply(ctx, map[string]partition.Set{nobody: partitions})
 		s := (*y.shards.Load())[0]
+		if s.status.Load().State == OK {
+			return s
+		}
 		for { // its one attempt could fail at any later time
 			if why := s.status.Load().Reason; why != "" && why != errOthersNow.Error() {
 				break
@@ -49,17 +52,15 @@ func TestAMasterThatVanishesAndReturnsWasLost(t *testing.T) {
 	s.nowUp()
 	i.logged("connected to redis")
 
-	s = view(partition.All >> 1) // a slot moved
-	if st := s.status.Load(); st.State != Degraded || y.shared.count.reconnects.Load() != 1 {
-		t.Errorf("once the masters are others: %+v, %d links lost", st, y.shared.count.reconnects.Load())
+	if moved := view(partition.All >> 1); moved != s || s.status.Load().State != OK || s.wanted.load() != partition.All>>1 {
+		t.Errorf("once a slot has moved: %+v, wants %x", moved.status.Load(), moved.wanted.load())
 	}
-	s.nowUp()
-	i.logged("redis is back")
+	view(partition.All)
 
 	lost := time.Now()
 	view(0)
-	if got := y.shared.count.reconnects.Load(); got != 2 {
-		t.Errorf("%d links lost, want 2", got)
+	if got := y.shared.count.reconnects.Load(); got != 1 {
+		t.Errorf("%d links lost, want 1", got)
 	}
 	gone := time.Now()
 	s = view(partition.All)
@@ -68,4 +69,60 @@ func TestAMasterThatVanishesAndReturnsWasLost(t *testing.T) {
 	}
 	s.nowUp()
 	i.logged("redis is back")
+}
+
+// Two sessions that hold the same partition would mix the order of its events.
+func TestNoPartitionIsHeldTwice(t *testing.T) {
+	noLeak(t)
+	const one, two = "127.0.0.1:1", "127.0.0.1:2"
+	_, o := newInstance(t, "me")
+	o.BackoffMin = time.Hour // one attempt, after which nothing is held
+	o = o.withDefaults()
+	changed := make(chan struct{}, 1)
+	y := newTopology(newTarget(&redisurl.URL{Setup: redisurl.Cluster, Addresses: []string{one, two}}, nil), &shared{
+		opts: &o, names: wire.Names{Prefix: o.Prefix}, bySlot: true, changed: changed, count: new(counters), log: o.Logger,
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer func() {
+		cancel()
+		y.apply(ctx, nil)
+	}()
+	const low = partition.All >> 32
+	moved := partition.Only(7)
+	view := func(a, b partition.Set) { y.apply(ctx, map[string]partition.Set{one: a, two: b}) }
+	wants := func(when string, a, b partition.Set) {
+		t.Helper()
+		if got := [2]partition.Set{y.running[one].wanted.load(), y.running[two].wanted.load()}; got != [2]partition.Set{a, b} {
+			t.Errorf("%s the masters shall hold %x, want %x and %x", when, got, a, b)
+		}
+	}
+	view(low, ^low)
+	for _, address := range []string{one, two} {
+		for y.running[address].status.Load().Reason == "" {
+			receive(t, changed, "the first attempt")
+		}
+	}
+	// As their sessions do.
+	from, to := y.running[one], y.running[two]
+	from.held.store(low)
+	to.held.store(^low)
+	view(low&^moved, ^low|moved)
+	wants("while it is held,", low&^moved, ^low)
+	if more := from.claim(low&^moved, 0); more != 0 {
+		t.Errorf("the old master shall hold %x more", more)
+	}
+	view(low&^moved, ^low|moved)
+	wants("once it is free,", low&^moved, ^low|moved)
+	if more := to.claim(^low, 0); more != moved || to.held.load() != ^low|moved {
+		t.Errorf("the new master holds %x more, %x in all", more, to.held.load())
+	}
+	view(low, ^low)
+	wants("on its way back,", low&^moved, ^low)
+	if more := to.claim(^low, 0); more != 0 {
+		t.Errorf("it holds %x more", more)
+	}
+	view(low, ^low)
+	if more := from.claim(low&^moved, moved); more != 0 || from.held.load() != low&^moved {
+		t.Errorf("a partition that it has just lost is held: %x", more)
+	}
 }
