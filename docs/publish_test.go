@@ -70,11 +70,11 @@ func published(t *testing.T, url string, lines []string, command string, n int) 
 
 	// A shell cuts the command into words.
 	_, command, found := strings.Cut(command, "backbone publish ")
-	words, err := exec.CommandContext(ctx, "sh", "-c", "for a in "+withoutFiles(command)+`; do printf '%s\n' "$a"; done`).Output()
+	words, err := exec.CommandContext(ctx, "sh", "-c", "for a in "+withoutFiles(command)+`; do printf '%s\0' "$a"; done`).Output()
 	if err != nil || !found {
 		t.Fatalf("%s: %v", command, err)
 	}
-	args := append([]string{"--url", url}, strings.Split(strings.TrimSuffix(string(words), "\n"), "\n")...)
+	args := append([]string{"--url", url}, strings.Split(strings.TrimSuffix(string(words), "\x00"), "\x00")...)
 	var said strings.Builder
 	in := strings.NewReader(strings.Join(lines, "\n") + "\n")
 	if code := clitest.Run(ctx, t, &publish.Cmd{}, cli.Streams{In: in, Out: io.Discard, Err: &said}, args...); code != cli.ExitDone {

@@ -56,6 +56,24 @@ func TestCSV(t *testing.T) {
 	}
 }
 
+func TestNumbersOfCSV(t *testing.T) {
+	r := reader(t, Spec{CSV: true, Map: `instrument="A",price=Price (EUR),ts=T,data.n=number(Size (1)),data.m=number( ."a,b" ),data.t=T`})
+	csv := table(t, r, ',', `Price (EUR),T,Size (1),"a,b"`)
+	for line, want := range map[string]string{
+		`1.0,1,0.10,2E-7`: `A 1.0 1 {"n":0.10,"m":2E-7,"t":"1"}`,
+		`1.0,1,,`:         `A 1.0 1 {"t":"1"}`,
+		`1.0,1,x,`:        `invalid_event: data.n: column Size (1): expected a number, not "x"`,
+	} {
+		object, err := csv.Object([]byte(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, r, string(object)); got[0] != want {
+			t.Errorf("%s: %s, want %s", line, got[0], want)
+		}
+	}
+}
+
 func TestAWholeRowAsData(t *testing.T) {
 	r := reader(t, Spec{CSV: true, Map: "instrument=s,price=p,ts=T,data=."})
 	object, err := table(t, r, '\t', "s\tp\tT\t\tx").Object([]byte("A\t1.0\t2\tnameless\t<y>"))

@@ -17,11 +17,11 @@ import (
 
 // Whatever an operator writes is refused with an error that names the flag, or can be read with.
 func FuzzMap(f *testing.F) {
-	for _, s := range []string{plain, `instrument="A",price=.a.b[0],ts=$.T,data."x y"=.q`, `instrument=.[0],price=.[-1][2]`, `price=.,instrument=$`, `instrument=."a`, `data.=1`} {
+	for _, s := range []string{plain, `instrument="A",price=.a.b[0],ts=$.T,data."x y"=.q`, `instrument=.[0],price=.[-1][2],data.n=number(.p)`, `price=.,instrument=$`, `instrument=."a`, `data.=1`} {
 		f.Add(s, ".d[].e", `.x="y"`, []byte(`{"s":"A","p":1.50,"T":7,"d":[{"e":[{"p":2}]}],"x":"y"}`))
 	}
 	f.Add(plain, "", ".", []byte(`[[1,2],{"a":[]}]`))
-	f.Add(`instrument=s,price="1"`, "csv", "s", []byte(`a;"b ""c";`))
+	f.Add(`instrument=s,price="1",data.n=number(p (x))`, "csv", "s", []byte(`a;"b ""c";`))
 	f.Fuzz(func(t *testing.T, fields, each, where string, line []byte) {
 		spec := Spec{Map: fields, Where: []string{where}, Unit: "us", Prefix: "x:"}
 		if each == "csv" {

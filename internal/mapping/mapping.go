@@ -31,6 +31,7 @@ type Spec struct {
 type source struct {
 	path
 	constant jsontext.Value
+	number   bool // a string there holds a number, which goes into data without its quotes
 }
 
 // member is a key of data and where its value comes from.
@@ -113,7 +114,7 @@ func (r *Reader) parseEach(text string) error {
 
 func (r *Reader) parseWhere(text string, csv bool) error {
 	sc := scan(text)
-	p, err := sc.reference(csv)
+	p, err := sc.reference(csv, false)
 	if err != nil {
 		return err
 	}
@@ -130,49 +131,6 @@ func (r *Reader) parseWhere(text string, csv bool) error {
 	return nil
 }
 
-// reference reads a path, or the name of a column.
-func (s *scanner) reference(csv bool) (path, error) {
-	if !csv {
-		return s.path(false)
-	}
-	if !strings.HasPrefix(s.rest, ".") { // a name may hold anything but these
-		end := strings.IndexAny(s.rest, ",=")
-		if end < 0 {
-			end = len(s.rest)
-		}
-		name := strings.TrimSpace(s.rest[:end])
-		if name == "" || name[0] == '"' {
-			return path{}, s.expected(`the name of a column, or one in quotes like ."a,b"`)
-		}
-		s.rest = s.rest[end:]
-		return path{text: "column " + name, steps: []step{{kind: '.', key: name}}}, nil
-	}
-	p, err := s.path(false)
-	if err != nil {
-		return p, err
-	}
-	if len(p.steps) > 1 || len(p.steps) == 1 && p.steps[0].kind != '.' {
-		return p, fmt.Errorf("expected the name of a column, not %s", p.text)
-	}
-	if len(p.steps) == 1 {
-		p.text = "column " + p.steps[0].key
-	}
-	return p, nil
-}
-
-// source reads a path, a column or a constant.
-func (s *scanner) source(csv bool) (source, error) {
-	if strings.HasPrefix(s.rest, `"`) || !csv && !strings.HasPrefix(s.rest, ".") && !strings.HasPrefix(s.rest, "$") {
-		v, err := s.constant()
-		if err != nil {
-			err = s.expected(map[bool]string{false: `a path like .p, or a value of JSON like "BTC"`, true: `a column, or a text like "BTC"`}[csv])
-		}
-		return source{constant: v}, err
-	}
-	p, err := s.reference(csv)
-	return source{path: p}, err
-}
-
 func (r *Reader) parseMap(text string, csv bool) error {
 	sc := scan(text)
 	var seen []string
@@ -186,6 +144,9 @@ func (r *Reader) parseMap(text string, csv bool) error {
 		}
 		seen = append(seen, name)
 		from, err := sc.source(csv)
+		if err == nil && from.number && !strings.HasPrefix(name, "data.") {
+			err = errors.New("number() is only for data.KEY: a price and a time may have quotes")
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -214,27 +175,6 @@ func (r *Reader) parseMap(text string, csv bool) error {
 		return errors.New("must have data= or data.KEY=, not both")
 	}
 	return r.checkConstants()
-}
-
-// target reads what is left of a path, and the = between them: a field, or a key of data.
-func (s *scanner) target() (name, key string, err error) {
-	targets := []string{"instrument", "price", "ts", "data.", "data"}
-	n := slices.IndexFunc(targets, func(t string) bool { return strings.HasPrefix(s.rest, t) })
-	if n < 0 {
-		return "", "", s.expected("instrument=, price=, ts=, data= or data.KEY=")
-	}
-	name = targets[n]
-	s.rest = s.rest[len(name):]
-	if name == "data." {
-		if key, err = s.key(); err != nil {
-			return "", "", err
-		}
-		name += key
-	}
-	if !s.eat("=") {
-		return "", "", s.expected("= behind " + name)
-	}
-	return name, key, nil
 }
 
 // checkConstants finds what would be wrong in every line.

@@ -137,6 +137,7 @@ func TestConstantsPrefixAndData(t *testing.T) {
 		`data.none=.none`:                              ``,
 		`data."a b"=.o.k,data.source="x,y=\""`:         `{"a b":[1.0,null],"source":"x,y=\""}`,
 		`data.t=true,data.f=-1.50,data.o={"a":[1, 2]}`: `{"t":true,"f":-1.50,"o":{"a":[1, 2]}}`,
+		`data.size=number(.q),data.n=number( .n ),data.none=number(.none),data.z=number(.z)`: `{"size":0.10,"n":1.0,"z":null}`,
 		`data=.o`:      `{"k":[1.0,null]}`,
 		`data=.none`:   ``,
 		`data=.z`:      ``,
@@ -146,6 +147,7 @@ func TestConstantsPrefixAndData(t *testing.T) {
 		expect(t, Spec{Map: `ts=1, instrument = .s , price=.p, ` + fields, Prefix: "x:"}, line, strings.TrimSpace("x:A 1.50 1 "+want))
 	}
 	expect(t, Spec{Map: `instrument="BTC",price=1.50,ts="2026-01-02T03:04:05Z",data=.s`}, line, `invalid_event: data: .s: expected an object, not "A"`)
+	expect(t, Spec{Map: `instrument="BTC",price=1,ts=1,data.s=number(.s)`}, line, `invalid_event: data.s: .s: expected a number, not "A"`)
 	expect(t, Spec{Map: `instrument=.s,price=.p,ts=1`, Prefix: strings.Repeat("x", 127)}, line, strings.Repeat("x", 127)+"A 1.50 1")
 	expect(t, Spec{Map: `instrument=.q,price=.p,ts=1`, Prefix: strings.Repeat("x", 127)}, line, `invalid_room: instrument: .q: must have at most 128 bytes, has 131, not "`+strings.Repeat("x", 60)+`..."`)
 	expect(t, Spec{Map: `instrument="BTC",price=1.50,ts="2026-01-02T03:04:05Z"`}, line, `BTC 1.50 1767323045000`)
@@ -246,6 +248,11 @@ func TestWhatAnOperatorWritesWrongIsNamed(t *testing.T) {
 		{Spec{Map: `instrument=1,price=.p`}, `--map instrument: expected a string, not 1`},
 		{Spec{Map: `instrument=.s,price="x"`}, `--map price: expected a number, not "x"`},
 		{Spec{Map: `instrument=.s,price=.p,ts=-1`}, `--map ts: expected a time since 1970, not -1`},
+		{Spec{Map: `instrument=.s,price=number(.p)`}, `--map price: number() is only for data.KEY: a price and a time may have quotes`},
+		{Spec{Map: `instrument=.s,price=.p,data.a=number(.q`}, `--map data.a: expected a closing ) at the end of instrument=.s,price=.p,data.a=number(.q`},
+		{Spec{Map: `instrument=.s,price=.p,data.a=number("1")`}, `--map data.a: expected a path like .p, not "1")`},
+		{Spec{Map: `instrument=s,price=p,data.a=number(q`, CSV: true}, `--map data.a: expected a closing ) behind the name of a column, not q`},
+		{Spec{Map: `instrument=s,price=p,data.a=number(),ts=T`, CSV: true}, `--map data.a: expected the name of a column, or one in quotes like ."a,b", not ),ts=T`},
 		{Spec{Map: `instrument=.s,price=.p,data=1`}, `--map data: expected an object, not 1`},
 		{Spec{Map: plain, Each: "data"}, "--each expected a path like .p, not data"},
 		{Spec{Map: plain, Each: ".data,"}, "--each expected the end of the path, not ,"},

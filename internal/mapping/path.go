@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -24,128 +22,6 @@ type step struct {
 	kind  byte // '.' a key, '[' an index, '*' all
 	key   string
 	index int
-}
-
-// scanner reads the small syntax of --map, --each and --where.
-type scanner struct{ all, rest string }
-
-func scan(text string) *scanner {
-	return &scanner{text, strings.TrimSpace(text)}
-}
-
-// eat takes c, and blanks around it, if it comes next.
-func (s *scanner) eat(c string) bool {
-	rest, ok := strings.CutPrefix(strings.TrimLeft(s.rest, " \t"), c)
-	if ok {
-		s.rest = strings.TrimLeft(rest, " \t")
-	}
-	return ok
-}
-
-// expected is an error at the place that was reached.
-func (s *scanner) expected(what string) error {
-	rest := strings.TrimLeft(s.rest, " \t")
-	if rest == "" {
-		return fmt.Errorf("expected %s at the end of %s", what, s.all)
-	}
-	return fmt.Errorf("expected %s, not %s", what, shorten(rest))
-}
-
-// path reads a path. It may hold [] where all is true.
-func (s *scanner) path(all bool) (path, error) {
-	from := s.rest
-	var p path
-	switch {
-	case strings.HasPrefix(s.rest, "$"):
-		p.whole = true
-		s.rest = s.rest[1:]
-	case !strings.HasPrefix(s.rest, "."):
-		return p, s.expected("a path like .p")
-	case s.rest == "." || !isKey(s.rest[1:]) && s.rest[1] != '"':
-		s.rest = s.rest[1:] // the element itself, or .[0]
-	}
-	for {
-		var next step
-		var err error
-		switch {
-		case strings.HasPrefix(s.rest, "."):
-			s.rest = s.rest[1:]
-			next.kind = '.'
-			next.key, err = s.key()
-		case all && strings.HasPrefix(s.rest, "[]"):
-			s.rest = s.rest[2:]
-			next.kind = '*'
-		case strings.HasPrefix(s.rest, "["):
-			s.rest = s.rest[1:]
-			next.kind = '['
-			next.index, err = s.index()
-		default:
-			p.text = from[:len(from)-len(s.rest)]
-			return p, nil
-		}
-		if err != nil {
-			return p, err
-		}
-		p.steps = append(p.steps, next)
-	}
-}
-
-// isKey reports whether text begins with what a key has without quotes.
-func isKey(text string) bool {
-	return strings.IndexFunc(text, endsKey) != 0 && text != ""
-}
-
-func endsKey(r rune) bool {
-	return strings.ContainsRune(".,=[]\"", r) || unicode.IsSpace(r) || unicode.IsControl(r) || r == unicode.ReplacementChar
-}
-
-// key reads a key, in the quotes of JSON or without.
-func (s *scanner) key() (string, error) {
-	if strings.HasPrefix(s.rest, `"`) {
-		return s.text()
-	}
-	if !isKey(s.rest) {
-		return "", s.expected(`a key, or one in quotes like ."a b"`)
-	}
-	end := strings.IndexFunc(s.rest, endsKey)
-	if end < 0 {
-		end = len(s.rest)
-	}
-	key := s.rest[:end]
-	s.rest = s.rest[end:]
-	return key, nil
-}
-
-// text reads a string of JSON.
-func (s *scanner) text() (string, error) {
-	v, err := s.constant()
-	if err != nil {
-		return "", err
-	}
-	return textOf(v), nil
-}
-
-// constant reads a value of JSON.
-func (s *scanner) constant() (jsontext.Value, error) {
-	d := jsontext.NewDecoder(strings.NewReader(s.rest))
-	v, err := d.ReadValue()
-	if err != nil {
-		return nil, s.expected(`a value of JSON like "BTC"`)
-	}
-	v = v.Clone()
-	s.rest = s.rest[d.InputOffset():]
-	return v, nil
-}
-
-// index reads the rest of [n].
-func (s *scanner) index() (int, error) {
-	digits, rest, closed := strings.Cut(s.rest, "]")
-	n, err := strconv.Atoi(digits)
-	if !closed || err != nil || digits[0] == '+' {
-		return 0, s.expected("a whole number and ]")
-	}
-	s.rest = rest
-	return n, nil
 }
 
 // finder follows paths. Its decoder is reused.

@@ -110,6 +110,13 @@ func (r *Reader) read(e jsontext.Value) (p Price, err error) {
 		if v == nil {
 			continue
 		}
+		if m.number && v.Kind() == '"' {
+			text := textOf(v)
+			if !protocol.ValidNumber(text) {
+				return p, invalid("data.%s: %s: expected a number, not %s", m.key, m.text, shorten(v))
+			}
+			v = jsontext.Value(text)
+		}
 		p.Data = append(p.Data, ',')
 		p.Data, _ = jsontext.AppendQuote(p.Data, m.key)
 		p.Data = append(append(p.Data, ':'), v...)

@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"errors"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -47,14 +46,15 @@ func millis(text string, power int) (int64, error) {
 	}
 	point := power + len(all) - len(fraction)
 	if exponent != "" {
+		const far = 1 << 30 // beyond any length of text, also with 32 bits
 		e, err := strconv.Atoi(exponent)
-		if err != nil || e > math.MaxInt32 || e < math.MinInt32 {
-			e = math.MaxInt32
+		if err != nil { // it has very many digits
+			e = far
 			if exponent[0] == '-' {
-				e = -e
+				e = -far
 			}
 		}
-		point += e
+		point += max(-far, min(e, far))
 	}
 	switch {
 	case point <= 0:
