@@ -50,7 +50,7 @@ func New(opts Options) (*Bridge, error) {
 	b.outlets = newOutlets(opts, b.count)
 	bySlot := u.Setup == redisurl.Cluster
 	b.masters = newTopology(newTarget(u, opts.TLS), &shared{
-		opts: &b.opts, names: names, script: newScript(bySlot), bySlot: bySlot,
+		opts: &b.opts, names: names, scripts: newScripts(bySlot), bySlot: bySlot,
 		inbox: b.inbox, outlets: b.outlets, readers: b.reads.readers, clocks: b.clocks,
 		changed: b.changed, doubted: make(chan struct{}, 1), count: b.count, garbage: strange, log: opts.Logger,
 	})

@@ -2,8 +2,6 @@ package bridge
 
 import (
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"backbone/internal/bridge/wire"
@@ -11,22 +9,22 @@ import (
 	"backbone/internal/partition"
 )
 
-// bundle is events of one partition, published as one Redis message.
+// bundle is events that are published as one Redis message.
 type bundle struct {
-	partition int
-	channel   string
-	head      string   // of the envelope
-	keys      []string // of values, each once
-	args      []string // five for each event, see writeScript
-	events    int
-	bytes     int
+	partitions partition.Set // those that the channel is of
+	channel    string
+	events     []hub.BroadcastEvent
+	bytes      int // that the message has, about
 }
+
+// eventBytes is what an event takes in a message besides its texts, about.
+const eventBytes = 120
 
 // bundler turns events into bundles. It holds no state.
 type bundler struct {
-	names    wire.Names
-	instance string
-	ttl      time.Duration
+	names wire.Names
+	ttl   time.Duration
+	whole bool // a message is for all partitions
 }
 
 // late makes of live values that waited for longer than they live what they are by now, values
@@ -55,77 +53,53 @@ func (c bundler) late(events []hub.BroadcastEvent, now time.Duration) (kept []hu
 	return events[at:], leftOut
 }
 
-// bundles divides events by partition and keeps the order in each partition.
-func (c bundler) bundles(events []hub.BroadcastEvent, now time.Duration) []bundle {
-	var done []bundle
-	var open [partition.Count]*openBundle
-	for i := range events {
-		e := &events[i]
-		p := partition.Of(e.Room)
-		if b := open[p]; b != nil && (b.bytes+len(e.Payload) > maxCallBytes || b.events == maxCallEvents) {
-			done, open[p] = append(done, b.bundle), nil
-		}
-		if open[p] == nil {
-			open[p] = &openBundle{bundle: bundle{
-				partition: p, channel: c.names.Events(p), head: wire.EnvelopeHead(c.instance) + `"events":[`,
-			}}
-		}
-		c.add(open[p], e, now)
+// bundles divides events into bundles. Unless a message is for all partitions, each bundle is of
+// one. The order in each partition stays.
+func (c bundler) bundles(events []hub.BroadcastEvent) (done []bundle) {
+	if c.whole {
+		return c.cut(nil, events, partition.All, c.names.AllEvents())
 	}
-	for _, b := range open {
-		if b != nil {
-			done = append(done, b.bundle)
+	parts := divide(events)
+	for p, part := range parts {
+		if len(part) > 0 {
+			done = c.cut(done, part, partition.Only(p), c.names.Events(p))
 		}
 	}
 	return done
 }
 
-// openBundle is a bundle that can get more events.
-type openBundle struct {
-	bundle
-	index map[slot]int // of keys, from 1
-}
-
-func (c bundler) add(b *openBundle, e *hub.BroadcastEvent, now time.Duration) {
-	var version string
-	key, remaining := 0, int64(0)
-	if e.Kind != hub.Message {
-		version = e.Version.String()
-		if c.ttl > 0 && e.Kind.Value() {
-			key = b.key(c.names, e)
-			remaining = max(0, (c.ttl - max(0, now-e.Born)).Milliseconds())
+// cut appends bundles of at most so many bytes and events.
+func (c bundler) cut(done []bundle, events []hub.BroadcastEvent, of partition.Set, channel string) []bundle {
+	begin, bytes := 0, 0
+	for i := range events {
+		e := &events[i]
+		n := len(e.Room) + len(e.Type) + len(e.Payload) + len(e.Version.Instance) + eventBytes
+		if i > begin && (bytes+n > maxCallBytes || i-begin == maxCallEvents) {
+			done = append(done, bundle{of, channel, events[begin:i], bytes})
+			begin, bytes = i, 0
 		}
+		bytes += n
 	}
-	head := wire.EventHead(e, version, now)
-	b.args = append(b.args, strconv.Itoa(key), version, strconv.FormatInt(remaining, 10), head, e.Payload)
-	b.events++
-	b.bytes += len(head) + len(version) + len(e.Payload)
+	if begin < len(events) {
+		done = append(done, bundle{of, channel, events[begin:], bytes})
+	}
+	return done
 }
 
-// message is the bundle as the write script publishes it when it accepts every event.
-func (b *bundle) message() string {
-	events := make([]string, 0, b.events)
-	for i := 0; i < len(b.args); i += 5 {
-		events = append(events, b.args[i+3]+b.args[i+4]+"}")
+// divide returns the events of each partition, in order.
+func divide(events []hub.BroadcastEvent) (parts [partition.Count][]hub.BroadcastEvent) {
+	of := make([]uint8, len(events))
+	var count [partition.Count]int
+	for i := range events {
+		of[i] = uint8(partition.Of(events[i].Room))
+		count[of[i]]++
 	}
-	return b.head + strings.Join(events, ",") + "]}"
-}
-
-// slot is what has one newest value.
-type slot struct{ room, typ string }
-
-// key returns the number of the key of the event's slot, from 1.
-func (b *openBundle) key(n wire.Names, e *hub.BroadcastEvent) int {
-	of := slot{e.Room, e.Type}
-	i, ok := b.index[of]
-	if !ok {
-		if b.index == nil {
-			b.index = map[slot]int{}
-		}
-		b.keys = append(b.keys, n.Last(e.Type, e.Room))
-		b.bytes += len(e.Room) + len(e.Type) + len(n.Prefix)
-		i = len(b.keys)
-		b.index[of] = i
+	all := make([]hub.BroadcastEvent, len(events))
+	for p, n := range count {
+		parts[p], all = all[:0:n], all[n:]
 	}
-	return i
+	for i := range events {
+		parts[of[i]] = append(parts[of[i]], events[i])
+	}
+	return parts
 }

@@ -2,24 +2,23 @@ package bridge
 
 import (
 	"slices"
-	"strconv"
 
 	"backbone/internal/partition"
 )
 
 // Bounds of what is sent together.
 const (
-	maxCallBytes      = 256 << 10 // of one call, and so of one Redis message
+	maxCallBytes      = 256 << 10 // of the messages of one call; what it stores can be as much again
 	maxCallEvents     = 1000      // of one call; Lua accepts several thousand keys at most
-	maxRoundTripBytes = 1 << 20   // heartbeats pass between two round trips
+	maxRoundTripBytes = 512 << 10 // of the messages of one round trip; heartbeats pass between two
 )
 
-// call is one run of the write script, for bundles of different partitions.
+// call is one run of a script that writes, for bundles of different partitions.
 type call []bundle
 
 func (c call) events() (n int) {
 	for i := range c {
-		n += c[i].events
+		n += len(c[i].events)
 	}
 	return n
 }
@@ -34,20 +33,9 @@ func (c call) bytes() (n int) {
 // partitions are those of the bundles.
 func (c call) partitions() (set partition.Set) {
 	for i := range c {
-		set |= partition.Only(c[i].partition)
+		set |= c[i].partitions
 	}
 	return set
-}
-
-// script returns the arguments of the write script.
-func (c call) script() (keys, args []string) {
-	for i := range c {
-		b := &c[i]
-		keys = append(keys, b.keys...)
-		args = append(args, b.channel, b.head, strconv.Itoa(len(b.keys)), strconv.Itoa(b.events))
-		args = append(args, b.args...)
-	}
-	return keys, args
 }
 
 // roundTrip is the calls that are sent together. A partition has one call in it at most: a
@@ -62,10 +50,10 @@ func roundTrips(bundles []bundle, together bool) (out []roundTrip) {
 	bytes, seen := 0, partition.Set(0)
 	for i := range bundles {
 		b := &bundles[i]
-		if len(open) > 0 && (seen.Has(b.partition) || bytes+b.bytes > maxRoundTripBytes) {
+		if len(open) > 0 && (seen&b.partitions != 0 || bytes+b.bytes > maxRoundTripBytes) {
 			out, open, bytes, seen = append(out, open), nil, 0, 0
 		}
-		seen |= partition.Only(b.partition)
+		seen |= b.partitions
 		bytes += b.bytes
 		if last := len(open) - 1; together && last >= 0 && open[last].fits(b) {
 			open[last] = append(open[last], *b)
@@ -81,7 +69,7 @@ func roundTrips(bundles []bundle, together bool) (out []roundTrip) {
 
 // fits reports whether b fits into the call.
 func (c call) fits(b *bundle) bool {
-	return c.bytes()+b.bytes <= maxCallBytes && c.events()+b.events <= maxCallEvents
+	return c.bytes()+b.bytes <= maxCallBytes && c.events()+len(b.events) <= maxCallEvents
 }
 
 // without returns the calls for other partitions, where each call is for one.

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 
 	"github.com/redis/rueidis"
+
+	"backbone/internal/bridge/wire"
 )
 
 // connections is how many connections a session has: one each to publish, to subscribe and
@@ -24,9 +26,10 @@ type redisConns struct {
 	broken   <-chan error // one error, or closed, when nothing is received any more
 	doubts   chan error   // one place: why the reading connection is useless
 	identity identity
-	script   script
-	bySlot   bool // Pub/Sub by slot
-	together bool // a call can be for several partitions; set by rehearse
+	scripts  scripts
+	form     wire.Form // of the messages that it publishes
+	bySlot   bool      // Pub/Sub by slot
+	together bool      // a call can be for several partitions; set by rehearse
 	greeting *greeting
 }
 
@@ -41,7 +44,7 @@ func (s *shard) dial(ctx context.Context) (*redisConns, error) {
 		}
 		return nil, greeting.explain(err)
 	}
-	c := &redisConns{client: client, greeting: greeting, doubts: make(chan error, 1), script: s.shared.script, bySlot: s.shared.bySlot}
+	c := &redisConns{client: client, greeting: greeting, doubts: make(chan error, 1), scripts: s.shared.scripts, form: wire.Form1, bySlot: s.shared.bySlot}
 	c.sub, _ = client.Dedicate()
 	c.reader, _ = client.Dedicate()
 	return c, nil

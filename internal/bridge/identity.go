@@ -60,15 +60,17 @@ func works(err error) bool {
 	}
 }
 
-// load makes the script known. Where the command for that is refused, a run of the script
-// without keys does the same.
+// load makes the scripts known. Where the command for that is refused, a run of a script without
+// keys does the same.
 func (c *redisConns) load(ctx context.Context) error {
-	err := c.client.Do(ctx, c.client.B().ScriptLoad().Script(c.script.text).Build()).Error()
-	if _, refused := rueidis.IsRedisErr(err); refused && c.client.Do(ctx, c.client.B().Eval().Script(c.script.text).Numkeys(0).Build()).Error() == nil {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("script load: %w", err)
+	for _, s := range []script{c.scripts.fast, c.scripts.full} {
+		err := c.client.Do(ctx, c.client.B().ScriptLoad().Script(s.text).Build()).Error()
+		if _, refused := rueidis.IsRedisErr(err); refused && c.client.Do(ctx, c.client.B().Eval().Script(s.text).Numkeys(0).Build()).Error() == nil {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("script load: %w", err)
+		}
 	}
 	return nil
 }

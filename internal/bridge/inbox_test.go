@@ -18,9 +18,10 @@ import (
 
 // messages are the Redis messages in which another instance publishes events.
 func messages(events ...hub.BroadcastEvent) (out []incoming) {
-	to := bundler{names: wire.Names{Prefix: "p:"}, instance: "other", ttl: time.Minute}
-	for _, p := range to.bundles(events, moment.Now().Steady) {
-		out = append(out, incoming{channel: p.channel, of: partition.Only(p.partition), message: p.message()})
+	names := wire.Names{Prefix: "p:"}
+	with := composer{names: names, instance: "other", ttl: time.Minute}
+	for _, b := range (bundler{names: names}).bundles(events) {
+		out = append(out, incoming{channel: b.channel, of: b.partitions, message: with.only(&b, wire.Form1, moment.Now().Steady)})
 	}
 	return out
 }

@@ -16,7 +16,8 @@ import (
 // publish sends what outlets hands to the session. It ends the session at the first call
 // whose failure leaves its fate open.
 func (x *session) publish(ctx context.Context) error {
-	to := bundler{names: x.shared.names, instance: x.shared.opts.Instance, ttl: x.shared.opts.TTL}
+	to := bundler{names: x.shared.names, ttl: x.shared.opts.TTL}
+	with := &composer{names: x.shared.names, instance: x.shared.opts.Instance, ttl: x.shared.opts.TTL}
 	ticker := time.NewTicker(x.shared.opts.Heartbeat)
 	defer ticker.Stop()
 	var refused partition.Set
@@ -35,10 +36,9 @@ func (x *session) publish(ctx context.Context) error {
 				refused = 0
 			}
 		case events := <-x.out.events:
-			now := moment.Now().Steady
-			events, leftOut := to.late(events, now)
+			events, leftOut := to.late(events, moment.Now().Steady)
 			x.shared.count.conflated.Add(uint64(leftOut))
-			missed, moved, err := x.sendAll(ctx, to.bundles(events, now))
+			missed, moved, err := x.sendAll(ctx, with, to.bundles(events))
 			back := moved.unsent(events)
 			if err != nil {
 				x.shared.count.drop(DropNotSent, len(back))
@@ -77,7 +77,7 @@ func (m moved) unsent(events []hub.BroadcastEvent) (back []hub.BroadcastEvent) {
 }
 
 // sendAll returns the partitions of which Redis has refused something, and what moved.
-func (x *session) sendAll(ctx context.Context, bundles []bundle) (refused partition.Set, m moved, err error) {
+func (x *session) sendAll(ctx context.Context, with *composer, bundles []bundle) (refused partition.Set, m moved, err error) {
 	left := roundTrips(bundles, x.conns.together)
 	for len(left) > 0 && err == nil {
 		trip := left[0].without(m.partitions)
@@ -86,13 +86,13 @@ func (x *session) sendAll(ctx context.Context, bundles []bundle) (refused partit
 			continue
 		}
 		var missed, moved partition.Set
-		missed, moved, err = x.send(ctx, trip)
+		missed, moved, err = x.send(ctx, with, trip)
 		refused |= missed
 		m.partitions |= moved
 		for _, c := range trip {
 			for i := range c {
-				if p := c[i].partition; !moved.Has(p) {
-					m.taken[p] += c[i].events
+				if p := c[i].partitions.First(); !moved.Has(p) { // only where each bundle is of one
+					m.taken[p] += len(c[i].events)
 				}
 			}
 		}
@@ -108,14 +108,17 @@ func (x *session) sendAll(ctx context.Context, bundles []bundle) (refused partit
 
 // send makes one round trip. A call that the script does not answer is in doubt, unless the
 // server says that it did not run the script.
-func (x *session) send(ctx context.Context, trip roundTrip) (refused, moved partition.Set, err error) {
+func (x *session) send(ctx context.Context, with *composer, trip roundTrip) (refused, moved partition.Set, err error) {
 	timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
 	defer cancel()
-	answers, reloaded, err := x.conns.write(timed, trip)
+	answers, reloaded, err := x.conns.write(timed, with, trip)
 	for i, a := range answers {
-		w, answerErr := decodeWritten(a)
+		w, answerErr := a.written, a.err
+		if a.repeated {
+			x.shared.count.repeated.Add(1)
+		}
 		if no, ok := rueidis.IsRedisErr(answerErr); ok && x.shared.bySlot && elsewhere(no) && !movedAway(no) && err == nil {
-			w, answerErr = x.conns.publishOnly(timed, trip[i])
+			w, answerErr = x.conns.publishOnly(timed, with, trip[i])
 			switch {
 			case no.IsClusterDown():
 				w.failure = no.Error()

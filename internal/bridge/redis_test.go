@@ -118,21 +118,13 @@ func TestBothFormsAreHeardOnAllChannels(t *testing.T) {
 	a := start(t, "A", s.URL())
 	a.linked()
 	names := wire.Names{Prefix: DefaultPrefix}
-	message := func(origin string, form int, events ...hub.BroadcastEvent) string {
-		now := moment.Now().Steady
-		if form == 1 {
-			return bundler{instance: origin}.bundles(events, now)[0].message()
-		}
-		b := []byte(wire.EnvelopeHead2(origin))
-		for i := range events {
-			b = wire.AppendEvent(b, &events[i], origin, now)
-		}
-		return string(b)
+	message := func(origin string, form wire.Form, events ...hub.BroadcastEvent) string {
+		return (&composer{instance: origin}).only(&bundle{events: events}, form, moment.Now().Steady)
 	}
 	clock := uint64(0)
 	next := func(room string) hub.BroadcastEvent { clock++; return tick("X", room, clock, int(clock)) }
 	var want []hub.BroadcastEvent
-	for _, form := range []int{1, 2, 1, 2} {
+	for _, form := range []wire.Form{1, 2, 1, 2} {
 		one, all := []hub.BroadcastEvent{next("BTC_USDT"), chat("BTC_USDT", "hi")}, []hub.BroadcastEvent{next("BTC_USDT"), next("BTC_USDT")}
 		if form == 2 {
 			all[1].Room = "ETH_USDT" // of another partition

@@ -11,44 +11,103 @@ import (
 	"backbone/internal/bridge/wire"
 )
 
-// writeScript stores and publishes bundles. KEYS are last prices. ARGV has for each bundle
-//
-//   - its channel,
-//   - the beginning of its envelope,
-//   - how many of the keys are its own,
-//   - how many events it has;
-//
-// then for each event of the bundle
-//
-//   - the number of its key among the keys of the bundle; 0: it is neither stored nor compared,
-//   - its version,
-//   - milliseconds that it has left to live; 0: it is not stored,
-//   - the event up to its payload,
-//   - the payload.
-//
-// The script accepts an event whose version is newer than the one in Redis. Of each key it
-// stores the newest event that it accepted. Versions are compared by bytes, because Lua's < on
-// strings follows the locale of the server.
+// Two scripts write. Both compare the values of a call with those in Redis, store and publish
+// in one step.
 //
 // A value in Redis counts only if an instance can have stored it: it begins with a version as
 // wire.DecodeValue takes it, with a clock up to wire.MaxClock, and it will expire. Anything else
-// is foreign and is replaced. An expiry is looked for only where the value would refuse an
-// event.
+// is foreign and is replaced. Versions are compared by bytes, because Lua's < on strings follows
+// the locale of the server.
+//
+// Where storing fails, as when memory is full, the events are published nevertheless and the
+// failure reported.
+const lua = `
+local byte, find, sub = string.byte, string.find, string.sub
+local form = '^{"version":"[012]' .. ('[0-9a-f]'):rep(15) .. '%-[0-9A-Za-z_.%-]+"'
+local function ends(value) -- where the version of a value ends; nil: no instance stored it
+  local _, last = find(value, form)
+  return last and last <= 94 and last - 1
+end
+`
+
+// fastScript is for calls of which Redis accepts every event, and almost all calls are such. It
+// never looks at an event. KEYS are last prices. ARGV has
+//
+//   - the clocks of the first version of each key, 16 digits each without anything between,
+//   - the number of messages;
+//
+// then for each message its channel and its text; then, until each key has its value,
+//
+//   - how many of the next keys live equally long,
+//   - the milliseconds that they have left,
+//   - the newest value of each of them, as it is stored.
+//
+// If each first clock is greater than the one in Redis, the script stores and publishes
+// everything, and returns why it could not store, or "". Otherwise it has no effect and returns
+// nil: the call is for fullScript. So is a call with a value in Redis that no instance can have
+// stored.
+const fastScript = lua + `
+local function greater(clocks, i, value)
+  for d = 0, 12, 4 do
+    local a1, a2, a3, a4 = byte(clocks, i + d, i + d + 3)
+    local b1, b2, b3, b4 = byte(value, 13 + d, 16 + d)
+    if a1 ~= b1 then return a1 > b1 end
+    if a2 ~= b2 then return a2 > b2 end
+    if a3 ~= b3 then return a3 > b3 end
+    if a4 ~= b4 then return a4 > b4 end
+  end
+  return false
+end
+if #KEYS > 0 then
+  local held, clocks = redis.call('MGET', unpack(KEYS)), ARGV[1]
+  for i = 1, #KEYS do
+    local value = held[i]
+    if value and not (ends(value) and greater(clocks, 16 * i - 15, value)) then return false end
+  end
+end
+local messages = tonumber(ARGV[2] or 0)
+local failure, at, left, life = '', 3 + 2 * messages, 0, ''
+for i = 1, #KEYS do
+  if left == 0 then left, life, at = tonumber(ARGV[at]), ARGV[at + 1], at + 2 end
+  local r = redis.pcall('SET', KEYS[i], ARGV[at], 'PX', life)
+  if r.err then failure = r.err end
+  left, at = left - 1, at + 1
+end
+for m = 3, 1 + 2 * messages, 2 do
+  redis.call('PUBLISH', ARGV[m], ARGV[m + 1])
+end
+return failure
+`
+
+// fullScript decides on each event. KEYS are last prices. ARGV has for each message
+//
+//   - its channel,
+//   - its beginning,
+//   - what is between its events, and what is behind the last,
+//   - how many of the keys are its own,
+//   - how many events it has;
+//
+// then for each event of the message
+//
+//   - the number of its key among the keys of the message; 0: it is neither stored nor compared,
+//   - its version,
+//   - milliseconds that it has left to live; 0: it is not stored,
+//   - the event up to its payload,
+//   - the payload,
+//   - the beginning of the value, up to its payload.
+//
+// The script accepts an event whose version is newer than the one in Redis. Of each key it
+// stores the newest event that it accepted. An expiry is looked for only where a value would
+// refuse an event.
 //
 // The version in Redis may be offered again. That takes back what its life has grown while its
 // first call was under way, except 0.1 s: what rounding and common delays make is not worth a
 // write. A user without the right for PEXPIRE goes without.
 //
-// What the value keeps of the event's numbers is between its version and its age.
-//
-// Where storing fails, as when memory is full, the bundle is published nevertheless and the
-// failure reported.
-//
 // The script returns how many events it accepted, how many it refused for a newer version and
-// how many for the same version, how many bundles it published, how many foreign values it
+// how many for the same version, how many messages it published, how many foreign values it
 // found, the newest version that refused an event, the failure, and the key of a foreign value.
-const writeScript = `
-local byte = string.byte
+const fullScript = lua + `
 local function newer(a, b)
   local i = 1
   while true do
@@ -67,19 +126,19 @@ local function replace(i)
   held[i], sure[i], foreign, where = '', true, foreign + 1, KEYS[i]
 end
 if #KEYS > 0 then held = redis.call('MGET', unpack(KEYS)) end
-local form = '^{"version":"([012]' .. ('[0-9a-f]'):rep(15) .. '%-[0-9A-Za-z_.%-]+)"'
 for i = 1, #KEYS do
   local value = held[i]
-  held[i] = value and value:match(form) or ''
-  if value and (held[i] == '' or #held[i] > 81) then replace(i) end
+  local last = value and ends(value)
+  held[i] = last and sub(value, 13, last) or ''
+  if value and not last then replace(i) end
 end
-local accepted, older, same, newest, failure, bundles = 0, 0, 0, '', '', 0
+local accepted, older, same, newest, failure, messages = 0, 0, 0, '', '', 0
 local at, base = 1, 0
 while ARGV[at] do
   local channel, out, n, keep = ARGV[at], {ARGV[at + 1]}, 1, {}
-  local first = at + 4
-  local last = first + 5 * tonumber(ARGV[at + 3]) - 1
-  for a = first, last, 5 do
+  local first = at + 6
+  local last = first + 6 * tonumber(ARGV[at + 5]) - 1
+  for a = first, last, 6 do
     local key, version = tonumber(ARGV[a]), ARGV[a + 1]
     local behind = false
     if key > 0 then
@@ -101,7 +160,7 @@ while ARGV[at] do
       older = older + 1
       if newer(held[key], newest) then newest = held[key] end
     else
-      out[n + 1], out[n + 2], out[n + 3] = ARGV[a + 3], ARGV[a + 4], '},'
+      out[n + 1], out[n + 2], out[n + 3] = ARGV[a + 3], ARGV[a + 4], ARGV[at + 2]
       n = n + 3
       if key > 0 then
         held[key], sure[key] = version, true
@@ -110,19 +169,17 @@ while ARGV[at] do
     end
   end
   for key, a in pairs(keep) do
-    local numbers = ARGV[a + 3]:match(',("seq":.*)"age":%d+,"data":$') or ''
-    local r = redis.pcall('SET', KEYS[key],
-      '{"version":"' .. ARGV[a + 1] .. '",' .. numbers .. '"event":' .. ARGV[a + 4] .. '}', 'PX', ARGV[a + 2])
+    local r = redis.pcall('SET', KEYS[key], ARGV[a + 5] .. ARGV[a + 4] .. '}', 'PX', ARGV[a + 2])
     if r.err then failure = r.err end
   end
   if n > 1 then
-    accepted, bundles = accepted + (n - 1) / 3, bundles + 1
-    out[n] = '}]}'
+    accepted, messages = accepted + (n - 1) / 3, messages + 1
+    out[n] = ARGV[at + 3]
     redis.call('PUBLISH', channel, table.concat(out))
   end
-  at, base = last + 1, base + tonumber(ARGV[at + 2])
+  at, base = last + 1, base + tonumber(ARGV[at + 4])
 end
-return {accepted, older, same, bundles, foreign, newest, failure, where}
+return {accepted, older, same, messages, foreign, newest, failure, where}
 `
 
 // readScript returns the value and the remaining milliseconds of each key, both of one moment.
@@ -144,20 +201,25 @@ end
 return out
 `
 
-// script is the write script with the name that Redis gives it.
+// script is a script with the name that Redis gives it.
 type script struct{ text, sha string }
 
-// newScript returns the write script. In a cluster it publishes by slot.
-func newScript(bySlot bool) script {
-	text := writeScript
-	if bySlot {
-		text = strings.Replace(text, "'PUBLISH'", "'SPUBLISH'", 1)
+// scripts are those that write.
+type scripts struct{ fast, full script }
+
+// newScripts returns the scripts that write. In a cluster they publish by slot.
+func newScripts(bySlot bool) scripts {
+	named := func(text string) script {
+		if bySlot {
+			text = strings.Replace(text, "'PUBLISH'", "'SPUBLISH'", 1)
+		}
+		sum := sha1.Sum([]byte(text)) //nolint:gosec // Redis names scripts by it
+		return script{text, hex.EncodeToString(sum[:])}
 	}
-	sum := sha1.Sum([]byte(text)) //nolint:gosec // Redis names scripts by it
-	return script{text, hex.EncodeToString(sum[:])}
+	return scripts{named(fastScript), named(fullScript)}
 }
 
-// written is the answer of writeScript.
+// written is what a call has done.
 type written struct {
 	accepted, older, same int    // events
 	bundles               int    // published
@@ -167,7 +229,21 @@ type written struct {
 	where                 string // key of a foreign value; "": there is none
 }
 
-func decodeWritten(r rueidis.RedisResult) (w written, err error) {
+// decodeFast reads the answer of fastScript to a call. refused says that the call is for
+// fullScript.
+func decodeFast(r rueidis.RedisResult, of call) (w written, refused bool, err error) {
+	failure, err := r.ToString()
+	if rueidis.IsRedisNil(err) {
+		return w, true, nil
+	}
+	if err != nil {
+		return w, false, err
+	}
+	return written{accepted: of.events(), bundles: len(of), failure: failure}, false, nil
+}
+
+// decodeFull reads the answer of fullScript.
+func decodeFull(r rueidis.RedisResult) (w written, err error) {
 	fields, err := r.ToArray()
 	if err != nil {
 		return w, err

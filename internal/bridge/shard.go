@@ -19,7 +19,7 @@ type shared struct {
 	// Immutable after New.
 	opts    *Options
 	names   wire.Names
-	script  script
+	scripts scripts
 	bySlot  bool // Pub/Sub by slot, as in a cluster
 	inbox   *inbox
 	outlets *outlets

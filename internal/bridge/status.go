@@ -187,6 +187,7 @@ type Stats struct {
 	Bytes       uint64 // sent with them
 	Refused     uint64 // not published: Redis holds a newer version
 	Unchanged   uint64 // not published: Redis holds this very version
+	Repeated    uint64 // calls that Redis refused as a whole, and that were repeated to decide on each event
 	StoreFailed uint64 // calls in which a value was published but could not be stored
 	Received    uint64 // from other instances, handed to the Sink
 	Conflated   uint64 // left out for a newer one: of others while the Sink was slow, own ones while their Redis master was away, or that waited for longer than they live
@@ -195,7 +196,7 @@ type Stats struct {
 	Reads       uint64 // requests for last prices
 	ReadErrors  uint64 // requests for last prices answered with an error
 	Reconnects  uint64 // times a master was lost after its connections had worked
-	Reloads     uint64 // times Redis had forgotten the script
+	Reloads     uint64 // times Redis had forgotten the scripts
 	Heartbeats  uint64 // own heartbeats that came back
 	Peers       int    // gauge: other instances heard in the last few heartbeats
 	Drops       map[DropReason]uint64
@@ -203,11 +204,11 @@ type Stats struct {
 
 // counters are Stats as all goroutines count them.
 type counters struct {
-	published, bundles, bytes, refused, unchanged, storeFailed atomic.Uint64
-	received, conflated, ownEchoes, garbage                    atomic.Uint64
-	reads, readErrors                                          atomic.Uint64
-	reconnects, reloads, heartbeats                            atomic.Uint64
-	drops                                                      [dropReasons]atomic.Uint64
+	published, bundles, bytes, refused, unchanged, repeated, storeFailed atomic.Uint64
+	received, conflated, ownEchoes, garbage                              atomic.Uint64
+	reads, readErrors                                                    atomic.Uint64
+	reconnects, reloads, heartbeats                                      atomic.Uint64
+	drops                                                                [dropReasons]atomic.Uint64
 }
 
 func (c *counters) drop(r DropReason, events int) {
@@ -219,7 +220,7 @@ func (c *counters) drop(r DropReason, events int) {
 func (c *counters) stats() Stats {
 	s := Stats{
 		Published: c.published.Load(), Bundles: c.bundles.Load(), Bytes: c.bytes.Load(),
-		Refused: c.refused.Load(), Unchanged: c.unchanged.Load(), StoreFailed: c.storeFailed.Load(),
+		Refused: c.refused.Load(), Unchanged: c.unchanged.Load(), Repeated: c.repeated.Load(), StoreFailed: c.storeFailed.Load(),
 		Received: c.received.Load(), Conflated: c.conflated.Load(),
 		OwnEchoes: c.ownEchoes.Load(), Garbage: c.garbage.Load(),
 		Reads: c.reads.Load(), ReadErrors: c.readErrors.Load(),

@@ -42,32 +42,43 @@ func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		batch := rapid.SliceOfN(genEvent(), 0, 40).Draw(t, "batch")
 		now := someTime
-		to := bundler{names: wire.Names{Prefix: "p:"}, instance: "me", ttl: 30 * time.Second}
+		names := wire.Names{Prefix: "p:"}
+		form := rapid.SampledFrom([]wire.Form{wire.Form1, wire.Form2}).Draw(t, "form")
 		together := rapid.Bool().Draw(t, "together")
-		all := roundTrips(to.bundles(slices.Clone(batch), now.Steady), together)
+		to := bundler{names: names, ttl: 30 * time.Second, whole: together && form == wire.Form2}
+		with := &composer{names: names, instance: "me", ttl: 30 * time.Second}
+		all := roundTrips(to.bundles(slices.Clone(batch)), together)
 		var heard [partition.Count][]hub.BroadcastEvent
 		for _, trip := range all {
-			seen, bytes := map[int]bool{}, 0
-			for _, p := range slices.Concat(trip...) {
-				if seen[p.partition] {
+			seen, bytes := partition.Set(0), 0
+			for _, b := range slices.Concat(trip...) {
+				if seen&b.partitions != 0 {
 					t.Fatal("a partition twice in one round trip")
 				}
-				seen[p.partition] = true
-				bytes += p.bytes
-				if p.events > 1 && p.bytes > maxCallBytes+1000 {
-					t.Fatalf("a bundle of %d bytes", p.bytes)
+				seen |= b.partitions
+				bytes += b.bytes
+				message := with.only(&b, form, now.Steady)
+				if len(b.events) > 1 && b.bytes > maxCallBytes || len(message) > b.bytes+50*len(b.events)+50 {
+					t.Fatalf("a bundle of %d bytes, a message of %d", b.bytes, len(message))
 				}
-				message := p.message()
-				if !strings.HasPrefix(message, wire.EnvelopeHead("me")) || p.channel != (wire.Names{Prefix: "p:"}).Events(p.partition) {
-					t.Fatalf("channel %s, message %.60s", p.channel, message)
+				channel := names.AllEvents()
+				if !to.whole {
+					channel = names.Events(b.partitions.First())
 				}
-				events, bad, err := new(wire.Reader).Decode(nil, message, partition.Only(p.partition), now, nil)
-				if err != nil || bad > 0 || len(events) != p.events {
+				if b.channel != channel {
+					t.Fatalf("channel %s, want %s", b.channel, channel)
+				}
+				events, bad, err := new(wire.Reader).Decode(nil, message, b.partitions, now, nil)
+				if err != nil || bad > 0 || len(events) != len(b.events) {
 					t.Fatalf("%d events, %d bad, %v: %.200s", len(events), bad, err, message)
 				}
-				heard[p.partition] = append(heard[p.partition], events...)
+				for _, e := range events {
+					p := partition.Of(e.Room)
+					heard[p] = append(heard[p], e)
+				}
+				sameMessage(t, with, call{b}, form, now.Steady, message)
 			}
-			if len(seen) > 1 && bytes > maxRoundTripBytes {
+			if seen.Len() > 1 && len(slices.Concat(trip...)) > 1 && bytes > maxRoundTripBytes {
 				t.Fatalf("a round trip of %d bytes", bytes)
 			}
 			for _, c := range trip {
@@ -110,22 +121,38 @@ func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 	})
 }
 
+// sameMessage checks that both scripts are given the message of a bundle.
+func sameMessage(t *rapid.T, with *composer, of call, form wire.Form, now time.Duration, message string) {
+	if _, args, ok := with.fast(of, form, now); ok && args[3] != message {
+		t.Fatalf("fastScript publishes %.200s\nwant %.200s", args[3], message)
+	}
+	_, args := with.full(of, form, now)
+	pieces := []string{args[1]}
+	for a := 6; a < len(args); a += 6 {
+		pieces = append(pieces, args[a+3], args[a+4], args[2])
+	}
+	pieces[len(pieces)-1] = args[3]
+	if got := strings.Join(pieces, ""); got != message {
+		t.Fatalf("fullScript publishes %.200s\nwant %.200s", got, message)
+	}
+}
+
 func TestOneRoundTripHoldsAPartitionOnceAndSoManyBytes(t *testing.T) {
+	of := func(p, bytes, events int) bundle {
+		return bundle{partitions: partition.Only(p), bytes: bytes, events: make([]hub.BroadcastEvent, events)}
+	}
 	for _, c := range []struct {
 		together bool
 		bundles  []bundle
 		want     string // partitions of calls, of round trips
 	}{
 		{false, []bundle{
-			{partition: 1, bytes: 10}, {partition: 2, bytes: 10}, {partition: 1, bytes: 10},
-			{partition: 2, bytes: maxRoundTripBytes}, {partition: 3, bytes: 2 * maxRoundTripBytes}, {partition: 4, bytes: 1},
+			of(1, 10, 0), of(2, 10, 0), of(1, 10, 0), of(2, maxRoundTripBytes, 0), of(3, 2*maxRoundTripBytes, 0), of(4, 1, 0),
 		}, "[[1][2]] [[1]] [[2]] [[3]] [[4]]"},
 		{true, []bundle{
-			{partition: 1, bytes: 10}, {partition: 2, bytes: 10}, {partition: 1, bytes: 10},
-			{partition: 2, bytes: maxCallBytes}, {partition: 3, bytes: 2 * maxCallBytes}, {partition: 4, bytes: 1},
-			{partition: 5, events: maxCallEvents - 1}, {partition: 6, events: 1}, {partition: 7, events: 1},
-			{partition: 8, bytes: maxRoundTripBytes},
-		}, "[[1 2]] [[1][2][3][4 5 6][7]] [[8]]"},
+			of(1, 10, 0), of(2, 10, 0), of(1, 10, 0), of(2, maxCallBytes, 0), of(3, maxCallBytes/2, 0), of(4, 1, 0),
+			of(5, 1, maxCallEvents-1), of(6, 1, 1), of(7, 1, 1), of(8, maxRoundTripBytes, 0),
+		}, "[[1 2]] [[1][2][3 4 5 6][7]] [[8]]"},
 	} {
 		var got []string
 		for _, trip := range roundTrips(c.bundles, c.together) {
@@ -133,7 +160,7 @@ func TestOneRoundTripHoldsAPartitionOnceAndSoManyBytes(t *testing.T) {
 			for _, call := range trip {
 				var partitions []int
 				for _, p := range call {
-					partitions = append(partitions, p.partition)
+					partitions = append(partitions, p.partitions.First())
 				}
 				text += fmt.Sprint(partitions)
 			}
@@ -148,15 +175,20 @@ func TestOneRoundTripHoldsAPartitionOnceAndSoManyBytes(t *testing.T) {
 func TestLifetimesNeverGrow(t *testing.T) {
 	const ttl = 30 * time.Second
 	now := moment.Now()
-	to := bundler{names: wire.Names{Prefix: "p:"}, instance: "me", ttl: ttl}
+	to := composer{names: wire.Names{Prefix: "p:"}, instance: "me", ttl: ttl}
 	for age, want := range map[time.Duration]string{
 		0: "30000", time.Microsecond: "29999", 10 * time.Second: "20000",
 		ttl: "0", time.Hour: "0", -time.Hour: "30000",
 	} {
 		e := tick("A", "R", 1, 1)
 		e.Born = now.Steady - age
-		if got := to.bundles([]hub.BroadcastEvent{e}, now.Steady)[0].args[2]; got != want {
-			t.Errorf("age %v: %s ms left, want %s", age, got, want)
+		of := call{{events: []hub.BroadcastEvent{e}}}
+		_, args, ok := to.fast(of, wire.Form1, now.Steady)
+		if ok != (want != "0") || ok && args[5] != want {
+			t.Errorf("age %v: %q for fastScript, want %s ms left", age, args, want)
+		}
+		if _, args = to.full(of, wire.Form1, now.Steady); args[8] != want {
+			t.Errorf("age %v: %s ms left for fullScript, want %s", age, args[8], want)
 		}
 	}
 }
@@ -198,10 +230,10 @@ func TestWhatWaitedTooLongIsNoTick(t *testing.T) {
 // A producer's data is passed on unread, and JSON allows a key twice.
 func TestAKeyTwiceInAPayloadIsHeard(t *testing.T) {
 	const payload = `{"type":"price_update","data":{"a":1,"a":[{"b":1,"b":2}]}}`
-	to := bundler{names: wire.Names{Prefix: "p:"}, instance: "me", ttl: time.Minute}
 	e := tick("A", "R", 1, 1)
 	e.Payload = payload
-	message := to.bundles([]hub.BroadcastEvent{e, tick("A", "R", 2, 2)}, someTime.Steady)[0].message()
+	of := bundle{events: []hub.BroadcastEvent{e, tick("A", "R", 2, 2)}}
+	message := (&composer{instance: "me"}).only(&of, wire.Form1, someTime.Steady)
 	heard, bad, err := new(wire.Reader).Decode(nil, message, partition.Only(partition.Of("R")), someTime, nil)
 	if err != nil || bad > 0 || len(heard) != 2 || heard[0].Payload != payload {
 		t.Errorf("heard %+v, %d bad, %v", heard, bad, err)

@@ -8,79 +8,116 @@ import (
 	"github.com/redis/rueidis"
 
 	"backbone/internal/bridge/wire"
+	"backbone/internal/moment"
 	"backbone/internal/partition"
 )
 
-// write makes a round trip. Calls that find the script missing have no effect, so write
-// loads the script and repeats them. The answers are in the order of the calls. reloaded says
-// that Redis had forgotten the script.
-func (c *redisConns) write(ctx context.Context, trip roundTrip) (answers []rueidis.RedisResult, reloaded bool, err error) {
-	answers = c.client.DoMulti(ctx, c.evals(trip)...)
-	var again []int
-	for i, a := range answers {
-		if e, ok := rueidis.IsRedisErr(a.Error()); ok && e.IsNoScript() {
-			again = append(again, i)
+// outcome is what became of a call. With an error, its fate is open unless the server says that it
+// did not run the script.
+type outcome struct {
+	written
+	repeated bool // fastScript refused the call
+	err      error
+}
+
+// write makes a round trip. A call goes to fastScript if that can be enough. If the script has
+// no effect, because it refuses the call or is missing, the call is repeated behind the others:
+// for fullScript, or once the scripts are loaded. The answers are in the order of the calls.
+// reloaded says that Redis had forgotten a script.
+func (c *redisConns) write(ctx context.Context, with *composer, trip roundTrip) (answers []outcome, reloaded bool, err error) {
+	answers = make([]outcome, len(trip))
+	slow := make([]bool, len(trip)) // is for fullScript
+	left := make([]int, len(trip))  // numbers of calls without an answer
+	for i := range trip {
+		left[i] = i
+	}
+	for {
+		cmds := make([]rueidis.Completed, len(left))
+		for n, i := range left {
+			cmds[n] = c.eval(with, trip[i], &slow[i])
 		}
+		var again []int
+		missing := false
+		for n, r := range c.client.DoMulti(ctx, cmds...) {
+			i, repeat := left[n], false
+			a := &answers[i]
+			if slow[i] {
+				a.written, a.err = decodeFull(r)
+			} else {
+				a.written, repeat, a.err = decodeFast(r, trip[i])
+				slow[i], a.repeated = repeat, repeat
+			}
+			if e, ok := rueidis.IsRedisErr(a.err); ok && e.IsNoScript() && !reloaded {
+				missing, repeat = true, true
+			}
+			if repeat {
+				again = append(again, i)
+			}
+		}
+		if len(again) == 0 {
+			return answers, reloaded, nil
+		}
+		if missing {
+			reloaded = true
+			if err := c.load(ctx); err != nil {
+				for _, i := range again {
+					answers[i].err = err
+				}
+				return answers, true, err
+			}
+		}
+		left = again
 	}
-	if len(again) == 0 {
-		return answers, false, nil
+}
+
+// eval returns the command for a call. It sets slow if that is for fullScript.
+func (c *redisConns) eval(with *composer, of call, slow *bool) rueidis.Completed {
+	now := moment.Now().Steady
+	if !*slow {
+		if keys, args, ok := with.fast(of, c.form, now); ok {
+			return c.run(c.scripts.fast, keys, args)
+		}
+		*slow = true
 	}
-	if err := c.load(ctx); err != nil {
-		return answers, true, err
-	}
-	repeated := make(roundTrip, len(again))
-	for n, i := range again {
-		repeated[n] = trip[i]
-	}
-	for n, a := range c.client.DoMulti(ctx, c.evals(repeated)...) {
-		answers[again[n]] = a
-	}
-	return answers, true, nil
+	keys, args := with.full(of, c.form, now)
+	return c.run(c.scripts.full, keys, args)
+}
+
+func (c *redisConns) run(s script, keys, args []string) rueidis.Completed {
+	return c.client.B().Evalsha().Sha1(s.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
 }
 
 // publishOnly publishes a call without comparing or storing: a master runs no script while
 // another master is missing (cluster-require-full-coverage), but passes messages on. Receivers
 // compare the versions too.
-func (c *redisConns) publishOnly(ctx context.Context, call call) (w written, err error) {
+func (c *redisConns) publishOnly(ctx context.Context, with *composer, call call) (w written, err error) {
 	cmds := make([]rueidis.Completed, len(call))
 	for i := range call {
-		cmds[i] = c.client.B().Spublish().Channel(call[i].channel).Message(call[i].message()).Build()
+		message := with.only(&call[i], c.form, moment.Now().Steady)
+		cmds[i] = c.client.B().Spublish().Channel(call[i].channel).Message(message).Build()
 	}
 	for i, a := range c.client.DoMulti(ctx, cmds...) {
 		if err := a.Error(); err != nil {
 			return w, err
 		}
-		w.accepted, w.bundles = w.accepted+call[i].events, w.bundles+1
+		w.accepted, w.bundles = w.accepted+len(call[i].events), w.bundles+1
 	}
 	return w, nil
 }
 
-func (c *redisConns) evals(trip roundTrip) []rueidis.Completed {
-	cmds := make([]rueidis.Completed, len(trip))
-	for i, call := range trip {
-		keys, args := call.script()
-		cmds[i] = c.client.B().Evalsha().Sha1(c.script.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
-	}
-	return cmds
-}
-
-// rehearse runs the write script for all partitions of the master, without events: in one
-// call where a call can be for several, otherwise in one call each. A user without the right
-// to run the script, or a server without all slots, is found out here, and not by each event
-// that is published.
+// rehearse runs fullScript for all partitions of the master, without events: in one call where a
+// call can be for several, otherwise in one call each. A user without the right to run the
+// script, or a server without all slots, is found out here, and not by each event that is
+// published.
 func (c *redisConns) rehearse(ctx context.Context, n wire.Names, held partition.Set) error {
-	var apart roundTrip
-	var all call
+	var all []string
+	var apart []rueidis.Completed
 	for p := range held.Each() {
-		of := bundle{partition: p, channel: n.Events(p), keys: []string{n.NoLast(p)}}
-		apart, all = append(apart, call{of}), append(all, of)
+		key := []string{n.NoLast(p)}
+		all, apart = append(all, key...), append(apart, c.run(c.scripts.full, key, nil))
 	}
 	if !c.bySlot {
-		answers, _, err := c.write(ctx, roundTrip{all})
-		if err != nil {
-			return err
-		}
-		_, err = decodeWritten(answers[0])
+		_, err := decodeFull(c.client.Do(ctx, c.run(c.scripts.full, all, nil)))
 		if c.together = err == nil; c.together {
 			return nil
 		}
@@ -88,12 +125,8 @@ func (c *redisConns) rehearse(ctx context.Context, n wire.Names, held partition.
 			return fmt.Errorf("script: %w", err)
 		} // else a node of a cluster, or a proxy for one; it may have all slots
 	}
-	answers, _, err := c.write(ctx, apart)
-	if err != nil {
-		return err
-	}
-	for _, a := range answers {
-		switch _, err := decodeWritten(a); {
+	for _, r := range c.client.DoMulti(ctx, apart...) {
+		switch _, err := decodeFull(r); {
 		case err == nil:
 		case !elsewhere(err):
 			return fmt.Errorf("script: %w", err)

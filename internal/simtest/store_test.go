@@ -7,8 +7,8 @@ import (
 	"backbone/internal/hub"
 )
 
-// store imitates Redis: last prices and publishing, with the semantics of the write
-// script of internal/bridge.
+// store imitates Redis: last prices and publishing, with the semantics of the scripts
+// of internal/bridge.
 type store struct {
 	w      *world
 	up     bool
@@ -38,16 +38,59 @@ func (s *store) find(room string) (stored, bool) {
 // tolerated is how much longer than offered a value may live in the store.
 const tolerated = 100 * time.Millisecond
 
-// write is one call of an instance: each event is compared, stored with what remained of
-// its life when the call was made, and published, as one step. The version that is held,
-// offered again, takes back what its life has grown. It returns the newest clock that
-// refused one.
+// write is one call of an instance, as one step: all of it at once where no event of it can be
+// refused, otherwise event by event. It returns the newest clock that refused one.
 func (s *store) write(c call) (refused uint64) {
+	if newest, ok := s.accepts(c); ok {
+		for _, e := range newest {
+			s.keep(c, e)
+		}
+		if len(c.events) > 0 {
+			s.publish(c, c.events)
+		}
+		return 0
+	}
+	return s.decide(c)
+}
+
+// accepts reports whether the first value of each room is newer than the one that is held, and
+// the others come in order. It returns the newest of each.
+func (s *store) accepts(c call) (newest map[string]hub.BroadcastEvent, ok bool) {
+	newest = map[string]hub.BroadcastEvent{}
+	for _, e := range c.events {
+		if !e.Kind.Value() {
+			continue
+		}
+		if e.Kind != hub.State || s.left(c, e) < time.Millisecond {
+			return nil, false
+		}
+		last, again := newest[e.Room]
+		if held, ok := s.find(e.Room); ok && !again && e.Version.Clock <= held.event.Version.Clock ||
+			again && e.Version.Compare(last.Version) <= 0 {
+			return nil, false
+		}
+		newest[e.Room] = e
+	}
+	return newest, true
+}
+
+// left is what remained of the life of e when the call was made.
+func (s *store) left(c call, e hub.BroadcastEvent) time.Duration {
+	return max(0, min(s.w.ttl-(c.at-e.Born), s.w.ttl))
+}
+
+func (s *store) keep(c call, e hub.BroadcastEvent) {
+	s.values[e.Room] = stored{e, s.w.now.Add(s.left(c, e))}
+	s.w.prices[number(e.Payload)].late = s.w.now.Sub(c.made)
+}
+
+// decide compares, stores and publishes event by event. The version that is held, offered again,
+// takes back what its life has grown.
+func (s *store) decide(c call) (refused uint64) {
 	var out []hub.BroadcastEvent
 	for _, e := range c.events {
 		if e.Kind.Value() {
-			left := min(s.w.ttl-(c.at-e.Born), s.w.ttl)
-			ends := s.w.now.Add(max(0, left))
+			ends := s.w.now.Add(s.left(c, e))
 			if held, ok := s.find(e.Room); ok {
 				order := e.Version.Compare(held.event.Version)
 				if order == 0 && held.expires.Sub(ends) > tolerated {
@@ -60,9 +103,8 @@ func (s *store) write(c call) (refused uint64) {
 					continue
 				}
 			}
-			if left > 0 {
-				s.values[e.Room] = stored{e, ends}
-				s.w.prices[number(e.Payload)].late = s.w.now.Sub(c.made)
+			if s.left(c, e) > 0 {
+				s.keep(c, e)
 			} else {
 				delete(s.values, e.Room) // it has expired, or is older
 			}

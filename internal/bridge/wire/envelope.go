@@ -48,9 +48,8 @@ func EnvelopeHead(instance string) string { return `{"v":1,"origin":"` + instanc
 
 var kindNames = [...]string{hub.State: "state", hub.Message: "message", hub.Recovered: "recovered", hub.Resync: "resync"}
 
-// EventHead is an EVENT up to the value of "data".
-func EventHead(e *hub.BroadcastEvent, version string, now time.Duration) string {
-	b := make([]byte, 0, 128)
+// appendEventHead appends an EVENT up to the value of "data".
+func appendEventHead(b []byte, e *hub.BroadcastEvent, now time.Duration) []byte {
 	b = append(b, `{"room":"`...)
 	b = append(b, e.Room...)
 	b = append(b, `","type":"`...)
@@ -58,15 +57,13 @@ func EventHead(e *hub.BroadcastEvent, version string, now time.Duration) string 
 	b = append(b, `","kind":"`...)
 	b = append(b, kindNames[e.Kind]...)
 	if e.Kind != hub.Message {
-		b = append(b, `","version":"`...)
-		b = append(b, version...)
+		b = e.Version.Append(append(b, `","version":"`...))
 	}
 	b = append(b, `",`...)
 	b = appendStamp(b, e)
 	b = append(b, `"age":`...)
 	b = strconv.AppendInt(b, ageMS(e.Born, now), 10)
-	b = append(b, `,"data":`...)
-	return string(b)
+	return append(b, `,"data":`...)
 }
 
 // ageMS is the age rounded up, because an event must never get younger on its way.

@@ -53,7 +53,7 @@ func TestAnEventIsReadAsItWasSent(t *testing.T) {
 		{event(func(e *hub.BroadcastEvent) { e.Seq = 7 }), head + `"state",` + text + `"seq":7,"age":0,"data":`},
 		{event(func(e *hub.BroadcastEvent) { e.Born -= 3 * time.Millisecond }), head + `"state",` + text + `"age":3,"data":`},
 	} {
-		got := EventHead(&tt.e, version.String(), testNow.Steady)
+		got := string(appendEventHead(nil, &tt.e, testNow.Steady))
 		if got != tt.want {
 			t.Errorf("sent %s\nwant %s", got, tt.want)
 		}

@@ -20,7 +20,14 @@ func tagged(p int) string { return "{" + partition.Tag(p) + "}" }
 func (n Names) Events(p int) string { return n.Prefix + "events:" + tagged(p) }
 
 // Last is the key of a room's newest value of a type.
-func (n Names) Last(typ, room string) string { return n.NoLast(partition.Of(room)) + typ + ":" + room }
+func (n Names) Last(typ, room string) string { return string(n.AppendLast(nil, typ, room)) }
+
+// AppendLast appends what Last returns.
+func (n Names) AppendLast(b []byte, typ, room string) []byte {
+	b = append(append(b, n.Prefix...), "last:{"...)
+	b = append(append(b, partition.Tag(partition.Of(room))...), "}:"...)
+	return append(append(append(b, typ...), ':'), room...)
+}
 
 // NoLast is a key among the newest values of a partition that never exists, because it names
 // neither a type nor a room.

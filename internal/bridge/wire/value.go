@@ -19,6 +19,13 @@ import (
 // The version comes first, where the script finds it without parsing JSON. seq, at and life are
 // those of the envelope. A value that a build from before stamps stored has none of them.
 
+// AppendValueHead appends a stored price up to the payload. A "}" follows that.
+func AppendValueHead(b []byte, e *hub.BroadcastEvent) []byte {
+	b = e.Version.Append(append(b, `{"version":"`...))
+	b = appendStamp(append(b, `",`...), e)
+	return append(b, `"event":`...)
+}
+
 // DecodeValue reads the value that Redis holds of a room and type and that has remaining left
 // to live.
 func DecodeValue(room, typ, value string, remaining, ttl time.Duration, now moment.Time) (e hub.BroadcastEvent, ok bool) {
