@@ -62,6 +62,19 @@ func TestADisplacedRoomThatIsNewAgain(t *testing.T) {
 	want(t, "counted", b.join("X"), "warm X again!")
 }
 
+// The one that is new is the room then: a member gets its price, and it is known once.
+func TestADisplacedRoomThatIsNewAgainSoon(t *testing.T) {
+	b, first := gaveWay(t)
+	pass, _ := b.publish("other", prices("X", "again"), b.now)
+	if len(pass) != 1 || pass[0].Seq != 1 || pass[0].Life == first.Life {
+		t.Errorf("it is passed on as %v after %v", pass, first)
+	}
+	want(t, "counted", b.join("X"), "warm X again!")
+	if got := b.count(); got.Instruments != 4 {
+		t.Errorf("%d instruments are known in 4 places", got.Instruments)
+	}
+}
+
 func TestADisplacedRoomIsForgottenSoon(t *testing.T) {
 	b, _ := gaveWay(t)
 	b.wait(asideFor)
