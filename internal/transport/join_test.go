@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gobwas/ws"
+
 	"backbone/internal/hub"
 	"backbone/protocol"
 )
@@ -202,6 +204,58 @@ func TestLongJoinsTakeTurns(t *testing.T) {
 			p.Close()
 		}
 		i.waitIdle(time.Minute)
+	})
+}
+
+// What a client sent behind its join is still done, so it joins for that.
+func TestALongJoinEndsWithItsClient(t *testing.T) {
+	for name, test := range map[string]struct {
+		behind string
+		passed int // by ingest
+	}{"alone": {"", 0}, "with more behind it": {say("A1", "hi"), 10*roomsPerMessage + 1}} {
+		t.Run(name, func(t *testing.T) {
+			passed := make(chan []hub.BroadcastEvent, 100)
+			i := onTCP(t, settings{hubEvents: passed})
+			i.server.turn <- struct{}{}
+			join, _ := joinOf("A", 10*roomsPerMessage)
+			p := i.consumer()
+			sent := masked(ws.OpText, join)
+			if test.behind != "" {
+				sent = append(sent, masked(ws.OpText, test.behind)...)
+			}
+			p.raw(sent)
+			for i.counts()["messages_received_total"] == 0 {
+			}
+			p.Close()
+			<-i.server.turn
+			i.waitIdle(10 * time.Second)
+			count := 0
+			for range len(passed) {
+				count += len(<-passed)
+			}
+			if count != test.passed {
+				t.Errorf("ingest passed %d events, want %d", count, test.passed)
+			}
+		})
+	}
+}
+
+func TestAJoinThatWaitsForItsTurnDelaysNoStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{})
+		i.server.turn <- struct{}{}
+		join, _ := joinOf("A", 10*roomsPerMessage)
+		p := i.consumer()
+		p.send(join)
+		synctest.Wait()
+		i.endServe()
+		synctest.Wait()
+		select {
+		case <-i.served:
+		default:
+			t.Error("the server waits for the join")
+			<-i.server.turn
+		}
 	})
 }
 

@@ -47,6 +47,7 @@ type scratch struct {
 
 	decoder  *common.Decoder
 	long     bool                 // the message under way is a long one: see turn
+	last     bool                 // nothing was read behind it
 	replies  []byte               // frames that were not handed over yet
 	events   []hub.BroadcastEvent // that were not published yet
 	receipts []receipt            // one for each of events

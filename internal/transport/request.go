@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"time"
 
@@ -27,7 +28,11 @@ func (r *readSide) message(p []byte) error {
 	r.conn.server.stats.bytesIn.add(len(p))
 	if r.conn.identity.Role != protocol.Ingestor {
 		r.scratch.long = len(p) > longMessage
-		end := r.turn(r.scratch.long && bytes.Contains(p, roomsKey))
+		r.scratch.last = len(p) > 0 && &p[len(p)-1] == &r.scratch.data[len(r.scratch.data)-1]
+		end, gone := r.turn(r.scratch.long && bytes.Contains(p, roomsKey))
+		if gone != nil {
+			return gone
+		}
 		o, err := r.scratch.decoder.Object(p)
 		end()
 		return r.request(o, -1, err)
@@ -52,14 +57,26 @@ var roomsKey = []byte(`"rooms"`)
 
 // turn waits until this connection is the one that works on a long join, if it has one. So a crowd
 // of them keeps one core busy and not all. Until end is called the connection must wait for nothing
-// that a client does.
-func (r *readSide) turn(long bool) (end func()) {
+// that a client does. An error says that the connection has to end: nobody is left to join.
+func (r *readSide) turn(long bool) (end func(), gone error) {
 	if !long {
-		return func() {}
+		return func() {}, nil
 	}
-	r.conn.server.turn <- struct{}{}
-	return func() { <-r.conn.server.turn }
+	select {
+	case r.conn.server.turn <- struct{}{}:
+	case <-r.conn.server.closing:
+		return nil, errGone
+	}
+	end = func() { <-r.conn.server.turn }
+	if r.scratch.last && r.conn.socket.atEnd() {
+		end()
+		return nil, errGone
+	}
+	return end, nil
 }
+
+// errGone ends a connection whose client left while its join waited.
+var errGone = errors.New("the client left before it had joined")
 
 // request handles one object of a message; malformed is what the decoder says about it. It
 // returns a *closeError when the client has sent too many bad ones.
@@ -75,9 +92,12 @@ func (r *readSide) request(o *common.Object, index int, malformed error) error {
 	if err == nil {
 		err = r.handle(o, index)
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		r.bad = 0
 		return nil
+	case errors.Is(err, errGone):
+		return err
 	}
 	return r.replyError(err, id, index)
 }
@@ -117,7 +137,7 @@ func errorMessage(e *common.RequestError, id string, index int) protocol.ServerM
 	return m
 }
 
-// handle carries out one request, or returns the *common.RequestError that says why not.
+// handle carries out one request, or returns the *common.RequestError that says why not, or errGone.
 func (r *readSide) handle(o *common.Object, index int) error {
 	typ := o.Type()
 	if typ == protocol.TypePing {

@@ -27,7 +27,10 @@ func (r *readSide) join(o *common.Object) error {
 	if err != nil {
 		return err
 	}
-	end := r.turn(r.scratch.long)
+	end, gone := r.turn(r.scratch.long)
+	if gone != nil {
+		return gone
+	}
 	list, many, err := o.Strings("rooms")
 	end()
 	if err != nil {
@@ -124,7 +127,10 @@ func (r *readSide) payFor(rooms int) {
 
 func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
 	r.payFor(len(list))
-	end := r.turn(r.scratch.long)
+	end, gone := r.turn(r.scratch.long)
+	if gone != nil {
+		return gone
+	}
 	defer end()
 	reply := protocol.ServerMessage{Type: protocol.TypeJoined, Rooms: []string{}}
 	reply.ID, _ = o.ID()

@@ -31,6 +31,10 @@ func (s *socket) reset() {
 	s.Close()
 }
 
+// atEnd reports whether the peer has closed its end and nothing of what it sent is unread. It is
+// false where that is not known.
+func (s *socket) atEnd() bool { return atEnd(rawOf(bottom(s.Conn))) }
+
 // halfClose tells the peer that nothing more comes, where the connection can do that.
 func (s *socket) halfClose() error {
 	if c, ok := s.Conn.(interface{ CloseWrite() error }); ok {

@@ -10,6 +10,8 @@ import (
 // rawOf is for systems whose descriptors can be read without blocking.
 func rawOf(net.Conn) syscall.RawConn { return nil }
 
+func atEnd(syscall.RawConn) bool { return false }
+
 type rawReader struct{}
 
 func (*rawReader) init(*readSide) {}

@@ -3,6 +3,7 @@
 package transport
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -23,6 +24,24 @@ func rawOf(c net.Conn) syscall.RawConn {
 		return nil
 	}
 	return raw
+}
+
+// atEnd reports whether a read of the descriptor would bring the end of the stream, or an error.
+func atEnd(raw syscall.RawConn) (end bool) {
+	if raw == nil {
+		return false
+	}
+	err := raw.Control(func(fd uintptr) {
+		var b [1]byte
+		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		switch {
+		case err == nil:
+			end = n == 0
+		case !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR):
+			end = true
+		}
+	})
+	return end || err != nil
 }
 
 // rawReader reads from a descriptor for a read side, and acquires its memory only when there is
