@@ -7,9 +7,11 @@
 package redistest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -19,6 +21,10 @@ import (
 
 	"backbone/internal/proctest"
 )
+
+// ServerVariable names the environment variable with the server to run: a path, or a name in
+// PATH, of a program that takes the arguments of redis-server. Unset: redis-server.
+const ServerVariable = "REDIS_SERVER"
 
 // patience bounds every wait for a server. A healthy one needs milliseconds.
 const patience = 20 * time.Second
@@ -141,11 +147,11 @@ func (s *Server) signal(sig syscall.Signal) {
 	}
 }
 
-// launch starts redis-server and returns when it takes connections.
+// launch starts the server and returns when it takes connections.
 func launch(args []string, told string) (*proctest.Process, error) {
-	path, err := exec.LookPath("redis-server")
+	path, err := exec.LookPath(cmp.Or(os.Getenv(ServerVariable), "redis-server"))
 	if err != nil {
-		return nil, fmt.Errorf("%w: install redis-server: apt-get install redis-server", err)
+		return nil, fmt.Errorf("%w: install redis-server, as by apt-get install redis-server, or name another in %s", err, ServerVariable)
 	}
-	return proctest.Start(exec.Command(path, args...), told, nil)
+	return proctest.Start(exec.Command(path, args...), told, nil) //nolint:gosec // who runs the tests chooses it
 }

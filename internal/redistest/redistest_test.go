@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -86,4 +87,21 @@ func runID(s *redistest.Server) string {
 		}
 	}
 	return ""
+}
+
+func TestTheServerThatTheVariableNamesIsRun(t *testing.T) {
+	dir := t.TempDir()
+	marker, program := filepath.Join(dir, "ran"), filepath.Join(dir, "server")
+	text := "#!/bin/sh\ntouch '" + marker + "'\nexec redis-server \"$@\"\n"
+	if err := os.WriteFile(program, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(redistest.ServerVariable, program)
+	s := redistest.Start(t)
+	if got := s.CLI("PING"); got != "PONG" {
+		t.Errorf("PING: %q", got)
+	}
+	if _, err := os.Stat(marker); err != nil {
+		t.Error(err)
+	}
 }
