@@ -3,6 +3,7 @@ package common
 import (
 	"bytes"
 	"cmp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -21,14 +22,15 @@ const maxFields = 16
 // the message or of the Object's own memory, and valid as long as the Object is. One goroutine
 // at a time may use it. Errors of its methods are of type *RequestError.
 type Object struct {
-	text    []byte // that it was cut from
-	fields  [maxFields + 2]field
-	n       int    // fields in use
-	typ     string // "" if there is no valid one
-	id      []byte // nil if there is no valid one
-	err     error  // the first thing found wrong, of type *RequestError
-	seen    string // the last type that was copied: most messages of a connection have the same
-	scratch []byte // unescaped strings of this object
+	text    []byte               // that it was cut from
+	fields  [maxFields + 3]field // behind those in use is place for the one that is being read
+	n       int                  // fields in use
+	next    int                  // where find begins: most producers keep one order of their fields
+	typ     string               // "" if there is no valid one
+	id      []byte               // nil if there is no valid one
+	err     error                // the first thing found wrong, of type *RequestError
+	seen    string               // the last type that was copied: most messages of a connection have the same
+	scratch []byte               // unescaped strings of this object
 }
 
 // field holds places instead of slices, so that cutting a message writes no pointers.
@@ -59,10 +61,21 @@ func (o *Object) ID() (string, bool) { return string(o.id), o.id != nil }
 // Only returns an unknown_field error for the first field that is not among allowed.
 // "type" and "id" are always allowed.
 func (o *Object) Only(allowed ...string) error {
+	next := 0 // of allowed: most producers send fields in the order of the documents
 	for i := range o.fields[:o.n] {
-		if name := o.nameOf(&o.fields[i]); !reserved(name) && !contains(allowed, name) {
+		name := o.nameOf(&o.fields[i])
+		if reserved(name) {
+			continue
+		}
+		if next < len(allowed) && string(name) == allowed[next] {
+			next++
+			continue
+		}
+		at := slices.IndexFunc(allowed, func(a string) bool { return a == string(name) })
+		if at < 0 {
 			return o.unknown(name, allowed)
 		}
+		next = at + 1
 	}
 	return nil
 }
@@ -165,7 +178,7 @@ func (o *Object) Strings(name string) (list []string, present bool, err error) {
 }
 
 func (o *Object) reset(text []byte) {
-	o.text, o.n, o.typ, o.id, o.err, o.scratch = text, 0, "", nil, nil, o.scratch[:0]
+	o.text, o.n, o.next, o.typ, o.id, o.err, o.scratch = text, 0, 0, "", nil, nil, o.scratch[:0]
 }
 
 // fail notes err as what is wrong with the object, unless something was found before.
@@ -182,7 +195,8 @@ func (o *Object) read(b []byte, i int) (end int) {
 	o.reset(b)
 	for i = skipSpace(b, i+1); b[i] != '}'; {
 		after, escaped := skipString(b, i)
-		f := field{name: span{i + 1, after - 1}, unquoted: escaped}
+		f := &o.fields[o.n]
+		*f = field{name: span{i + 1, after - 1}, unquoted: escaped}
 		if escaped {
 			begin := len(o.scratch)
 			o.unquote(b[i:after])
@@ -191,7 +205,7 @@ func (o *Object) read(b []byte, i int) (end int) {
 		i = skipSpace(b, skipSpace(b, after)+1) // over the colon
 		after, f.escaped = skipValue(b, i)
 		f.value = span{i, after}
-		o.add(f)
+		o.add()
 		i = nextItem(b, after)
 	}
 	o.checkID()
@@ -199,8 +213,9 @@ func (o *Object) read(b []byte, i int) (end int) {
 	return i + 1
 }
 
-func (o *Object) add(f field) {
-	name := o.nameOf(&f)
+// add takes the field that was read behind those in use.
+func (o *Object) add() {
+	name := o.nameOf(&o.fields[o.n])
 	for i := range o.fields[:o.n] {
 		if known := &o.fields[i]; known.name.len() == len(name) && bytes.Equal(o.nameOf(known), name) {
 			known.twice = true
@@ -209,7 +224,6 @@ func (o *Object) add(f field) {
 		}
 	}
 	if o.n < maxFields || reserved(name) {
-		o.fields[o.n] = f
 		o.n++
 	}
 }
@@ -256,8 +270,12 @@ func (o *Object) checkType() {
 }
 
 func (o *Object) find(name string) *field {
-	for i := range o.fields[:o.n] {
-		if f := &o.fields[i]; f.name.len() == len(name) && string(o.nameOf(f)) == name {
+	for range o.n {
+		f := &o.fields[o.next]
+		if o.next++; o.next == o.n {
+			o.next = 0
+		}
+		if f.name.len() == len(name) && string(o.nameOf(f)) == name {
 			return f
 		}
 	}
@@ -282,12 +300,3 @@ func (o *Object) unknown(name []byte, allowed []string) error {
 }
 
 func reserved(name []byte) bool { return string(name) == "type" || string(name) == "id" }
-
-func contains(list []string, name []byte) bool {
-	for _, s := range list {
-		if s == string(name) {
-			return true
-		}
-	}
-	return false
-}

@@ -42,7 +42,8 @@ func (o *Object) plain(b []byte, i int) (end int) {
 		return notPlain
 	}
 	for {
-		var f field
+		f := &o.fields[o.n]
+		*f = field{}
 		if f.name, i = plainKey(b, plainBlanks(b, i+1)); i == notPlain {
 			return notPlain
 		}
@@ -51,7 +52,7 @@ func (o *Object) plain(b []byte, i int) (end int) {
 			return notPlain
 		}
 		f.value.end = i
-		o.add(f)
+		o.add()
 		if i = plainBlanks(b, i); i == len(b) {
 			return notPlain
 		}
