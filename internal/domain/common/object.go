@@ -2,10 +2,8 @@ package common
 
 import (
 	"bytes"
-	"cmp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -25,6 +23,9 @@ type Object struct {
 	text    []byte               // that it was cut from
 	fields  [maxFields + 3]field // behind those in use is place for the one that is being read
 	n       int                  // fields in use
+	typeAt  int                  // the field "type"; -1: there is none
+	idAt    int                  // the field "id"; -1: there is none
+	lengths uint64               // a bit for each length that a name has, modulo 64
 	next    int                  // where find begins: most producers keep one order of their fields
 	typ     string               // "" if there is no valid one
 	id      []byte               // nil if there is no valid one
@@ -63,10 +64,10 @@ func (o *Object) ID() (string, bool) { return string(o.id), o.id != nil }
 func (o *Object) Only(allowed ...string) error {
 	next := 0 // of allowed: most producers send fields in the order of the documents
 	for i := range o.fields[:o.n] {
-		name := o.nameOf(&o.fields[i])
-		if reserved(name) {
+		if i == o.typeAt || i == o.idAt {
 			continue
 		}
+		name := o.nameOf(&o.fields[i])
 		if next < len(allowed) && string(name) == allowed[next] {
 			next++
 			continue
@@ -86,14 +87,21 @@ func (o *Object) Text(name string) (text []byte, present bool, err error) {
 	if f == nil {
 		return nil, false, nil
 	}
+	text, err = o.textOf(f, name)
+	return text, true, err
+}
+
+// textOf returns the string of a field of this name, unescaped.
+func (o *Object) textOf(f *field, name string) ([]byte, error) {
 	value := o.valueOf(f)
-	if value[0] != '"' {
-		return nil, true, wrongKind(name, "must be a JSON string", value)
+	switch {
+	case value[0] != '"':
+		return nil, wrongKind(name, "must be a JSON string", value)
+	case f.escaped:
+		return o.unquote(value), nil
+	default:
+		return value[1 : len(value)-1], nil
 	}
-	if f.escaped {
-		return o.unquote(value), true, nil
-	}
-	return value[1 : len(value)-1], true, nil
 }
 
 // Room returns the string field of this name, which must be present and a valid name
@@ -177,98 +185,6 @@ func (o *Object) Strings(name string) (list []string, present bool, err error) {
 	return list, true, nil
 }
 
-func (o *Object) reset(text []byte) {
-	o.text, o.n, o.next, o.typ, o.id, o.err, o.scratch = text, 0, 0, "", nil, nil, o.scratch[:0]
-}
-
-// fail notes err as what is wrong with the object, unless something was found before.
-func (o *Object) fail(err error) {
-	if o.err == nil {
-		o.err = err
-	}
-}
-
-// read takes the object that begins at i of the valid JSON text b, and returns the
-// place after it. Of several mistakes the first key that appears twice is the one
-// reported, then the id, then the type.
-func (o *Object) read(b []byte, i int) (end int) {
-	o.reset(b)
-	for i = skipSpace(b, i+1); b[i] != '}'; {
-		after, escaped := skipString(b, i)
-		f := &o.fields[o.n]
-		*f = field{name: span{i + 1, after - 1}, unquoted: escaped}
-		if escaped {
-			begin := len(o.scratch)
-			o.unquote(b[i:after])
-			f.name = span{begin, len(o.scratch)}
-		}
-		i = skipSpace(b, skipSpace(b, after)+1) // over the colon
-		after, f.escaped = skipValue(b, i)
-		f.value = span{i, after}
-		o.add()
-		i = nextItem(b, after)
-	}
-	o.checkID()
-	o.checkType()
-	return i + 1
-}
-
-// add takes the field that was read behind those in use.
-func (o *Object) add() {
-	name := o.nameOf(&o.fields[o.n])
-	for i := range o.fields[:o.n] {
-		if known := &o.fields[i]; known.name.len() == len(name) && bytes.Equal(o.nameOf(known), name) {
-			known.twice = true
-			o.fail(Errorf(protocol.CodeInvalidEvent, "%s: appears more than once", label(name)))
-			return
-		}
-	}
-	if o.n < maxFields || reserved(name) {
-		o.n++
-	}
-}
-
-func (o *Object) checkID() {
-	id, present, err := o.Text("id")
-	switch {
-	case err != nil:
-		o.fail(err)
-	case !present || o.find("id").twice:
-	case len(id) == 0:
-		o.fail(Errorf(protocol.CodeInvalidEvent, "id: must not be empty"))
-	case len(id) > protocol.MaxIDLength && utf8.RuneCount(id) > protocol.MaxIDLength:
-		o.fail(Errorf(protocol.CodeInvalidEvent, "id: must have at most %d characters, got %d",
-			protocol.MaxIDLength, utf8.RuneCount(id)))
-	default:
-		o.id = id
-	}
-}
-
-func (o *Object) checkType() {
-	typ, present, err := o.Text("type")
-	switch {
-	case err != nil:
-		o.fail(err)
-	case !present:
-		hint := ""
-		for i := range o.fields[:o.n] {
-			name, value := o.nameOf(&o.fields[i]), o.valueOf(&o.fields[i])
-			if bytes.EqualFold(name, []byte("type")) {
-				o.fail(meant(name, "type"))
-			}
-			hint = cmp.Or(hint, pingHint(name), pingHint(value)) // as in {"op":"ping"} and {"ping":1}
-		}
-		o.fail(Errorf(protocol.CodeInvalidEvent, "type: is required%s", hint))
-	case len(typ) == 0:
-		o.fail(Errorf(protocol.CodeInvalidEvent, "type: must not be empty"))
-	default:
-		if o.seen != string(typ) {
-			o.seen = string(typ)
-		}
-		o.typ = o.seen
-	}
-}
-
 func (o *Object) find(name string) *field {
 	for range o.n {
 		f := &o.fields[o.next]
@@ -298,5 +214,3 @@ func (o *Object) unknown(name []byte, allowed []string) error {
 	}
 	return Errorf(protocol.CodeUnknownField, "%s: unknown field, %s has %s", label(name), label([]byte(o.typ)), strings.Join(allowed, ", "))
 }
-
-func reserved(name []byte) bool { return string(name) == "type" || string(name) == "id" }

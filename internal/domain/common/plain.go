@@ -136,15 +136,23 @@ func plainString(b []byte, i int) (end int) {
 		return notPlain
 	}
 	for i++; i < len(b); i++ {
-		switch c := b[i]; {
-		case c == '"':
-			return i + 1
-		case c < ' ' || c > '~' || c == '\\':
+		if !plainText[b[i]] {
+			if b[i] == '"' {
+				return i + 1
+			}
 			return notPlain
 		}
 	}
 	return notPlain
 }
+
+// plainText says of each byte whether it may be in a plain string.
+var plainText = func() (may [256]bool) {
+	for c := ' '; c <= '~'; c++ {
+		may[c] = c != '"' && c != '\\'
+	}
+	return may
+}()
 
 // plainNumber returns the place after the number that begins at i, which is in b.
 func plainNumber(b []byte, i int) (end int) {
@@ -166,8 +174,10 @@ func plainNumber(b []byte, i int) (end int) {
 
 // digits returns the place after the digits that begin at i, if any do.
 func digits(b []byte, i int) (end int) {
-	for i < len(b) && '0' <= b[i] && b[i] <= '9' {
-		i++
+	for ; i < len(b); i++ {
+		if c := b[i]; c < '0' || c > '9' {
+			break
+		}
 	}
 	return i
 }
@@ -175,8 +185,10 @@ func digits(b []byte, i int) (end int) {
 // plainBlanks returns the place of the first character at or after i that is not a blank, or
 // the length of b.
 func plainBlanks(b []byte, i int) (end int) {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
-		i++
+	for ; i < len(b); i++ {
+		if c := b[i]; c > ' ' || c != ' ' && c != '\n' && c != '\r' && c != '\t' {
+			break
+		}
 	}
 	return i
 }
