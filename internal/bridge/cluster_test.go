@@ -221,7 +221,7 @@ func TestAReshardCostsTheMovedPartitionsOnly(t *testing.T) {
 		}
 	}
 
-	// A publishes a value and a message in each room, all the time, and B takes them.
+	// A publishes values, and messages alone, in each room all the time, and B takes them.
 	end, published := make(chan struct{}), make(chan uint64)
 	inTime := make(chan hub.BroadcastEvent, 1<<20)
 	go func() {
@@ -239,11 +239,12 @@ func TestAReshardCostsTheMovedPartitionsOnly(t *testing.T) {
 		ticker := time.NewTicker(3 * time.Millisecond)
 		defer ticker.Stop()
 		for n := uint64(1); ; n++ {
-			var batch []hub.BroadcastEvent
+			var values, messages []hub.BroadcastEvent
 			for _, room := range all {
-				batch = append(batch, tick("A", room, n, int(n)), chat(room, strconv.FormatUint(n, 10)))
+				values, messages = append(values, tick("A", room, n, int(n))), append(messages, chat(room, strconv.FormatUint(n, 10)))
 			}
-			a.outbox <- batch
+			a.outbox <- values
+			a.outbox <- messages
 			select {
 			case <-ticker.C:
 			case <-end:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -158,14 +159,15 @@ func (x *session) send(ctx context.Context, with *composer, trip roundTrip) (ref
 }
 
 // movedAway reports whether a node of a cluster refused a call because another node has the
-// slot.
+// slot. A script without keys, for messages alone, begins all the same, and is refused when it
+// publishes.
 func movedAway(err error) bool {
 	e, ok := rueidis.IsRedisErr(err)
 	if !ok {
 		return false
 	}
 	_, moved := e.IsMoved()
-	return moved
+	return moved || strings.Contains(e.Error(), "attempted to access a non local key")
 }
 
 // elsewhere reports whether a node of a cluster did not run a script because another node
