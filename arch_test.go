@@ -73,6 +73,14 @@ var arrows = []row{
 		from: "internal/cli/subscribe", to: []string{"client", "internal/cli", "internal/config", "internal/human", "protocol"},
 		why: "it talks to a server like any client",
 	},
+	{
+		from: "internal/cli/feed",
+		to: []string{
+			"client", "internal/cli", "internal/config", "internal/feed", "internal/feed/exchanges", "internal/feed/runner", "internal/human",
+			"internal/refusals", "internal/screen", "internal/telemetry", "protocol",
+		},
+		why: "it talks to exchanges by their runner, and to a server like any client",
+	},
 	{from: "internal/cli/version", to: []string{"internal/cli"}, why: "it prints what the kit knows"},
 	{from: "internal/mapping", to: []string{"internal/config", "protocol"}, why: "it turns one text into another, and knows no connection"},
 	{from: "internal/market", why: "it invents prices, whoever publishes them"},
@@ -104,7 +112,7 @@ var arrows = []row{
 	{
 		from: "cmd/backbone",
 		to: []string{
-			"internal/cli", "internal/cli/bench", "internal/cli/demo", "internal/cli/publish", "internal/cli/serve", "internal/cli/subscribe", "internal/cli/version",
+			"internal/cli", "internal/cli/bench", "internal/cli/demo", "internal/cli/feed", "internal/cli/publish", "internal/cli/serve", "internal/cli/subscribe", "internal/cli/version",
 			"internal/config", "internal/telemetry",
 		},
 		why: "it is the command line: what a command does is the command's",

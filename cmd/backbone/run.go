@@ -13,6 +13,7 @@ import (
 	"backbone/internal/cli"
 	"backbone/internal/cli/bench"
 	"backbone/internal/cli/demo"
+	"backbone/internal/cli/feed"
 	"backbone/internal/cli/publish"
 	"backbone/internal/cli/serve"
 	"backbone/internal/cli/subscribe"
@@ -26,6 +27,7 @@ type program struct {
 
 	Serve     serve.Cmd     `cmd:"" help:"Run an instance of the backbone."`
 	Publish   publish.Cmd   `cmd:"" help:"Publish prices: one from flags, or JSON lines from a file or standard input."`
+	Feed      feed.Cmd      `cmd:"" help:"Publish the prices of an exchange."`
 	Subscribe subscribe.Cmd `cmd:"" help:"Join rooms and print what they receive."`
 	Demo      demo.Cmd      `cmd:"" help:"Watch a simulated market on a server of its own. Needs nothing else."`
 	Bench     bench.Cmd     `cmd:"" help:"Put a server under load and measure latency and throughput. Starts a server if no URL is given."`

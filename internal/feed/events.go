@@ -80,6 +80,7 @@ const (
 	TooLarge  Reason = "too_large"  // a frame is larger than MaxFrame
 	Dead      Reason = "dead"       // no frame at all for a long time
 	Stuck     Reason = "stuck"      // the exchange does not read what is sent
+	Connected Reason = "connected"  // a connection was made
 	Planned   Reason = "planned"    // the connection is replaced before it ends
 	Refused   Reason = "refused"    // the exchange answered the handshake with an error
 	NoConnect Reason = "no_connect" // the exchange was not reached

@@ -40,33 +40,13 @@ type Options struct {
 // Run shows the screen until the user quits, the events end or ctx ends. An output that is
 // not a terminal needs its size in the options.
 func Run(ctx context.Context, s cli.Streams, o Options, options ...tea.ProgramOption) error {
-	options = append(options,
-		tea.WithOutput(s.Out),
-		tea.WithEnvironment(os.Environ()),
-		tea.WithoutSignalHandler(), // signals end ctx
-	)
-	if f, ok := s.In.(*os.File); ok && telemetry.IsTerminal(f) {
-		options = append(options, tea.WithInput(f))
-	} else {
-		options = append(options, tea.WithInput(nil)) // Ctrl-C comes as a signal
-	}
-	program := tea.NewProgram(view{title: o.Title, footer: o.Footer}, options...)
-
+	program := newProgram(s, view{title: o.Title, footer: o.Footer}, options)
 	ctx, stop := context.WithCancel(ctx)
 	var feeding sync.WaitGroup
 	defer feeding.Wait()
 	defer stop()
 	newest := make(chan picture, 1) // a terminal that is stuck holds up Send, and must not hold up feed
-	feeding.Go(func() {
-		for {
-			select {
-			case p := <-newest:
-				program.Send(p)
-			case <-ctx.Done():
-				return
-			}
-		}
-	})
+	feeding.Go(func() { show(ctx, program, newest) })
 	feeding.Go(func() {
 		o.feed(ctx, newest)
 		program.Quit()
@@ -78,6 +58,32 @@ func Run(ctx context.Context, s cli.Streams, o Options, options ...tea.ProgramOp
 	}
 	_, err := program.Run()
 	return err
+}
+
+func newProgram(s cli.Streams, model tea.Model, options []tea.ProgramOption) *tea.Program {
+	options = append(options,
+		tea.WithOutput(s.Out),
+		tea.WithEnvironment(os.Environ()),
+		tea.WithoutSignalHandler(), // signals end ctx
+	)
+	if f, ok := s.In.(*os.File); ok && telemetry.IsTerminal(f) {
+		options = append(options, tea.WithInput(f))
+	} else {
+		options = append(options, tea.WithInput(nil)) // Ctrl-C comes as a signal
+	}
+	return tea.NewProgram(model, options...)
+}
+
+// show sends what is newest to the program until ctx ends.
+func show[T any](ctx context.Context, program *tea.Program, newest <-chan T) {
+	for {
+		select {
+		case p := <-newest:
+			program.Send(p)
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // feed keeps a picture of what is received in newest, which nothing else fills, until ctx or the

@@ -36,12 +36,18 @@ func (v view) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.WindowSizeMsg:
 		v.width, v.height = msg.Width, msg.Height
 	case tea.KeyPressMsg:
-		switch msg.String() {
-		case "q", "ctrl+c", "esc":
-			return v, tea.Quit
-		}
+		return v, quits(msg)
 	}
 	return v, nil
+}
+
+// quits is what a key does: nothing, unless it ends the program.
+func quits(key tea.KeyPressMsg) tea.Cmd {
+	switch key.String() {
+	case "q", "ctrl+c", "esc":
+		return tea.Quit
+	}
+	return nil
 }
 
 func (v view) View() tea.View {
@@ -69,12 +75,17 @@ func (v view) render() string {
 		b.WriteString(cli.StyleFaint.Render(line) + "\n")
 	}
 	b.WriteString(cli.StyleFaint.Render("q quits"))
-	if v.width == 0 {
-		return b.String()
+	return fitted(b.String(), v.width, v.height)
+}
+
+// fitted cuts text to the size of a terminal; 0 is not known yet.
+func fitted(text string, width, height int) string {
+	if width == 0 {
+		return text
 	}
-	lines := fit(strings.Split(b.String(), "\n"), v.height)
+	lines := fit(strings.Split(text, "\n"), height)
 	for i, line := range lines {
-		lines[i] = ansi.Truncate(line, v.width, "…")
+		lines[i] = ansi.Truncate(line, width, "…")
 	}
 	return strings.Join(lines, "\n")
 }

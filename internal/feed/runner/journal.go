@@ -127,7 +127,7 @@ func (r *Runner) journal() {
 // level is how bad a reason is.
 func level(r feed.Reason) slog.Level {
 	switch r {
-	case feed.Planned, feed.Live, feed.Restart:
+	case feed.Connected, feed.Planned, feed.Live, feed.Restart:
 		return slog.LevelInfo
 	}
 	return slog.LevelWarn
@@ -164,6 +164,8 @@ func message(r feed.Reason) string {
 		return "the exchange does not take what is sent, and the connection is made anew"
 	case feed.TooLarge:
 		return "a message is too large, and the connection is made anew"
+	case feed.Connected:
+		return "connected to the exchange"
 	case feed.Planned:
 		return "a connection is replaced before it ends"
 	case feed.Refused:

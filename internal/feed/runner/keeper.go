@@ -135,6 +135,7 @@ func (k *keeper) took(ctx context.Context, d dialled) error {
 		return k.failed(ctx, d.err)
 	}
 	k.r.accepted.Store(true)
+	k.count(feed.Connected, 1, fmt.Sprintf("connection %d of %d, symbols: %d", k.number, len(k.r.parts), len(k.part.Symbols)))
 	now := time.Now()
 	l := d.life
 	l.begin(ctx, now)
@@ -169,6 +170,8 @@ func (k *keeper) failed(ctx context.Context, err error) error {
 		k.count(feed.Refused, 1, err.Error())
 	case !accepted && time.Since(k.r.start) >= k.r.o.ConnectTimeout:
 		return err
+	case !accepted: // the last such error is returned
+		k.count(feed.NoConnect, 1, "")
 	default:
 		k.count(feed.NoConnect, 1, err.Error())
 	}

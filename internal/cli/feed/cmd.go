@@ -1,0 +1,238 @@
+// Package feed is the command that publishes the prices of an exchange.
+package feed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"backbone/internal/cli"
+	"backbone/internal/config"
+	"backbone/internal/feed"
+	"backbone/internal/feed/exchanges"
+	"backbone/internal/feed/runner"
+	"backbone/internal/telemetry"
+)
+
+// Cmd is the command and its flags.
+type Cmd struct {
+	Exchange string   `arg:"" optional:"" help:"The exchange; --list names them."`
+	Symbols  []string `arg:"" optional:"" name:"symbol[=instrument]" help:"Symbols as the exchange spells them. The instrument is the same, unless one stands behind the last =."`
+
+	Kind        string        `enum:"trades,tickers" default:"trades" help:"What to read: trades, or tickers, which are the last price as the exchange sums it up."`
+	Prefix      string        `placeholder:"TEXT" help:"Put this in front of each instrument that is not named with =, such as binance:."`
+	Print       bool          `help:"Print the prices as JSON lines instead of publishing them. Needs no server."`
+	List        bool          `help:"Name the exchanges, how they spell symbols, and their limits."`
+	ExchangeURL string        `name:"exchange-url" placeholder:"URL" help:"Another address of the exchange, as wss://host. The exchange's path is added if there is none."`
+	Idle        time.Duration `placeholder:"DURATION" help:"Stop with exit code 5 when no price came for so long. 0 is never."`
+	SilentAfter time.Duration `default:"1m" help:"When a symbol without data counts as silent."`
+
+	cli.Connection  `embed:""`
+	cli.Credentials `embed:""`
+}
+
+// Validate is called by kong.
+func (c *Cmd) Validate() error {
+	if c.List {
+		return nil
+	}
+	e, ok := exchanges.Find(c.Exchange)
+	switch {
+	case c.Exchange == "":
+		return config.Errorf("", "name an exchange and symbols, as in %s BTCUSDT; --list has the exchanges", exchanges.Names()[0])
+	case !ok:
+		return config.Errorf("", "there is no exchange %q: it is one of %s", c.Exchange, strings.Join(exchanges.Names(), ", "))
+	case len(c.Symbols) == 0:
+		return config.Errorf("", "name symbols of %s, such as %s", e.Name, e.Example)
+	case !slices.Contains(e.Kinds, feed.Kind(c.Kind)):
+		return config.Errorf("kind", "must be %s for %s, not %s", kinds(e), e.Name, c.Kind)
+	case c.Idle < 0:
+		return config.Errorf("idle", "must be at least 0, which is never, not %v", c.Idle)
+	case c.SilentAfter < time.Second:
+		return config.Errorf("silent-after", "must be at least 1s, not %v", c.SilentAfter)
+	}
+	if _, err := feed.Address(e.URL, c.ExchangeURL); err != nil {
+		return config.Errorf("exchange-url", "%v", err)
+	}
+	if _, err := c.request(e); err != nil {
+		return err
+	}
+	return c.Connection.Validate()
+}
+
+// request is what is asked of an exchange that was found.
+func (c *Cmd) request(e feed.Exchange) (feed.Request, error) {
+	m, err := newMapping(c.Symbols, c.Prefix)
+	if err != nil {
+		return feed.Request{}, err
+	}
+	address, err := feed.Address(e.URL, c.ExchangeURL)
+	if err != nil {
+		return feed.Request{}, config.Errorf("exchange-url", "%v", err)
+	}
+	r := feed.Request{URL: address, Kind: feed.Kind(c.Kind), Symbols: m.symbols}
+	if _, err := e.Plan(r); err != nil {
+		return r, config.Errorf("", "%s: %v", e.Name, err)
+	}
+	return r, nil
+}
+
+// Run reads prices until ctx ends.
+func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
+	if c.List {
+		return s.Print([]byte(list()))
+	}
+	e, _ := exchanges.Find(c.Exchange) // Validate has found it
+	request, err := c.request(e)
+	if err != nil {
+		return err
+	}
+	m, err := newMapping(c.Symbols, c.Prefix)
+	if err != nil {
+		return err
+	}
+	table := !c.Print && s.Screen()
+	out := s.Err
+	last := &lastLine{}
+	if table {
+		out = last
+	}
+	log, err := telemetry.NewLogger(out, telemetry.LogOptions{Format: format(table), Terminal: telemetry.IsTerminal(out), NoColor: table || cli.NoColor()})
+	if err != nil {
+		return err
+	}
+	publish, finish, err := c.outlet(ctx, s, m, log)
+	if err != nil {
+		return unlessOver(ctx, err)
+	}
+	r, err := runner.New(runner.Options{
+		Exchange: e, Request: request, Publish: publish, Log: log, ConnectTimeout: c.ConnectTimeout, Silence: c.SilentAfter, Idle: c.Idle,
+	})
+	if err != nil {
+		return config.Errorf("", "%s: %v", e.Name, err)
+	}
+	if table {
+		err = c.show(ctx, s, e, r, last)
+	} else {
+		err = c.tell(ctx, r, log)
+	}
+	if finished := finish(); err == nil {
+		err = finished
+	}
+	return c.failure(e, request.URL, err)
+}
+
+// unlessOver returns err, or nil if ctx has ended: then err follows from that.
+func unlessOver(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+func format(table bool) string {
+	if table {
+		return "text"
+	}
+	return ""
+}
+
+// tell runs the feed and sums up in the log now and then.
+func (c *Cmd) tell(ctx context.Context, r *runner.Runner, log *slog.Logger) error {
+	running, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(time.Minute)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				sum(r.Status(), log)
+			case <-running.Done():
+				return
+			}
+		}
+	}()
+	err := r.Run(ctx)
+	stop()
+	<-ended
+	sum(r.Status(), log)
+	return err
+}
+
+// sum logs what was published, and how the symbols are.
+func sum(s runner.Status, log *slog.Logger) {
+	states := map[runner.State]int{}
+	published := uint64(0)
+	for _, symbol := range s.Symbols {
+		states[symbol.State]++
+		published += symbol.Published
+	}
+	attributes := []any{"prices", published}
+	for _, state := range []runner.State{runner.Live, runner.Quiet, runner.Acked, runner.Asked, runner.Refuse, runner.Down} {
+		if states[state] > 0 {
+			attributes = append(attributes, string(state), states[state])
+		}
+	}
+	log.Info("feed", attributes...)
+}
+
+// failure gives an error its exit code, and says what to do.
+func (c *Cmd) failure(e feed.Exchange, address string, err error) error {
+	no, refused := errors.AsType[*runner.RefusedError](err)
+	switch {
+	case err == nil || errors.As(err, new(*cli.ExitError)):
+		return err
+	case errors.Is(err, runner.ErrIdle):
+		return cli.Failf(cli.ExitNoData, "no price came within %v: are the symbols spelt as %s spells them, and traded now?", c.Idle, e.Title)
+	case errors.Is(err, runner.ErrRejected):
+		return cli.Failf(cli.ExitRefused, "%w (symbols of %s are written as in %s)", err, e.Title, e.Example)
+	case refused && (no.Status == 451 || no.Status == 403):
+		return cli.Failf(cli.ExitRefused, "%s: %w: it may not serve this country or network; --exchange-url takes a regional address", e.Title, err)
+	case refused:
+		return cli.Failf(cli.ExitRefused, "%s: %w: is %s its address? (--exchange-url)", e.Title, err, address)
+	case errors.As(err, new(*runner.ConnectError)):
+		return cli.Failf(cli.ExitConnect, "cannot connect to %s: %w: is there a way to the network? --exchange-url takes another address", address, err)
+	}
+	return err
+}
+
+func kinds(e feed.Exchange) string {
+	var names []string
+	for _, k := range e.Kinds {
+		names = append(names, string(k))
+	}
+	return strings.Join(names, " or ")
+}
+
+// list names the exchanges.
+func list() string {
+	var b strings.Builder
+	for _, e := range exchanges.All() {
+		fmt.Fprintf(&b, "%s   %s: %s\n", e.Name, e.Title, kinds(e))
+		fmt.Fprintf(&b, "    symbols  %s: %s\n", e.Spelling, e.Example)
+		fmt.Fprintf(&b, "    address  %s\n", e.URL)
+		var limits []string
+		if l := e.Limits; l.Messages > 0 {
+			limits = append(limits, fmt.Sprintf("%v messages a second to it", l.Messages))
+		}
+		if e.Limits.Connects > 0 {
+			limits = append(limits, fmt.Sprintf("%d connections a minute", e.Limits.Connects))
+		}
+		if e.Limits.Lifetime > 0 {
+			limits = append(limits, fmt.Sprintf("%v hours for a connection", e.Limits.Lifetime.Hours()))
+		}
+		if len(limits) > 0 {
+			fmt.Fprintf(&b, "    limits   %s\n", strings.Join(limits, ", "))
+		}
+		if e.Hint != "" {
+			fmt.Fprintf(&b, "    note     %s\n", e.Hint)
+		}
+	}
+	return b.String()
+}

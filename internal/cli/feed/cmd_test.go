@@ -1,0 +1,221 @@
+package feed
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"backbone/client"
+	"backbone/internal/cli"
+	"backbone/internal/cli/clitest"
+	"backbone/internal/feed"
+	"backbone/internal/feed/exchanges"
+	"backbone/internal/feed/feedtest"
+	"backbone/internal/server/servertest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience bounds every wait of a test; only a failing one uses it up.
+const patience = 30 * time.Second
+
+func TestMapping(t *testing.T) {
+	m, err := newMapping([]string{"BTCUSDT", "ETHUSDT=ETH_USDT", "A=B=", "C=D=E", "@107=HYPE", "@108="}, "x:")
+	want := map[string]string{"BTCUSDT": "x:BTCUSDT", "ETHUSDT": "ETH_USDT", "A=B": "x:A=B", "C=D": "E", "@107": "HYPE", "@108": "x:@108"}
+	if err != nil || len(m.symbols) != len(want) {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	for symbol, instrument := range want {
+		if m.instruments[symbol] != instrument {
+			t.Errorf("%s is %s, want %s", symbol, m.instruments[symbol], instrument)
+		}
+	}
+	for args, says := range map[string]string{
+		"A A": "A is named twice", "A=X B=X": "A and B cannot both be the instrument X", "B A=B": "B and A cannot both",
+		"=X": "names no symbol", "=": "names no symbol", "A=a\"b": "its name", "A\x01": `"A\x01"=NAME`, "A=" + strings.Repeat("x", 129): "its name",
+	} {
+		if _, err := newMapping(strings.Fields(args), ""); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %q", args, err, says)
+		}
+	}
+}
+
+func TestDataKeepsTheDigits(t *testing.T) {
+	for _, c := range []struct {
+		price feed.Price
+		want  string
+	}{
+		{feed.Price{}, ""},
+		{feed.Price{Size: "0.30500000", Side: feed.Sell, ID: "61"}, `{"size":0.30500000,"side":"sell","id":"61"}`},
+		{feed.Price{Bid: "1E-8", Ask: "2.0"}, `{"bid":1E-8,"ask":2.0}`},
+		{feed.Price{Size: "NaN", Side: "?", ID: `a"b`, Bid: "", Ask: "+1"}, `{"id":"a\"b"}`},
+	} {
+		if got := string(data(&c.price)); got != c.want {
+			t.Errorf("%+v: %s, want %s", c.price, got, c.want)
+		}
+	}
+}
+
+// exchange starts a fake of an exchange, and says where it is.
+func exchange(ctx context.Context, t *testing.T, name string) (*feedtest.Fake, feed.Dialect, string) {
+	t.Helper()
+	e, ok := exchanges.Find(name)
+	if !ok {
+		t.Fatalf("there is no %s", name)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	d := e.Dialect(feed.Trades)
+	fake := feedtest.New(ctx, d, e.Limits)
+	server := httptest.NewServer(fake)
+	t.Cleanup(func() {
+		stop()
+		fake.Wait()
+		server.Close()
+	})
+	return fake, d, "ws" + strings.TrimPrefix(server.URL, "http")
+}
+
+// trade publishes trades of a symbol until ctx ends.
+func trade(ctx context.Context, fake *feedtest.Fake, d feed.Dialect, symbol string) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		fake.Publish(symbol, d.Price(symbol, "0.08200000000000000000", n, int64(1_700_000_000_000+n)))
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func TestPrintsNothingButPrices(t *testing.T) {
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	fake, d, url := exchange(ctx, t, "bybit-linear")
+	go trade(ctx, fake, d, "BTCUSDT")
+	running, enough := context.WithCancel(ctx)
+	var out, said bytes.Buffer // of the goroutine of the command
+	code := clitest.Run(running, t, &Cmd{}, cli.Streams{Out: cli.WriterFunc(func(b []byte) error {
+		out.Write(b)
+		if strings.Count(out.String(), "\n") >= 5 {
+			enough()
+		}
+		return nil
+	}), Err: &said}, "bybit-linear", "BTCUSDT=BTC", "--print", "--exchange-url", url)
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if code != cli.ExitDone || len(lines) < 5 {
+		t.Fatalf("exit code %d, printed %q, said %s", code, lines, &said)
+	}
+	for _, line := range lines {
+		if !strings.HasPrefix(line, `{"type":"price_update","instrument":"BTC","price":0.08200000000000000000,"ts":1700000000`) {
+			t.Errorf("printed %s", line)
+		}
+	}
+}
+
+func TestPublishesWhatComes(t *testing.T) {
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	fake, d, url := exchange(ctx, t, "binance")
+	server := servertest.Start(t)
+	conn, err := client.Dial(ctx, server.URL(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.Join(ctx, "x:ethusdt"); err != nil {
+		t.Fatal(err)
+	}
+	running, enough := context.WithCancel(ctx)
+	code := make(chan int, 1)
+	var said bytes.Buffer // of the goroutine of the command
+	go func() {
+		code <- clitest.Run(running, t, &Cmd{}, cli.Streams{Out: cli.WriterFunc(func(b []byte) error {
+			t.Errorf("printed %s", b)
+			return nil
+		}), Err: &said}, "binance", "ethusdt", "--prefix", "x:", "--exchange-url", url, "--url", server.URL())
+	}()
+	go trade(ctx, fake, d, "ethusdt")
+	for n := 0; n < 5; {
+		select {
+		case e := <-conn.Events():
+			if u, ok := e.(client.PriceUpdate); ok {
+				if n++; u.Price != "0.08200000000000000000" || !strings.HasPrefix(string(u.Data), `{"size":0.30500000,"side":"`) {
+					t.Errorf("%+v", u)
+				}
+			}
+		case <-ctx.Done():
+			t.Fatal("the prices do not come")
+		}
+	}
+	enough()
+	if got := <-code; got != cli.ExitDone {
+		t.Errorf("exit code %d: %s", got, &said)
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	_, _, url := exchange(ctx, t, "bybit")
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	not := func(status int) string {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "sorry", status) }))
+		t.Cleanup(s.Close)
+		return "ws" + strings.TrimPrefix(s.URL, "http")
+	}
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		says string
+	}{
+		"no data":            {[]string{"BTCUSDT", "--print", "--idle", "100ms", "--exchange-url", url}, cli.ExitNoData, "no price came within 100ms"},
+		"only unknown":       {[]string{"NOSUCHUSDT", "--print", "--exchange-url", url}, cli.ExitRefused, "NOSUCHUSDT: error:handler not found"},
+		"nobody there":       {[]string{"BTCUSDT", "--print", "--connect-timeout", "50ms", "--exchange-url", "ws" + strings.TrimPrefix(gone.URL, "http")}, cli.ExitConnect, "cannot connect to ws://127.0.0.1:"},
+		"not here":           {[]string{"BTCUSDT", "--print", "--exchange-url", not(451)}, cli.ExitRefused, "451"},
+		"no such path":       {[]string{"BTCUSDT", "--print", "--exchange-url", not(404)}, cli.ExitRefused, "is ws://127.0.0.1:"},
+		"no server of ours":  {[]string{"BTCUSDT", "--exchange-url", url, "--url", "ws" + strings.TrimPrefix(gone.URL, "http")}, cli.ExitConnect, "--url"},
+		"one symbol is two":  {[]string{"BTCUSDT", "btcusdt", "--print"}, cli.ExitUsage, "one symbol"},
+		"no symbol":          {[]string{}, cli.ExitUsage, "such as BTCUSDT"},
+		"no address":         {[]string{"BTCUSDT", "--exchange-url", "http://x"}, cli.ExitUsage, "--exchange-url must be ws://"},
+		"silence at once":    {[]string{"BTCUSDT", "--silent-after", "1ms"}, cli.ExitUsage, "--silent-after"},
+		"--print and a URL":  {[]string{"BTCUSDT", "--url", "nonsense"}, cli.ExitUsage, "--url"},
+		"idle below nothing": {[]string{"BTCUSDT", "--idle=-1s"}, cli.ExitUsage, "--idle"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var said bytes.Buffer
+			code := clitest.Run(ctx, t, &Cmd{}, cli.Streams{Out: cli.WriterFunc(func(b []byte) error { return nil }), Err: &said}, append([]string{"bybit"}, c.args...)...)
+			if code != c.code || !strings.Contains(said.String(), c.says) {
+				t.Errorf("exit code %d, said %s; want %d and %q", code, &said, c.code, c.says)
+			}
+		})
+	}
+}
+
+// Each exchange has what --list shows, and an example that it takes.
+func TestTheListIsWhole(t *testing.T) {
+	text := list()
+	for _, e := range exchanges.All() {
+		for _, part := range []string{e.Name, e.Title, e.Spelling, e.Example, e.URL} {
+			if part == "" || !strings.Contains(text, part) {
+				t.Errorf("%s: %q is missing", e.Name, part)
+			}
+		}
+		for _, kind := range e.Kinds {
+			if _, err := e.Plan(feed.Request{URL: e.URL, Kind: kind, Symbols: []string{e.Example}}); err != nil {
+				t.Errorf("%s: %v", e.Name, err)
+			}
+		}
+		if len(e.Kinds) == 0 || e.Kinds[0] != feed.Trades || e.Limits.FrameQuiet == 0 {
+			t.Errorf("%s: %+v", e.Name, e)
+		}
+	}
+}
