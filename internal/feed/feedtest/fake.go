@@ -21,7 +21,7 @@ type Manners struct {
 	AckTwice  bool
 	DataFirst bool                             // the first live prices come before the ack, as far as there are any
 	AckAll    bool                             // also what does not exist
-	NoPongs   bool                             // signs of life of the client have no answer
+	NoPongs   bool                             // signs of life of the client have no answer, and it sends none of its own
 	Answer    func(w http.ResponseWriter) bool // of the next handshakes; false: accept
 	Lifetime  time.Duration                    // of a connection; 0: no end
 }
@@ -110,6 +110,7 @@ func (f *Fake) Send(frames ...feed.Frame) {
 // Pieces sends a frame in continuation frames to all connections.
 func (f *Fake) Pieces(frame feed.Frame) {
 	f.each(func(p *peer) {
+		frame := p.numbered(frame)
 		p.act(func(ctx context.Context, ws *websocket.Conn) error {
 			w, err := ws.Writer(ctx, kind(frame.Op))
 			if err != nil {
@@ -162,6 +163,17 @@ func (f *Fake) each(act func(*peer)) {
 type Web interface {
 	// Serve answers a request, or returns false if it is a handshake.
 	Serve(w http.ResponseWriter, r *http.Request) bool
+}
+
+// Counter is a dialect of an exchange that numbers the frames of a connection.
+type Counter interface {
+	// Number gives a frame its number, from 0. A frame that cannot have one is returned as it is.
+	Number(f feed.Frame, n uint64) feed.Frame
+}
+
+// Lose leaves n numbers of frames out, on all connections.
+func (f *Fake) Lose(n uint64) {
+	f.each(func(p *peer) { p.sent += n })
 }
 
 // ServeHTTP accepts a connection, or answers as the manners say.

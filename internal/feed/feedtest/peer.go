@@ -19,6 +19,7 @@ type peer struct {
 	acts chan func(context.Context, *websocket.Conn) error // run one after the other
 
 	// Of the goroutine of the exchange:
+	sent       uint64 // frames, by which some exchanges number them
 	subscribed map[string]bool
 	early      map[string][]feed.Frame // acks that wait for data, by symbol
 	arrivals   []time.Time             // messages of the client in the last second
@@ -46,6 +47,8 @@ func (p *peer) run(ws *websocket.Conn) {
 	if lifetime > 0 {
 		defer time.AfterFunc(lifetime, func() { p.close(int(websocket.StatusGoingAway)) }).Stop()
 	}
+	beat := time.NewTicker(time.Second)
+	defer beat.Stop()
 	reading := make(chan struct{})
 	go func() {
 		defer close(reading)
@@ -69,6 +72,8 @@ func (p *peer) run(ws *websocket.Conn) {
 			if act(p.ctx, ws) != nil {
 				p.end()
 			}
+		case <-beat.C:
+			p.fake.Do(p.heartbeat)
 		case <-p.ctx.Done():
 		}
 	}
@@ -85,8 +90,26 @@ func (p *peer) act(act func(context.Context, *websocket.Conn) error) {
 	}
 }
 
+// heartbeat sends what comes while nothing else does.
+func (p *peer) heartbeat() {
+	if !p.fake.manners.NoPongs && len(p.subscribed) > 0 {
+		p.send(p.fake.dialect.Heartbeat()...)
+	}
+}
+
+// numbered is the next frame of the connection, as it is sent.
+func (p *peer) numbered(f feed.Frame) feed.Frame {
+	n := p.sent
+	p.sent++
+	if d, ok := p.fake.dialect.(Counter); ok {
+		return d.Number(f, n)
+	}
+	return f
+}
+
 func (p *peer) send(frames ...feed.Frame) {
 	for _, f := range frames {
+		f = p.numbered(f)
 		p.act(func(ctx context.Context, ws *websocket.Conn) error { return ws.Write(ctx, kind(f.Op), f.Data) })
 	}
 }

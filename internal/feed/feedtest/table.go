@@ -125,6 +125,18 @@ func order() []misbehaviour {
 			s.Errorf(s.Count(feed.Gap) == want, "%d are counted as missing, want %d", s.Count(feed.Gap), want)
 			s.Errorf(len(s.Connects()) == 1, "%d connections, want 1: a gap is no reason to reconnect", len(s.Connects()))
 		}},
+		{name: "the count of a connection has a gap", run: func(s *Session) {
+			s.Trade(3)
+			s.Lose(4)
+			s.Trade(3)
+			s.Wait(2 * time.Second)
+			want := uint64(0)
+			if _, counts := s.dialect.(Counter); counts {
+				want = 4
+			}
+			s.Errorf(s.Count(feed.Gap) == want, "%d are counted as missing, want %d", s.Count(feed.Gap), want)
+			s.Errorf(len(s.Connects()) == 1, "%d connections, want 1: a gap is no reason to reconnect", len(s.Connects()))
+		}},
 		{name: "times go back while numbers rise", run: func(s *Session) {
 			s.Trade(2)
 			for _, symbol := range s.Symbols {
