@@ -27,12 +27,9 @@ func RoomFault[S string | []byte](s S) string {
 		switch c := s[i]; {
 		case c == '"' || c == '\\':
 			return "must not contain " + string(rune(c))
-		case ' ' < c && c <= '~':
-			i++
-			continue
 		case c == ' ' && s[i-1] == ' ':
 			return "must not have two blanks in a row"
-		case c == ' ':
+		case ' ' <= c && c <= '~':
 			i++
 			continue
 		}

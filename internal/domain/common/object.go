@@ -2,8 +2,9 @@ package common
 
 import (
 	"bytes"
-	"slices"
+	"cmp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -20,18 +21,14 @@ const maxFields = 16
 // the message or of the Object's own memory, and valid as long as the Object is. One goroutine
 // at a time may use it. Errors of its methods are of type *RequestError.
 type Object struct {
-	text    []byte               // that it was cut from
-	fields  [maxFields + 3]field // behind those in use is place for the one that is being read
-	n       int                  // fields in use
-	typeAt  int                  // the field "type"; -1: there is none
-	idAt    int                  // the field "id"; -1: there is none
-	lengths uint64               // a bit for each length that a name has, modulo 64
-	next    int                  // where find begins: most producers keep one order of their fields
-	typ     string               // "" if there is no valid one
-	id      []byte               // nil if there is no valid one
-	err     error                // the first thing found wrong, of type *RequestError
-	seen    string               // the last type that was copied: most messages of a connection have the same
-	scratch []byte               // unescaped strings of this object
+	text    []byte // that it was cut from
+	fields  [maxFields + 2]field
+	n       int    // fields in use
+	typ     string // "" if there is no valid one
+	id      []byte // nil if there is no valid one
+	err     error  // the first thing found wrong, of type *RequestError
+	seen    string // the last type that was copied: most messages of a connection have the same
+	scratch []byte // unescaped strings of this object
 }
 
 // field holds places instead of slices, so that cutting a message writes no pointers.
@@ -62,21 +59,10 @@ func (o *Object) ID() (string, bool) { return string(o.id), o.id != nil }
 // Only returns an unknown_field error for the first field that is not among allowed.
 // "type" and "id" are always allowed.
 func (o *Object) Only(allowed ...string) error {
-	next := 0 // of allowed: most producers send fields in the order of the documents
 	for i := range o.fields[:o.n] {
-		if i == o.typeAt || i == o.idAt {
-			continue
-		}
-		name := o.nameOf(&o.fields[i])
-		if next < len(allowed) && string(name) == allowed[next] {
-			next++
-			continue
-		}
-		at := slices.IndexFunc(allowed, func(a string) bool { return a == string(name) })
-		if at < 0 {
+		if name := o.nameOf(&o.fields[i]); !reserved(name) && !contains(allowed, name) {
 			return o.unknown(name, allowed)
 		}
-		next = at + 1
 	}
 	return nil
 }
@@ -87,21 +73,14 @@ func (o *Object) Text(name string) (text []byte, present bool, err error) {
 	if f == nil {
 		return nil, false, nil
 	}
-	text, err = o.textOf(f, name)
-	return text, true, err
-}
-
-// textOf returns the string of a field of this name, unescaped.
-func (o *Object) textOf(f *field, name string) ([]byte, error) {
 	value := o.valueOf(f)
-	switch {
-	case value[0] != '"':
-		return nil, wrongKind(name, "must be a JSON string", value)
-	case f.escaped:
-		return o.unquote(value), nil
-	default:
-		return value[1 : len(value)-1], nil
+	if value[0] != '"' {
+		return nil, true, wrongKind(name, "must be a JSON string", value)
 	}
+	if f.escaped {
+		return o.unquote(value), true, nil
+	}
+	return value[1 : len(value)-1], true, nil
 }
 
 // Room returns the string field of this name, which must be present and a valid name
@@ -185,13 +164,100 @@ func (o *Object) Strings(name string) (list []string, present bool, err error) {
 	return list, true, nil
 }
 
-func (o *Object) find(name string) *field {
-	for range o.n {
-		f := &o.fields[o.next]
-		if o.next++; o.next == o.n {
-			o.next = 0
+func (o *Object) reset(text []byte) {
+	o.text, o.n, o.typ, o.id, o.err, o.scratch = text, 0, "", nil, nil, o.scratch[:0]
+}
+
+// fail notes err as what is wrong with the object, unless something was found before.
+func (o *Object) fail(err error) {
+	if o.err == nil {
+		o.err = err
+	}
+}
+
+// read takes the object that begins at i of the valid JSON text b, and returns the
+// place after it. Of several mistakes the first key that appears twice is the one
+// reported, then the id, then the type.
+func (o *Object) read(b []byte, i int) (end int) {
+	o.reset(b)
+	for i = skipSpace(b, i+1); b[i] != '}'; {
+		after, escaped := skipString(b, i)
+		f := field{name: span{i + 1, after - 1}, unquoted: escaped}
+		if escaped {
+			begin := len(o.scratch)
+			o.unquote(b[i:after])
+			f.name = span{begin, len(o.scratch)}
 		}
-		if f.name.len() == len(name) && string(o.nameOf(f)) == name {
+		i = skipSpace(b, skipSpace(b, after)+1) // over the colon
+		after, f.escaped = skipValue(b, i)
+		f.value = span{i, after}
+		o.add(f)
+		i = nextItem(b, after)
+	}
+	o.checkID()
+	o.checkType()
+	return i + 1
+}
+
+func (o *Object) add(f field) {
+	name := o.nameOf(&f)
+	for i := range o.fields[:o.n] {
+		if known := &o.fields[i]; known.name.len() == len(name) && bytes.Equal(o.nameOf(known), name) {
+			known.twice = true
+			o.fail(Errorf(protocol.CodeInvalidEvent, "%s: appears more than once", label(name)))
+			return
+		}
+	}
+	if o.n < maxFields || reserved(name) {
+		o.fields[o.n] = f
+		o.n++
+	}
+}
+
+func (o *Object) checkID() {
+	id, present, err := o.Text("id")
+	switch {
+	case err != nil:
+		o.fail(err)
+	case !present || o.find("id").twice:
+	case len(id) == 0:
+		o.fail(Errorf(protocol.CodeInvalidEvent, "id: must not be empty"))
+	case len(id) > protocol.MaxIDLength && utf8.RuneCount(id) > protocol.MaxIDLength:
+		o.fail(Errorf(protocol.CodeInvalidEvent, "id: must have at most %d characters, got %d",
+			protocol.MaxIDLength, utf8.RuneCount(id)))
+	default:
+		o.id = id
+	}
+}
+
+func (o *Object) checkType() {
+	typ, present, err := o.Text("type")
+	switch {
+	case err != nil:
+		o.fail(err)
+	case !present:
+		hint := ""
+		for i := range o.fields[:o.n] {
+			name, value := o.nameOf(&o.fields[i]), o.valueOf(&o.fields[i])
+			if bytes.EqualFold(name, []byte("type")) {
+				o.fail(meant(name, "type"))
+			}
+			hint = cmp.Or(hint, pingHint(name), pingHint(value)) // as in {"op":"ping"} and {"ping":1}
+		}
+		o.fail(Errorf(protocol.CodeInvalidEvent, "type: is required%s", hint))
+	case len(typ) == 0:
+		o.fail(Errorf(protocol.CodeInvalidEvent, "type: must not be empty"))
+	default:
+		if o.seen != string(typ) {
+			o.seen = string(typ)
+		}
+		o.typ = o.seen
+	}
+}
+
+func (o *Object) find(name string) *field {
+	for i := range o.fields[:o.n] {
+		if f := &o.fields[i]; f.name.len() == len(name) && string(o.nameOf(f)) == name {
 			return f
 		}
 	}
@@ -213,4 +279,15 @@ func (o *Object) unknown(name []byte, allowed []string) error {
 		}
 	}
 	return Errorf(protocol.CodeUnknownField, "%s: unknown field, %s has %s", label(name), label([]byte(o.typ)), strings.Join(allowed, ", "))
+}
+
+func reserved(name []byte) bool { return string(name) == "type" || string(name) == "id" }
+
+func contains(list []string, name []byte) bool {
+	for _, s := range list {
+		if s == string(name) {
+			return true
+		}
+	}
+	return false
 }

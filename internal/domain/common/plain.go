@@ -42,8 +42,7 @@ func (o *Object) plain(b []byte, i int) (end int) {
 		return notPlain
 	}
 	for {
-		f := &o.fields[o.n]
-		*f = field{}
+		var f field
 		if f.name, i = plainKey(b, plainBlanks(b, i+1)); i == notPlain {
 			return notPlain
 		}
@@ -52,7 +51,7 @@ func (o *Object) plain(b []byte, i int) (end int) {
 			return notPlain
 		}
 		f.value.end = i
-		o.add()
+		o.add(f)
 		if i = plainBlanks(b, i); i == len(b) {
 			return notPlain
 		}
@@ -136,23 +135,15 @@ func plainString(b []byte, i int) (end int) {
 		return notPlain
 	}
 	for i++; i < len(b); i++ {
-		if !plainText[b[i]] {
-			if b[i] == '"' {
-				return i + 1
-			}
+		switch c := b[i]; {
+		case c == '"':
+			return i + 1
+		case c < ' ' || c > '~' || c == '\\':
 			return notPlain
 		}
 	}
 	return notPlain
 }
-
-// plainText says of each byte whether it may be in a plain string.
-var plainText = func() (may [256]bool) {
-	for c := ' '; c <= '~'; c++ {
-		may[c] = c != '"' && c != '\\'
-	}
-	return may
-}()
 
 // plainNumber returns the place after the number that begins at i, which is in b.
 func plainNumber(b []byte, i int) (end int) {
@@ -174,10 +165,8 @@ func plainNumber(b []byte, i int) (end int) {
 
 // digits returns the place after the digits that begin at i, if any do.
 func digits(b []byte, i int) (end int) {
-	for ; i < len(b); i++ {
-		if c := b[i]; c < '0' || c > '9' {
-			break
-		}
+	for i < len(b) && '0' <= b[i] && b[i] <= '9' {
+		i++
 	}
 	return i
 }
@@ -185,10 +174,8 @@ func digits(b []byte, i int) (end int) {
 // plainBlanks returns the place of the first character at or after i that is not a blank, or
 // the length of b.
 func plainBlanks(b []byte, i int) (end int) {
-	for ; i < len(b); i++ {
-		if c := b[i]; c > ' ' || c != ' ' && c != '\n' && c != '\r' && c != '\t' {
-			break
-		}
+	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+		i++
 	}
 	return i
 }

@@ -50,7 +50,7 @@ func (PriceUpdate) Validate(obj *common.Object) (common.Event, error) {
 	if err != nil {
 		return common.Event{}, err
 	}
-	var short [256]byte // most events need no more, and so one allocation
+	var short [512]byte // most events need no more, and so one allocation
 	payload := string(protocol.AppendPriceUpdate(short[:0], instrument, price, ts, data))
 	return common.Event{Room: protocol.InstrumentOf(payload, len(instrument)), Payload: payload}, nil
 }

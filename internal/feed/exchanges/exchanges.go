@@ -5,6 +5,8 @@ import (
 	"backbone/internal/feed"
 	"backbone/internal/feed/binance"
 	"backbone/internal/feed/bybit"
+	"backbone/internal/feed/coinbase"
+	"backbone/internal/feed/kraken"
 )
 
 // All returns the exchanges, in the order in which they are listed to people.
@@ -14,6 +16,8 @@ func All() []feed.Exchange {
 		binance.USDM(),
 		bybit.Spot(),
 		bybit.Linear(),
+		coinbase.New(),
+		kraken.New(),
 	}
 }
 
