@@ -86,7 +86,7 @@ func benchInstances(b *testing.B, url string) (outbox chan<- []hub.BroadcastEven
 		sink := counting{make(chan struct{}, 10), make(chan int, 1<<16)}
 		o := Options{
 			URL: url, Instance: id, Types: []string{"price"}, TTL: 30 * time.Second, Sink: sink,
-			Clock: func() uint64 { return 1 }, Logger: slog.New(slog.DiscardHandler), InboxBytes: 1 << 30,
+			Clock: func() uint64 { return 1 }, Logger: slog.New(slog.DiscardHandler), InboxBytes: 1 << 30, Format: Format2,
 		}
 		if id == "A" {
 			o.Outbox = from

@@ -34,6 +34,8 @@ type Options struct {
 	// ends first.
 	Reads <-chan []string
 
+	Format Format // which form of envelopes is written; "": FormatAuto
+
 	Clock  func() uint64 // the clock that heartbeats carry; safe for concurrent use by multiple goroutines
 	Sink   Sink          // gets what the bridge hears
 	Logger *slog.Logger  // nil: slog.Default
@@ -81,6 +83,7 @@ type Sink interface {
 
 func (o Options) withDefaults() Options {
 	o.Prefix = cmp.Or(o.Prefix, DefaultPrefix)
+	o.Format = cmp.Or(o.Format, FormatAuto)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	o.Heartbeat = cmp.Or(o.Heartbeat, time.Second)
 	o.EchoTimeout = cmp.Or(o.EchoTimeout, 2500*time.Millisecond)
@@ -93,9 +96,15 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// peersPatience is how long another instance may be silent until it counts as gone.
+func (o *Options) peersPatience() time.Duration { return 3 * o.Heartbeat }
+
 func (o Options) check() error {
 	if err := redisurl.CheckPrefix(o.Prefix); err != nil {
 		return fmt.Errorf("the prefix %w", err)
+	}
+	if err := o.Format.check(); err != nil {
+		return err
 	}
 	switch {
 	case !wire.ValidName(o.Instance):

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
 	"backbone/internal/moment"
 	"backbone/internal/partition"
@@ -19,9 +20,11 @@ import (
 func (x *session) publish(ctx context.Context) error {
 	to := bundler{names: x.shared.names, ttl: x.shared.opts.TTL}
 	with := &composer{names: x.shared.names, instance: x.shared.opts.Instance, ttl: x.shared.opts.TTL}
+	anew := &composer{names: with.names, instance: with.instance} // neither stores nor compares
 	ticker := time.NewTicker(x.shared.opts.Heartbeat)
 	defer ticker.Stop()
 	var refused partition.Set
+	wentBack := false // from form 2 to form 1
 	x.shared.outlets.idle <- idle{out: x.out}
 	for {
 		select {
@@ -36,7 +39,13 @@ func (x *session) publish(ctx context.Context) error {
 				x.generation(ctx, refused)
 				refused = 0
 			}
+		case <-x.forms.back:
+			wentBack = true
+			x.generation(ctx, x.shard.held.load())
 		case events := <-x.out.events:
+			form := x.forms.form()
+			x.conns.form, to.whole = form, form == wire.Form2 && x.conns.together
+			wentBack = wentBack && form == wire.Form1
 			events, leftOut := to.late(events, moment.Now().Steady)
 			x.shared.count.conflated.Add(uint64(leftOut))
 			missed, moved, err := x.sendAll(ctx, with, to.bundles(events))
@@ -46,6 +55,14 @@ func (x *session) publish(ctx context.Context) error {
 				return err
 			}
 			refused |= missed
+			if wentBack {
+				missed, again, err := x.sendAll(ctx, anew, to.bundles(offers(events)))
+				if err != nil {
+					x.shared.count.drop(DropNotSent, len(back))
+					return err
+				}
+				refused |= missed | again.partitions // a generation offers them once more
+			}
 			x.shared.outlets.idle <- idle{x.out, back, moved.partitions}
 			x.moved.add(moved.partitions)
 		}

@@ -28,19 +28,14 @@ type session struct {
 	ownBeat string // how own heartbeats of this session begin
 	out     *outlet
 	subs    *subscriptions
+	forms   *formChoice
 
 	beatsOn atomic.Pointer[string] // the channel of heartbeats; written before the session lives, then by hold
 	moved   atomicSet              // partitions that the master refused because another one has them; added by publish, taken by hold
 
 	// From the Redis reader to the watch.
 	echoes chan struct{}
-	beats  chan peerBeat
-}
-
-// peerBeat is a heartbeat of another instance.
-type peerBeat struct {
-	instance string
-	clock    uint64
+	beats  chan wire.Heartbeat // of other instances
 }
 
 // beatPlaces bounds the heartbeats of other instances between the Redis reader and the
@@ -60,7 +55,7 @@ func (s *shard) session(ctx context.Context) (up time.Time, err error) {
 	x := &session{
 		shard: s, shared: s.shared, number: number, out: newOutlet(partitions), subs: newSubscriptions(s.shared),
 		ownHead: wire.EnvelopeHead(opts.Instance), ownLine: wire.EnvelopeHead2(opts.Instance), ownBeat: wire.BeatHead(opts.Instance, number),
-		echoes: make(chan struct{}, 1), beats: make(chan peerBeat, beatPlaces),
+		echoes: make(chan struct{}, 1), beats: make(chan wire.Heartbeat, beatPlaces), forms: newFormChoice(opts, time.Now()),
 	}
 	x.conns, err = s.dial(alive)
 	if err != nil {
@@ -150,13 +145,13 @@ func (x *session) heard(channel, message string) {
 	if strings.HasPrefix(message, x.ownHead) {
 		return // of an earlier session
 	}
-	instance, clock, ok := wire.DecodeBeat(message)
+	beat, ok := wire.DecodeBeat(message)
 	if !ok {
 		x.shared.garbage.found(foreignBeat, channel, 1)
 		return
 	}
 	select {
-	case x.beats <- peerBeat{instance, clock}:
+	case x.beats <- beat:
 	default:
 	}
 }
@@ -185,17 +180,24 @@ func (x *session) pulse(ctx context.Context) error {
 func (x *session) watch(ctx context.Context, proved chan<- struct{}) error {
 	known := peers{}
 	defer x.shard.peers.Store(0)
+	defer x.shard.writes.Store(0)
 	silence := time.NewTimer(x.shared.opts.EchoTimeout)
 	defer silence.Stop()
 	ticker := time.NewTicker(x.shared.opts.Heartbeat)
 	defer ticker.Stop()
 	ran := time.Now()
-	stoodStill := func() bool {
-		now := time.Now()
+	stoodStill := func(now time.Time) bool {
 		defer func() { ran = now }()
-		return now.Sub(ran) > 2*x.shared.opts.Heartbeat
+		if now.Sub(ran) <= 2*x.shared.opts.Heartbeat {
+			return false
+		}
+		silence.Reset(x.shared.opts.EchoTimeout) // it has sent no heartbeat either, and what came lies in the kernel
+		known.excuse(now)
+		x.forms.excuse(now)
+		return true
 	}
 	for {
+		x.shard.writes.Store(int64(x.forms.form()))
 		select {
 		case <-ctx.Done():
 			return nil
@@ -207,22 +209,20 @@ func (x *session) watch(ctx context.Context, proved chan<- struct{}) error {
 			}
 			silence.Reset(x.shared.opts.EchoTimeout)
 		case <-silence.C:
-			if stoodStill() { // then it has sent no heartbeat either, and what came lies in the kernel
-				silence.Reset(x.shared.opts.EchoTimeout)
-				known.excuse(time.Now())
-			} else if len(x.echoes) == 0 {
+			if !stoodStill(time.Now()) && len(x.echoes) == 0 {
 				return noEchoError(x.shared.opts.EchoTimeout)
 			}
 		case b := <-x.beats:
-			known.heard(b.instance, time.Now())
-			x.shared.clocks.raise(b.clock)
+			now := time.Now()
+			known.heard(b.Instance, now)
+			x.forms.heard(b.Instance, b.Reads, now)
+			x.shared.clocks.raise(b.Clock)
 			x.shard.peers.Store(int64(len(known)))
 		case <-ticker.C:
-			if stoodStill() {
-				silence.Reset(x.shared.opts.EchoTimeout)
-				known.excuse(time.Now())
-			}
-			x.shard.peers.Store(int64(known.live(time.Now(), 3*x.shared.opts.Heartbeat)))
+			now := time.Now()
+			stoodStill(now)
+			x.forms.tick(now)
+			x.shard.peers.Store(int64(known.live(now, x.shared.opts.peersPatience())))
 		case err := <-x.conns.broken:
 			return fmt.Errorf("subscription: %w", orLost(err))
 		case err := <-x.conns.doubts:

@@ -20,7 +20,7 @@ func newWatched(t *testing.T) *session {
 	s := &shard{shared: &shared{opts: &o, names: wire.Names{Prefix: o.Prefix}, clocks: newClockBox(), count: new(counters), garbage: &garbage{count: new(counters), log: o.Logger}, log: o.Logger}}
 	return &session{
 		shard: s, shared: s.shared, number: 2, ownHead: wire.EnvelopeHead("me"), ownLine: wire.EnvelopeHead2("me"), ownBeat: wire.BeatHead("me", 2),
-		echoes: make(chan struct{}, 1), beats: make(chan peerBeat, 2), subs: newSubscriptions(s.shared),
+		echoes: make(chan struct{}, 1), beats: make(chan wire.Heartbeat, 2), subs: newSubscriptions(s.shared), forms: newFormChoice(&o, time.Now()),
 		conns: &redisConns{broken: make(chan error), doubts: make(chan error, 1)},
 	}
 }

@@ -58,6 +58,7 @@ type shard struct {
 	held   atomicSet                   // of the session, or about to be; written by run and by the session's hold, read by any goroutine
 	status atomic.Pointer[ShardStatus] // written by run, read by any goroutine
 	peers  atomic.Int64                // written by the session's watch, read by any goroutine
+	writes atomic.Int64                // the form of envelopes, 0 without a session; as peers
 
 	// Owned by run.
 	told     string    // the reason for being away that was logged last

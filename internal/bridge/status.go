@@ -199,6 +199,7 @@ type Stats struct {
 	Reloads     uint64 // times Redis had forgotten the scripts
 	Heartbeats  uint64 // own heartbeats that came back
 	Peers       int    // gauge: other instances heard in the last few heartbeats
+	Form        int    // gauge: form of the envelopes that are written, the lowest of all masters; 0: of none
 	Drops       map[DropReason]uint64
 }
 
@@ -239,6 +240,9 @@ func (b *Bridge) Stats() Stats {
 	s := b.count.stats()
 	for _, shard := range *b.masters.shards.Load() {
 		s.Peers = max(s.Peers, int(shard.peers.Load()))
+		if form := int(shard.writes.Load()); form != 0 && (s.Form == 0 || form < s.Form) {
+			s.Form = form
+		}
 	}
 	return s
 }

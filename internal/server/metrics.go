@@ -138,6 +138,7 @@ func (s *Server) bridgeMetrics(reg *prometheus.Registry) error {
 	}
 	return telemetry.Register(reg, stats,
 		gauge("bridge_peers", "Other instances whose heartbeats arrived in the last few seconds.", func(s S) int { return s.Peers }),
+		gauge("bridge_form", "Form of the messages that are written to Redis: 2, or 1 while an older build is heard; 0 without a connection.", func(s S) int { return s.Form }),
 		counter("bridge_published_total", "Events that Redis published.", func(s S) uint64 { return s.Published }),
 		counter("bridge_bundles_total", "Redis messages in which events were published.", func(s S) uint64 { return s.Bundles }),
 		counter("bridge_published_bytes_total", "Bytes sent to Redis with published events.", func(s S) uint64 { return s.Bytes }),

@@ -130,6 +130,7 @@ func (s *Server) buildRouting() error {
 		URL:      url,
 		TLS:      files,
 		Prefix:   s.cfg.RedisPrefix,
+		Format:   bridge.Format(s.cfg.RedisFormat),
 		Instance: instance,
 		Types:    options.Types,
 		TTL:      s.cfg.LastPriceTTL,

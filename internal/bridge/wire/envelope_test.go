@@ -208,7 +208,7 @@ func TestWhatIsNoValue(t *testing.T) {
 }
 
 func TestHeartbeats(t *testing.T) {
-	const text = `{"v":1,"origin":"A","session":4,"clock":"000000000000002a"}`
+	const text = `{"v":1,"origin":"A","session":4,"clock":"000000000000002a","reads":2}`
 	if got := Beat("A", 4, 0x2a); got != text {
 		t.Errorf("sent %s, want %s", got, text)
 	}
@@ -221,9 +221,14 @@ func TestHeartbeats(t *testing.T) {
 		strings.Replace(text, `"A"`, `"a b"`, 1): false, strings.Replace(text, `"2a"`, `""`, 1): true,
 		strings.Replace(text, `02a"`, `02A"`, 1): false, strings.Replace(text, `"00`, `"30`, 1): false,
 	} {
-		instance, clock, ok := DecodeBeat(message)
-		if ok != want || ok && (instance != "A" || clock != 0x2a) {
-			t.Errorf("%.99s: %s %x %t, want %t", message, instance, clock, ok, want)
+		if h, ok := DecodeBeat(message); ok != want || ok && h != (Heartbeat{"A", 0x2a, 2}) {
+			t.Errorf("%.99s: %+v %t, want %t", message, h, ok, want)
+		}
+	}
+	for reads, want := range map[string]Form{`"reads":3`: 3, `"reads":1`: 1, `"reads":0`: 1, `"more":1`: 1, `"reads":"2"`: 1, `"reads":2.5`: 1, `"reads":-2`: 1, `"reads":null`: 1, `"reads":99999`: 1} {
+		message := strings.Replace(text, `"reads":2`, reads, 1)
+		if h, ok := DecodeBeat(message); !ok || h != (Heartbeat{"A", 0x2a, want}) {
+			t.Errorf("%s: %+v %t, want that it reads %d", message, h, ok, want)
 		}
 	}
 }

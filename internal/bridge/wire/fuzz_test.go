@@ -97,12 +97,13 @@ func FuzzHeartbeat(f *testing.F) {
 	f.Add(Beat("A", 1, 2))
 	f.Add(`{"v":1,"origin":"A"}`)
 	f.Fuzz(func(t *testing.T, message string) {
-		id, clock, ok := DecodeBeat(message)
+		h, ok := DecodeBeat(message)
 		if !ok {
 			return
 		}
-		if o, c, ok := DecodeBeat(Beat(id, 1, clock)); !ok || o != id || c != clock {
-			t.Fatalf("%s %x, sent again %s %x", id, clock, o, c)
+		h.Reads = Form2
+		if again, ok := DecodeBeat(Beat(h.Instance, 1, h.Clock)); !ok || again != h {
+			t.Fatalf("%+v, sent again %+v", h, again)
 		}
 	})
 }
