@@ -41,7 +41,7 @@ func (t *Table) Header(line []byte, r *Reader) error {
 		return config.Errorf("csv", "the header: %v", err)
 	}
 	for _, name := range names {
-		t.columns = append(t.columns, strings.Clone(strings.TrimSpace(name)))
+		t.columns = append(t.columns, strings.TrimSpace(name))
 	}
 	named, all := r.columns()
 	if all {

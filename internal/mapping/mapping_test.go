@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -196,8 +197,28 @@ func TestAReaderBeginsAnew(t *testing.T) {
 		if got := read(t, r, `{"s":"B","d":[4]}`); !reflect.DeepEqual(got, []string{"B 4 1"}) {
 			t.Errorf("%q", got)
 		}
-		read(t, r, `{"s":"B"}`)
-		read(t, r, `nonsense`)
+		if ok, err := r.Begin([]byte(`{"s":"B"}`)); !ok || err != nil { // what is wrong with it is not asked for
+			t.Fatal(ok, err)
+		}
+	}
+}
+
+// The line may be overwritten once its prices are read.
+func TestAPriceKeepsNoPartOfTheLine(t *testing.T) {
+	for _, data := range []string{"data=.d", "data.a=.d.a"} {
+		r := reader(t, Spec{Map: plain + "," + data})
+		line := []byte(`{"s":"A","p":"1.0","T":1,"d":{"a":2.50}}`)
+		if ok, err := r.Begin(line); !ok || err != nil {
+			t.Fatal(ok, err)
+		}
+		p, err := r.Next()
+		for i := range line {
+			line[i] = 'x'
+		}
+		want := Price{Instrument: "A", Price: "1.0", TS: 1, Data: json.RawMessage(`{"a":2.50}`)}
+		if err != nil || !reflect.DeepEqual(p, want) {
+			t.Errorf("%s: %+v, %v; want %+v", data, p, err, want)
+		}
 	}
 }
 
