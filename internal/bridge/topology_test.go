@@ -2,6 +2,9 @@ package bridge
 
 import (
 	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -125,4 +128,38 @@ func TestNoPartitionIsHeldTwice(t *testing.T) {
 	if more := from.claim(low&^moved, moved); more != 0 || from.held.load() != low&^moved {
 		t.Errorf("a partition that it has just lost is held: %x", more)
 	}
+}
+
+// A session claims while the topology moves the partition to another one.
+func TestClaimsOfTwoSessionsNeverMeet(t *testing.T) {
+	p := partition.Only(7)
+	shards := [2]*shard{{changed: make(chan struct{}, 1)}, {changed: make(chan struct{}, 1)}}
+	ctx, cancel := context.WithCancel(t.Context())
+	var holders, claims atomic.Int64
+	var sessions sync.WaitGroup
+	for _, s := range shards {
+		sessions.Go(func() {
+			for ctx.Err() == nil {
+				if s.claim(0, 0) == p {
+					claims.Add(1)
+					if n := holders.Add(1); n > 1 {
+						t.Error("two sessions hold the same partition")
+						cancel()
+					}
+					holders.Add(-1)
+				}
+				s.held.store(0)
+			}
+		})
+	}
+	for n := 0; claims.Load() < 100_000 && ctx.Err() == nil; n++ {
+		from, to := shards[n%2], shards[(n+1)%2]
+		from.want(0)
+		for from.held.load() != 0 && ctx.Err() == nil {
+			runtime.Gosched()
+		}
+		to.want(p)
+	}
+	cancel()
+	sessions.Wait()
 }
