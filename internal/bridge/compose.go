@@ -16,6 +16,8 @@ type composer struct {
 	instance string
 	ttl      time.Duration
 
+	form wire.Form // of messages
+
 	text   []byte       // of keys and arguments, one behind the other
 	ends   []int        // of each in text
 	cut    []string     // the same as strings
@@ -35,7 +37,7 @@ type value struct {
 // fast returns the keys and arguments of fastScript. ok is false if the call is for fullScript:
 // if Redis may refuse an event of it, for one in Redis or for another of the call, or if it is
 // not to store one. The slices are valid until the next call.
-func (c *composer) fast(of call, form wire.Form, now time.Duration) (keys, args []string, ok bool) {
+func (c *composer) fast(of call, now time.Duration) (keys, args []string, ok bool) {
 	if !c.collect(of, now) {
 		return nil, nil, false
 	}
@@ -50,7 +52,7 @@ func (c *composer) fast(of call, form wire.Form, now time.Duration) (keys, args 
 	c.number(int64(len(of)))
 	for i := range of {
 		c.put(of[i].channel)
-		c.message(&of[i], form, now)
+		c.message(&of[i], now)
 	}
 	for i := 0; i < len(c.values); {
 		life, n := c.life(c.values[i].newest, now), i+1
@@ -107,7 +109,7 @@ func (c *composer) collect(of call, now time.Duration) (ok bool) {
 }
 
 // full returns the keys and arguments of fullScript. The slices are valid until the next call.
-func (c *composer) full(of call, form wire.Form, now time.Duration) (keys, args []string) {
+func (c *composer) full(of call, now time.Duration) (keys, args []string) {
 	c.text, c.ends = c.text[:0], c.ends[:0]
 	count := make([]int, len(of)) // of the keys of each bundle
 	var numbers []int             // of the key of each event, from 1; 0: it has none
@@ -118,11 +120,11 @@ func (c *composer) full(of call, form wire.Form, now time.Duration) (keys, args 
 		}
 	}
 	n := len(c.ends)
-	between, last := form.Ends()
+	between, last := c.form.Ends()
 	for i := range of {
 		b := &of[i]
 		c.put(b.channel)
-		c.text = form.AppendBegin(c.text, c.instance)
+		c.text = c.form.AppendBegin(c.text, c.instance)
 		c.end()
 		c.put(between)
 		c.put(last)
@@ -136,7 +138,7 @@ func (c *composer) full(of call, form wire.Form, now time.Duration) (keys, args 
 			}
 			c.end()
 			c.number(c.life(e, now))
-			c.text = form.AppendEvent(c.text, e, c.instance, now)
+			c.text = c.form.AppendEvent(c.text, e, c.instance, now)
 			c.text = c.text[:len(c.text)-len(e.Payload)]
 			c.end()
 			c.put(e.Payload)
@@ -179,23 +181,23 @@ func (c *composer) life(e *hub.BroadcastEvent, now time.Duration) int64 {
 }
 
 // message puts the message of a bundle.
-func (c *composer) message(b *bundle, form wire.Form, now time.Duration) {
-	between, last := form.Ends()
-	c.text = form.AppendBegin(c.text, c.instance)
+func (c *composer) message(b *bundle, now time.Duration) {
+	between, last := c.form.Ends()
+	c.text = c.form.AppendBegin(c.text, c.instance)
 	for k := range b.events {
 		if k > 0 {
 			c.text = append(c.text, between...)
 		}
-		c.text = form.AppendEvent(c.text, &b.events[k], c.instance, now)
+		c.text = c.form.AppendEvent(c.text, &b.events[k], c.instance, now)
 	}
 	c.text = append(c.text, last...)
 	c.end()
 }
 
 // only returns the message of a bundle.
-func (c *composer) only(b *bundle, form wire.Form, now time.Duration) string {
+func (c *composer) only(b *bundle, now time.Duration) string {
 	c.text, c.ends = c.text[:0], c.ends[:0]
-	c.message(b, form, now)
+	c.message(b, now)
 	return string(c.text)
 }
 

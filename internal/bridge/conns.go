@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 
 	"github.com/redis/rueidis"
-
-	"backbone/internal/bridge/wire"
 )
 
 // connections is how many connections a session has: one each to publish, to subscribe and
@@ -27,9 +25,8 @@ type redisConns struct {
 	doubts   chan error   // one place: why the reading connection is useless
 	identity identity
 	scripts  scripts
-	form     wire.Form // of the messages that it publishes
-	bySlot   bool      // Pub/Sub by slot
-	together bool      // a call can be for several partitions; set by rehearse
+	bySlot   bool // Pub/Sub by slot
+	together bool // a call can be for several partitions; set by rehearse
 	greeting *greeting
 }
 
@@ -44,7 +41,7 @@ func (s *shard) dial(ctx context.Context) (*redisConns, error) {
 		}
 		return nil, greeting.explain(err)
 	}
-	c := &redisConns{client: client, greeting: greeting, doubts: make(chan error, 1), scripts: s.shared.scripts, form: wire.Form1, bySlot: s.shared.bySlot}
+	c := &redisConns{client: client, greeting: greeting, doubts: make(chan error, 1), scripts: s.shared.scripts, bySlot: s.shared.bySlot}
 	c.sub, _ = client.Dedicate()
 	c.reader, _ = client.Dedicate()
 	return c, nil

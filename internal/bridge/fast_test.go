@@ -181,7 +181,7 @@ func TestWhatIsNotForTheFastScript(t *testing.T) {
 		"past its life":   {[]hub.BroadcastEvent{old, x(2)}, false},
 	} {
 		with := &composer{names: wire.Names{Prefix: "p:"}, instance: "A", ttl: 30 * time.Second}
-		if _, _, ok := with.fast(call{{events: c.events}}, wire.Form1, now); ok != c.want {
+		if _, _, ok := with.fast(call{{events: c.events}}, now); ok != c.want {
 			t.Errorf("%s: for fastScript: %t, want %t", name, ok, c.want)
 		}
 	}

@@ -21,7 +21,7 @@ func messages(events ...hub.BroadcastEvent) (out []incoming) {
 	names := wire.Names{Prefix: "p:"}
 	with := composer{names: names, instance: "other", ttl: time.Minute}
 	for _, b := range (bundler{names: names}).bundles(events) {
-		out = append(out, incoming{channel: b.channel, of: b.partitions, message: with.only(&b, wire.Form1, moment.Now().Steady)})
+		out = append(out, incoming{channel: b.channel, of: b.partitions, message: with.only(&b, moment.Now().Steady)})
 	}
 	return out
 }

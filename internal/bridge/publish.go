@@ -44,7 +44,7 @@ func (x *session) publish(ctx context.Context) error {
 			x.generation(ctx, x.shard.held.load())
 		case events := <-x.out.events:
 			form := x.forms.form()
-			x.conns.form, to.whole = form, form == wire.Form2 && x.conns.together
+			with.form, anew.form, to.whole = form, form, form == wire.Form2 && x.conns.together
 			wentBack = wentBack && form == wire.Form1
 			events, leftOut := to.late(events, moment.Now().Steady)
 			x.shared.count.conflated.Add(uint64(leftOut))

@@ -119,7 +119,7 @@ func TestBothFormsAreHeardOnAllChannels(t *testing.T) {
 	a.linked()
 	names := wire.Names{Prefix: DefaultPrefix}
 	message := func(origin string, form wire.Form, events ...hub.BroadcastEvent) string {
-		return (&composer{instance: origin}).only(&bundle{events: events}, form, moment.Now().Steady)
+		return (&composer{instance: origin, form: form}).only(&bundle{events: events}, moment.Now().Steady)
 	}
 	clock := uint64(0)
 	next := func(room string) hub.BroadcastEvent { clock++; return tick("X", room, clock, int(clock)) }

@@ -46,7 +46,7 @@ func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 		form := rapid.SampledFrom([]wire.Form{wire.Form1, wire.Form2}).Draw(t, "form")
 		together := rapid.Bool().Draw(t, "together")
 		to := bundler{names: names, ttl: 30 * time.Second, whole: together && form == wire.Form2}
-		with := &composer{names: names, instance: "me", ttl: 30 * time.Second}
+		with := &composer{names: names, instance: "me", ttl: 30 * time.Second, form: form}
 		all := roundTrips(to.bundles(slices.Clone(batch)), together)
 		var heard [partition.Count][]hub.BroadcastEvent
 		for _, trip := range all {
@@ -57,7 +57,7 @@ func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 				}
 				seen |= b.partitions
 				bytes += b.bytes
-				message := with.only(&b, form, now.Steady)
+				message := with.only(&b, now.Steady)
 				if len(b.events) > 1 && b.bytes > maxCallBytes || len(message) > b.bytes+50*len(b.events)+50 {
 					t.Fatalf("a bundle of %d bytes, a message of %d", b.bytes, len(message))
 				}
@@ -76,7 +76,7 @@ func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 					p := partition.Of(e.Room)
 					heard[p] = append(heard[p], e)
 				}
-				sameMessage(t, with, call{b}, form, now.Steady, message)
+				sameMessage(t, with, call{b}, now.Steady, message)
 			}
 			if seen.Len() > 1 && len(slices.Concat(trip...)) > 1 && bytes > maxRoundTripBytes {
 				t.Fatalf("a round trip of %d bytes", bytes)
@@ -122,11 +122,11 @@ func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 }
 
 // sameMessage checks that both scripts are given the message of a bundle.
-func sameMessage(t *rapid.T, with *composer, of call, form wire.Form, now time.Duration, message string) {
-	if _, args, ok := with.fast(of, form, now); ok && args[3] != message {
+func sameMessage(t *rapid.T, with *composer, of call, now time.Duration, message string) {
+	if _, args, ok := with.fast(of, now); ok && args[3] != message {
 		t.Fatalf("fastScript publishes %.200s\nwant %.200s", args[3], message)
 	}
-	_, args := with.full(of, form, now)
+	_, args := with.full(of, now)
 	pieces := []string{args[1]}
 	for a := 6; a < len(args); a += 6 {
 		pieces = append(pieces, args[a+3], args[a+4], args[2])
@@ -183,11 +183,11 @@ func TestLifetimesNeverGrow(t *testing.T) {
 		e := tick("A", "R", 1, 1)
 		e.Born = now.Steady - age
 		of := call{{events: []hub.BroadcastEvent{e}}}
-		_, args, ok := to.fast(of, wire.Form1, now.Steady)
+		_, args, ok := to.fast(of, now.Steady)
 		if ok != (want != "0") || ok && args[5] != want {
 			t.Errorf("age %v: %q for fastScript, want %s ms left", age, args, want)
 		}
-		if _, args = to.full(of, wire.Form1, now.Steady); args[8] != want {
+		if _, args = to.full(of, now.Steady); args[8] != want {
 			t.Errorf("age %v: %s ms left for fullScript, want %s", age, args[8], want)
 		}
 	}
@@ -233,7 +233,7 @@ func TestAKeyTwiceInAPayloadIsHeard(t *testing.T) {
 	e := tick("A", "R", 1, 1)
 	e.Payload = payload
 	of := bundle{events: []hub.BroadcastEvent{e, tick("A", "R", 2, 2)}}
-	message := (&composer{instance: "me"}).only(&of, wire.Form1, someTime.Steady)
+	message := (&composer{instance: "me"}).only(&of, someTime.Steady)
 	heard, bad, err := new(wire.Reader).Decode(nil, message, partition.Only(partition.Of("R")), someTime, nil)
 	if err != nil || bad > 0 || len(heard) != 2 || heard[0].Payload != payload {
 		t.Errorf("heard %+v, %d bad, %v", heard, bad, err)

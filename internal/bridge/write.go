@@ -74,12 +74,12 @@ func (c *redisConns) write(ctx context.Context, with *composer, trip roundTrip) 
 func (c *redisConns) eval(with *composer, of call, slow *bool) rueidis.Completed {
 	now := moment.Now().Steady
 	if !*slow {
-		if keys, args, ok := with.fast(of, c.form, now); ok {
+		if keys, args, ok := with.fast(of, now); ok {
 			return c.run(c.scripts.fast, keys, args)
 		}
 		*slow = true
 	}
-	keys, args := with.full(of, c.form, now)
+	keys, args := with.full(of, now)
 	return c.run(c.scripts.full, keys, args)
 }
 
@@ -93,7 +93,7 @@ func (c *redisConns) run(s script, keys, args []string) rueidis.Completed {
 func (c *redisConns) publishOnly(ctx context.Context, with *composer, call call) (w written, err error) {
 	cmds := make([]rueidis.Completed, len(call))
 	for i := range call {
-		message := with.only(&call[i], c.form, moment.Now().Steady)
+		message := with.only(&call[i], moment.Now().Steady)
 		cmds[i] = c.client.B().Spublish().Channel(call[i].channel).Message(message).Build()
 	}
 	for i, a := range c.client.DoMulti(ctx, cmds...) {
