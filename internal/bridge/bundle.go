@@ -9,10 +9,10 @@ import (
 	"backbone/internal/partition"
 )
 
-// bundle is events that are published as one Redis message.
+// bundle is events that are published as one Redis message, or values that are only stored.
 type bundle struct {
 	partitions partition.Set // those that the channel is of
-	channel    string
+	channel    string        // "": nothing is published
 	events     []hub.BroadcastEvent
 	bytes      int // that the message has, about
 }
@@ -24,7 +24,8 @@ const eventBytes = 120
 type bundler struct {
 	names wire.Names
 	ttl   time.Duration
-	whole bool // a message is for all partitions
+	whole bool // a bundle is for all partitions
+	mute  bool // what it stores was published before: the channels are ""
 }
 
 // late makes of live values that waited for longer than they live what they are by now, values
@@ -56,13 +57,19 @@ func (c bundler) late(events []hub.BroadcastEvent, now time.Duration) (kept []hu
 // bundles divides events into bundles. Unless a message is for all partitions, each bundle is of
 // one. The order in each partition stays.
 func (c bundler) bundles(events []hub.BroadcastEvent) (done []bundle) {
+	channel := func(name string) string {
+		if c.mute {
+			return ""
+		}
+		return name
+	}
 	if c.whole {
-		return c.cut(nil, events, partition.All, c.names.AllEvents())
+		return c.cut(nil, events, partition.All, channel(c.names.AllEvents()))
 	}
 	parts := divide(events)
 	for p, part := range parts {
 		if len(part) > 0 {
-			done = c.cut(done, part, partition.Only(p), c.names.Events(p))
+			done = c.cut(done, part, partition.Only(p), channel(c.names.Events(p)))
 		}
 	}
 	return done
@@ -183,4 +190,47 @@ func (r roundTrip) events() (n int) {
 		n += c.events()
 	}
 	return n
+}
+
+// maxUnstored bounds the values that were published and not stored, bytes of payloads and
+// overhead.
+const maxUnstored = 4 << 20
+
+// unstored holds the newest value of each room and type that was published and not stored.
+type unstored struct {
+	every  time.Duration // how often they are stored; 0: with their publishing
+	due    <-chan time.Time
+	index  map[slot]int
+	values []hub.BroadcastEvent
+	bytes  int
+}
+
+// add takes over the values of events, but those of some partitions.
+func (u *unstored) add(events []hub.BroadcastEvent, not partition.Set) {
+	for i := range events {
+		e := &events[i]
+		if !e.Kind.Value() || not != 0 && not.Has(partition.Of(e.Room)) {
+			continue
+		}
+		at, known := u.index[slot{e.Room, e.Type}]
+		switch {
+		case !known:
+			if u.values == nil {
+				u.index, u.due = map[slot]int{}, time.After(u.every)
+			}
+			u.index[slot{e.Room, e.Type}] = len(u.values)
+			u.values = append(u.values, *e)
+			u.bytes += len(e.Payload) + eventBytes
+		case e.Version.Compare(u.values[at].Version) > 0:
+			u.bytes += len(e.Payload) - len(u.values[at].Payload)
+			u.values[at] = *e
+		}
+	}
+}
+
+// take returns the values, which are no longer held.
+func (u *unstored) take() []hub.BroadcastEvent {
+	values := u.values
+	*u = unstored{every: u.every}
+	return values
 }

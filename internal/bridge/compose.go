@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,7 +17,8 @@ type composer struct {
 	instance string
 	ttl      time.Duration
 
-	form wire.Form // of messages
+	form  wire.Form // of messages
+	later bool      // values are stored later, so messages are published at once
 
 	text   []byte       // of keys and arguments, one behind the other
 	ends   []int        // of each in text
@@ -49,10 +51,11 @@ func (c *composer) fast(of call, now time.Duration) (keys, args []string, ok boo
 		c.text = hub.Version{Clock: c.values[i].first}.AppendClock(c.text)
 	}
 	c.end()
-	c.number(int64(len(of)))
-	for i := range of {
-		c.put(of[i].channel)
-		c.message(&of[i], now)
+	loud := call(slices.DeleteFunc(slices.Clone(of), func(b bundle) bool { return b.channel == "" }))
+	c.number(int64(len(loud)))
+	for i := range loud {
+		c.put(loud[i].channel)
+		c.message(&loud[i], now)
 	}
 	for i := 0; i < len(c.values); {
 		life, n := c.life(c.values[i].newest, now), i+1

@@ -25,6 +25,11 @@ type Options struct {
 	Types    []string      // State types, of which reads look for values: each 1 to 64 of A-Z a-z 0-9 _ . -
 	TTL      time.Duration // lifetime of a last price from ingestion; 0: nothing is stored, nothing is read
 
+	// StoreInterval is how often a value is stored at most. 0: each is compared with the one in
+	// Redis, stored and published in one step. Otherwise values are published at once, and the
+	// newest of each room and type is stored within this time.
+	StoreInterval time.Duration
+
 	// Outbox delivers events for other instances. The bridge receives from it only when it
 	// can send immediately, and then owns the slice. Payloads must be JSON objects. State and
 	// Recovered events need Version and Born.
@@ -111,8 +116,8 @@ func (o Options) check() error {
 		return fmt.Errorf("instance id: %q: expected 1 to 64 of A-Z a-z 0-9 _ . -", o.Instance)
 	case o.TTL > 0 && len(o.Types) == 0, slices.ContainsFunc(o.Types, func(t string) bool { return !wire.ValidName(t) }):
 		return fmt.Errorf("types: %q: expected one or more, each 1 to 64 of A-Z a-z 0-9 _ . -", o.Types)
-	case o.TTL < 0:
-		return fmt.Errorf("TTL: %v: expected 0 or more", o.TTL)
+	case o.TTL < 0, o.StoreInterval < 0:
+		return fmt.Errorf("TTL %v, store interval %v: expected 0 or more", o.TTL, o.StoreInterval)
 	case o.Clock == nil || o.Sink == nil:
 		return errors.New("clock and sink: expected both")
 	}

@@ -34,13 +34,14 @@ type change struct {
 
 // outlets divides what comes from the outbox between the sessions that publish. It receives
 // only when all of them are idle. A sender whose empty slice was received therefore knows
-// that everything before it was sent. Events for a master that is away, and of a partition
+// that everything before it was sent, and one whose second was received, that it was stored. Events for a master that is away, and of a partition
 // that is on its way from one master to another, wait, within a bound.
 type outlets struct {
 	outbox  <-chan []hub.BroadcastEvent
 	idle    chan idle
 	changes chan change
 	gone    chan *outlet // a session has ended
+	mark    bool         // sessions are to see an empty slice: they may have values to store
 	count   *counters
 
 	// Owned by run.
@@ -50,7 +51,7 @@ type outlets struct {
 
 func newOutlets(o Options, count *counters) *outlets {
 	return &outlets{
-		outbox: o.Outbox, idle: make(chan idle), changes: make(chan change), gone: make(chan *outlet), count: count,
+		outbox: o.Outbox, idle: make(chan idle), changes: make(chan change), gone: make(chan *outlet), mark: o.StoreInterval > 0, count: count,
 		up: map[*outlet]bool{}, waiting: newBacklog(o, count, DropNotSent),
 	}
 }
@@ -82,8 +83,19 @@ func (o *outlets) run(ended <-chan struct{}) {
 			default:
 			}
 		case events := <-o.offered():
+			if len(events) == 0 && o.mark {
+				o.settle()
+			}
 			o.divide(events)
 		}
+	}
+}
+
+// settle has all sessions store what they have published.
+func (o *outlets) settle() {
+	for out := range o.up {
+		o.up[out] = false
+		out.events <- nil
 	}
 }
 

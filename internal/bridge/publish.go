@@ -25,6 +25,8 @@ func (x *session) publish(ctx context.Context) error {
 	defer ticker.Stop()
 	var refused partition.Set
 	wentBack := false // from form 2 to form 1
+	values := unstored{every: x.shared.opts.StoreInterval}
+	with.later = values.every > 0 && to.ttl > 0
 	x.shared.outlets.idle <- idle{out: x.out}
 	for {
 		select {
@@ -42,6 +44,12 @@ func (x *session) publish(ctx context.Context) error {
 		case <-x.forms.back:
 			wentBack = true
 			x.generation(ctx, x.shard.held.load())
+		case <-values.due:
+			again, err := x.store(ctx, with, &values)
+			if err != nil {
+				return err
+			}
+			refused |= again
 		case events := <-x.out.events:
 			form := x.forms.form()
 			with.form, anew.form, to.whole = form, form, form == wire.Form2 && x.conns.together
@@ -55,14 +63,21 @@ func (x *session) publish(ctx context.Context) error {
 				return err
 			}
 			refused |= missed
-			if wentBack {
-				missed, again, err := x.sendAll(ctx, anew, to.bundles(offers(events)))
-				if err != nil {
-					x.shared.count.drop(DropNotSent, len(back))
-					return err
-				}
-				refused |= missed | again.partitions // a generation offers them once more
+			if with.later {
+				values.add(events, missed|moved.partitions)
 			}
+			switch again := moved; {
+			case len(events) == 0 || values.bytes > maxUnstored: // empty: someone waits until all is stored
+				missed, err = x.store(ctx, with, &values)
+			case wentBack && !with.later:
+				missed, again, err = x.sendAll(ctx, anew, to.bundles(offers(events)))
+				missed |= again.partitions // a generation offers them once more
+			}
+			if err != nil {
+				x.shared.count.drop(DropNotSent, len(back))
+				return err
+			}
+			refused |= missed
 			x.shared.outlets.idle <- idle{x.out, back, moved.partitions}
 			x.moved.add(moved.partitions)
 		}
@@ -129,7 +144,13 @@ func (x *session) sendAll(ctx context.Context, with *composer, bundles []bundle)
 func (x *session) send(ctx context.Context, with *composer, trip roundTrip) (refused, moved partition.Set, err error) {
 	timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
 	defer cancel()
-	answers, reloaded, err := x.conns.write(timed, with, trip)
+	var answers []outcome
+	var reloaded bool
+	if with.later {
+		answers = x.conns.publish(timed, with, trip)
+	} else {
+		answers, reloaded, err = x.conns.write(timed, with, trip)
+	}
 	for i, a := range answers {
 		w, answerErr := a.written, a.err
 		if a.repeated {
@@ -187,6 +208,43 @@ func movedAway(err error) bool {
 	return moved || strings.Contains(e.Error(), "attempted to access a non local key")
 }
 
+// store stores values that were published before. What it can not store is offered again: it
+// returns the partitions concerned, ends the session, or leaves it to the generation with which
+// another master begins.
+func (x *session) store(ctx context.Context, with *composer, values *unstored) (refused partition.Set, err error) {
+	to := bundler{names: x.shared.names, ttl: x.shared.opts.TTL, whole: x.conns.together, mute: true}
+	for _, trip := range roundTrips(to.bundles(values.take()), x.conns.together) {
+		timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
+		answers, reloaded, err := x.conns.write(timed, with, trip)
+		cancel()
+		for i, a := range answers {
+			no, answered := rueidis.IsRedisErr(a.err)
+			switch {
+			case a.err == nil:
+				x.found(a.written)
+			case answered && x.shared.bySlot && elsewhere(no):
+				refused |= trip[i].partitions()
+				x.shared.count.storeFailed.Add(1)
+				if no.IsClusterDown() {
+					x.failsToStore(no.Error())
+				}
+			case err == nil:
+				err = fmt.Errorf("store: %w", a.err)
+			}
+			if a.demoted() && err == nil {
+				err = errors.New("store: the server became a replica")
+			}
+		}
+		if err == nil && reloaded {
+			err = x.forgotten(ctx)
+		}
+		if err != nil {
+			return refused, err
+		}
+	}
+	return refused, nil
+}
+
 // elsewhere reports whether a node of a cluster did not run a script because another node
 // has the slot, or may have it, or because the cluster is not whole.
 func elsewhere(err error) bool {
@@ -210,6 +268,11 @@ func (x *session) tally(w written, bytes int) {
 	x.shared.count.unchanged.Add(uint64(w.same))
 	x.shared.count.bytes.Add(uint64(bytes))
 	x.shared.count.bundles.Add(uint64(w.bundles))
+	x.found(w)
+}
+
+// found passes on what a script found out besides what became of the events.
+func (x *session) found(w written) {
 	if clock := w.clock(); clock > 0 {
 		x.shared.clocks.raise(clock)
 	}

@@ -81,7 +81,7 @@ return failure
 
 // fullScript decides on each event. KEYS are last prices. ARGV has for each message
 //
-//   - its channel,
+//   - its channel; "": it is not published,
 //   - its beginning,
 //   - what is between its events, and what is behind the last,
 //   - how many of the keys are its own,
@@ -175,7 +175,7 @@ while ARGV[at] do
   if n > 1 then
     accepted, messages = accepted + (n - 1) / 3, messages + 1
     out[n] = ARGV[at + 3]
-    redis.call('PUBLISH', channel, table.concat(out))
+    if channel ~= '' then redis.call('PUBLISH', channel, table.concat(out)) end
   end
   at, base = last + 1, base + tonumber(ARGV[at + 4])
 end

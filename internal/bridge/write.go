@@ -87,22 +87,41 @@ func (c *redisConns) run(s script, keys, args []string) rueidis.Completed {
 	return c.client.B().Evalsha().Sha1(s.sha).Numkeys(int64(len(keys))).Key(keys...).Arg(args...).Build()
 }
 
-// publishOnly publishes a call without comparing or storing: a master runs no script while
-// another master is missing (cluster-require-full-coverage), but passes messages on. Receivers
+// publish publishes the messages of a round trip, and neither compares nor stores. Receivers
 // compare the versions too.
-func (c *redisConns) publishOnly(ctx context.Context, with *composer, call call) (w written, err error) {
-	cmds := make([]rueidis.Completed, len(call))
-	for i := range call {
-		message := with.only(&call[i], moment.Now().Steady)
-		cmds[i] = c.client.B().Spublish().Channel(call[i].channel).Message(message).Build()
-	}
-	for i, a := range c.client.DoMulti(ctx, cmds...) {
-		if err := a.Error(); err != nil {
-			return w, err
+func (c *redisConns) publish(ctx context.Context, with *composer, trip roundTrip) []outcome {
+	var cmds []rueidis.Completed
+	for _, call := range trip {
+		for i := range call {
+			message := with.only(&call[i], moment.Now().Steady)
+			if c.bySlot {
+				cmds = append(cmds, c.client.B().Spublish().Channel(call[i].channel).Message(message).Build())
+			} else {
+				cmds = append(cmds, c.client.B().Publish().Channel(call[i].channel).Message(message).Build())
+			}
 		}
-		w.accepted, w.bundles = w.accepted+len(call[i].events), w.bundles+1
 	}
-	return w, nil
+	answers := make([]outcome, len(trip))
+	results := c.client.DoMulti(ctx, cmds...)
+	for i, call := range trip {
+		a := &answers[i]
+		for k := range call {
+			if err := results[0].Error(); err != nil {
+				a.err = err
+			} else {
+				a.accepted, a.bundles = a.accepted+len(call[k].events), a.bundles+1
+			}
+			results = results[1:]
+		}
+	}
+	return answers
+}
+
+// publishOnly publishes a call that a master refuses to run: it runs no script while another
+// master is missing (cluster-require-full-coverage), but passes messages on.
+func (c *redisConns) publishOnly(ctx context.Context, with *composer, of call) (w written, err error) {
+	a := c.publish(ctx, with, roundTrip{of})[0]
+	return a.written, a.err
 }
 
 // rehearse runs fullScript for all partitions of the master, without events: in one call where a

@@ -91,6 +91,9 @@ func (s *Serve) redis() error {
 			}
 		}
 	}
+	if s.LastPriceTTL > 0 && s.RedisStoreInterval > s.LastPriceTTL/2 {
+		return Errorf("redis-store-interval", "must be at most half of --last-price-ttl, which is %v, not %v", s.LastPriceTTL, s.RedisStoreInterval)
+	}
 	if err := redisurl.CheckPrefix(s.RedisPrefix); err != nil {
 		return Errorf("redis-prefix", "%v", err)
 	}

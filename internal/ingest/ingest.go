@@ -23,6 +23,7 @@ type Options struct {
 	TTL            time.Duration // lifetime of a last value from ingestion; 0: no warm starts, no table
 	MaxInstruments int           // known values at most, counted by room and type
 	OutboxBytes    int           // bound of the batch that waits for the bridge; 0: 16 MiB
+	StoredLate     bool          // Redis may have an older value than others: who has read it asks them
 
 	Snapshot     func(payload string) string                          // marks an event as the current value, not a tick
 	NoSnapshot   func(room string) string                             // says that a room has no last value

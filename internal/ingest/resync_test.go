@@ -139,6 +139,22 @@ func TestAsksOthersBehindTheRead(t *testing.T) {
 		b.answer()
 		want(t, "answered", b.offered(), "")
 	})
+	t.Run("where Redis can have an older value", func(t *testing.T) {
+		for _, late := range []bool{false, true} {
+			b := newBox(t, true)
+			b.opts.StoredLate = late
+			b.link(everyone)
+			b.join("X")
+			b.answer(again(from("a", "X", 5, 0, "stored")))
+			if got := b.out.Events(); (describe(got) == "resync X {}") != late || late && got[0].Version != from("a", "X", 5, 0, "").Version {
+				t.Errorf("stored late: %t, asks %+v", late, got)
+			}
+			b.out.Taken()
+			b.join("X")
+			b.settle()
+			want(t, "later", b.offered(), "")
+		}
+	})
 	t.Run("where Redis has nothing, once in a generation", func(t *testing.T) {
 		b := newBox(t, true)
 		b.link(everyone)

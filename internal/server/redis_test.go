@@ -83,6 +83,46 @@ func TestAnInstanceStartsWarmFromRedis(t *testing.T) {
 	}
 }
 
+// late has values stored long after they were published.
+func late(c *config.Serve) { c.RedisStoreInterval = c.LastPriceTTL / 2 }
+
+func TestAStopStoresWhatWasToBeStoredLater(t *testing.T) {
+	redis := redistest.Start(t)
+	a := start(t, withRedis(redis.URL()), late)
+	a.bridgeState("ok")
+	publish(t, a.ingestor(), "BTC_USDT", 1, 7)
+	if err := a.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	b := start(t, withRedis(redis.URL()), late)
+	b.bridgeState("ok")
+	if got := listen(t, b.consume("BTC_USDT"), func(g tally) bool { return g.last == 7 }); got.snapshots != 1 {
+		t.Errorf("got %+v, want one snapshot", got)
+	}
+}
+
+// Redis has an older price, or none, of what another instance knows.
+func TestAColdInstanceAsksForWhatIsNotStoredYet(t *testing.T) {
+	redis := redistest.Start(t)
+	first := start(t, withRedis(redis.URL()), late)
+	first.bridgeState("ok")
+	publish(t, first.ingestor(), "BTC_USDT", 1, 1)
+	if err := first.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	a := start(t, withRedis(redis.URL()), late)
+	a.bridgeState("ok")
+	publish(t, a.ingestor(), "BTC_USDT", 2, 9)
+	publish(t, a.ingestor(), "ETH_USDT", 1, 9)
+	b := start(t, withRedis(redis.URL()), late)
+	b.bridgeState("ok")
+	for _, room := range []string{"BTC_USDT", "ETH_USDT"} {
+		if got := listen(t, b.consume(room), func(g tally) bool { return g.last == 9 }); got.live != 0 {
+			t.Errorf("%s: got %+v, want no live price", room, got)
+		}
+	}
+}
+
 // Each fault begins while prices flow and ends without a further one: the newest price
 // must reach the other instance by itself, and local consumers must notice nothing.
 func TestLocalRoutingSurvivesRedisAndTheNewestPriceArrives(t *testing.T) {

@@ -98,7 +98,11 @@ func (s *Server) flush() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
 	defer cancel()
-	if err := s.ingest.Flush(ctx); err != nil {
+	err := s.ingest.Flush(ctx)
+	if err == nil && s.cfg.RedisStoreInterval > 0 {
+		err = s.ingest.Flush(ctx) // the bridge takes it once it has stored what it sent
+	}
+	if err != nil {
 		s.log.Warn("some events did not reach Redis before the stop, or Redis did not confirm them",
 			"waiting", s.ingest.Stats().OutboxEvents, "timeout", flushTimeout)
 	}

@@ -104,6 +104,7 @@ func (s *Server) buildRouting() error {
 		Types:          domains().StateTypes(),
 		TTL:            s.cfg.LastPriceTTL,
 		MaxInstruments: s.cfg.MaxInstruments,
+		StoredLate:     s.cfg.RedisStoreInterval > 0,
 		Snapshot:       protocol.MarkSnapshot,
 		NoSnapshot:     protocol.NoSnapshot,
 		FeedStatus:     protocol.FeedStatus,
@@ -134,12 +135,15 @@ func (s *Server) buildRouting() error {
 		Instance: instance,
 		Types:    options.Types,
 		TTL:      s.cfg.LastPriceTTL,
-		Outbox:   outbox,
-		Reads:    reads,
-		Clock:    s.ingest.Clock,
-		Sink:     s.ingest.FromBridge(),
-		Logger:   s.log,
-		Valid:    newForeign(domains()).valid,
+
+		StoreInterval: s.cfg.RedisStoreInterval,
+
+		Outbox: outbox,
+		Reads:  reads,
+		Clock:  s.ingest.Clock,
+		Sink:   s.ingest.FromBridge(),
+		Logger: s.log,
+		Valid:  newForeign(domains()).valid,
 	})
 	if err != nil {
 		return config.Errorf("redis-url", "%v", err)

@@ -2,6 +2,7 @@ package simtest
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -20,14 +21,24 @@ type link struct {
 	retry      time.Time
 	lastEcho   time.Time
 	inflight   *call
+	unstored   map[string]hub.BroadcastEvent // the newest value of each room that was published and not stored
+	stores     time.Time                     // when those are stored
 	reading    []string
 	read       time.Time  // when the store's answer can be there
 	wire       []delivery // published to this instance and not yet arrived
 	beats      []beat
 }
 
-// call is one call of the write script: what it says was true when it was made.
+// What a call does.
+const (
+	all         = iota // it compares, stores and publishes
+	publishOnly        // what is stored later
+	storeOnly          // what was published before
+)
+
+// call is one call of an instance: what it says was true when it was made.
 type call struct {
+	does   int
 	from   *instance
 	origin string
 	events []hub.BroadcastEvent
@@ -77,7 +88,7 @@ func (l *link) fail(why string) {
 	if len(l.wire) > 0 {
 		l.wire = l.wire[:w.rng.IntN(len(l.wire)+1)]
 	}
-	l.up, l.subscribed, l.beats = false, false, nil
+	l.up, l.subscribed, l.beats, l.unstored = false, false, nil, nil
 	l.answerReads(errDown)
 	l.retry = w.now.Add(time.Duration(w.rng.Int64N(int64(maxReconnect))))
 	l.in.route(nil)
@@ -125,17 +136,50 @@ func (l *link) send() {
 	switch {
 	case !l.up:
 	case l.inflight == nil:
-		if len(l.in.ingest.Outbox()) > 0 {
-			l.inflight = &call{
-				from: l.in, origin: l.in.origin, events: l.in.ingest.TakeOutbox(),
-				made: l.in.w.now, at: l.in.time().Steady, due: l.in.w.now.Add(2 * l.slow),
+		switch {
+		case len(l.unstored) > 0 && !l.in.w.now.Before(l.stores):
+			var values []hub.BroadcastEvent
+			for _, room := range slices.Sorted(maps.Keys(l.unstored)) {
+				values = append(values, l.unstored[room])
 			}
+			l.unstored = nil
+			l.call(storeOnly, values)
+		case len(l.in.ingest.Outbox()) > 0 && l.in.w.storing > 0:
+			l.call(publishOnly, l.in.ingest.TakeOutbox())
+		case len(l.in.ingest.Outbox()) > 0:
+			l.call(all, l.in.ingest.TakeOutbox())
 		}
 	case l.reachable() && !l.in.w.now.Before(l.inflight.due):
 		refused := l.in.w.store.write(*l.inflight)
+		l.storeLater(*l.inflight)
 		l.inflight = nil
 		if refused > 0 {
 			l.in.ingest.ForeignClock(refused, l.in.time())
+		}
+	}
+}
+
+func (l *link) call(does int, events []hub.BroadcastEvent) {
+	l.inflight = &call{
+		does: does, from: l.in, origin: l.in.origin, events: events,
+		made: l.in.w.now, at: l.in.time().Steady, due: l.in.w.now.Add(2 * l.slow),
+	}
+}
+
+// storeLater notes what a call has published and not stored.
+func (l *link) storeLater(c call) {
+	if c.does != publishOnly {
+		return
+	}
+	for _, e := range c.events {
+		if !e.Kind.Value() {
+			continue
+		}
+		if len(l.unstored) == 0 {
+			l.unstored, l.stores = map[string]hub.BroadcastEvent{}, l.in.w.now.Add(l.in.w.storing)
+		}
+		if e.Version.Compare(l.unstored[e.Room].Version) > 0 {
+			l.unstored[e.Room] = e
 		}
 	}
 }

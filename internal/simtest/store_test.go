@@ -41,11 +41,15 @@ const tolerated = 100 * time.Millisecond
 // write is one call of an instance, as one step: all of it at once where no event of it can be
 // refused, otherwise event by event. It returns the newest clock that refused one.
 func (s *store) write(c call) (refused uint64) {
+	if c.does == publishOnly {
+		s.publish(c, c.events)
+		return 0
+	}
 	if newest, ok := s.accepts(c); ok {
 		for _, e := range newest {
 			s.keep(c, e)
 		}
-		if len(c.events) > 0 {
+		if len(c.events) > 0 && c.does != storeOnly {
 			s.publish(c, c.events)
 		}
 		return 0
@@ -111,7 +115,7 @@ func (s *store) decide(c call) (refused uint64) {
 		}
 		out = append(out, e)
 	}
-	if len(out) > 0 {
+	if len(out) > 0 && c.does != storeOnly {
 		s.publish(c, out)
 	}
 	return refused

@@ -70,7 +70,8 @@ type world struct {
 	seed      uint64
 	now       time.Time
 	ttl       time.Duration
-	outbox    int // bound of what waits for a link, bytes; 0: the default
+	outbox    int           // bound of what waits for a link, bytes; 0: the default
+	storing   time.Duration // how often a link stores what it publishes; 0: with each call
 	rooms     []string
 	store     *store
 	instances []*instance
@@ -119,6 +120,9 @@ func newWorld(seed uint64) *world {
 	if w.rng.IntN(3) == 0 {
 		w.outbox = 4000 // some thirty events
 	}
+	if storing := rand.New(rand.NewPCG(seed, 0x5704)); storing.IntN(3) == 0 { // apart, as above
+		w.storing = time.Duration(20+storing.IntN(1000)) * time.Millisecond
+	}
 	for i := range 2 + w.rng.IntN(4) {
 		w.rooms = append(w.rooms, "R"+strconv.Itoa(i))
 	}
@@ -148,7 +152,7 @@ func (w *world) newInstance(id int) *instance {
 	}
 	in.hub = hub.NewSteps(hub.Options{QueueBytes: queueBytes, Frame: frame, Stamped: frameStamped, Conflated: func(room string, n uint64) string { return fmt.Sprintf("conflated %s %d", room, n) }})
 	in.ingest = ingest.NewSteps(ingest.Options{
-		Instance: in.origin, Types: []string{""}, TTL: w.ttl, MaxInstruments: 1000, OutboxBytes: w.outbox,
+		Instance: in.origin, Types: []string{""}, TTL: w.ttl, MaxInstruments: 1000, OutboxBytes: w.outbox, StoredLate: w.storing > 0,
 		Snapshot:   func(p string) string { return p + " snapshot" },
 		NoSnapshot: func(room string) string { return "empty " + room },
 		FeedStatus: func(room string, silent bool, since int64) string {
