@@ -35,17 +35,24 @@ func (counting) State(context.Context, bool, time.Time) {}
 // Redis on this machine. The instruments take turns. The next burst follows as soon as the
 // outbox takes it, while the other instance is not too far behind. events/cpu-s is the events
 // for each second of processor time that both instances and Redis use together.
-func BenchmarkBridge(b *testing.B) {
+func BenchmarkBridge(b *testing.B) { benchmarkShapes(b, func(*Options) {}) }
+
+// BenchmarkBridgeStoredLater is BenchmarkBridge with a store interval of 100 ms.
+func BenchmarkBridgeStoredLater(b *testing.B) {
+	benchmarkShapes(b, func(o *Options) { o.StoreInterval = 100 * time.Millisecond })
+}
+
+func benchmarkShapes(b *testing.B, change func(*Options)) {
 	for _, shape := range []struct{ rooms, burst int }{{1, 1}, {20, 20}, {1, 200}, {500, 200}, {500, 1000}} {
 		b.Run(fmt.Sprintf("rooms=%d/burst=%d", shape.rooms, shape.burst), func(b *testing.B) {
-			benchmarkBridge(b, shape.rooms, shape.burst)
+			benchmarkShape(b, shape.rooms, shape.burst, change)
 		})
 	}
 }
 
-func benchmarkBridge(b *testing.B, rooms, burst int) {
+func benchmarkShape(b *testing.B, rooms, burst int, change func(*Options)) {
 	s := redistest.Start(b)
-	outbox, to := benchInstances(b, s.URL())
+	outbox, to := benchInstances(b, s.URL(), change)
 	events := make([]hub.BroadcastEvent, rooms) // the next one of each room
 	for i := range events {
 		events[i] = tick("A", fmt.Sprintf("INSTRUMENT_%d", i), 0, 10_000+i)
@@ -79,9 +86,11 @@ func benchmarkBridge(b *testing.B, rooms, burst int) {
 	}
 }
 
-// benchInstances runs two instances and returns the outbox of one and the Sink of the other.
-func benchInstances(b *testing.B, url string) (outbox chan<- []hub.BroadcastEvent, to counting) {
+// benchInstances runs two instances and returns the outbox of one and the Sink of the other, once
+// the first writes the form that it settles on.
+func benchInstances(b *testing.B, url string, change func(*Options)) (outbox chan<- []hub.BroadcastEvent, to counting) {
 	from := make(chan []hub.BroadcastEvent)
+	var first *Bridge
 	for _, id := range []string{"A", "B"} {
 		sink := counting{make(chan struct{}, 10), make(chan int, 1<<16)}
 		o := Options{
@@ -91,9 +100,13 @@ func benchInstances(b *testing.B, url string) (outbox chan<- []hub.BroadcastEven
 		if id == "A" {
 			o.Outbox = from
 		}
+		change(&o)
 		bridge, err := New(o)
 		if err != nil {
 			b.Fatal(err)
+		}
+		if id == "A" {
+			first = bridge
 		}
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan error, 1)
@@ -106,6 +119,11 @@ func benchInstances(b *testing.B, url string) (outbox chan<- []hub.BroadcastEven
 		})
 		<-sink.linked
 		to = sink
+	}
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for first.Stats().Form != 2 {
+		<-ticker.C
 	}
 	return from, to
 }
