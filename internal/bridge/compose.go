@@ -51,7 +51,7 @@ func (c *composer) fast(of call, now time.Duration) (keys, args []string, ok boo
 		c.text = hub.Version{Clock: c.values[i].first}.AppendClock(c.text)
 	}
 	c.end()
-	loud := call(slices.DeleteFunc(slices.Clone(of), func(b bundle) bool { return b.channel == "" }))
+	loud := slices.DeleteFunc(slices.Clone(of), func(b bundle) bool { return b.channel == "" })
 	c.number(int64(len(loud)))
 	for i := range loud {
 		c.put(loud[i].channel)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -66,12 +65,11 @@ func (x *session) publish(ctx context.Context) error {
 			if with.later {
 				values.add(events, missed|moved.partitions)
 			}
-			switch again := moved; {
+			switch {
 			case len(events) == 0 || values.bytes > maxUnstored: // empty: someone waits until all is stored
 				missed, err = x.store(ctx, with, &values)
 			case wentBack && !with.later:
-				missed, again, err = x.sendAll(ctx, anew, to.bundles(offers(events)))
-				missed |= again.partitions // a generation offers them once more
+				missed, err = x.sendAgain(ctx, anew, to.bundles(offers(events)))
 			}
 			if err != nil {
 				x.shared.count.drop(DropNotSent, len(back))
@@ -82,6 +80,12 @@ func (x *session) publish(ctx context.Context) error {
 			x.moved.add(moved.partitions)
 		}
 	}
+}
+
+// sendAgain returns the partitions whose offers a generation has to repeat.
+func (x *session) sendAgain(ctx context.Context, with *composer, bundles []bundle) (refused partition.Set, err error) {
+	refused, moved, err := x.sendAll(ctx, with, bundles)
+	return refused | moved.partitions, err
 }
 
 // moved says of which partitions the master took nothing from some event on, because another
@@ -194,72 +198,6 @@ func (x *session) send(ctx context.Context, with *composer, trip roundTrip) (ref
 		err = x.forgotten(ctx)
 	}
 	return refused, moved, err
-}
-
-// movedAway reports whether a node of a cluster refused a call because another node has the
-// slot. A script without keys, for messages alone, begins all the same, and is refused when it
-// publishes.
-func movedAway(err error) bool {
-	e, ok := rueidis.IsRedisErr(err)
-	if !ok {
-		return false
-	}
-	_, moved := e.IsMoved()
-	return moved || strings.Contains(e.Error(), "attempted to access a non local key")
-}
-
-// store stores values that were published before. What it can not store is offered again: it
-// returns the partitions concerned, ends the session, or leaves it to the generation with which
-// another master begins.
-func (x *session) store(ctx context.Context, with *composer, values *unstored) (refused partition.Set, err error) {
-	to := bundler{names: x.shared.names, ttl: x.shared.opts.TTL, whole: x.conns.together, mute: true}
-	for _, trip := range roundTrips(to.bundles(values.take()), x.conns.together) {
-		timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
-		answers, reloaded, err := x.conns.write(timed, with, trip)
-		cancel()
-		for i, a := range answers {
-			no, answered := rueidis.IsRedisErr(a.err)
-			switch {
-			case a.err == nil:
-				x.found(a.written)
-			case answered && x.shared.bySlot && elsewhere(no):
-				refused |= trip[i].partitions()
-				x.shared.count.storeFailed.Add(1)
-				if no.IsClusterDown() {
-					x.failsToStore(no.Error())
-				}
-			case err == nil:
-				err = fmt.Errorf("store: %w", a.err)
-			}
-			if a.demoted() && err == nil {
-				err = errors.New("store: the server became a replica")
-			}
-		}
-		if err == nil && reloaded {
-			err = x.forgotten(ctx)
-		}
-		if err != nil {
-			return refused, err
-		}
-	}
-	return refused, nil
-}
-
-// elsewhere reports whether a node of a cluster did not run a script because another node
-// has the slot, or may have it, or because the cluster is not whole.
-func elsewhere(err error) bool {
-	e, ok := rueidis.IsRedisErr(err)
-	if !ok {
-		return false
-	}
-	_, moved := e.IsMoved()
-	_, ask := e.IsAsk()
-	return moved || ask || e.IsTryAgain() || e.IsClusterDown()
-}
-
-// nodeOfCluster explains err where the URL names a server that is not a cluster.
-func nodeOfCluster(err error) error {
-	return fmt.Errorf("the server is a node of a cluster and does not have all rooms: use redis+cluster://: %w", err)
 }
 
 func (x *session) tally(w written, bytes int) {

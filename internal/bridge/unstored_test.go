@@ -54,7 +54,8 @@ func TestBeforeAStopAllIsStored(t *testing.T) {
 	for _, setup := range []string{"server", "cluster"} {
 		t.Run(setup, func(t *testing.T) {
 			noLeak(t)
-			stored, url := func(string) *redistest.Server { return nil }, ""
+			var stored func(key string) *redistest.Server
+			var url string
 			if setup == "server" {
 				s := redistest.Start(t)
 				stored, url = func(string) *redistest.Server { return s }, s.URL()

@@ -171,3 +171,32 @@ func (c *redisConns) stores(ctx context.Context, key string) error {
 	}
 	return err
 }
+
+// movedAway reports whether a node of a cluster refused a call because another node has the
+// slot. A script without keys, for messages alone, begins all the same, and is refused when it
+// publishes.
+func movedAway(err error) bool {
+	e, ok := rueidis.IsRedisErr(err)
+	if !ok {
+		return false
+	}
+	_, moved := e.IsMoved()
+	return moved || strings.Contains(e.Error(), "attempted to access a non local key")
+}
+
+// elsewhere reports whether a node of a cluster did not run a script because another node
+// has the slot, or may have it, or because the cluster is not whole.
+func elsewhere(err error) bool {
+	e, ok := rueidis.IsRedisErr(err)
+	if !ok {
+		return false
+	}
+	_, moved := e.IsMoved()
+	_, ask := e.IsAsk()
+	return moved || ask || e.IsTryAgain() || e.IsClusterDown()
+}
+
+// nodeOfCluster explains err where the URL names a server that is not a cluster.
+func nodeOfCluster(err error) error {
+	return fmt.Errorf("the server is a node of a cluster and does not have all rooms: use redis+cluster://: %w", err)
+}

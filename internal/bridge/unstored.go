@@ -1,0 +1,93 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"backbone/internal/hub"
+	"backbone/internal/partition"
+)
+
+// maxUnstored bounds the values that were published and not stored, bytes of payloads and
+// overhead.
+const maxUnstored = 4 << 20
+
+// unstored holds the newest value of each room and type that was published and not stored.
+type unstored struct {
+	every  time.Duration // how often they are stored; 0: with their publishing
+	due    <-chan time.Time
+	index  map[slot]int
+	values []hub.BroadcastEvent
+	bytes  int
+}
+
+// add takes over the values of events, but those of some partitions.
+func (u *unstored) add(events []hub.BroadcastEvent, not partition.Set) {
+	for i := range events {
+		e := &events[i]
+		if !e.Kind.Value() || not != 0 && not.Has(partition.Of(e.Room)) {
+			continue
+		}
+		at, known := u.index[slot{e.Room, e.Type}]
+		switch {
+		case !known:
+			if u.values == nil {
+				u.index, u.due = map[slot]int{}, time.After(u.every)
+			}
+			u.index[slot{e.Room, e.Type}] = len(u.values)
+			u.values = append(u.values, *e)
+			u.bytes += len(e.Payload) + eventBytes
+		case e.Version.Compare(u.values[at].Version) > 0:
+			u.bytes += len(e.Payload) - len(u.values[at].Payload)
+			u.values[at] = *e
+		}
+	}
+}
+
+// take returns the values, which are no longer held.
+func (u *unstored) take() []hub.BroadcastEvent {
+	values := u.values
+	*u = unstored{every: u.every}
+	return values
+}
+
+// store stores values that were published before. What it can not store is offered again: it
+// returns the partitions concerned, ends the session, or leaves it to the generation with which
+// another master begins.
+func (x *session) store(ctx context.Context, with *composer, values *unstored) (refused partition.Set, err error) {
+	to := bundler{names: x.shared.names, ttl: x.shared.opts.TTL, whole: x.conns.together, mute: true}
+	for _, trip := range roundTrips(to.bundles(values.take()), x.conns.together) {
+		timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
+		answers, reloaded, err := x.conns.write(timed, with, trip)
+		cancel()
+		for i, a := range answers {
+			no, answered := rueidis.IsRedisErr(a.err)
+			switch {
+			case a.err == nil:
+				x.found(a.written)
+			case answered && x.shared.bySlot && elsewhere(no):
+				refused |= trip[i].partitions()
+				x.shared.count.storeFailed.Add(1)
+				if no.IsClusterDown() {
+					x.failsToStore(no.Error())
+				}
+			case err == nil:
+				err = fmt.Errorf("store: %w", a.err)
+			}
+			if a.demoted() && err == nil {
+				err = errors.New("store: the server became a replica")
+			}
+		}
+		if err == nil && reloaded {
+			err = x.forgotten(ctx)
+		}
+		if err != nil {
+			return refused, err
+		}
+	}
+	return refused, nil
+}
