@@ -182,7 +182,7 @@ func TestLifetimesNeverGrow(t *testing.T) {
 	} {
 		e := tick("A", "R", 1, 1)
 		e.Born = now.Steady - age
-		of := call{{events: []hub.BroadcastEvent{e}}}
+		of := call{{channel: "c", events: []hub.BroadcastEvent{e}}}
 		_, args, ok := to.fast(of, now.Steady)
 		if ok != (want != "0") || ok && args[5] != want {
 			t.Errorf("age %v: %q for fastScript, want %s ms left", age, args, want)
