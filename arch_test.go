@@ -123,6 +123,7 @@ var arrows = []row{
 	{from: "scripts/distant", why: "a tool for measuring knows nothing of the program"},
 	{from: "scripts/proxies", why: "a tool for measuring runs the program, and knows its commands only"},
 	{from: "scripts/browser", why: "a tool for measuring runs the program, and knows its commands only"},
+	{from: "scripts/upgrade", to: []string{"client"}, why: "a tool for measuring runs the program, and talks to it like any client"},
 	{from: "scripts/picture", why: "it runs the program in a terminal, as a person does"},
 
 	{from: "internal/simtest", why: "it is tests and their description"},
