@@ -12,7 +12,7 @@ import (
 // no more and no less. Test files are exempt.
 var arrows = []row{
 	{from: "protocol", why: "client authors copy it: it must stand alone"},
-	{from: "internal/config", to: []string{"internal/redisurl"}, why: "configuration knows no part that it configures, or it would be read everywhere"},
+	{from: "internal/config", to: []string{"internal/redisurl", "internal/serverurl"}, why: "configuration knows no part that it configures, or it would be read everywhere"},
 	{from: "internal/redisurl", why: "a leaf: a Redis URL is checked as the flag and read by the bridge"},
 	{from: "internal/telemetry", why: "telemetry is a leaf: others hand it their figures through what it offers"},
 	{from: "internal/handshake", to: []string{"protocol"}, why: "it reads the text of a handshake, whoever sent it, and knows no socket"},
@@ -36,6 +36,7 @@ var arrows = []row{
 	{from: "internal/ingest", to: []string{"internal/backlog", "internal/hub", "internal/moment", "internal/partition"}, why: "ingest orders events; the bridge comes to it through small interfaces of its own"},
 	{from: "internal/bridge/wire", to: []string{"internal/hub", "internal/moment", "internal/partition"}, why: "it turns texts in Redis into events and back, and knows no connection"},
 	{from: "internal/bridge", to: []string{"internal/backlog", "internal/bridge/wire", "internal/hub", "internal/moment", "internal/partition", "internal/redisurl"}, why: "the bridge carries events and knows neither clients nor domains"},
+	{from: "internal/upstream", to: []string{"client", "internal/epochs", "internal/hub", "internal/moment", "internal/partition", "internal/serverurl", "protocol"}, why: "an edge is a consumer of another instance, by the SDK; it stands where the bridge stands, and knows no more of ingest"},
 	{from: "internal/auth", to: []string{"protocol"}, why: "credentials become a role, whatever is done with it"},
 
 	{from: "internal/domain/common", to: []string{"protocol"}, why: "what the domains share knows none of them"},
@@ -44,14 +45,14 @@ var arrows = []row{
 
 	{
 		from: "internal/transport",
-		to:   []string{"internal/awake", "internal/auth", "internal/credit", "internal/domain/common", "internal/frame", "internal/handshake", "internal/hub", "internal/ingest", "internal/moment", "internal/oldest", "internal/rawio", "internal/refusals", "protocol"},
+		to:   []string{"internal/awake", "internal/auth", "internal/credit", "internal/domain/common", "internal/epochs", "internal/frame", "internal/handshake", "internal/hub", "internal/ingest", "internal/moment", "internal/oldest", "internal/rawio", "internal/refusals", "protocol"},
 		why:  "an event goes from the pump to ingest to the hub; the pumps know neither Redis nor a single domain",
 	},
 	{
 		from: "internal/server",
 		to: []string{
 			"internal/auth", "internal/bridge", "internal/config", "internal/domain/chat", "internal/domain/common",
-			"internal/domain/trading", "internal/hub", "internal/ingest", "internal/telemetry", "internal/transport", "protocol",
+			"internal/domain/trading", "internal/hub", "internal/ingest", "internal/telemetry", "internal/transport", "internal/upstream", "protocol",
 		},
 		why: "the composition root, and only it, knows all parts",
 	},

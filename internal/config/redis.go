@@ -44,13 +44,9 @@ func (s *Serve) RedisTLS() (*tls.Config, error) {
 	}
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if s.RedisTLSCA != "" {
-		text, err := os.ReadFile(s.RedisTLSCA)
-		if err != nil {
-			return nil, fmt.Errorf("--redis-tls-ca: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(text) {
-			return nil, Errorf("redis-tls-ca", "%s holds no certificate in PEM", s.RedisTLSCA)
+		var err error
+		if c.RootCAs, err = authorities("redis-tls-ca", s.RedisTLSCA); err != nil {
+			return nil, err
 		}
 	}
 	if s.RedisTLSCert != "" {
@@ -61,6 +57,19 @@ func (s *Serve) RedisTLS() (*tls.Config, error) {
 		c.Certificates = []tls.Certificate{pair}
 	}
 	return c, nil
+}
+
+// authorities reads the certificates in the file of a flag.
+func authorities(flag, file string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--%s: %w", flag, err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, Errorf(flag, "%s holds no certificate in PEM", file)
+	}
+	return pool, nil
 }
 
 // CheckRedisURL checks a Redis URL for a command that has no flag for a password file. The

@@ -27,6 +27,9 @@ type Serve struct {
 	RedisFormat        string        `group:"Redis" default:"auto" enum:"auto,1,2" help:"Form of messages to other instances: ${enum}. auto is 2 while all instances read it, and 1 while one of an older build is heard."`
 	RedisStoreInterval time.Duration `group:"Redis" default:"0s" min:"1ms" orzero:"" help:"How often the price of an instrument is stored in Redis at most. 0: each price is stored as it is published. Otherwise prices are published at once and the newest is stored within this time, which costs Redis much less. Set it on all instances alike."`
 
+	Upstream      []string `group:"Edge" placeholder:"URL" help:"Instance, as wss://host:port, from which this one, an edge, gets the rooms that its consumers join. Several, with commas or the flag repeated, are tried in turn. Excludes --redis-url. Nobody can publish to an edge."`
+	UpstreamTLSCA string   `group:"Edge" name:"upstream-tls-ca" placeholder:"FILE" help:"Certificates in PEM, one of which must have signed that of --upstream. Without it those of this system."`
+
 	LastPriceTTL   time.Duration `group:"Last prices" name:"last-price-ttl" default:"30s" min:"1ms" orzero:"" help:"How long after its ingestion a price is given to new consumers. 0: no prices are kept, so there are no warm starts."`
 	MaxInstruments int           `group:"Last prices" default:"100000" min:"1" help:"Instruments whose newest price is kept. Beyond it, producers with fewer take places from those with more, and who holds most is refused."`
 

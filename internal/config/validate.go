@@ -17,7 +17,7 @@ const (
 
 // Validate checks every field. It returns nil or an *Error.
 func (s *Serve) Validate() error {
-	for _, check := range []func() error{s.addresses, s.access, s.redis, s.limits, s.log} {
+	for _, check := range []func() error{s.addresses, s.access, s.redis, s.upstream, s.limits, s.log} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func (s *Serve) access() error {
 	if s.IngestKeysFile != "" && s.InsecureNoAuth {
 		return Errorf("insecure-no-auth", "and --ingest-keys-file exclude each other: leave one out")
 	}
-	if !Loopback(s.Listen) && s.IngestKeysFile == "" && !s.InsecureNoAuth {
+	if !Loopback(s.Listen) && s.IngestKeysFile == "" && !s.InsecureNoAuth && !s.Edge() {
 		return Errorf("listen", "%s can be reached from other machines, and anyone there could publish: set --ingest-keys-file, or --insecure-no-auth if that is intended", s.Listen)
 	}
 	for _, origin := range s.AllowedOrigins {

@@ -2,7 +2,11 @@
 // and its redundant connections compare prices by counts alike.
 package epochs
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // Most is how many counts a List holds: one for each instance with a producer of the room, and what
 // restarts left.
@@ -65,4 +69,30 @@ func (l *List[T]) Touch(epoch string) (value *T, known bool) {
 	}
 	l.entries = append(l.entries, e)
 	return &l.entries[len(l.entries)-1].value, i >= 0
+}
+
+// maxInstance is the longest id of an instance, bytes.
+const maxInstance = 64
+
+// Text is the epoch of a count: of the instance with this id, and the life of the count.
+func Text(instance string, life uint32) string {
+	return instance + "." + strconv.FormatUint(uint64(life), 10)
+}
+
+// Parse reads what Text returned. ok is false for any other text.
+func Parse(epoch string) (instance string, life uint32, ok bool) {
+	dot := strings.LastIndexByte(epoch, '.')
+	if dot < 1 || dot > maxInstance {
+		return "", 0, false
+	}
+	for _, c := range []byte(epoch[:dot]) {
+		if (c < '0' || c > '9') && (c|' ' < 'a' || c|' ' > 'z') && c != '_' && c != '.' && c != '-' {
+			return "", 0, false
+		}
+	}
+	n, err := strconv.ParseUint(epoch[dot+1:], 10, 32)
+	if err != nil || Text(epoch[:dot], uint32(n)) != epoch {
+		return "", 0, false
+	}
+	return epoch[:dot], uint32(n), true
 }

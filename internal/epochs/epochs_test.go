@@ -2,6 +2,7 @@ package epochs_test
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 
 	"backbone/internal/epochs"
@@ -47,5 +48,24 @@ func TestNameOfAKnownEpochAllocatesNothing(t *testing.T) {
 	}
 	if name := l.Name([]byte("other")); name != "other" {
 		t.Errorf("got %q", name)
+	}
+}
+
+func TestTextsOfEpochs(t *testing.T) {
+	for _, tt := range []struct {
+		instance string
+		life     uint32
+	}{{"9f1c2b3a4d5e6f70", 0}, {"a", 4294967295}, {"A_z-0.9.1", 7}, {strings.Repeat("a", 64), 1}} {
+		text := epochs.Text(tt.instance, tt.life)
+		if instance, life, ok := epochs.Parse(text); instance != tt.instance || life != tt.life || !ok {
+			t.Errorf("%s was read as %q, %d, %t", text, instance, life, ok)
+		}
+	}
+	for _, text := range []string{
+		"", ".", ".0", "a", "a.", "a.x", "a.-1", "a.+1", "a.01", "a.4294967296", `a".0`, "a b.0", "ä.0", "a\x00.0", "@.0", "[.0", strings.Repeat("a", 65) + ".1",
+	} {
+		if instance, life, ok := epochs.Parse(text); ok {
+			t.Errorf("%q was read as %q, %d", text, instance, life)
+		}
 	}
 }

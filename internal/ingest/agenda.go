@@ -13,6 +13,7 @@ const (
 	lookAt     duty = iota // look whether a room's feed has fallen silent
 	offerLater             // offer a value, unless another instance has
 	reread                 // read last values that could not be read
+	leaveRoom              // leave a room that has had no members for a while
 )
 
 // Moments at which there is something to do, besides those of a moment.Time.

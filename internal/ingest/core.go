@@ -34,8 +34,9 @@ type core struct {
 	out    backlog.Queue // what other instances are to get, until the bridge takes it
 	agenda agenda
 
-	toRead []string                // rooms for the bridge to read
-	reads  map[string]*pendingRead // reads of the rooms in toRead and of those the bridge is reading
+	toRead  []string                // rooms for the bridge to read
+	reads   map[string]*pendingRead // reads of the rooms in toRead and of those the bridge is reading
+	toLeave []string                // rooms for an edge to leave upstream
 
 	// Each is closed when the bridge takes an empty batch. It takes a batch only when it
 	// has sent the one before.
@@ -60,8 +61,11 @@ func newCore(opts Options, now moment.Time) *core {
 	return c
 }
 
-// bridged reports whether there are other instances.
+// bridged reports whether there are other instances that get what this one has.
 func (c *core) bridged() bool { return c.opts.Outbox != nil }
+
+// reading reports whether last values are to be read elsewhere.
+func (c *core) reading() bool { return c.opts.Reads != nil }
 
 // publish takes events of a local producer. It returns the accepted ones, in place, and the positions of
 // the rejected ones.
@@ -182,6 +186,10 @@ func (c *core) copyParts() {
 // one. It reports whether local members are to get it.
 func (c *core) admit(e *hub.BroadcastEvent, now moment.Time, resumed []hub.BroadcastEvent) (pass bool, _ []hub.BroadcastEvent) {
 	r := c.table.find(e.Room)
+	if c.edge() && (r == nil || r.members == 0) {
+		c.stats.Untracked++ // on its way when the room was left
+		return false, resumed
+	}
 	v := r.of(e.Type)
 	if v == nil {
 		if d := c.table.displacedValue(e.Room, e.Type); d != nil && e.Version.Compare(d.version) <= 0 {
@@ -199,11 +207,10 @@ func (c *core) admit(e *hub.BroadcastEvent, now moment.Time, resumed []hub.Broad
 		v.offer.done = true
 	}
 	if v.room.members > 0 {
-		lost, fresh := v.missing.advance(e)
-		v.missing.count += lost
-		c.stats.Lost += lost
-		if fresh && order <= 0 {
-			v.missing.count++ // it came, but too late to be passed on
+		if c.edge() {
+			v.told(e)
+		} else {
+			c.account(v, e, order)
 		}
 		if e.Kind == hub.State {
 			resumed = c.heardFrom(v.room, e.Born, now, resumed)
@@ -223,6 +230,16 @@ func (c *core) admit(e *hub.BroadcastEvent, now moment.Time, resumed []hub.Broad
 	// value already, and must get what is newer even if that is past its TTL by the time
 	// of the member's warm start.
 	return v.room.members > 0 || v.seq > 0, resumed
+}
+
+// account counts what is missing before e, which order compares with the newest known value.
+func (c *core) account(v *value, e *hub.BroadcastEvent, order int) {
+	lost, fresh := v.missing.advance(e)
+	v.missing.count += lost
+	c.stats.Lost += lost
+	if fresh && order <= 0 {
+		v.missing.count++ // it came, but too late to be passed on
+	}
 }
 
 // maxTypes bounds the types of one room, which are searched one by one.

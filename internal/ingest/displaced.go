@@ -33,19 +33,7 @@ type displacedRoom struct {
 func (t *table) displace(v *value, now moment.Time) {
 	r := v.room
 	d := &displacedRoom{room: r, from: v.holder.holderName, until: now.Steady + asideFor}
-	p := &t.parts[r.partition]
-	if p.recent.rooms[r.name] == r {
-		p.recent.remove(r)
-	} else {
-		p.old.remove(r)
-	}
-	t.known -= int(r.known)
-	for v := range r.values {
-		t.release(v)
-		if v.own == t.lives {
-			t.lives++ // a count that begins after this is another one
-		}
-	}
+	t.forget(r)
 	if len(t.queue) >= asideMost {
 		t.dropAside()
 	}

@@ -33,7 +33,13 @@ type Options struct {
 
 	Hub    chan<- []hub.BroadcastEvent // receives all events
 	Outbox chan<- []hub.BroadcastEvent // is offered the events for other instances; nil: there are none
-	Reads  chan<- []string             // is offered the rooms whose last values are to be read
+	Reads  chan<- []string             // is offered the rooms whose last values are to be read; nil: nowhere
+
+	// Leaves is offered rooms that have had no member for Linger. It makes the instance an edge:
+	// one that hears a room only between a read of it and this. Remote events then say in Missed
+	// what was left out before them. nil: all rooms are heard.
+	Leaves chan<- []string
+	Linger time.Duration
 
 	Logger *slog.Logger
 }
@@ -137,8 +143,11 @@ func (in *Ingest) Run(ctx context.Context) {
 		if c.out.Len() > 0 || len(c.flushes) > 0 {
 			outbox = in.opts.Outbox
 		}
-		var reads chan<- []string
-		if len(c.toRead) > 0 {
+		var reads, leaves chan<- []string
+		switch {
+		case len(c.toLeave) > 0: // first, because a room may have been left before it is read again
+			leaves = in.opts.Leaves
+		case len(c.toRead) > 0:
 			reads = in.opts.Reads
 		}
 		select {
@@ -151,6 +160,8 @@ func (in *Ingest) Run(ctx context.Context) {
 			c.outboxSent()
 		case reads <- c.nextReads():
 			c.readsSent()
+		case leaves <- c.nextLeaves():
+			c.leavesSent()
 		case <-timer.C:
 			armed = never
 			if !in.pass(ctx, c.tasks(moment.Now())) {
@@ -199,6 +210,7 @@ func step(c *core, i input) (pass []hub.BroadcastEvent) {
 	case watch:
 		pass = c.watch(i.rooms, i.wants, now)
 	case unwatch:
+		c.linger(i.rooms, now)
 		c.unwatch(i.rooms, i.groups)
 	case remote:
 		pass = c.remote(i.events, now)
@@ -216,34 +228,6 @@ func step(c *core, i input) (pass []hub.BroadcastEvent) {
 		i.stats <- c.count()
 	}
 	return pass
-}
-
-// A Publisher publishes for one goroutine.
-type Publisher struct {
-	in     *Ingest
-	from   string
-	answer chan []int // to the goroutine that publishes
-}
-
-// Publisher returns a Publisher for one goroutine. from names the producer, which shares the
-// places for instruments with other producers. Publishers with one name are one producer.
-func (in *Ingest) Publisher(from string) *Publisher {
-	return &Publisher{in: in, from: from, answer: make(chan []int, 1)}
-}
-
-// Publish publishes events in order and owns the slice afterwards. It returns the
-// positions of the rejected ones (see ErrTooManyInstruments), or ErrStopped. It waits for
-// the hub if that is behind. Nothing else slows a producer down.
-func (p *Publisher) Publish(events []hub.BroadcastEvent) (rejected []int, err error) {
-	if !p.in.send(input{kind: publish, from: p.from, events: events, reply: p.answer}) {
-		return nil, ErrStopped
-	}
-	select {
-	case rejected = <-p.answer:
-		return rejected, nil
-	case <-p.in.done:
-		return nil, ErrStopped
-	}
 }
 
 // Clock is the newest stamp given or seen: a hybrid logical clock.

@@ -29,7 +29,7 @@ func (c *core) beginGeneration(partitions partition.Set) {
 	for p := range partitions.Each() {
 		c.generation[p]++
 	}
-	if c.table != nil && c.bridged() {
+	if c.table != nil && c.reading() {
 		c.due |= partitions
 	}
 }
@@ -49,6 +49,9 @@ func (c *core) catchUp(now moment.Time) {
 				c.requestResync(r, now)
 			}
 		}
+		if !c.bridged() {
+			continue
+		}
 		for v := range r.values {
 			if v.alive(now, c.opts.TTL) {
 				c.offer(v)
@@ -64,7 +67,7 @@ func (c *core) catchUp(now moment.Time) {
 // offer of the same value is not published. An instance that requested first and read
 // after the value's end would get neither.
 func (c *core) requestResync(r *room, now moment.Time) {
-	if !r.warm.resyncDue {
+	if !r.warm.resyncDue || !c.bridged() {
 		return
 	}
 	r.warm.resyncDue = false
@@ -165,6 +168,8 @@ func (c *core) do(t *task, now moment.Time, pass []hub.BroadcastEvent) []hub.Bro
 		if t.room.members > 0 {
 			c.read(t.room)
 		}
+	case leaveRoom:
+		c.leaveRoom(t.room, now)
 	}
 	return pass
 }

@@ -18,6 +18,9 @@ type room struct {
 	value value // the first one; others follow by next
 	warm  warmState
 	feed  *feed // nil: the room has no members
+
+	left    time.Duration // when a member left last, a moment.Time's Steady; of an edge
+	lingers bool          // the room is one of its own members; of an edge
 }
 
 // value is the newest event of one State type in a room, and what belongs to it.

@@ -150,6 +150,23 @@ func (t *table) unwatch(name string) *room {
 	return r
 }
 
+// forget drops a room with values and without members.
+func (t *table) forget(r *room) {
+	p := &t.parts[r.partition]
+	if p.recent.rooms[r.name] == r {
+		p.recent.remove(r)
+	} else {
+		p.old.remove(r)
+	}
+	t.known -= int(r.known)
+	for v := range r.values {
+		t.release(v)
+		if v.own == t.lives {
+			t.lives++ // a count that begins after this is another one
+		}
+	}
+}
+
 // rotate forgets the rooms of one partition that were not touched since its rotation before, once
 // in a period. All partitions take turns, one in a call. An event begins a round.
 func (t *table) rotate(now moment.Time, period time.Duration) {

@@ -97,7 +97,7 @@ func (c *core) unwatch(rooms []string, groups map[string]uint32) {
 // returns the read if it is still under way, nil otherwise.
 func (c *core) read(r *room) *pendingRead {
 	now := c.generation[r.partition]
-	if !c.bridged() || r.warm.read == now {
+	if !c.reading() || r.warm.read == now {
 		return nil
 	}
 	q := c.reads[r.name]

@@ -33,9 +33,15 @@ type Proxy struct {
 // NewProxy returns a proxy to the server that does no harm yet.
 func NewProxy(t testing.TB, to *Server) *Proxy {
 	t.Helper()
+	return NewProxyTo(t, to.Addr())
+}
+
+// NewProxyTo is NewProxy for a server of any kind, at host:port.
+func NewProxyTo(t testing.TB, address string) *Proxy {
+	t.Helper()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 	listen := net.JoinHostPort("127.0.0.1", strconv.Itoa(proctest.FreePort(t)))
-	p := &Proxy{t: t, proxy: toxiproxy.NewProxy(server, "redis", listen, to.Addr())}
+	p := &Proxy{t: t, proxy: toxiproxy.NewProxy(server, "redis", listen, address)}
 	p.Mend()
 	t.Cleanup(p.Cut)
 	return p
@@ -43,6 +49,9 @@ func NewProxy(t testing.TB, to *Server) *Proxy {
 
 // URL is the proxy's address as redis://host:port.
 func (p *Proxy) URL() string { return "redis://" + p.proxy.Listen }
+
+// Addr is the proxy's address as host:port.
+func (p *Proxy) Addr() string { return p.proxy.Listen }
 
 // Cut closes all connections and takes no new ones.
 func (p *Proxy) Cut() { p.proxy.Stop() }

@@ -14,6 +14,8 @@ type readiness struct {
 	Bridge  string  `json:"bridge"`             // off, connecting, ok or degraded
 	SinceMS int64   `json:"since_ms,omitempty"` // when this state of the bridge began, Unix time in milliseconds
 	Shards  []shard `json:"shards,omitempty"`   // the Redis servers
+
+	Upstream string `json:"upstream,omitempty"` // of an edge: connected, or away
 }
 
 type shard struct {
@@ -24,7 +26,8 @@ type shard struct {
 }
 
 // health serves the state of the instance to load balancers and operators. An instance that
-// has lost Redis is still ready, because local routing does not need Redis.
+// has lost Redis is still ready, because local routing does not need Redis. An edge that has lost its
+// upstream is too: it has the newest prices that its consumers can get here, and tells them.
 func (s *Server) health() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+protocol.PathHealth, func(w http.ResponseWriter, _ *http.Request) {
@@ -52,6 +55,13 @@ func (s *Server) readiness() readiness {
 	r := readiness{Status: "ready", Bridge: "off"}
 	if s.transport.Draining() {
 		r.Status = "draining"
+	}
+	if s.upstream != nil {
+		u := s.upstream.Status()
+		r.Bridge, r.SinceMS, r.Upstream = string(u.State), u.Since.UnixMilli(), "away"
+		if u.Connected {
+			r.Upstream = "connected"
+		}
 	}
 	if s.bridge == nil {
 		return r

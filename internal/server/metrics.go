@@ -7,6 +7,7 @@ import (
 	"backbone/internal/hub"
 	"backbone/internal/ingest"
 	"backbone/internal/telemetry"
+	"backbone/internal/upstream"
 )
 
 // metrics exposes the counters of every part. Each scrape asks each part once.
@@ -18,7 +19,7 @@ func (s *Server) metrics(reg *prometheus.Registry, logDropped func() uint64) err
 		counter("log_dropped_total", "Log entries that were not written because nobody read the log, or that could not be written.", func(n uint64) uint64 { return n })); err != nil {
 		return err
 	}
-	for _, register := range []func(*prometheus.Registry) error{s.transportMetrics, s.hubMetrics, s.ingestMetrics, s.bridgeMetrics} {
+	for _, register := range []func(*prometheus.Registry) error{s.transportMetrics, s.hubMetrics, s.ingestMetrics, s.bridgeMetrics, s.upstreamMetrics} {
 		if err := register(reg); err != nil {
 			return err
 		}
@@ -113,8 +114,11 @@ func (s *Server) ingestMetrics(reg *prometheus.Registry) error {
 func (s *Server) bridgeMetrics(reg *prometheus.Registry) error {
 	type S = bridge.Stats
 	status, stats := func() bridge.Status { return bridge.Status{} }, func() S { return S{} }
-	if s.bridge != nil {
+	switch {
+	case s.bridge != nil:
 		status, stats = s.bridge.Status, s.bridge.Stats
+	case s.upstream != nil: // of which the words are the same
+		status = func() bridge.Status { return bridge.Status{State: bridge.State(s.upstream.Status().State)} }
 	}
 	var reasons []string
 	byName := map[string]bridge.DropReason{}
@@ -124,7 +128,7 @@ func (s *Server) bridgeMetrics(reg *prometheus.Registry) error {
 	}
 	states := []string{string(bridge.Connecting), string(bridge.OK), string(bridge.Degraded)}
 	err := telemetry.Register(reg, status,
-		telemetry.Family[bridge.Status]{Name: "bridge_state", Help: "1 for the current state of the connections to Redis, 0 for the others.", Kind: telemetry.Gauge,
+		telemetry.Family[bridge.Status]{Name: "bridge_state", Help: "1 for the current state of the connections to Redis, or of an edge to its upstream, 0 for the others.", Kind: telemetry.Gauge,
 			Label: "state", Values: states,
 			Value: func(s bridge.Status, state string) float64 {
 				if string(s.State) == state {
@@ -158,5 +162,22 @@ func (s *Server) bridgeMetrics(reg *prometheus.Registry) error {
 		telemetry.Family[S]{Name: "bridge_dropped_total", Help: "Events lost between instances, by reason.", Kind: telemetry.Counter,
 			Label: "reason", Values: reasons,
 			Value: func(s S, reason string) float64 { return float64(s.Drops[byName[reason]]) }},
+	)
+}
+
+// upstreamMetrics exist on every instance, like bridgeMetrics.
+func (s *Server) upstreamMetrics(reg *prometheus.Registry) error {
+	type S = upstream.Stats
+	stats := func() S { return S{} }
+	if s.upstream != nil {
+		stats = s.upstream.Stats
+	}
+	return telemetry.Register(reg, stats,
+		gauge("upstream_rooms", "Rooms that this edge is in upstream, or about to be.", func(s S) int { return s.Rooms }),
+		counter("upstream_connects_total", "Connections to an upstream that were made.", func(s S) uint64 { return s.Connects }),
+		counter("upstream_received_total", "Prices and messages of upstream that were passed on.", func(s S) uint64 { return s.Received }),
+		counter("upstream_stale_total", "Prices of upstream that were not newer than those before, as after a lost connection.", func(s S) uint64 { return s.Stale }),
+		counter("upstream_refused_total", "Times that upstream did not let a room be joined.", func(s S) uint64 { return s.Refused }),
+		counter("upstream_garbage_total", "Messages of upstream that could not be used.", func(s S) uint64 { return s.Garbage }),
 	)
 }

@@ -51,6 +51,9 @@ func (s *Server) Run(ctx context.Context) error {
 			}
 		}, nil)
 	}
+	if s.upstream != nil {
+		parts.start(s.upstream.Run, nil)
+	}
 	parts.start(func(ctx context.Context) {
 		if err := s.transport.Serve(ctx, public); err != nil {
 			failed <- err
@@ -133,15 +136,20 @@ func (s *Server) announce() {
 	if s.adminAddr != nil {
 		args = append(args, "admin", s.adminAddr.String())
 	}
-	if s.bridge == nil {
+	switch {
+	case s.upstream != nil:
+		args = append(args, "upstream", s.readOnly)
+	case s.bridge == nil:
 		args = append(args, "redis", "off")
-	} else {
+	default:
 		args = append(args, "redis", "on")
 	}
 	s.log.Info("listening", args...)
-	if s.keys == nil {
+	switch {
+	case s.upstream != nil:
+	case s.keys == nil:
 		s.log.Info("no ingest keys: anyone who can reach the listen address can publish")
-	} else {
+	default:
 		s.log.Info("publishing needs an ingest key", "keys", s.keys.Len())
 	}
 	if s.adminAddr != nil && !config.Loopback(s.cfg.AdminListen) {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 
 	"backbone/internal/auth"
 	"backbone/internal/bridge"
@@ -21,6 +22,7 @@ import (
 	"backbone/internal/ingest"
 	"backbone/internal/telemetry"
 	"backbone/internal/transport"
+	"backbone/internal/upstream"
 	"backbone/protocol"
 )
 
@@ -47,7 +49,9 @@ type Server struct {
 	log       *slog.Logger
 	hub       *hub.Hub
 	ingest    *ingest.Ingest
-	bridge    *bridge.Bridge // nil: a single instance
+	bridge    *bridge.Bridge     // nil: there is no Redis
+	upstream  *upstream.Upstream // nil: this is no edge
+	readOnly  string             // where to publish instead; "": here
 	transport *transport.Server
 	keys      *auth.Keys // nil: everyone may publish
 	admin     *http.Server
@@ -78,15 +82,16 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 		return nil, err
 	}
 	s.transport = transport.New(transport.Options{
-		Hub:     s.hub,
-		Ingest:  s.ingest,
-		Domains: domains(),
-		Web:     s.health(),
-		Keys:    s.keys,
-		Origins: auth.NewOrigins(cfg.AllowedOrigins),
-		TLS:     certificates,
-		Limits:  transport.Limits(cfg.Limits),
-		Logger:  s.log,
+		Hub:      s.hub,
+		Ingest:   s.ingest,
+		Domains:  domains(),
+		Web:      s.health(),
+		Keys:     s.keys,
+		ReadOnly: s.readOnly,
+		Origins:  auth.NewOrigins(cfg.AllowedOrigins),
+		TLS:      certificates,
+		Limits:   transport.Limits(cfg.Limits),
+		Logger:   s.log,
 	})
 	registry := telemetry.NewRegistry(opts.Version)
 	if err := s.metrics(registry, opts.LogDropped); err != nil {
@@ -96,11 +101,14 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 	return s, nil
 }
 
-// buildRouting builds ingest and, if there is a Redis, the bridge, and connects the two.
+// linger is how long an edge stays in a room upstream that nobody is in here.
+const linger = time.Minute
+
+// buildRouting builds ingest and, if there is a Redis or an upstream, what stands between them, and
+// connects the two.
 func (s *Server) buildRouting() error {
-	instance := newInstanceID()
 	options := ingest.Options{
-		Instance:       instance,
+		Instance:       newInstanceID(),
 		Types:          domains().StateTypes(),
 		TTL:            s.cfg.LastPriceTTL,
 		MaxInstruments: s.cfg.MaxInstruments,
@@ -112,10 +120,17 @@ func (s *Server) buildRouting() error {
 		Hub:            s.hub.Events(),
 		Logger:         s.log,
 	}
-	if s.cfg.RedisURL == "" {
-		s.ingest = ingest.New(options)
-		return nil
+	switch {
+	case s.cfg.Edge():
+		return s.buildUpstream(options)
+	case s.cfg.RedisURL != "":
+		return s.buildBridge(options)
 	}
+	s.ingest = ingest.New(options)
+	return nil
+}
+
+func (s *Server) buildBridge(options ingest.Options) error {
 	url, err := s.cfg.RedisAddress()
 	if err != nil {
 		return err
@@ -132,7 +147,7 @@ func (s *Server) buildRouting() error {
 		TLS:      files,
 		Prefix:   s.cfg.RedisPrefix,
 		Format:   bridge.Format(s.cfg.RedisFormat),
-		Instance: instance,
+		Instance: options.Instance,
 		Types:    options.Types,
 		TTL:      s.cfg.LastPriceTTL,
 
@@ -149,6 +164,29 @@ func (s *Server) buildRouting() error {
 		return config.Errorf("redis-url", "%v", err)
 	}
 	return nil
+}
+
+func (s *Server) buildUpstream(options ingest.Options) error {
+	files, err := s.cfg.UpstreamTLS()
+	if err != nil {
+		return err
+	}
+	if s.readOnly, err = upstream.Shown(s.cfg.UpstreamURL()); err != nil {
+		return config.Errorf("upstream", "%v", err)
+	}
+	reads, leaves := make(chan []string), make(chan []string)
+	options.Reads, options.Leaves, options.Linger = reads, leaves, linger
+	s.ingest = ingest.New(options)
+	s.upstream, err = upstream.New(upstream.Options{
+		URL:    s.cfg.UpstreamURL(),
+		TLS:    files,
+		Reads:  reads,
+		Leaves: leaves,
+		Sink:   s.ingest.FromBridge(),
+		Logger: s.log,
+		Valid:  newForeign(domains()).valid,
+	})
+	return err
 }
 
 // newInstanceID is an id for this instance, new at each start.

@@ -4,12 +4,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
-	"strconv"
 	"time"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 
+	"backbone/internal/epochs"
 	"backbone/internal/frame"
 	"backbone/internal/hub"
 	"backbone/internal/moment"
@@ -29,8 +29,7 @@ func FrameStamped(dst []byte, e *hub.BroadcastEvent) []byte {
 	}
 	var space [512]byte // enough for most, so that they are not allocated
 	var p []byte
-	epoch := e.Version.Instance + "." + strconv.FormatUint(uint64(e.Life), 10)
-	stamp := protocol.Stamp{Epoch: epoch, Seq: e.Seq, At: e.At}
+	stamp := protocol.Stamp{Epoch: epochs.Text(e.Version.Instance, e.Life), Seq: e.Seq, At: e.At}
 	if e.Kind == hub.State {
 		p = protocol.AppendStamped(space[:0], e.Payload, stamp)
 	} else {

@@ -238,6 +238,9 @@ func (s *Server) admit(c *conn, h handshake.Head) error {
 	if !s.opts.Origins.Allowed(h.Origin, h.Host) {
 		return &httpRefusal{status: http.StatusForbidden, reason: "this origin is not allowed"}
 	}
+	if c.identity.Role == protocol.Ingestor && s.opts.ReadOnly != "" {
+		return &httpRefusal{status: http.StatusForbidden, reason: "this instance is an edge and takes no events: publish to " + s.opts.ReadOnly}
+	}
 	if c.identity.Role == protocol.Ingestor && s.opts.Keys != nil {
 		name, ok := s.opts.Keys.Lookup(h.APIKey)
 		if !ok {

@@ -172,6 +172,9 @@ func (r *readSide) event(domain common.Domain, o *common.Object, index int) erro
 	if err != nil {
 		return err
 	}
+	if to := r.conn.server.opts.ReadOnly; to != "" {
+		return common.Errorf(protocol.CodeForbidden, "type: this instance is an edge and takes no events: send %s to %s", domain.Type(), to)
+	}
 	if domain.MembersOnly() && len(r.conn.server.opts.Hub.Among(&r.conn.client, []string{e.Room})) == 0 {
 		return common.Errorf(protocol.CodeNotJoined, "room: join %s first", e.Room)
 	}

@@ -30,9 +30,11 @@ type Options struct {
 	Domains common.Domains
 	Web     http.Handler // of requests that are not for a WebSocket
 
-	Keys    *auth.Keys // of ingestors; nil: anyone can publish
-	Origins auth.Origins
-	TLS     *tls.Config // nil: plain
+	Keys *auth.Keys // of ingestors; nil: anyone can publish
+	// ReadOnly names the server to publish to, because this one takes no events; "": it takes them.
+	ReadOnly string
+	Origins  auth.Origins
+	TLS      *tls.Config // nil: plain
 
 	Limits Limits
 
