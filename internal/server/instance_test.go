@@ -134,7 +134,12 @@ type tally struct {
 // unless as a snapshot.
 func listen(t *testing.T, c *client.Conn, done func(tally) bool) tally {
 	t.Helper()
-	var got tally
+	return listenFrom(t, c, tally{}, done)
+}
+
+// listenFrom is listen that goes on where another one ended.
+func listenFrom(t *testing.T, c *client.Conn, got tally, done func(tally) bool) tally {
+	t.Helper()
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	for !done(got) {

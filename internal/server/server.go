@@ -185,6 +185,7 @@ func (s *Server) buildUpstream(options ingest.Options) error {
 		Sink:   s.ingest.FromBridge(),
 		Logger: s.log,
 		Valid:  newForeign(domains()).valid,
+		Chat:   chat.Payload[string],
 	})
 	return err
 }

@@ -32,6 +32,9 @@ type Options struct {
 	// nobody. nil: all pass.
 	Valid func(*hub.BroadcastEvent) bool
 
+	// Chat is the text of a chat message as servers write it.
+	Chat func(room, text string) (payload string, err error)
+
 	ReadTimeout time.Duration // until a read is answered with an error; 0: 1 s
 	Settle      time.Duration // after which the clocks of other epochs no longer matter on a connection; 0: 5 s
 	Redial      time.Duration // wait after a server that is reached has refused this client; 0: 30 s

@@ -41,11 +41,11 @@ func (u *Upstream) message(m *client.ChatMessage) {
 	if r == nil {
 		return
 	}
-	text := protocol.ServerMessage{Type: protocol.TypeMessage, Room: m.Room, Data: protocol.Text(m.Text)}
-	e := hub.BroadcastEvent{
-		Room: r.name, Type: protocol.TypeMessage, Payload: string(text.Append(nil)), Kind: hub.Message, Born: moment.Now().Steady,
-	}
-	if u.valid(&e) {
+	e := hub.BroadcastEvent{Room: r.name, Type: protocol.TypeMessage, Kind: hub.Message, Born: moment.Now().Steady}
+	var err error
+	if e.Payload, err = u.opts.Chat(r.name, m.Text); err != nil {
+		u.garbage.Add(1)
+	} else if u.valid(&e) {
 		u.events = append(u.events, e)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"backbone/client/clienttest"
+	"backbone/internal/domain/chat"
 	"backbone/internal/hub"
 	"backbone/internal/partition"
 	"backbone/internal/redistest"
@@ -72,6 +73,7 @@ func start(t *testing.T, urls string, change ...func(*Options)) *edge {
 	e := &edge{t: t, reads: make(chan []string), leaves: make(chan []string), lines: make(chan string, 100)}
 	o := Options{
 		URL: urls, Reads: e.reads, Leaves: e.leaves, Sink: sink(e.lines), Logger: slog.New(slog.DiscardHandler), ReadTimeout: patience,
+		Chat: chat.Payload[string],
 	}
 	for _, f := range change {
 		f(&o)

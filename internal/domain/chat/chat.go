@@ -53,11 +53,19 @@ func (Message) Validate(obj *common.Object) (common.Event, error) {
 		return common.Event{}, common.Errorf(protocol.CodeInvalidEvent, "data: must have at most %d bytes, got %d",
 			protocol.MaxChatBytes, len(data))
 	}
-	var short [512]byte // most messages need no more
-	quoted, err := jsontext.AppendQuote(short[:0], data)
+	payload, err := Payload(string(room), data)
 	if err != nil {
 		return common.Event{}, common.Errorf(protocol.CodeInvalidEvent, "data: must be UTF-8: %v", err)
 	}
-	payload := openRoom + string(room) + openData + string(quoted) + "}" // one allocation
 	return common.Event{Room: payload[len(openRoom):][:len(room)], Payload: payload}, nil
+}
+
+// Payload is the text of a message as the server writes it. The error is that text is not UTF-8.
+func Payload[S string | []byte](room string, text S) (string, error) {
+	var short [512]byte // most messages need no more
+	quoted, err := jsontext.AppendQuote(short[:0], text)
+	if err != nil {
+		return "", err
+	}
+	return openRoom + room + openData + string(quoted) + "}", nil // one allocation
 }
