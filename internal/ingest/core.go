@@ -232,16 +232,6 @@ func (c *core) admit(e *hub.BroadcastEvent, now moment.Time, resumed []hub.Broad
 	return v.room.members > 0 || v.seq > 0, resumed
 }
 
-// account counts what is missing before e, which order compares with the newest known value.
-func (c *core) account(v *value, e *hub.BroadcastEvent, order int) {
-	lost, fresh := v.missing.advance(e)
-	v.missing.count += lost
-	c.stats.Lost += lost
-	if fresh && order <= 0 {
-		v.missing.count++ // it came, but too late to be passed on
-	}
-}
-
 // maxTypes bounds the types of one room, which are searched one by one.
 const maxTypes = 64
 
@@ -273,33 +263,6 @@ func (c *core) observe(seen uint64, now moment.Time) {
 	if c.clock.observe(seen, now, c.opts.Logger) {
 		c.stats.ClockSkew++
 	}
-}
-
-// outboxSent says that the bridge received the batch. A partition of which something had no
-// place in the batch is offered again.
-func (c *core) outboxSent() {
-	if c.table != nil {
-		c.due |= c.out.Lost()
-	}
-	c.out.Taken()
-}
-
-// abandon counts the live events that the bridge did not receive before the end.
-func (c *core) abandon() {
-	for i := range c.out.Events() {
-		if c.out.Events()[i].Kind.Live() {
-			c.abandoned++
-		}
-	}
-	c.out.Taken()
-}
-
-// flushed says that the bridge received an empty batch.
-func (c *core) flushed() {
-	for _, f := range c.flushes {
-		close(f)
-	}
-	c.flushes = nil
 }
 
 // count returns the counters as they are now.

@@ -67,3 +67,13 @@ func (m *missingState) advance(e *hub.BroadcastEvent) (lost uint64, fresh bool) 
 	p.seq, p.clock, p.life = e.Seq, e.Version.Clock, e.Life
 	return lost, live
 }
+
+// account counts what is missing before e, which order compares with the newest known value.
+func (c *core) account(v *value, e *hub.BroadcastEvent, order int) {
+	lost, fresh := v.missing.advance(e)
+	v.missing.count += lost
+	c.stats.Lost += lost
+	if fresh && order <= 0 {
+		v.missing.count++ // it came, but too late to be passed on
+	}
+}
