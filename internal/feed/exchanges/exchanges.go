@@ -6,6 +6,7 @@ import (
 	"backbone/internal/feed/binance"
 	"backbone/internal/feed/bybit"
 	"backbone/internal/feed/coinbase"
+	"backbone/internal/feed/htx"
 	"backbone/internal/feed/kraken"
 )
 
@@ -18,6 +19,7 @@ func All() []feed.Exchange {
 		bybit.Linear(),
 		coinbase.New(),
 		kraken.New(),
+		htx.New(),
 	}
 }
 
