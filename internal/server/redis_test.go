@@ -132,27 +132,29 @@ func TestLocalRoutingSurvivesRedisAndTheNewestPriceArrives(t *testing.T) {
 		"restarted empty":    {(*redistest.Server).Restart, func(*redistest.Server) {}},
 	}
 	for name, fault := range faults {
-		t.Run(name, func(t *testing.T) {
-			redis := redistest.Start(t)
-			a, b := pair(t, redis.URL(), lossless)
-			here, there := a.consume("BTC_USDT"), b.consume("BTC_USDT")
-			p := a.ingestor()
-			publish(t, p, "BTC_USDT", 1, 100)
-			listen(t, there, func(g tally) bool { return g.last == 100 })
+		for storing, how := range map[string]func(*config.Serve){"at once": func(*config.Serve) {}, "later": late} {
+			t.Run(name+", stored "+storing, func(t *testing.T) {
+				redis := redistest.Start(t)
+				a, b := pair(t, redis.URL(), lossless, how)
+				here, there := a.consume("BTC_USDT"), b.consume("BTC_USDT")
+				p := a.ingestor()
+				publish(t, p, "BTC_USDT", 1, 100)
+				listen(t, there, func(g tally) bool { return g.last == 100 })
 
-			fault.begin(redis)
-			publish(t, p, "BTC_USDT", 101, 1100)
-			got := listen(t, here, func(g tally) bool { return g.live+g.skipped == 1100 })
-			if got.skipped > 0 || got.last != 1100 {
-				t.Errorf("the local consumer got %+v, want 1100 prices", got)
-			}
-			if name == "frozen" {
-				a.bridgeState("degraded")
-			}
-			fault.end(redis)
-			listen(t, there, func(g tally) bool { return g.last == 1100 })
-			a.bridgeState("ok")
-		})
+				fault.begin(redis)
+				publish(t, p, "BTC_USDT", 101, 1100)
+				got := listen(t, here, func(g tally) bool { return g.live+g.skipped == 1100 })
+				if got.skipped > 0 || got.last != 1100 {
+					t.Errorf("the local consumer got %+v, want 1100 prices", got)
+				}
+				if name == "frozen" {
+					a.bridgeState("degraded")
+				}
+				fault.end(redis)
+				listen(t, there, func(g tally) bool { return g.last == 1100 })
+				a.bridgeState("ok")
+			})
+		}
 	}
 }
 
