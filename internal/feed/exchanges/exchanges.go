@@ -4,9 +4,11 @@ package exchanges
 import (
 	"backbone/internal/feed"
 	"backbone/internal/feed/binance"
+	"backbone/internal/feed/bitget"
 	"backbone/internal/feed/bybit"
 	"backbone/internal/feed/coinbase"
 	"backbone/internal/feed/htx"
+	"backbone/internal/feed/hyperliquid"
 	"backbone/internal/feed/kraken"
 )
 
@@ -20,6 +22,9 @@ func All() []feed.Exchange {
 		coinbase.New(),
 		kraken.New(),
 		htx.New(),
+		bitget.Spot(),
+		bitget.Futures(),
+		hyperliquid.New(),
 	}
 }
 
