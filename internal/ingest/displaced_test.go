@@ -95,6 +95,9 @@ func TestDisplacedRoomsAreBounded(t *testing.T) {
 	b.wait(asideFor)
 	for i := range asideMost/2 + 1 {
 		b.publish("good", prices(fmt.Sprint("G", i), "2"), b.now)
+		if got := len(b.table.queue); i == 0 && got != asideMost-2 {
+			t.Errorf("%d are queued after a step, which may forget two of %d", got, asideMost)
+		}
 	}
 	if len(b.table.aside) != 0 || len(b.table.queue) != 0 {
 		t.Errorf("%d are kept aside, %d queued, want none", len(b.table.aside), len(b.table.queue))

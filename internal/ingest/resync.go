@@ -102,7 +102,7 @@ func (c *core) onResync(e *hub.BroadcastEvent, now moment.Time) {
 // offerLater has v offered to other instances, unless another instance is first.
 func (c *core) offerLater(v *value, now moment.Time) {
 	v.offer.done = false // an offer from before the request does not count
-	if v.offer.pending || !v.known() || !c.bridged() {
+	if v.offer.pending {
 		return
 	}
 	v.offer.pending = true

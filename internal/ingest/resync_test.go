@@ -53,6 +53,23 @@ func TestLinkedAnewReadsAndOffers(t *testing.T) {
 	}
 }
 
+// However many others ask for it meanwhile.
+func TestAValueIsOfferedOnceInAWhile(t *testing.T) {
+	b := newBox(t, true)
+	b.link(everyone)
+	b.local("X", "1")
+	b.out.Taken()
+	for _, other := range []string{"a", "b", "c"} {
+		b.take(hub.BroadcastEvent{Room: "X", Kind: hub.Resync, Version: hub.Version{Clock: 1, Instance: other}})
+	}
+	b.wait(maxOfferDelay)
+	b.settle()
+	want(t, "later", b.offered(), "recovered X 1")
+	if got := b.count().Reoffered; got != 1 {
+		t.Errorf("offered %d times", got)
+	}
+}
+
 // known is the newest value of a room as an event.
 func known(b *box, room string) *hub.BroadcastEvent {
 	v := b.table.find(room).of("")

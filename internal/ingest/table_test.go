@@ -116,6 +116,21 @@ func TestAStepForgetsOnePartition(t *testing.T) {
 	}
 }
 
+// A round waits for a partition that is not due.
+func TestARoundGoesOnWhenTheNextPartitionIsDue(t *testing.T) {
+	const period = versionLife * testTTL
+	b := newBox(t, true)
+	b.wait(period)
+	b.rotate(b.now) // the first one, and the others 5 s later
+	b.wait(5 * time.Second)
+	b.rotateAll()
+	b.wait(period - 5*time.Second)
+	b.rotate(b.now)
+	if got, want := b.next(), b.now.Steady+5*time.Second; got != want {
+		t.Errorf("it goes on at %v, want %v", got, want)
+	}
+}
+
 func TestVersionOutlivesTheValueTenfold(t *testing.T) {
 	b := newBox(t, true)
 	b.wait(versionLife*testTTL - time.Second) // as unlucky as can be: the table rotates soon

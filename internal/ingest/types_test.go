@@ -112,6 +112,13 @@ func TestTypesShareARoom(t *testing.T) {
 			remote price X 5 -> live X price5`,
 		},
 		{
+			"a joiner does not get a type past its life, and gets the others",
+			"local price X 1; wait 29; local book X 2; wait 1; join X",
+			`local price X 1 -> live X price1
+			local book X 2 -> live X book2
+			join X -> warm X book2!`,
+		},
+		{
 			"a read finds each type, and none is given twice",
 			"remote price X 1; join X; generation; join X; found price X 2 book X 3; join X",
 			`join X -> warm X price1!

@@ -61,6 +61,7 @@ func TestWarmAfterARead(t *testing.T) {
 		{"known, nothing found", func(b *box) { b.take(from("a", "X", 6, 1, "mem")) }, false, nil, "warm X mem!"},
 		{"known, failed", func(b *box) { b.take(from("a", "X", 6, 1, "mem")) }, true, nil, "warm X mem!"},
 		{"found past its TTL", nil, false, []hub.BroadcastEvent{again(from("a", "X", 5-testTTL.Milliseconds(), 0, "old"))}, "absent X no X"},
+		{"another room found, too", nil, false, []hub.BroadcastEvent{again(from("a", "Z", 5, 0, "z")), stored()}, "recovered X stored!"},
 		{"another room found", nil, false, []hub.BroadcastEvent{again(from("a", "Z", 5, 0, "z"))}, "absent X no X"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -91,6 +92,23 @@ func TestWarmAfterARead(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Some rooms have no members any more when the answer comes.
+func TestOneReadIsOfManyRooms(t *testing.T) {
+	b := newBox(t, true)
+	b.link(everyone)
+	b.join("LEFT", "X", "Y")
+	b.unwatch([]string{"LEFT"}, nil)
+	found := []hub.BroadcastEvent{again(from("a", "LEFT", 5, 0, "l")), again(from("a", "X", 5, 0, "x"))}
+	b.wait(time.Second)
+	want(t, "answered", describe(b.lastPrices([]string{"NEVER", "LEFT", "X", "Y"}, found, false, b.now)), "recovered X x!; absent Y no Y")
+}
+
+func TestWithoutATableThereAreNoLastValues(t *testing.T) {
+	b := newBox(t, true, func(o *Options) { o.TTL = 0 })
+	b.local("X", "1")
+	want(t, "joining", b.join("X", "Y"), "absent X no X; absent Y no Y")
 }
 
 // What was heard since the last link is current as far as anyone knows: a joiner does
