@@ -77,7 +77,7 @@ const lonePong = 2 + 4 + 8
 // mayPong reports whether the next that comes may be a lone pong: the client has marks to answer,
 // and is at the begin of a frame.
 func (r *readSide) mayPong() bool {
-	return r.conn.write.fresh != nil && len(r.rest) == 0 && r.fragments.begun == nil
+	return r.conn.write.fresh != nil && len(r.rest) == 0
 }
 
 // lonePong takes what was read if it is one answer to a mark and nothing else. That is most of what

@@ -224,8 +224,12 @@ func (p *peer) answered(c rawCase) {
 }
 
 func TestLongReasonIsCutBetweenCharacters(t *testing.T) {
-	f := closeFrame(protocol.CloseGoingAway, strings.Repeat("€", 100))
-	if want := "\x88\x7d\x03\xe9" + strings.Repeat("€", 41); string(f) != want {
-		t.Errorf("got %q", f)
+	for reason, want := range map[string]string{
+		strings.Repeat("€", 100):       "\x88\x7d\x03\xe9" + strings.Repeat("€", 41),
+		"a" + strings.Repeat("€", 100): "\x88\x7b\x03\xe9a" + strings.Repeat("€", 40),
+	} {
+		if f := closeFrame(protocol.CloseGoingAway, reason); string(f) != want {
+			t.Errorf("got %q", f)
+		}
 	}
 }
