@@ -43,7 +43,7 @@ type holders struct {
 
 // holder returns who holds places under a name. It is not one of them before it holds one.
 func (t *table) holder(name string, remote bool) *holder {
-	if h := t.last; !remote && h != nil && h.held > 0 && h.name == name {
+	if h := t.last; !remote && h != nil && h.name == name {
 		return h
 	}
 	key := holderName{name, remote}

@@ -71,6 +71,70 @@ func TestOneProducerLeavesPlacesForOthers(t *testing.T) {
 	}
 }
 
+// Who holds one more than another keeps it: the two would take it from one another.
+func TestAProducerGivesUpNoneToOneThatWouldHoldAsMany(t *testing.T) {
+	b := limited(t, 3)
+	b.flood("flood", "F", 0, 3)
+	if got := b.flood("good", "G", 0, 2); got != 1 || b.holds(false, "flood") != 2 {
+		t.Errorf("it got %d places, and the flood keeps %d", got, b.holds(false, "flood"))
+	}
+}
+
+// It is the one that was not heard for longest, also if all were heard since they got their places.
+func TestWhatIsHeardAgainGivesWayToo(t *testing.T) {
+	b := limited(t, 3)
+	for range 2 {
+		b.wait(time.Second)
+		b.flood("flood", "F", 0, 3)
+	}
+	if b.flood("good", "G", 0, 1) != 1 || b.table.has("F0") != "nowhere" {
+		t.Error("F0 did not give way")
+	}
+}
+
+func TestAPlaceIsHeldForAWhile(t *testing.T) {
+	b := newBox(t, true)
+	b.flood("p", "X", 0, 1)
+	for _, step := range []struct {
+		wait time.Duration
+		held int
+	}{{testTTL - 1, 0}, {1, 1}} {
+		b.wait(step.wait)
+		b.flood("q", "X", 0, 1)
+		if got := b.holds(false, "q"); got != step.held {
+			t.Errorf("another producer holds %d after %v more", got, step.wait)
+		}
+	}
+}
+
+// A search that found nothing is followed by another one after a pause.
+func TestASearchForWhatIsPastItsLifePauses(t *testing.T) {
+	b := limited(t, 1)
+	b.flood("p", "F", 0, 1)
+	for _, step := range []struct {
+		wait     time.Duration
+		accepted int
+	}{{testTTL - searchPause/2, 0}, {searchPause - 1, 0}, {1, 1}} {
+		b.wait(step.wait)
+		if got := b.flood("q", "G", 0, 1); got != step.accepted {
+			t.Errorf("%d accepted after %v more", got, step.wait)
+		}
+	}
+}
+
+func TestWhoHoldsNothingIsForgotten(t *testing.T) {
+	b := newBox(t, true)
+	b.flood("p", "X", 0, 3)
+	b.arrive("a", "Y", 0, 3)
+	for range 2 {
+		b.wait(versionLife * testTTL)
+		b.rotateAll()
+	}
+	if h := b.table.holders; len(h.byName)+len(h.ranks[0])+len(h.ranks[1])+len(h.places) > 0 {
+		t.Errorf("holders %v, ranks %v, places %v", h.byName, h.ranks, h.places)
+	}
+}
+
 func TestAForgottenInstrumentComesBackInAFlood(t *testing.T) {
 	b := limited(t, 100)
 	b.flood("good", "OLD", 0, 1)
