@@ -3,7 +3,6 @@ package transport
 import (
 	"encoding/binary"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -318,7 +317,7 @@ func TestALonePongIsTakenFromAFewBytes(t *testing.T) {
 // However often it is looked at.
 func TestAReaderIsToldOfOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		debug := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		debug, _ := debugLines("none")
 		s := New(Options{Limits: Limits{MaxAge: maxAge}, Logger: debug})
 		c := &conn{server: s, socket: socket{Conn: peerAt{port: 1}}}
 		c.write.conn, c.write.fresh = c, newFreshness(maxAge, true)
@@ -326,13 +325,12 @@ func TestAReaderIsToldOfOnceASecond(t *testing.T) {
 		for full := oldest.New(debug, nil); full.Tell(oldest.Reader{}); {
 			places++
 		}
-		for range 3 {
-			elapse(time.Second)
-			for range 2 * places {
-				c.write.tellAge(maxAge)
-				c.write.tellAge(maxAge/2 - 1)
-			}
+		for range 3 * 40 {
+			elapse(time.Second / 40)
+			c.write.tellAge(maxAge)
+			c.write.tellAge(maxAge/2 - 1)
 		}
+		elapse(time.Second / 40)
 		for s.oldest.Tell(oldest.Reader{}) {
 			places--
 		}

@@ -107,6 +107,20 @@ func TestWait(t *testing.T) {
 	})
 }
 
+func TestAFewFramesWithoutTextAreWithinNoRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{})
+		p := i.consumer()
+		for range 100 {
+			p.raw(masked(ws.OpPing, "x"))
+			p.want(ws.OpPong, "x")
+		}
+		if n := i.counts()["requests_refused_total rate_limited"]; n != 0 {
+			t.Errorf("%d are past the rate", n)
+		}
+	})
+}
+
 // Frames that say nothing count as messages, and past the rate as bad ones.
 func TestFramesWithoutTextCount(t *testing.T) {
 	for name, frames := range map[string][]byte{

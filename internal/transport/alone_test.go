@@ -1,0 +1,434 @@
+package transport
+
+import (
+	"bytes"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"backbone/internal/credit"
+	"backbone/internal/hub"
+	"backbone/protocol"
+)
+
+// alone is the write side of a consumer whose server and hub do not run. Its window is that of
+// a new reader.
+func alone() *writeSide {
+	debug, _ := debugLines("none")
+	s := New(Options{Hub: newHub(), Limits: Limits{MaxAge: maxAge, PongTimeout: 10 * time.Second, WriteTimeout: time.Second}, Logger: debug})
+	s.oldest = nil
+	c := &conn{server: s, socket: socket{Conn: peerAt{port: 1}}, replies: make(chan []byte, replyPlaces)}
+	c.client.Init(nil, &c.write)
+	c.read.conn, c.write.conn, c.write.fresh = c, c, newFreshness(maxAge, true)
+	return &c.write
+}
+
+// fill leaves no room in the window.
+func fill(w *writeSide) { w.fresh.window.Sent(w.fresh.window.Room()) }
+
+// slow has its reader found to be slow, and one mark under way.
+func slow(w *writeSide) {
+	f := w.fresh
+	f.window.Sent(100)
+	f.window.Mark(10, w.conn.server.now())
+	for !f.window.Slow() {
+		elapse(tickEvery)
+		f.window.Tick(w.conn.server.now())
+	}
+}
+
+// each runs a test for each case, in a bubble.
+func each[T any](t *testing.T, cases map[string]T, test func(*testing.T, *writeSide, T)) {
+	t.Helper()
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { test(t, alone(), c) }) })
+	}
+}
+
+type aloneCase struct {
+	change func(*writeSide)
+	want   bool
+}
+
+func TestWhenAWindowIsShut(t *testing.T) {
+	each(t, map[string]aloneCase{
+		"room":                    {func(*writeSide) {}, false},
+		"no room":                 {fill, true},
+		"no bound":                {func(w *writeSide) { fill(w); w.fresh = nil }, false},
+		"draining":                {func(w *writeSide) { fill(w); w.draining = true }, false},
+		"the hub conflates":       {func(w *writeSide) { w.fresh.folding = make(chan struct{}) }, true},
+		"only newest values":      {func(w *writeSide) { fill(w); w.fresh.conflating = true }, false},
+		"what was pulled":         {func(w *writeSide) { fill(w); w.phase = pulling }, false},
+		"what was pulled earlier": {func(w *writeSide) { fill(w); w.phase = behind }, true},
+	}, func(t *testing.T, w *writeSide, c aloneCase) {
+		if c.change(w); w.shut() != c.want {
+			t.Errorf("shut is %v", !c.want)
+		}
+	})
+}
+
+func TestWhenAHeartbeatMayBeSent(t *testing.T) {
+	each(t, map[string]aloneCase{
+		"nothing waits":              {func(*writeSide) {}, true},
+		"no bound":                   {func(w *writeSide) { fill(w); w.fresh = nil }, true},
+		"the hub holds more":         {func(w *writeSide) { w.phase = behind }, false},
+		"the hub was asked for more": {func(w *writeSide) { w.phase = pulling }, false},
+		"the hub conflates":          {func(w *writeSide) { w.fresh.folding = make(chan struct{}) }, false},
+		"a byte of room":             {func(w *writeSide) { fill(w); w.fresh.window.Sent(-1) }, true},
+		"no room":                    {fill, false},
+		"no room, draining":          {func(w *writeSide) { fill(w); w.draining = true }, true},
+	}, func(t *testing.T, w *writeSide, c aloneCase) {
+		if c.change(w); w.mayBeat() != c.want {
+			t.Errorf("it may: %v", !c.want)
+		}
+	})
+}
+
+func TestWhenThereMayBeAPull(t *testing.T) {
+	second := func(w *writeSide) { // passes
+		for range time.Second / tickEvery {
+			elapse(tickEvery)
+			w.fresh.window.Tick(w.conn.server.now())
+		}
+	}
+	each(t, map[string]aloneCase{
+		"room":                                 {func(*writeSide) {}, true},
+		"no room":                              {fill, false},
+		"no room for long":                     {func(w *writeSide) { fill(w); w.mayPull(); second(w) }, false},
+		"no bound":                             {func(w *writeSide) { fill(w); w.fresh = nil }, true},
+		"the hub conflates":                    {func(w *writeSide) { w.fresh.folding = make(chan struct{}) }, false},
+		"draining":                             {func(w *writeSide) { fill(w); w.draining = true }, true},
+		"no room, only newest values":          {func(w *writeSide) { fill(w); w.fresh.conflating = true }, false},
+		"no room, only newest values for long": {func(w *writeSide) { fill(w); w.fresh.conflating = true; w.mayPull(); second(w) }, true},
+	}, func(t *testing.T, w *writeSide, c aloneCase) {
+		if c.change(w); w.mayPull() != c.want {
+			t.Errorf("it may: %v", !c.want)
+		}
+	})
+}
+
+func TestWhatIsPulled(t *testing.T) {
+	each(t, map[string]struct {
+		change func(*writeSide)
+		want   hub.Want
+	}{
+		"all there is room for":      {func(*writeSide) {}, hub.Want{Limit: credit.StartWindow}},
+		"the last byte":              {func(w *writeSide) { fill(w); w.fresh.window.Sent(-1) }, hub.Want{Limit: 1}},
+		"a trickle":                  {fill, hub.Want{Limit: trickleBytes}},
+		"all, draining":              {func(w *writeSide) { fill(w); w.draining = true }, hub.Want{}},
+		"all, without a bound":       {func(w *writeSide) { w.fresh = nil }, hub.Want{}},
+		"newest values":              {func(w *writeSide) { slow(w); w.fresh.conflating = true; w.draining = true }, hub.Want{Slow: true}},
+		"all of one that is no more": {func(w *writeSide) { w.fresh.conflating = true; w.draining = true }, hub.Want{}},
+		"all of one that turns slow": {func(w *writeSide) { slow(w); w.draining = true }, hub.Want{}},
+	}, func(t *testing.T, w *writeSide, c struct {
+		change func(*writeSide)
+		want   hub.Want
+	},
+	) {
+		if c.change(w); w.want() != c.want {
+			t.Errorf("want %+v", c.want)
+		}
+	})
+}
+
+// The hub has to be told that the reader keeps up again, once.
+func TestAReaderThatKeepsUpAgainIsPulledFor(t *testing.T) {
+	for from, to := range map[phase]phase{live: pulling, pulling: pulling, behind: pulling} {
+		synctest.Test(t, func(t *testing.T) {
+			w := alone()
+			w.phase, w.fresh.conflating = from, true
+			if n := w.pull(); n != needNothing || w.phase != to {
+				t.Errorf("from %d to %d, needs %d", from, w.phase, n)
+			}
+			if pulled := !w.fresh.conflating; pulled != (from != pulling) {
+				t.Errorf("from %d it is pulled: %v", from, pulled)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		if w := alone(); w.pull() != needNothing || w.phase != live {
+			t.Errorf("nothing is to be pulled, and the phase is %d", w.phase)
+		}
+	})
+}
+
+// What was written while something waited opens the window for the rest, or for all.
+func TestAWindowIsCountedAsShutWhileSomethingWaits(t *testing.T) {
+	each(t, map[string]aloneCase{
+		"nothing waits":      {func(*writeSide) {}, false},
+		"the hub holds more": {func(w *writeSide) { w.phase = behind }, true},
+	}, func(t *testing.T, w *writeSide, c aloneCase) {
+		shut := func() int { return int(w.conn.server.stats.shut.Value("")) }
+		w.took(1)
+		if fill(w); w.fresh.refusing || shut() != 0 {
+			t.Errorf("%d are shut from the start", shut())
+		}
+		for range 2 {
+			w.refuse()
+		}
+		if shut() != 1 {
+			t.Errorf("%d are shut, of one", shut())
+		}
+		c.change(w)
+		for range 2 {
+			if w.took(1); w.fresh.refusing != c.want || (shut() == 1) != c.want || shut() < 0 {
+				t.Errorf("%d are shut, refusing is %v", shut(), w.fresh.refusing)
+			}
+		}
+	})
+}
+
+func TestTheHubSaysThatItConflated(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*writeSide)
+		to     phase
+	}{
+		"live":     {func(w *writeSide) { w.phase = pulling }, live},
+		"draining": {func(w *writeSide) { w.draining = true }, behind},
+		"over":     {func(w *writeSide) { w.phase, w.draining = over, true }, over},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := alone()
+			c.change(w)
+			before := w.phase
+			done := make(chan struct{})
+			w.fresh.folding = done
+			if w.hear(); w.fresh.folding == nil || w.fresh.conflating || w.phase != before {
+				t.Errorf("%s: it is said before it is so", name)
+			}
+			close(done)
+			if w.hear(); w.fresh.folding != nil || !w.fresh.conflating || w.phase != c.to {
+				t.Errorf("%s: folding %v, conflating %v, phase %d", name, w.fresh.folding, w.fresh.conflating, w.phase)
+			}
+		})
+	}
+}
+
+// An end, a drain or a write under way has no use for the window.
+func TestWhenAWindowIsLookedAt(t *testing.T) {
+	each(t, map[string]struct {
+		change          func(*writeSide)
+		ticks, whenever bool // whether a tick looks, and a write that waits
+	}{
+		"live":      {func(*writeSide) {}, true, true},
+		"over":      {func(w *writeSide) { w.finish(nil) }, false, false},
+		"unwritten": {func(w *writeSide) { w.unwritten = []byte("x") }, false, true},
+		"draining":  {func(w *writeSide) { w.draining = true }, true, false},
+		"no bound":  {func(w *writeSide) { w.fresh.off = true }, false, false},
+	}, func(t *testing.T, w *writeSide, c struct {
+		change          func(*writeSide)
+		ticks, whenever bool
+	},
+	) {
+		heard := func() bool { return w.fresh.answered.Swap(nil) == nil }
+		c.change(w)
+		w.fresh.answered.Store(&answer{})
+		w.tick()
+		if heard() != c.ticks {
+			t.Errorf("a tick looks: %v", !c.ticks)
+		}
+		w.fresh.answered.Store(&answer{})
+		w.lookMeanwhile()
+		if heard() != c.whenever {
+			t.Errorf("a write that waits looks: %v", !c.whenever)
+		}
+	})
+}
+
+// A slow reader for whom nothing waits is asked whether it is still slow.
+func TestATickAsksASlowReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := alone()
+		mine, its := net.Pipe()
+		defer mine.Close()
+		w.conn.socket.Conn = its
+		heard := make(chan []byte, 10)
+		go func() {
+			for b := make([]byte, 100); ; {
+				n, err := mine.Read(b)
+				if err != nil {
+					close(heard)
+					return
+				}
+				heard <- bytes.Clone(b[:n])
+			}
+		}()
+		now := w.conn.server.now()
+		w.fresh.window.Sent(100)
+		w.fresh.window.Mark(10, now)
+		w.fresh.window.Answer(1, now, now)
+		slow(w)
+		w.fresh.answered.Store(&answer{2, w.conn.server.now()})
+		for range 3 * time.Second / tickEvery {
+			elapse(tickEvery)
+			w.tick()
+		}
+		if len(heard) != 1 || (<-heard)[0] != 0x89 {
+			t.Error("it is not asked by a ping")
+		}
+		its.Close()
+		<-heard
+	})
+}
+
+func TestTheLogSaysWhenAReaderTurnsSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := alone()
+		log, lines := debugLines("reader turned slow")
+		w.conn.server.log = log
+		for range 10 {
+			w.judge()
+		}
+		if len(lines) > 0 {
+			t.Errorf("a reader that keeps up: %s", <-lines)
+		}
+		w.fresh.window.Sent(100)
+		w.fresh.window.Mark(10, w.conn.server.now())
+		for range 2 * time.Second / tickEvery {
+			elapse(tickEvery)
+			w.judge()
+		}
+		if len(lines) != 1 {
+			t.Errorf("%d lines", len(lines))
+		}
+	})
+}
+
+// What a write left is what the next step needs, although nothing else waits.
+func TestAStepNeedsTheSocketForWhatIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := alone()
+		w.unwritten = []byte("x")
+		if n := w.writeQueued(); n != needSocket {
+			t.Errorf("it needs %d", n)
+		}
+		w.wish.Store(1000)
+		w.beating().due = 0
+		if n := w.pulse(); n != needSocket || string(w.unwritten) != "x" {
+			t.Errorf("a heartbeat: it needs %d, and %q is left", n, w.unwritten)
+		}
+	})
+}
+
+// What the kernel did not take is kept. It is a copy, where what was written is in shared memory.
+func TestWhatIsLeftOfAWriteIsKept(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	mine, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mine.Close()
+	its, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer its.Close()
+	w := alone()
+	w.fresh = nil
+	w.conn.socket = socket{its, rawOf(its)}
+	w.raw.init()
+	big := bytes.Repeat([]byte("x"), 32<<20)
+	if w.send(big); w.phase == over || len(w.unwritten) == 0 || len(w.unwritten) == len(big) {
+		t.Fatalf("%d of %d bytes are left, phase %d", len(w.unwritten), len(big), w.phase)
+	}
+	if n := w.conn.server.sent.bytes.Load(); int(n)+len(w.unwritten) != len(big) {
+		t.Errorf("%d bytes are written and %d left of %d", n, len(w.unwritten), len(big))
+	}
+	steps := hub.NewSteps(hub.Options{QueueBytes: 1 << 20, Frame: Frame, Stamped: FrameStamped, Conflated: protocol.Conflated})
+	steps.Register(&w.conn.client)
+	steps.Join(&w.conn.client, []string{"A"}, hub.Wants{}, Frame(nil, "joined"))
+	steps.Route([]hub.BroadcastEvent{{Room: "A", Kind: hub.Message, Payload: strings.Repeat("y", 30<<10)}})
+	b := <-w.conn.client.Queue()
+	if n := w.writeJoined(&b); n != 2 || len(w.unwritten) < 30<<10 {
+		t.Fatalf("%d batches, and %d bytes are left", n, len(w.unwritten))
+	}
+	shared := w.conn.server.arena.joined.Get().(*[]byte)
+	copy((*shared)[:cap(*shared)], bytes.Repeat([]byte("z"), cap(*shared)))
+	if bytes.ContainsRune(w.unwritten, 'z') {
+		t.Error("what is left lies in shared memory")
+	}
+}
+
+// The heartbeat that is due first comes first, wherever it is in the list.
+func TestAWriterKeepsHeartbeatsInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wr := newWriter(nil, nil)
+		wr.beat = time.NewTimer(time.Hour)
+		var all []*heartbeat
+		for n := range 5 {
+			w := alone()
+			w.writer, w.phase = wr, behind // none may be sent
+			w.wish.Store(uint32(1000 - 100*n))
+			b := w.beating()
+			b.timer = nil
+			all = append(all, b)
+			wr.beatLater(b)
+			wr.beatLater(b) // again, which changes nothing
+		}
+		if len(wr.beats) != 5 || wr.beats[0] != all[4] || wr.beatAt != all[4].due {
+			t.Fatalf("%d, the first %v, the timer %v", len(wr.beats), wr.beats[0], wr.beatAt)
+		}
+		begin := time.Now()
+		<-wr.beat.C
+		at(t, begin, 600*time.Millisecond)
+		wr.beatAll()
+		if all[4].when != all[4].due || all[4].due != wr.side(all[4]).now()+600*time.Millisecond || len(wr.beats) != 5 || wr.beats[0] != all[3] {
+			t.Errorf("%d, looked at again at %v, due at %v", len(wr.beats), all[4].when, all[4].due)
+		}
+		<-wr.beat.C
+		at(t, begin, 700*time.Millisecond)
+		for n, b := range wr.beats {
+			if b.index != n {
+				t.Errorf("the index of %d is %d", n, b.index)
+			}
+		}
+		for _, b := range []*heartbeat{wr.beats[0], wr.beats[2], all[0]} {
+			wr.beatNoMore(b)
+			if wr.beatNoMore(b); b.index != -1 {
+				t.Errorf("one that was taken out has index %d", b.index)
+			}
+		}
+		wr.beatNoMore(nil)
+		if len(wr.beats) > 3 {
+			t.Errorf("%d are left", len(wr.beats))
+		}
+	})
+}
+
+func (w *writer) side(b *heartbeat) *Server { return b.side.conn.server }
+
+// A side is looked at each tick for as long as its window has to be.
+func TestAWriterLooksAtASideEachTick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wr := newWriter(nil, nil)
+		wr.tick = time.NewTimer(time.Hour)
+		one, other := alone(), alone()
+		for _, w := range []*writeSide{one, other} {
+			w.fresh.window.Sent(100)
+			w.fresh.window.Mark(10, w.conn.server.now())
+		}
+		begin := time.Now()
+		for n := range 3 {
+			wr.supply(one, needNothing)
+			wr.supply(other, needNothing)
+			if len(wr.watched) != 2 {
+				t.Fatalf("%d are watched", len(wr.watched))
+			}
+			<-wr.tick.C
+			at(t, begin, time.Duration(n+1)*tickEvery)
+			wr.look()
+		}
+		for _, w := range []*writeSide{one, other} {
+			w.fresh.window.Answer(1, w.conn.server.now(), w.conn.server.now())
+		}
+		if wr.look(); len(wr.watched) > 0 {
+			t.Errorf("%d are watched in vain", len(wr.watched))
+		}
+	})
+}
