@@ -133,6 +133,51 @@ func TestWhatIsPulled(t *testing.T) {
 	})
 }
 
+// Something eats the pings of a reader that is heard in the second half of the pong time-out, and
+// answers none.
+func TestWhenMarksAreGivenUp(t *testing.T) {
+	const half = 5 * time.Second
+	each(t, map[string]struct {
+		change func(*writeSide)
+		heard  time.Duration // when a frame comes
+		off    bool
+	}{
+		"nothing comes":          {func(*writeSide) {}, time.Hour, false},
+		"a frame comes too soon": {func(*writeSide) {}, half - tickEvery, false},
+		"a frame comes":          {func(*writeSide) {}, half, true},
+		"a frame comes last":     {func(*writeSide) {}, 2 * half, true},
+		"marks are messages":     {func(w *writeSide) { w.fresh.messages.Store(true) }, half, false},
+		"the hub conflates":      {func(w *writeSide) { w.fresh.folding = make(chan struct{}) }, half, false},
+		"a mark was answered": {func(w *writeSide) {
+			now := w.conn.server.now()
+			w.fresh.window.Answer(1, now, now)
+			w.fresh.window.Sent(100)
+			w.fresh.window.Mark(10, now)
+		}, half, false},
+	}, func(t *testing.T, w *writeSide, c struct {
+		change func(*writeSide)
+		heard  time.Duration
+		off    bool
+	},
+	) {
+		w.fresh.window.Sent(100)
+		w.fresh.window.Mark(10, w.conn.server.now())
+		c.change(w)
+		for d := tickEvery; d <= 2*half+tickEvery && !w.fresh.off; d += tickEvery {
+			elapse(tickEvery)
+			if d == c.heard {
+				w.fresh.frames.Add(1)
+			}
+			if w.judge(); w.fresh.off != (c.off && d >= 2*half) {
+				t.Fatalf("after %v given up: %v", d, w.fresh.off)
+			}
+		}
+		if n := w.conn.server.stats.marksOff.Value(""); (n == 1) != c.off {
+			t.Errorf("counted %v times", n)
+		}
+	})
+}
+
 // The hub has to be told that the reader keeps up again, once.
 func TestAReaderThatKeepsUpAgainIsPulledFor(t *testing.T) {
 	for from, to := range map[phase]phase{live: pulling, pulling: pulling, behind: pulling} {
