@@ -12,21 +12,26 @@ import (
 	"backbone/internal/redistest"
 )
 
-// pair returns two instances that write a form.
-func pair(t *testing.T, s *redistest.Server) (a, b *instance) {
-	t.Helper()
-	a, b = start(t, "A", s.URL()), start(t, "B", s.URL())
-	a.linked()
-	b.linked()
-	return a, b
+// inEachForm runs a test with two instances that write form 1, and with two that write form 2.
+func inEachForm(t *testing.T, test func(t *testing.T, s *redistest.Server, a, b *instance)) {
+	for _, format := range []Format{Format1, Format2} {
+		t.Run("form "+string(format), func(t *testing.T) {
+			noLeak(t)
+			s := redistest.Start(t)
+			write := func(o *Options) { o.Format = format }
+			a, b := start(t, "A", s.URL(), write), start(t, "B", s.URL(), write)
+			a.linked()
+			b.linked()
+			test(t, s, a, b)
+		})
+	}
 }
 
 // Of a call that is accepted as a whole, each event is published and the newest of each room
 // stored, each for as long as it may live.
-func TestACallIsAcceptedAsAWhole(t *testing.T) {
-	noLeak(t)
-	s := redistest.Start(t)
-	a, b := pair(t, s)
+func TestACallIsAcceptedAsAWhole(t *testing.T) { inEachForm(t, aCallIsAcceptedAsAWhole) }
+
+func aCallIsAcceptedAsAWhole(t *testing.T, s *redistest.Server, a, b *instance) {
 	names := wire.Names{Prefix: DefaultPrefix}
 	old := func(e hub.BroadcastEvent, age time.Duration) hub.BroadcastEvent {
 		e.Born -= age
@@ -67,16 +72,16 @@ func TestACallIsAcceptedAsAWhole(t *testing.T) {
 		}
 	}
 	a.publish()
-	if st := a.stats(); st.Published != 12 || st.Repeated != 0 || st.Refused != 0 || st.Bundles == 0 {
+	messages := map[int]uint64{1: 6, 2: 2} // by form: one of each partition, or one of all
+	if st := a.stats(); st.Published != 12 || st.Repeated != 0 || st.Refused != 0 || st.Bundles != messages[st.Form] {
 		t.Errorf("A's stats: %+v", st)
 	}
 }
 
 // A call of which one event is refused is repeated: the others arrive once and in order.
-func TestOneRefusedEventHoldsUpNoOther(t *testing.T) {
-	noLeak(t)
-	s := redistest.Start(t)
-	a, b := pair(t, s)
+func TestOneRefusedEventHoldsUpNoOther(t *testing.T) { inEachForm(t, oneRefusedEventHoldsUpNoOther) }
+
+func oneRefusedEventHoldsUpNoOther(t *testing.T, _ *redistest.Server, a, b *instance) {
 	newest := tick("A", "X", 5000, 1)
 	a.publish(newest)
 	b.hearsNothingBut(newest)
@@ -129,10 +134,9 @@ func TestACallThatFailsIsNotRepeated(t *testing.T) {
 }
 
 // Redis may forget one of the scripts, as if the other was loaded since it forgot both.
-func TestEitherScriptMayBeForgotten(t *testing.T) {
-	noLeak(t)
-	s := redistest.Start(t)
-	a, b := pair(t, s)
+func TestEitherScriptMayBeForgotten(t *testing.T) { inEachForm(t, eitherScriptMayBeForgotten) }
+
+func eitherScriptMayBeForgotten(t *testing.T, s *redistest.Server, a, b *instance) {
 	newest := tick("A", "X", 5000, 1)
 	a.publish(newest)
 	b.hearsNothingBut(newest)

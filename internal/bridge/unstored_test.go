@@ -51,19 +51,23 @@ func never(o *Options) { o.StoreInterval = time.Hour }
 // Whoever waits until the outbox was taken twice more knows that all values are stored, as an
 // instance that stops.
 func TestBeforeAStopAllIsStored(t *testing.T) {
-	for _, setup := range []string{"server", "cluster"} {
+	for _, setup := range []string{"server", "server, form 2", "cluster"} {
 		t.Run(setup, func(t *testing.T) {
 			noLeak(t)
 			var stored func(key string) *redistest.Server
 			var url string
-			if setup == "server" {
+			if setup != "cluster" {
 				s := redistest.Start(t)
 				stored, url = func(string) *redistest.Server { return s }, s.URL()
 			} else {
 				c := redistest.StartCluster(t)
 				stored, url = c.MasterOf, "redis+cluster://"+c.Addrs()
 			}
-			a := start(t, "A", url, never)
+			a := start(t, "A", url, never, func(o *Options) {
+				if setup == "server, form 2" {
+					o.Format = Format2
+				}
+			})
 			a.whole()
 			for _, room := range rooms(20) {
 				a.publish(tick("A", room, 1, 1), tick("A", room, 2, 2))
