@@ -86,6 +86,15 @@ const (
 	NoConnect Reason = "no_connect" // the exchange was not reached
 )
 
+// Reasons are all reasons.
+func Reasons() []Reason {
+	return []Reason{
+		BadFrame, Unknown, BadPrice, BadTime, Stranger, Duplicate, Old, History, Gap,
+		Restart, Conflated, Rejected, Silent, Live, Lost, Closed, TooLarge, Dead,
+		Stuck, Connected, Planned, Refused, NoConnect,
+	}
+}
+
 // Events collects what a frame says. A session only adds to it. The zero Events is empty.
 type Events struct {
 	list []Event

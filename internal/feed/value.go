@@ -3,6 +3,7 @@ package feed
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -15,14 +16,15 @@ import (
 // because "t" and "T" are two things to most exchanges. Unknown fields are left out. Text that is no
 // UTF-8 is an error.
 func Unmarshal(data []byte, into any) error {
-	if err := json.Unmarshal(data, into, options); err != nil {
-		text := err.Error()
-		for _, name := range []string{"jsontext: ", "json: "} { // of the library
-			text = strings.ReplaceAll(text, name, "")
-		}
-		return errors.New(text)
+	err := json.Unmarshal(data, into, options)
+	if err == nil {
+		return nil
 	}
-	return nil
+	// The library's own text names it and our types, which says nothing to who reads the log.
+	if wrong, ok := errors.AsType[*json.SemanticError](err); ok && wrong.Err == nil {
+		return fmt.Errorf("%q is of another type than expected", wrong.JSONPointer)
+	}
+	return errors.New(strings.TrimPrefix(err.Error(), "jsontext: "))
 }
 
 // JSON is a text frame with v, which can be encoded.

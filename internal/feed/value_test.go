@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -34,6 +35,8 @@ func TestWhatIsNoMessage(t *testing.T) {
 		}
 		if err := Unmarshal([]byte(text), &m); err == nil {
 			t.Errorf("%q is read as %+v", text, m)
+		} else if strings.Contains(err.Error(), "json") || strings.Contains(err.Error(), "Go ") {
+			t.Errorf("%q: %v names the library", text, err)
 		}
 	}
 }

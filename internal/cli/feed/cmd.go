@@ -31,6 +31,8 @@ type Cmd struct {
 	Idle        time.Duration `placeholder:"DURATION" help:"Stop with exit code 5 when no price came for so long. 0 is never."`
 	SilentAfter time.Duration `default:"1m" help:"When a symbol without data counts as silent."`
 
+	MetricsListen string `name:"metrics-listen" placeholder:"ADDRESS" help:"Address for /metrics of this feed, such as 127.0.0.1:9091. Anyone who reaches it can read them. Without it there are none."`
+
 	cli.Connection  `embed:""`
 	cli.Credentials `embed:""`
 }
@@ -115,6 +117,11 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	if err != nil {
 		return config.Errorf("", "%s: %v", e.Name, err)
 	}
+	stop, err := c.serveMetrics(ctx, r, log)
+	if err != nil {
+		return errors.Join(err, finish())
+	}
+	defer stop()
 	if table {
 		err = c.show(ctx, s, e, r, last)
 	} else {

@@ -3,8 +3,11 @@ package feed
 import (
 	"bytes"
 	"context"
+	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +20,9 @@ import (
 	"backbone/internal/feed"
 	"backbone/internal/feed/exchanges"
 	"backbone/internal/feed/feedtest"
+	"backbone/internal/feed/runner"
 	"backbone/internal/server/servertest"
+	"backbone/internal/telemetry"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -197,6 +202,73 @@ func TestExitCodes(t *testing.T) {
 				t.Errorf("exit code %d, said %s; want %d and %q", code, &said, c.code, c.says)
 			}
 		})
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	reg := telemetry.NewRegistry("test")
+	err := register(reg, func() runner.Status {
+		return runner.Status{
+			Symbols: []runner.Symbol{{Name: "A", State: runner.Live, Published: 7}, {Name: "B", State: runner.Quiet, Published: 1}, {Name: "C", State: runner.Live}},
+			Counts:  map[feed.Reason]uint64{feed.BadPrice: 3},
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := httptest.NewRecorder()
+	telemetry.NewAdmin(reg, slog.New(slog.DiscardHandler)).Handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	for _, line := range []string{
+		`backbone_feed_symbols{state="live"} 2`, `backbone_feed_symbols{state="silent"} 1`, `backbone_feed_symbols{state="rejected"} 0`,
+		`backbone_feed_prices_total 8`, `backbone_feed_reasons_total{reason="bad_price"} 3`, `backbone_feed_reasons_total{reason="dead"} 0`,
+	} {
+		if !strings.Contains(answer.Body.String(), "\n"+line+"\n") {
+			t.Errorf("no %s in\n%s", line, answer.Body)
+		}
+	}
+}
+
+func TestMetricsAreServed(t *testing.T) {
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	_, _, url := exchange(ctx, t, "bybit")
+	running, enough := context.WithCancel(ctx)
+	lines := make(chan string, 64)
+	code := make(chan int, 1)
+	go func() {
+		code <- clitest.Run(running, t, &Cmd{}, cli.Streams{Out: io.Discard, Err: cli.WriterFunc(func(b []byte) error {
+			lines <- string(b)
+			return nil
+		})}, "bybit", "BTCUSDT", "--print", "--exchange-url", url, "--metrics-listen", "127.0.0.1:0")
+	}()
+	var address string
+	for address == "" {
+		select {
+		case line := <-lines:
+			if m := regexp.MustCompile(`"listen":"([^"]*)"`).FindStringSubmatch(line); m != nil {
+				address = m[1]
+			}
+		case <-ctx.Done():
+			t.Fatal("nothing says where the metrics are")
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Close = true
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if err != nil || !strings.Contains(string(text), "backbone_feed_symbols") {
+		t.Errorf("%v: %s", err, text)
+	}
+	enough()
+	if got := <-code; got != cli.ExitDone {
+		t.Errorf("exit code %d", got)
 	}
 }
 

@@ -34,6 +34,8 @@ type options struct {
 	lists  time.Duration // how often to ask for a sign of life; 0: the exchange's own pings suffice
 }
 
+const tickerEvent = "24hrTicker"
+
 const (
 	maxStreams = 1024 // of a connection
 	perRequest = 100  // streams
@@ -59,7 +61,10 @@ func plan(r feed.Request, o options) ([]feed.Part, error) {
 		return nil, err
 	}
 	return feed.Split(r.Symbols, maxStreams, func(symbols []string) feed.Session {
-		s := &session{url: r.URL, stream: stream(r.Kind, o), options: o, symbols: symbols, names: names}
+		s := &session{url: r.URL, stream: stream(r.Kind, o), event: o.trades, options: o, symbols: symbols, names: names}
+		if r.Kind == feed.Tickers {
+			s.event = tickerEvent
+		}
 		s.requests = feed.NewRequests(s.subscribe)
 		return s
 	}), nil
@@ -75,6 +80,7 @@ func stream(k feed.Kind, o options) string {
 type session struct {
 	options
 	url, stream string
+	event       string // what messages of the stream are called
 	symbols     []string
 	names       feed.Names
 	requests    *feed.Requests
@@ -151,8 +157,8 @@ func (s *session) Decode(_ feed.Opcode, text []byte, out *feed.Events) error {
 		d = m.Data
 	}
 	switch event := d.Event.Text(); {
-	case event == "trade" || event == "aggTrade" || event == "24hrTicker":
-		s.price(d, event, out)
+	case event == s.event:
+		s.price(d, out)
 	case event == "serverShutdown":
 		out.Reconnect("the exchange announces that it will end the connection")
 	case event != "": // of a kind that nobody asked for
@@ -166,18 +172,18 @@ func (s *session) Decode(_ feed.Opcode, text []byte, out *feed.Events) error {
 	return nil
 }
 
-func (s *session) price(d *data, event string, out *feed.Events) {
+func (s *session) price(d *data, out *feed.Events) {
 	symbol, ok := s.names.Asked(d.Symbol.Text())
 	if !ok {
 		out.Drop(feed.Stranger, feed.Quote(d.Symbol.Text()))
 		return
 	}
-	if event == "24hrTicker" {
+	if s.event == tickerEvent {
 		out.Price(feed.Price{Symbol: symbol, Text: d.Last.Text(), TS: d.EventTime.Millis(), Bid: d.Bid.Text(), Ask: d.Aggregate.Text()})
 		return
 	}
 	id := d.Trade
-	if event == "aggTrade" {
+	if s.event == "aggTrade" {
 		id = d.Aggregate
 	}
 	p := feed.Price{

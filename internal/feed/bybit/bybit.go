@@ -143,10 +143,10 @@ func (s *session) Decode(_ feed.Opcode, text []byte, out *feed.Events) error {
 		return err
 	}
 	switch topic := m.Topic.Text(); {
-	case strings.HasPrefix(topic, "publicTrade."):
-		return s.trades(text, out)
-	case strings.HasPrefix(topic, "tickers."):
+	case strings.HasPrefix(topic, s.topic) && s.topic == topics(feed.Tickers):
 		return s.ticker(text, m.TS, out)
+	case strings.HasPrefix(topic, s.topic):
+		return s.trades(text, out)
 	case topic != "":
 	case m.Op.Text() == "pong" || m.Op.Text() == "ping":
 		out.Alive()

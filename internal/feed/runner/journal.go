@@ -23,6 +23,9 @@ const (
 	Refuse State = "rejected" // the exchange does not take it
 )
 
+// States are all states.
+func States() []State { return []State{Down, Asked, Acked, Live, Quiet, Refuse} }
+
 // Symbol is the state of one symbol.
 type Symbol struct {
 	Name       string
