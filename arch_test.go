@@ -75,9 +75,14 @@ var arrows = []row{
 		why: "it talks to a server like any client",
 	},
 	{
+		from: "internal/cli/exchange",
+		to:   []string{"client", "internal/cli", "internal/config", "internal/feed", "internal/feed/runner", "protocol"},
+		why:  "it serves the commands that read exchanges, and knows no exchange",
+	},
+	{
 		from: "internal/cli/feed",
 		to: []string{
-			"client", "internal/cli", "internal/config", "internal/feed", "internal/feed/exchanges", "internal/feed/runner", "internal/human",
+			"client", "internal/cli", "internal/cli/exchange", "internal/config", "internal/feed", "internal/feed/exchanges", "internal/feed/runner", "internal/human",
 			"internal/refusals", "internal/screen", "internal/telemetry", "protocol",
 		},
 		why: "it talks to exchanges by their runner, and to a server like any client",
@@ -92,7 +97,8 @@ var arrows = []row{
 	{
 		from: "internal/cli/demo",
 		to: []string{
-			"client", "internal/cli", "internal/config", "internal/market", "internal/screen", "internal/server", "internal/telemetry", "protocol",
+			"client", "internal/cli", "internal/cli/exchange", "internal/config", "internal/feed", "internal/feed/exchanges", "internal/feed/runner",
+			"internal/market", "internal/screen", "internal/server", "internal/telemetry", "protocol",
 		},
 		why: "it needs nothing but this program, so it runs its servers in this process",
 	},

@@ -1,4 +1,5 @@
-// Package demo is the command that shows a simulated market on a server of its own.
+// Package demo is the command that shows a market on a server of its own: a simulated one, or that of
+// an exchange.
 package demo
 
 import (
@@ -10,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,7 +18,6 @@ import (
 	"backbone/client"
 	"backbone/internal/cli"
 	"backbone/internal/config"
-	"backbone/internal/market"
 	"backbone/internal/screen"
 	"backbone/internal/server"
 	"backbone/internal/telemetry"
@@ -28,15 +27,21 @@ const maxRate = 100000
 
 // Cmd is the command and its flags.
 type Cmd struct {
-	Rate     float64       `default:"150" help:"Prices a second of the whole market, on average."`
-	For      time.Duration `placeholder:"DURATION" help:"Stop after this time. 0 is no limit."`
-	Seed     uint64        `default:"1" help:"Runs with the same seed have the same prices."`
-	RedisURL string        `name:"redis-url" placeholder:"URL" help:"Run two instances joined by this Redis: prices go to one and are watched on the other."`
+	Rate        float64       `default:"150" help:"Prices a second of the whole market, on average."`
+	For         time.Duration `placeholder:"DURATION" help:"Stop after this time. 0 is no limit."`
+	Seed        uint64        `default:"1" help:"Runs with the same seed have the same prices."`
+	Feed        string        `placeholder:"EXCHANGE" help:"Show the prices of an exchange instead, of the symbols that are named. \"backbone feed --list\" has the exchanges."`
+	Symbols     []string      `arg:"" optional:"" name:"symbol" help:"Symbols as the exchange of --feed spells them."`
+	ExchangeURL string        `name:"exchange-url" placeholder:"URL" help:"With --feed, another address of the exchange, as wss://host."`
+	RedisURL    string        `name:"redis-url" placeholder:"URL" help:"Run two instances joined by this Redis: prices go to one and are watched on the other."`
 }
 
 // Validate is called by kong.
 func (c *Cmd) Validate() error {
 	if err := cli.CheckRate("rate", c.Rate, maxRate); err != nil {
+		return err
+	}
+	if _, err := c.market(); err != nil {
 		return err
 	}
 	switch {
@@ -100,7 +105,11 @@ func (c *Cmd) run(ctx, serving context.Context, servers *errgroup.Group, s cli.S
 		ctx, stop = context.WithTimeout(ctx, c.For)
 		defer stop()
 	}
-	footer := describe(published, watched)
+	source, err := c.market()
+	if err != nil {
+		return err
+	}
+	footer := describe(published, watched, source.rooms[0])
 	for _, line := range footer {
 		s.Say("%s", line)
 	}
@@ -115,21 +124,28 @@ func (c *Cmd) run(ctx, serving context.Context, servers *errgroup.Group, s cli.S
 		return unlessOver(ctx, err)
 	}
 	defer conn.Close()
-	if err := conn.Join(ctx, market.Instruments()...); err != nil {
+	if err := conn.Join(ctx, source.rooms...); err != nil {
 		return unlessOver(ctx, err)
 	}
-	var trading sync.WaitGroup
-	defer trading.Wait()
-	trading.Go(func() { c.trade(ctx, ingestor) })
-	defer stop()
+	failed := make(chan error, 1)
+	go func() {
+		defer stop() // without prices there is nothing to show
+		failed <- source.trade(ctx, ingestor, log)
+	}()
 	if s.Screen() {
 		s.Settle() // no line appears within the screen
-		return screen.Run(ctx, s, screen.Options{
-			Title: "backbone demo", Rooms: market.Instruments(), Footer: footer, Events: conn.Events(), TSUnit: time.Microsecond,
+		err = screen.Run(ctx, s, screen.Options{
+			Title: source.title, Rooms: source.rooms, Footer: footer, Events: conn.Events(), TSUnit: source.unit,
 			Notice: func(ctx context.Context) string { return bridgeNotice(ctx, watched.URL()) },
 		})
+	} else {
+		err = unlessOver(ctx, c.printLines(ctx, s, conn, source.rooms))
 	}
-	return unlessOver(ctx, c.printLines(ctx, s, conn))
+	stop()
+	if why := <-failed; why != nil {
+		return why
+	}
+	return err
 }
 
 // unlessOver returns err, or nil if the demo has ended, because err then only follows from
@@ -142,8 +158,8 @@ func unlessOver(ctx context.Context, err error) error {
 }
 
 // describe says where the servers are and what to do with them.
-func describe(published, watched *server.Running) []string {
-	try := "try     " + invocation(os.Args[0]) + " subscribe --url " + watched.URL() + " " + market.Instruments()[0]
+func describe(published, watched *server.Running, room string) []string {
+	try := "try     " + invocation(os.Args[0]) + " subscribe --url " + watched.URL() + " " + room
 	if published == watched {
 		return []string{"server  " + published.URL() + "  " + metrics(published), try}
 	}
@@ -166,25 +182,9 @@ func invocation(arg0 string) string {
 	return arg0
 }
 
-// trade publishes the market until ctx ends. Times are in microseconds: exact in any
-// client's numbers, and fine enough to measure how long an event takes.
-func (c *Cmd) trade(ctx context.Context, ingestor *client.Ingestor) {
-	prices := market.New(c.Seed, c.Rate)
-	pace := cli.NewPacer()
-	for {
-		t := prices.Next()
-		if pace.Wait(ctx, t.After) != nil {
-			return
-		}
-		if ingestor.Publish(ctx, client.PriceUpdate{Instrument: t.Instrument, Price: t.Price, TS: time.Now().UnixMicro()}) != nil {
-			return // ctx or the server has ended, which the watching side sees
-		}
-	}
-}
-
 // printLines prints the events as lines until ctx ends.
-func (c *Cmd) printLines(ctx context.Context, s cli.Streams, conn *client.Conn) error {
-	p := cli.NewPrinter(s, market.Instruments())
+func (c *Cmd) printLines(ctx context.Context, s cli.Streams, conn *client.Conn, rooms []string) error {
+	p := cli.NewPrinter(s, rooms)
 	printed := 0
 	for {
 		select {

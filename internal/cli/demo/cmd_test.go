@@ -1,7 +1,9 @@
 package demo
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +14,11 @@ import (
 	"go.uber.org/goleak"
 
 	"backbone/client"
+	"backbone/internal/cli"
+	"backbone/internal/cli/clitest"
+	"backbone/internal/feed"
+	"backbone/internal/feed/exchanges"
+	"backbone/internal/feed/feedtest"
 	"backbone/internal/market"
 	"backbone/internal/server/servertest"
 	"backbone/protocol"
@@ -77,7 +84,7 @@ func TestTradesAreAtTheirOwnTimes(t *testing.T) {
 	traded := make(chan struct{})
 	go func() {
 		defer close(traded)
-		(&Cmd{Rate: 1000, Seed: 1}).trade(trading, ingestor)
+		(&Cmd{Rate: 1000, Seed: 1}).simulate(trading, ingestor)
 	}()
 	prices := map[string]bool{}
 	for len(prices) < len(market.Instruments()) {
@@ -108,6 +115,68 @@ func TestTheHintCanBeTyped(t *testing.T) {
 	} {
 		if got := invocation(arg0); got != want {
 			t.Errorf("%s: %q, want %q", arg0, got, want)
+		}
+	}
+}
+
+// The market of an exchange is shown like the simulated one.
+func TestTheDemoShowsAnExchange(t *testing.T) {
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	e, _ := exchanges.Find("binance")
+	d := e.Dialect(feed.Trades)
+	faking, end := context.WithCancel(ctx)
+	fake := feedtest.New(faking, d, e.Limits)
+	server := httptest.NewServer(fake)
+	defer func() {
+		end()
+		fake.Wait()
+		server.Close()
+	}()
+	go func() {
+		for n := 1; faking.Err() == nil; n++ {
+			fake.Publish("BTCUSDT", d.Price("BTCUSDT", "0.08200000000000000000", n, time.Now().UnixMilli()))
+			select {
+			case <-time.After(10 * time.Millisecond):
+			case <-faking.Done():
+			}
+		}
+	}()
+	running, enough := context.WithCancel(ctx)
+	var printed strings.Builder // of the goroutine of the command
+	out := cli.WriterFunc(func(b []byte) error {
+		printed.Write(b)
+		if strings.Count(printed.String(), "\n") >= 3 {
+			enough()
+		}
+		return nil
+	})
+	code := clitest.Run(running, t, &Cmd{}, cli.Streams{In: strings.NewReader(""), Out: out, Err: io.Discard},
+		"--feed", "binance", "BTCUSDT", "--exchange-url", "ws"+strings.TrimPrefix(server.URL, "http"))
+	if code != cli.ExitDone || !strings.Contains(printed.String(), `{"type":"price_update","instrument":"BTCUSDT","price":0.08200000000000000000,`) {
+		t.Errorf("exit code %d, printed %s", code, &printed)
+	}
+}
+
+func TestTheDemoOfAnExchangeThatIsNotReached(t *testing.T) {
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	for args, c := range map[string]struct {
+		code int
+		says string
+	}{
+		"--feed kraken BTC/USD --exchange-url ws" + strings.TrimPrefix(gone.URL, "http"): {cli.ExitConnect, "cannot connect to ws://127.0.0.1:"},
+		"--feed nasdaq X":                   {cli.ExitUsage, "--feed must be one of binance, "},
+		"--feed kraken":                     {cli.ExitUsage, "--feed needs symbols, such as "},
+		"--feed kraken BTC/USD --seed 2":    {cli.ExitUsage, "--feed excludes --rate and --seed"},
+		"BTC/USD":                           {cli.ExitUsage, "--feed must name the exchange"},
+		"--feed binance BTCUSDT=A ETH=A":    {cli.ExitUsage, "cannot both be"},
+		"--feed binance A --exchange-url x": {cli.ExitUsage, "--exchange-url must be ws://"},
+	} {
+		var said bytes.Buffer
+		code := clitest.Run(t.Context(), t, &Cmd{}, cli.Streams{In: strings.NewReader(""), Out: io.Discard, Err: &said}, strings.Fields(args)...)
+		if code != c.code || !strings.Contains(said.String(), c.says) {
+			t.Errorf("%s: exit code %d, said %s", args, code, &said)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"backbone/internal/cli"
+	"backbone/internal/cli/exchange"
 	"backbone/internal/config"
 	"backbone/internal/feed"
 	"backbone/internal/feed/exchanges"
@@ -68,7 +69,7 @@ func (c *Cmd) Validate() error {
 
 // request is what is asked of an exchange that was found.
 func (c *Cmd) request(e feed.Exchange) (feed.Request, error) {
-	m, err := newMapping(c.Symbols, c.Prefix)
+	m, err := exchange.NewMapping(c.Symbols, c.Prefix)
 	if err != nil {
 		return feed.Request{}, err
 	}
@@ -76,7 +77,7 @@ func (c *Cmd) request(e feed.Exchange) (feed.Request, error) {
 	if err != nil {
 		return feed.Request{}, config.Errorf("exchange-url", "%v", err)
 	}
-	r := feed.Request{URL: address, Kind: feed.Kind(c.Kind), Symbols: m.symbols}
+	r := feed.Request{URL: address, Kind: feed.Kind(c.Kind), Symbols: m.Symbols}
 	if _, err := e.Plan(r); err != nil {
 		return r, config.Errorf("", "%s: %v", e.Name, err)
 	}
@@ -93,7 +94,7 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	m, err := newMapping(c.Symbols, c.Prefix)
+	m, err := exchange.NewMapping(c.Symbols, c.Prefix)
 	if err != nil {
 		return err
 	}
@@ -130,7 +131,10 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	if finished := finish(); err == nil {
 		err = finished
 	}
-	return c.failure(e, request.URL, err)
+	if errors.Is(err, runner.ErrIdle) {
+		return cli.Failf(cli.ExitNoData, "no price came within %v: are the symbols spelt as %s spells them, and traded now?", c.Idle, e.Title)
+	}
+	return exchange.Failure(e, request.URL, err)
 }
 
 // unlessOver returns err, or nil if ctx has ended: then err follows from that.
@@ -187,26 +191,6 @@ func sum(s runner.Status, log *slog.Logger) {
 		}
 	}
 	log.Info("feed", attributes...)
-}
-
-// failure gives an error its exit code, and says what to do.
-func (c *Cmd) failure(e feed.Exchange, address string, err error) error {
-	no, refused := errors.AsType[*runner.RefusedError](err)
-	switch {
-	case err == nil || errors.As(err, new(*cli.ExitError)):
-		return err
-	case errors.Is(err, runner.ErrIdle):
-		return cli.Failf(cli.ExitNoData, "no price came within %v: are the symbols spelt as %s spells them, and traded now?", c.Idle, e.Title)
-	case errors.Is(err, runner.ErrRejected):
-		return cli.Failf(cli.ExitRefused, "%w (symbols of %s are written as in %s)", err, e.Title, e.Example)
-	case refused && (no.Status == 451 || no.Status == 403):
-		return cli.Failf(cli.ExitRefused, "%s: %w: it may not serve this country or network; --exchange-url takes a regional address", e.Title, err)
-	case refused:
-		return cli.Failf(cli.ExitRefused, "%s: %w: is %s its address? (--exchange-url)", e.Title, err, address)
-	case errors.As(err, new(*runner.ConnectError)):
-		return cli.Failf(cli.ExitConnect, "cannot connect to %s: %w: is there a way to the network? --exchange-url takes another address", address, err)
-	}
-	return err
 }
 
 func kinds(e feed.Exchange) string {

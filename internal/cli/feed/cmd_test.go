@@ -30,45 +30,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience bounds every wait of a test; only a failing one uses it up.
 const patience = 30 * time.Second
 
-func TestMapping(t *testing.T) {
-	m, err := newMapping([]string{"BTCUSDT", "ETHUSDT=ETH_USDT", "A=B=", "C=D=E", "@107=HYPE", "@108="}, "x:")
-	want := map[string]string{"BTCUSDT": "x:BTCUSDT", "ETHUSDT": "ETH_USDT", "A=B": "x:A=B", "C=D": "E", "@107": "HYPE", "@108": "x:@108"}
-	if err != nil || len(m.symbols) != len(want) {
-		t.Fatalf("%+v, %v", m, err)
-	}
-	for symbol, instrument := range want {
-		if m.instruments[symbol] != instrument {
-			t.Errorf("%s is %s, want %s", symbol, m.instruments[symbol], instrument)
-		}
-	}
-	for args, says := range map[string]string{
-		"A A": "A is named twice", "A=X B=X": "A and B cannot both be the instrument X", "B A=B": "B and A cannot both",
-		"=X": "names no symbol", "=": "names no symbol", "A=a\"b": "its name", "A\x01": `"A\x01"=NAME`, "A=" + strings.Repeat("x", 129): "its name",
-	} {
-		if _, err := newMapping(strings.Fields(args), ""); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%s: %v, want %q", args, err, says)
-		}
-	}
-}
-
-func TestDataKeepsTheDigits(t *testing.T) {
-	for _, c := range []struct {
-		price feed.Price
-		want  string
-	}{
-		{feed.Price{}, ""},
-		{feed.Price{Size: "0.30500000", Side: feed.Sell, ID: "61"}, `{"size":0.30500000,"side":"sell","id":"61"}`},
-		{feed.Price{Bid: "1E-8", Ask: "2.0"}, `{"bid":1E-8,"ask":2.0}`},
-		{feed.Price{Size: "NaN", Side: "?", ID: `a"b`, Bid: "", Ask: "+1"}, `{"id":"a\"b"}`},
-	} {
-		if got := string(data(&c.price)); got != c.want {
-			t.Errorf("%+v: %s, want %s", c.price, got, c.want)
-		}
-	}
-}
-
-// exchange starts a fake of an exchange, and says where it is.
-func exchange(ctx context.Context, t *testing.T, name string) (*feedtest.Fake, feed.Dialect, string) {
+// fakeOf starts the fake of an exchange, and says where it is.
+func fakeOf(ctx context.Context, t *testing.T, name string) (*feedtest.Fake, feed.Dialect, string) {
 	t.Helper()
 	e, ok := exchanges.Find(name)
 	if !ok {
@@ -103,7 +66,7 @@ func trade(ctx context.Context, fake *feedtest.Fake, d feed.Dialect, symbol stri
 func TestPrintsNothingButPrices(t *testing.T) {
 	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
-	fake, d, url := exchange(ctx, t, "bybit-linear")
+	fake, d, url := fakeOf(ctx, t, "bybit-linear")
 	go trade(ctx, fake, d, "BTCUSDT")
 	running, enough := context.WithCancel(ctx)
 	var out, said bytes.Buffer // of the goroutine of the command
@@ -128,7 +91,7 @@ func TestPrintsNothingButPrices(t *testing.T) {
 func TestPublishesWhatComes(t *testing.T) {
 	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
-	fake, d, url := exchange(ctx, t, "binance")
+	fake, d, url := fakeOf(ctx, t, "binance")
 	server := servertest.Start(t)
 	conn, err := client.Dial(ctx, server.URL(), nil)
 	if err != nil {
@@ -169,7 +132,7 @@ func TestPublishesWhatComes(t *testing.T) {
 func TestExitCodes(t *testing.T) {
 	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
-	_, _, url := exchange(ctx, t, "bybit")
+	_, _, url := fakeOf(ctx, t, "bybit")
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
 	not := func(status int) string {
@@ -231,7 +194,7 @@ func TestMetrics(t *testing.T) {
 func TestMetricsAreServed(t *testing.T) {
 	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
-	_, _, url := exchange(ctx, t, "bybit")
+	_, _, url := fakeOf(ctx, t, "bybit")
 	running, enough := context.WithCancel(ctx)
 	lines := make(chan string, 64)
 	code := make(chan int, 1)

@@ -2,12 +2,12 @@ package feed
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 
 	"backbone/client"
 	"backbone/internal/cli"
+	"backbone/internal/cli/exchange"
 	"backbone/internal/feed"
 	"backbone/internal/human"
 	"backbone/internal/refusals"
@@ -15,9 +15,9 @@ import (
 )
 
 // outlet returns where the prices go, and what to call when no more come.
-func (c *Cmd) outlet(ctx context.Context, s cli.Streams, m mapping, log *slog.Logger) (publish func(context.Context, []feed.Price) error, finish func() error, err error) {
+func (c *Cmd) outlet(ctx context.Context, s cli.Streams, m exchange.Mapping, log *slog.Logger) (publish func(context.Context, []feed.Price) error, finish func() error, err error) {
 	if c.Print {
-		return func(_ context.Context, prices []feed.Price) error { return s.Print(m.lines(prices)) }, func() error { return nil }, nil
+		return func(_ context.Context, prices []feed.Price) error { return s.Print(m.Lines(prices)) }, func() error { return nil }, nil
 	}
 	if c.Key, err = c.ReadKey(); err != nil {
 		return nil, nil, err
@@ -33,7 +33,7 @@ func (c *Cmd) outlet(ctx context.Context, s cli.Streams, m mapping, log *slog.Lo
 		return nil, nil, c.Failure(err)
 	}
 	publish = func(ctx context.Context, prices []feed.Price) error {
-		err := ingestor.PublishBatch(ctx, m.updates(prices))
+		err := ingestor.PublishBatch(ctx, m.Updates(prices))
 		if ended := ingestor.Err(); ended != nil {
 			return c.Failure(ended)
 		}
@@ -49,57 +49,6 @@ func (c *Cmd) outlet(ctx context.Context, s cli.Streams, m mapping, log *slog.Lo
 	}
 	return publish, finish, nil
 }
-
-// updates are prices as the server takes them.
-func (m mapping) updates(prices []feed.Price) []client.PriceUpdate {
-	list := make([]client.PriceUpdate, len(prices))
-	for i := range prices {
-		p := &prices[i]
-		list[i] = client.PriceUpdate{Instrument: m.instruments[p.Symbol], Price: json.Number(p.Text), TS: p.TS, Data: data(p)}
-	}
-	return list
-}
-
-// lines are prices as the server sends them to consumers.
-func (m mapping) lines(prices []feed.Price) (text []byte) {
-	for i := range prices {
-		p := &prices[i]
-		line := protocol.ServerMessage{Type: protocol.TypePriceUpdate, Instrument: m.instruments[p.Symbol], Price: json.Number(p.Text), TS: &p.TS, Data: data(p)}
-		text = append(line.Append(text), '\n')
-	}
-	return text
-}
-
-// data is what else is known of a price, nil if nothing is. Numbers keep their digits.
-func data(p *feed.Price) json.RawMessage {
-	var b []byte
-	add := func(name string, value []byte) {
-		if b == nil {
-			b = append(make([]byte, 0, 96), '{')
-		} else {
-			b = append(b, ',')
-		}
-		b = append(append(append(append(b, '"'), name...), '"', ':'), value...)
-	}
-	for _, number := range []struct{ name, text string }{{"size", p.Size}, {"bid", p.Bid}, {"ask", p.Ask}} {
-		if len(number.text) <= protocol.MaxPriceLength && protocol.ValidNumber(number.text) {
-			add(number.name, []byte(number.text))
-		}
-	}
-	if p.Side == feed.Buy || p.Side == feed.Sell {
-		add("side", []byte(`"`+p.Side+`"`))
-	}
-	if p.ID != "" && len(p.ID) <= maxID {
-		add("id", protocol.Text(p.ID))
-	}
-	if b == nil {
-		return nil
-	}
-	return append(b, '}')
-}
-
-// maxID bounds the id of a trade, in bytes. Longer ones are nothing that an exchange gives.
-const maxID = 128
 
 // answers logs what the server says that nothing else returns.
 type answers struct {
