@@ -15,5 +15,8 @@ func (s *Server) Ingest() *ingest.Ingest { return s.ingest }
 // Bridge is the instance's bridge.
 func (s *Server) Bridge() *bridge.Bridge { return s.bridge }
 
+// NewValid returns what events from Redis have to pass.
+func NewValid() func(*hub.BroadcastEvent) bool { return newForeign(domains()).valid }
+
 // Valid is what events from Redis have to pass.
-func Valid(e *hub.BroadcastEvent) bool { return newForeign(domains()).valid(e) }
+func Valid(e *hub.BroadcastEvent) bool { return NewValid()(e) }

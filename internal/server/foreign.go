@@ -12,11 +12,17 @@ import (
 // clients. Anyone who reaches Redis can write there.
 type foreign struct {
 	domains  common.Domains
-	decoders sync.Pool // of *common.Decoder
+	checkers sync.Pool // of *checker
+}
+
+// checker is what checks one event. The decoder looks at a copy of the payload.
+type checker struct {
+	decoder *common.Decoder
+	text    []byte
 }
 
 func newForeign(domains common.Domains) *foreign {
-	return &foreign{domains, sync.Pool{New: func() any { return common.NewDecoder() }}}
+	return &foreign{domains, sync.Pool{New: func() any { return &checker{decoder: common.NewDecoder()} }}}
 }
 
 // valid reports whether an instance with the same domains can have published the event. Its
@@ -30,9 +36,10 @@ func (f *foreign) valid(e *hub.BroadcastEvent) bool {
 	if e.Kind == hub.Resync {
 		return protocol.ValidRoom(e.Room)
 	}
-	d := f.decoders.Get().(*common.Decoder) //nolint:forcetypeassert // nothing else is in it
-	defer f.decoders.Put(d)
-	obj, err := d.Object([]byte(e.Payload))
+	c := f.checkers.Get().(*checker) //nolint:forcetypeassert // nothing else is in it
+	c.text = append(c.text[:0], e.Payload...)
+	defer f.checkers.Put(c)
+	obj, err := c.decoder.Object(c.text)
 	if err != nil || obj.Type() != e.Type {
 		return false
 	}
