@@ -81,7 +81,16 @@ func (q *Queue) Add(e *hub.BroadcastEvent) {
 	}
 }
 
+// places are those that a queue makes for its first event, and at most those that it makes for as
+// many events as the batch before had.
+const leastPlaces, mostPlaces = 16, 4096
+
 func (q *Queue) push(e *hub.BroadcastEvent) {
+	if n := len(q.events); n == cap(q.events) {
+		grown := make([]hub.BroadcastEvent, n, max(2*n, leastPlaces)) // append makes a quarter more, and so copies each event four times
+		copy(grown, q.events)
+		q.events = grown
+	}
 	q.events = append(q.events, *e)
 	q.bytes += len(e.Payload) + Overhead
 }
@@ -174,6 +183,6 @@ func (q *Queue) leaveOut(e *hub.BroadcastEvent) {
 // Taken empties the queue after the receiver took Events. The queue will likely hold as
 // much again, so it makes room for that.
 func (q *Queue) Taken() {
-	q.events = make([]hub.BroadcastEvent, 0, min(len(q.events), 512))
+	q.events = make([]hub.BroadcastEvent, 0, min(len(q.events), mostPlaces))
 	q.bytes, q.at, q.chain, q.lost = 0, nil, nil, 0
 }

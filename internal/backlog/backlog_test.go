@@ -338,6 +338,23 @@ func TestQueueOfPartsKeepsCopies(t *testing.T) {
 	}
 }
 
+// Events are large, so a queue that grows must not copy them many times.
+func TestQueueGrowsInFewSteps(t *testing.T) {
+	e := price("X", 1, hub.State)
+	q := New(1<<30, 1<<30)
+	fill := func() {
+		for range 5000 {
+			q.Add(e)
+		}
+	}
+	if got := testing.AllocsPerRun(10, func() { q = New(1<<30, 1<<30); fill() }); got > 10 {
+		t.Errorf("%v steps to 5,000 events, want 10 at most", got)
+	}
+	if got := testing.AllocsPerRun(10, func() { q.Taken(); fill() }); got > 2 {
+		t.Errorf("%v steps to as many again, want 2", got)
+	}
+}
+
 // within reports whether s is a part of text.
 func within(s, text string) bool {
 	at, begin := uintptr(unsafe.Pointer(unsafe.StringData(s))), uintptr(unsafe.Pointer(unsafe.StringData(text)))
