@@ -31,6 +31,18 @@ func (r *Requests) Granted(id Scalar, out *Events) {
 	out.Ack(r.take(id)...)
 }
 
+// Partly says that the request was granted for those of its symbols for which granted returns true.
+func (r *Requests) Partly(id Scalar, why string, out *Events, granted func(symbol string) bool) {
+	out.Alive()
+	for _, symbol := range r.take(id) {
+		if granted(symbol) {
+			out.Ack(symbol)
+		} else {
+			out.Reject(symbol, why)
+		}
+	}
+}
+
 // Failed says that the request failed.
 func (r *Requests) Failed(id Scalar, why string, out *Events) {
 	out.Alive()

@@ -7,6 +7,7 @@ import (
 	"backbone/internal/feed/bitget"
 	"backbone/internal/feed/bybit"
 	"backbone/internal/feed/coinbase"
+	"backbone/internal/feed/deribit"
 	"backbone/internal/feed/htx"
 	"backbone/internal/feed/hyperliquid"
 	"backbone/internal/feed/kraken"
@@ -25,6 +26,7 @@ func All() []feed.Exchange {
 		bitget.Spot(),
 		bitget.Futures(),
 		hyperliquid.New(),
+		deribit.New(),
 	}
 }
 
