@@ -1,0 +1,108 @@
+package runner
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"backbone/internal/feed"
+	"backbone/internal/feed/bybit"
+)
+
+// keeperOf is a keeper of a feed that does not run.
+func keeperOf(t *testing.T, symbols ...string) *keeper {
+	t.Helper()
+	r, err := New(Options{Exchange: bybit.Linear(), Request: feed.Request{Kind: feed.Trades, Symbols: symbols}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newKeeper(r, 0)
+}
+
+// While prices are not taken a bounded number waits, and the newest of each symbol is never lost.
+func TestWhatWaitsIsBounded(t *testing.T) {
+	k := keeperOf(t, "A", "B", "C")
+	const all = 5 * maxQueued
+	k.enqueue(feed.Price{Symbol: "B", Text: "7"})
+	for n := range all {
+		k.enqueue(feed.Price{Symbol: string("AC"[n%2]), Text: strconv.Itoa(n)})
+		if len(k.queue) > maxQueued {
+			t.Fatalf("%d prices wait", len(k.queue))
+		}
+	}
+	newest := map[string]string{}
+	last := -1
+	for _, p := range k.queue {
+		newest[p.Symbol] = p.Text
+		if p.Symbol == "B" {
+			continue
+		}
+		n, err := strconv.Atoi(p.Text)
+		if err != nil || n <= last {
+			t.Fatalf("%d comes behind %d", n, last)
+		}
+		last = n
+	}
+	if newest["A"] != strconv.Itoa(all-2) || newest["C"] != strconv.Itoa(all-1) || newest["B"] != "7" {
+		t.Errorf("the newest that wait are %v", newest)
+	}
+	if got := k.counts[feed.Conflated].n; got != uint64(all+1-len(k.queue)) {
+		t.Errorf("%d were left out of %d, and %d wait", got, all+1, len(k.queue))
+	}
+}
+
+func TestWaits(t *testing.T) {
+	refused := func(status int, body string, after time.Duration) error {
+		return &RefusedError{Status: status, Body: body, RetryAfter: after}
+	}
+	for name, c := range map[string]struct {
+		failures    int
+		err         error
+		least, most time.Duration
+	}{
+		"a connection was lost": {0, nil, 100 * time.Millisecond, 900 * time.Millisecond},
+		"once":                  {1, errors.New("x"), 500 * time.Millisecond, time.Second},
+		"four times":            {4, errors.New("x"), 4 * time.Second, 8 * time.Second},
+		"for ever":              {1000, errors.New("x"), 30 * time.Second, time.Minute},
+		"429":                   {1, refused(http.StatusTooManyRequests, "", 0), time.Minute, 61 * time.Second},
+		"429 says when":         {1, refused(http.StatusTooManyRequests, "", 5*time.Second), 5 * time.Second, 6 * time.Second},
+		"418 says when":         {2, refused(http.StatusTeapot, "", 72*time.Hour), 72 * time.Hour, 72*time.Hour + 2*time.Second},
+		"503":                   {1, refused(http.StatusServiceUnavailable, "", 0), 500 * time.Millisecond, time.Second},
+		"451":                   {1, refused(http.StatusUnavailableForLegalReasons, "", 0), time.Minute, 61 * time.Second},
+		"451 again and again":   {20, refused(http.StatusUnavailableForLegalReasons, "", 0), 10 * time.Minute, 11 * time.Minute},
+		"a ban of Bybit":        {1, refused(http.StatusForbidden, "403, access too frequent.", 0), 10 * time.Minute, 10*time.Minute + time.Second},
+	} {
+		k := keeperOf(t, "A")
+		k.failures = c.failures
+		for range 100 {
+			if got := k.wait(c.err); got < c.least || got > c.most {
+				t.Errorf("%s: %v, want from %v to %v", name, got, c.least, c.most)
+				break
+			}
+		}
+	}
+}
+
+// What came while this process did not run lies unread: no connection is dead and no symbol silent
+// for that.
+func TestAProcessThatStoodStillExcusesTheExchange(t *testing.T) {
+	k := keeperOf(t, "A")
+	began := time.Now()
+	k.now = &life{born: began, heard: began}
+	k.symbols["A"].heard = began
+	k.excuse(began)
+	k.excuse(began.Add(tickEvery))
+	if k.now.heard != began {
+		t.Errorf("an ordinary tick excuses %v", k.now.heard.Sub(began))
+	}
+	later := began.Add(tickEvery + 10*time.Minute)
+	k.excuse(later)
+	if quiet := later.Sub(k.now.heard); quiet > 2*tickEvery {
+		t.Errorf("the connection counts as quiet for %v", quiet)
+	}
+	if quiet := later.Sub(k.symbols["A"].since()); quiet > 2*tickEvery {
+		t.Errorf("the symbol counts as silent for %v", quiet)
+	}
+}
