@@ -171,6 +171,10 @@ type Counter interface {
 	Number(f feed.Frame, n uint64) feed.Frame
 }
 
+// AckFirst is a dialect of an exchange whose data cannot be read without its ack, and so never comes
+// before it.
+type AckFirst interface{ AckFirst() }
+
 // Lose leaves n numbers of frames out, on all connections.
 func (f *Fake) Lose(n uint64) {
 	f.each(func(p *peer) { p.sent += n })

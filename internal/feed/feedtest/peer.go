@@ -147,6 +147,9 @@ func (p *peer) arrived() {
 // hear does what the client asks for, as the manners are.
 func (p *peer) hear(f feed.Frame) {
 	d, m := p.fake.dialect, p.fake.manners
+	if _, ok := d.(AckFirst); ok {
+		m.AckDelay, m.AckNever, m.DataFirst = 0, false, false
+	}
 	heard := d.Hear(f)
 	if !heard.Ping || !m.NoPongs {
 		p.send(heard.Answer...)
