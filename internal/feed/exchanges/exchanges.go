@@ -4,13 +4,17 @@ package exchanges
 import (
 	"backbone/internal/feed"
 	"backbone/internal/feed/binance"
+	"backbone/internal/feed/bitfinex"
 	"backbone/internal/feed/bitget"
+	"backbone/internal/feed/bitstamp"
 	"backbone/internal/feed/bybit"
 	"backbone/internal/feed/coinbase"
 	"backbone/internal/feed/deribit"
+	"backbone/internal/feed/gate"
 	"backbone/internal/feed/htx"
 	"backbone/internal/feed/hyperliquid"
 	"backbone/internal/feed/kraken"
+	"backbone/internal/feed/okx"
 )
 
 // All returns the exchanges, in the order in which they are listed to people.
@@ -21,12 +25,17 @@ func All() []feed.Exchange {
 		bybit.Spot(),
 		bybit.Linear(),
 		coinbase.New(),
+		okx.New(),
 		kraken.New(),
+		bitstamp.New(),
 		htx.New(),
 		bitget.Spot(),
 		bitget.Futures(),
 		hyperliquid.New(),
 		deribit.New(),
+		gate.Spot(),
+		gate.USDT(),
+		bitfinex.New(),
 	}
 }
 
