@@ -181,6 +181,16 @@ func TestAnErrorSaysWhichElementItIs(t *testing.T) {
 	})
 }
 
+func TestRequestsOfTheOtherRoleAreForbidden(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := onPipes(t, settings{}).ingestor()
+		for _, typ := range []string{"join", "leave", "marked", "message"} {
+			p.send(`{"type":"` + typ + `","room":"A"}`)
+			p.hears(`{"type":"error","code":"forbidden","message":"type: ` + typ + ` is not for the role INGESTOR"}`)
+		}
+	})
+}
+
 // A number of a mark makes no other message an answer.
 func TestOnlyMarkedAnswersAMark(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,6 +1,8 @@
 package transport
 
 import (
+	"errors"
+	"io"
 	"net"
 	"testing"
 	"time"
@@ -97,6 +99,32 @@ func TestWhereAPingIsRead(t *testing.T) {
 		if k.acked, k.pingRead = c.acked, c.pingRead; r.readsUpToPing() != c.want || k.acked != f.acked {
 			t.Errorf("%s: %v", name, !c.want)
 		}
+	}
+}
+
+func TestWhatWaitsForTheKernelIsWritten(t *testing.T) {
+	w := alone()
+	mine := overTCP(t, w)
+	w.fresh = nil
+	w.send(make([]byte, 32<<20))
+	if len(w.unwritten) == 0 {
+		t.Fatal("the kernel takes all")
+	}
+	read := make(chan int64, 1)
+	go func() {
+		n, _ := io.CopyN(io.Discard, mine, 32<<20)
+		read <- n
+	}()
+	if w.writeRest(); w.phase == over || len(w.unwritten) > 0 || <-read != 32<<20 {
+		t.Errorf("phase %d, %v, %d bytes are left", w.phase, w.err, len(w.unwritten))
+	}
+}
+
+func TestAnErrorOfADescriptorIsTold(t *testing.T) {
+	w := alone()
+	overTCP(t, w)
+	if err := onDescriptor(w.conn.socket.Conn, func(int) error { return unix.EINVAL }); !errors.Is(err, unix.EINVAL) {
+		t.Errorf("got %v", err)
 	}
 }
 

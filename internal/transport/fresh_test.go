@@ -497,6 +497,25 @@ func TestAnswersToMarksAreChecked(t *testing.T) {
 	})
 }
 
+// A pong alone is not the last that is read, and a client that had heartbeats is gone when it goes.
+func TestAClientGoesOnAfterAPongAlone(t *testing.T) {
+	i := onTCP(t, settings{change: fresh})
+	p := i.consumer()
+	p.send(`{"type":"join","room":"A","heartbeat_ms":60000}`)
+	_, number, err := p.next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.hears(`{"type":"joined","room":"A"}`)
+	p.raw(masked(ws.OpPong, number))
+	for n := uint64(0); n == 0; n, _, _ = i.server.Ages().Read() {
+	}
+	p.raw(masked(ws.OpPing, "x"))
+	p.want(ws.OpPong, "x")
+	p.Close()
+	i.waitIdle(10 * time.Second)
+}
+
 // A pong alone is read without the memory that requests need; one in pieces, or with others, is not
 // lost.
 func TestAPongIsUnderstoodHoweverItComes(t *testing.T) {

@@ -209,15 +209,23 @@ func TestLongJoinsTakeTurns(t *testing.T) {
 
 // What a client sent behind its join is still done, so it joins for that.
 func TestALongJoinEndsWithItsClient(t *testing.T) {
+	join, joined := joinOf("A", 10*roomsPerMessage)
 	for name, test := range map[string]struct {
-		behind string
-		passed int // by ingest
-	}{"alone": {"", 0}, "with more behind it": {say("A1", "hi"), 10*roomsPerMessage + 1}} {
+		behind, later string // what is sent with the join, and when it waits
+		stays         bool
+		passed        int // by ingest
+	}{
+		"alone":                 {"", "", false, 0},
+		"with more behind it":   {say("A1", "hi"), "", false, 10*roomsPerMessage + 1},
+		"with more in a while":  {"", say("A1", "hi"), false, 10*roomsPerMessage + 1},
+		"whose client is there": {"", "", true, 10 * roomsPerMessage},
+		"whose client goes on":  {"", say("A1", "hi"), true, 10*roomsPerMessage + 1},
+		"whose client went on":  {say("A1", "hi"), "", true, 10*roomsPerMessage + 1},
+	} {
 		t.Run(name, func(t *testing.T) {
 			passed := make(chan []hub.BroadcastEvent, 100)
 			i := onTCP(t, settings{hubEvents: passed})
 			i.server.turn <- struct{}{}
-			join, _ := joinOf("A", 10*roomsPerMessage)
 			p := i.consumer()
 			sent := masked(ws.OpText, join)
 			if test.behind != "" {
@@ -226,8 +234,19 @@ func TestALongJoinEndsWithItsClient(t *testing.T) {
 			p.raw(sent)
 			for i.counts()["messages_received_total"] == 0 {
 			}
-			p.Close()
+			if test.later != "" {
+				p.send(test.later)
+			}
+			if !test.stays {
+				p.Close()
+			}
 			<-i.server.turn
+			if test.stays {
+				p.hears(joined)
+				p.raw(masked(ws.OpPing, "x"))
+				p.want(ws.OpPong, "x")
+				p.Close()
+			}
 			i.waitIdle(10 * time.Second)
 			count := 0
 			for range len(passed) {

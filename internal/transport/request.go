@@ -160,10 +160,10 @@ func (r *readSide) handle(o *common.Object, index int) error {
 	return common.UnknownType(typ, r.takes)
 }
 
-// takes reports whether there is a request of this type, for whatever role.
+// takes reports whether there is a request of this type, for whatever role, besides ping.
 func (r *readSide) takes(typ string) bool {
 	_, known := r.conn.server.opts.Domains.Lookup(typ)
-	return known || typ == protocol.TypePing || typ == protocol.TypeMarked || typ == protocol.TypeJoin || typ == protocol.TypeLeave
+	return known || typ == protocol.TypeMarked || typ == protocol.TypeJoin || typ == protocol.TypeLeave
 }
 
 // event has a domain validate o, and keeps the event to be published with the others of this read.
