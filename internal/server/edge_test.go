@@ -180,6 +180,32 @@ func TestAnEdgeCountsWhatALostLineCost(t *testing.T) {
 	}
 }
 
+// A line to upstream that is too slow is conflated there, as that of any consumer, and consumers of
+// the edge are told how much.
+func TestAnEdgeOnASlowLine(t *testing.T) {
+	core := start(t)
+	proxy := redistest.NewProxyTo(t, core.Addr().String())
+	e := edge(t, "ws://"+proxy.Addr(), lossless)
+	p := core.ingestor()
+	publish(t, p, "BTC_USDT", 1, 1)
+	c := e.consume("BTC_USDT")
+	got := listen(t, c, func(g tally) bool { return g.last == 1 })
+	n := 1
+	proxy.Delay(700 * time.Millisecond)
+	core.eventually("upstream leaves prices out", func() bool {
+		publish(t, p, "BTC_USDT", n+1, n+1000)
+		n += 1000
+		return !strings.Contains(core.metrics(), "\nbackbone_undelivered_total{reason=\"conflated\"} 0\n")
+	})
+	proxy.Whole()
+	publish(t, p, "BTC_USDT", n+1, n+1)
+	n++
+	got = listenFrom(t, c, got, func(g tally) bool { return g.last == n })
+	if got.live+got.skipped != n-1 || got.skipped == 0 { // the first was a snapshot
+		t.Errorf("of %d prices: %+v", n-1, got)
+	}
+}
+
 // An upstream that is replaced by one that is behind takes nothing back, and when that has caught up,
 // or has prices of its own, the edge has them.
 func TestAnEdgeMovesToAnInstanceThatIsBehind(t *testing.T) {
