@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math/bits"
@@ -222,7 +223,9 @@ func TestAReshardCostsTheMovedPartitionsOnly(t *testing.T) {
 	}
 
 	// A publishes values, and messages alone, in each room all the time, and B takes them.
-	end, published := make(chan struct{}), make(chan uint64)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel() // of a test that failed
+	end, published := make(chan struct{}), make(chan uint64, 1)
 	inTime := make(chan hub.BroadcastEvent, 1<<20)
 	go func() {
 		defer close(inTime)
@@ -231,6 +234,8 @@ func TestAReshardCostsTheMovedPartitionsOnly(t *testing.T) {
 			case e := <-b.remote:
 				inTime <- e
 			case <-end:
+				return
+			case <-ctx.Done():
 				return
 			}
 		}
@@ -243,10 +248,12 @@ func TestAReshardCostsTheMovedPartitionsOnly(t *testing.T) {
 			for _, room := range all {
 				values, messages = append(values, tick("A", room, n, int(n))), append(messages, chat(room, strconv.FormatUint(n, 10)))
 			}
-			a.outbox <- values
-			a.outbox <- messages
+			put(ctx, a.outbox, values)
+			put(ctx, a.outbox, messages)
 			select {
 			case <-ticker.C:
+			case <-ctx.Done():
+				return
 			case <-end:
 				published <- n
 				return
