@@ -14,7 +14,7 @@ import (
 type Steps struct{ core *core }
 
 // NewSteps returns an ingest to be driven step by step. Options.Hub is not used, and of
-// Options.Outbox only whether there is one.
+// Options.Outbox and Options.Reads only whether there is one.
 func NewSteps(opts Options, now moment.Time) Steps {
 	return Steps{newCore(New(opts).opts, now)}
 }

@@ -27,7 +27,14 @@ type link struct {
 	read       time.Time  // when the store's answer can be there
 	wire       []delivery // published to this instance and not yet arrived
 	beats      []beat
+
+	heardOld time.Time // an instance that reads form 1 alone was heard, or may have been there
+	form2    bool      // is written
+	wentBack bool      // to form 1, since form 2 was written last
 }
+
+// oldPatience is without an old instance until form 2 is written.
+const oldPatience = 3 * heartbeatEvery
 
 // What a call does.
 const (
@@ -45,6 +52,8 @@ type call struct {
 	made   time.Time
 	at     time.Duration // the same by the caller's steady clock
 	due    time.Time     // when it can be at the store
+	form2  bool          // it publishes form 2
+	anew   bool          // it publishes once more what is offered, whatever the store holds
 }
 
 // delivery is one bundle on its way.
@@ -58,6 +67,7 @@ type delivery struct {
 // beat is a heartbeat of another instance on its way.
 type beat struct {
 	clock uint64
+	old   bool // of an instance that reads form 1 alone
 	due   time.Time
 }
 
@@ -105,6 +115,7 @@ func (l *link) connect() {
 		return
 	}
 	l.up, l.subscribed, l.lastEcho = true, true, w.now.Add(2*l.slow)
+	l.heardOld, l.form2, l.wentBack = w.now, false, false
 	w.trace("", "i%d is linked", l.in.id)
 	l.begin(partition.All)
 }
@@ -160,9 +171,13 @@ func (l *link) send() {
 }
 
 func (l *link) call(does int, events []hub.BroadcastEvent) {
+	if !l.in.old && !l.form2 && l.in.w.now.Sub(l.heardOld) > oldPatience {
+		l.form2, l.wentBack = true, false
+	}
 	l.inflight = &call{
 		does: does, from: l.in, origin: l.in.origin, events: events,
 		made: l.in.w.now, at: l.in.time().Steady, due: l.in.w.now.Add(2 * l.slow),
+		form2: l.form2, anew: l.wentBack,
 	}
 }
 
@@ -296,17 +311,27 @@ func (l *link) beat() {
 	}
 	for _, to := range l.in.w.instances {
 		if to != l.in && to.alive && to.link.subscribed && to.link.reachable() {
-			to.link.beats = append(to.link.beats, beat{l.in.ingest.Clock(), l.in.w.now.Add(l.slow + to.link.slow)})
+			to.link.beats = append(to.link.beats, beat{l.in.ingest.Clock(), l.in.old, l.in.w.now.Add(l.slow + to.link.slow)})
 		}
 	}
 }
 
 func (l *link) hear() {
+	heardOld := false
 	l.beats = slices.DeleteFunc(l.beats, func(b beat) bool {
 		if b.due.After(l.in.w.now) {
 			return false
 		}
 		l.in.ingest.ForeignClock(b.clock, l.in.time())
+		heardOld = heardOld || b.old
 		return true
 	})
+	if heardOld {
+		l.heardOld = l.in.w.now
+		if l.form2 { // what the old instance could not read is offered to it
+			l.form2, l.wentBack = false, true
+			l.in.w.trace("", "i%d goes back to form 1", l.in.id)
+			l.begin(partition.All)
+		}
+	}
 }

@@ -41,6 +41,10 @@ const tolerated = 100 * time.Millisecond
 // write is one call of an instance, as one step: all of it at once where no event of it can be
 // refused, otherwise event by event. It returns the newest clock that refused one.
 func (s *store) write(c call) (refused uint64) {
+	if c.anew && c.does != storeOnly {
+		offers := slices.DeleteFunc(slices.Clone(c.events), func(e hub.BroadcastEvent) bool { return e.Kind != hub.Recovered })
+		defer s.publish(c, offers)
+	}
 	if c.does == publishOnly {
 		s.publish(c, c.events)
 		return 0
@@ -123,7 +127,7 @@ func (s *store) decide(c call) (refused uint64) {
 
 func (s *store) publish(c call, events []hub.BroadcastEvent) {
 	for _, to := range s.w.instances {
-		if to.origin == c.origin || !to.alive || !to.link.subscribed {
+		if to.origin == c.origin || !to.alive || !to.link.subscribed || to.old && c.form2 {
 			continue
 		}
 		to.link.wire = append(to.link.wire, delivery{c.origin, slices.Clone(events), c.at, s.w.now.Add(to.link.slow)})

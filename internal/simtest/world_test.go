@@ -66,6 +66,7 @@ type world struct {
 	rng       *rand.Rand
 	fate      *rand.Rand // of readers: apart, so that a seed goes on meaning the same
 	clocks    *rand.Rand // of clocks that are set, apart as well; nil: none is
+	builds    *rand.Rand // of instances of a build that reads form 1 alone, apart as well; nil: there is none
 	conflated int        // times that a reader was found to be slow
 	seed      uint64
 	now       time.Time
@@ -91,6 +92,7 @@ type instance struct {
 	offset   time.Duration // of its wall clock
 	start    time.Duration // of its steady clock
 	alive    bool
+	old      bool // reads form 1 alone, and writes it
 	hub      hub.Steps
 	ingest   ingest.Steps
 	link     link
@@ -122,6 +124,9 @@ func newWorld(seed uint64) *world {
 	}
 	if storing := rand.New(rand.NewPCG(seed, 0x5704)); storing.IntN(3) == 0 { // apart, as above
 		w.storing = time.Duration(20+storing.IntN(1000)) * time.Millisecond
+	}
+	if builds := rand.New(rand.NewPCG(seed, 0xb01d)); builds.IntN(3) == 0 {
+		w.builds = builds
 	}
 	for i := range 2 + w.rng.IntN(4) {
 		w.rooms = append(w.rooms, "R"+strconv.Itoa(i))
@@ -161,9 +166,11 @@ func (w *world) newInstance(id int) *instance {
 		BridgeStatus: func(ok bool, _ int64) string { return fmt.Sprintf("link %v", ok) },
 		Delay:        func(limit time.Duration) time.Duration { return time.Duration(w.rng.Int64N(int64(limit))) },
 		Outbox:       make(chan []hub.BroadcastEvent),
+		Reads:        make(chan []string),
 		Logger:       slog.New(slog.DiscardHandler),
 	}, in.time())
 	in.link = link{in: in}
+	in.old = w.builds != nil && w.builds.IntN(2) == 0
 	return in
 }
 
