@@ -16,7 +16,7 @@ func New() feed.Exchange {
 	return feed.Exchange{
 		Name: "hyperliquid", Title: "Hyperliquid", Example: "BTC", URL: "wss://api.hyperliquid.xyz/ws",
 		Spelling: "the coin of a perpetual contract, such as BTC; spot pairs as @107 or PURR/USDC; of other builders dex:COIN",
-		Hint:     "Case matters: 1000 PEPE are kPEPE. A spot pair needs a name: @107=HYPE/USDC.",
+		Hint:     "Case matters: 1000 PEPE are kPEPE. A number such as @107 may have a name of yours: @107=HYPE/USDC.",
 		Kinds:    []feed.Kind{feed.Trades},
 		Limits:   feed.Limits{Messages: 20, Connects: 30, FrameQuiet: 50 * time.Second},
 		Plan:     plan,
