@@ -181,7 +181,7 @@ func movedAway(err error) bool {
 		return false
 	}
 	_, moved := e.IsMoved()
-	return moved || strings.Contains(e.Error(), "attempted to access a non local key")
+	return moved || strings.Contains(e.Error(), "access a non local key") // Valkey writes the word before with a capital
 }
 
 // elsewhere reports whether a node of a cluster did not run a script because another node
