@@ -77,7 +77,7 @@ func element(symbol string, p feed.Price, token string) string {
 
 // Price has a number that does not rise.
 func (dialect) Price(symbol, text string, n int, ms int64) feed.Price {
-	p := feed.Price{Symbol: symbol, Text: text, TS: ms, ID: strconv.Itoa(n * 611_953_000_003 % 1_125_899_906_842_624), Size: "0.125", Side: feed.Buy}
+	p := feed.Price{Symbol: symbol, Text: text, TS: ms, ID: strconv.FormatInt(int64(n)*611_953_000_003%1_125_899_906_842_624, 10), Size: "0.125", Side: feed.Buy}
 	if n%2 == 0 {
 		p.Side = feed.Sell
 	}
