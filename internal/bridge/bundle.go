@@ -64,23 +64,54 @@ func (c bundler) bundles(events []hub.BroadcastEvent) (done []bundle) {
 		return name
 	}
 	if c.whole {
-		return c.cut(nil, events, partition.All, channel(c.names.AllEvents()))
-	}
-	parts := divide(events)
-	for p, part := range parts {
-		if len(part) > 0 {
-			done = c.cut(done, part, partition.Only(p), channel(c.names.Events(p)))
+		name := channel(c.names.AllEvents())
+		if done = cut(nil, events, partition.All, name); len(done) > 1 {
+			return apart(events, name)
 		}
+		return done
+	}
+	sorted, count := divide(events)
+	for p, n := range count {
+		if n > 0 {
+			done = cut(done, sorted[:n], partition.Only(p), channel(c.names.Events(p)))
+		}
+		sorted = sorted[n:]
+	}
+	return done
+}
+
+// apart returns bundles of different partitions, which can share a round trip. Only a partition
+// that is too much for one bundle has several.
+func apart(events []hub.BroadcastEvent, channel string) (done []bundle) {
+	sorted, count := divide(events)
+	open, begin, end := bundle{channel: channel}, 0, 0
+	for p, n := range count {
+		part, of := sorted[end:end+n], partition.Only(p)
+		size := bytesOf(part)
+		if len(open.events) > 0 && (open.bytes+size > maxCallBytes || len(open.events)+n > maxCallEvents) {
+			done = append(done, open)
+			open, begin = bundle{channel: channel}, end
+		}
+		end += n
+		if size > maxCallBytes || n > maxCallEvents {
+			done = cut(done, part, of, channel)
+			begin = end
+			continue
+		}
+		open.partitions |= of
+		open.events, open.bytes = sorted[begin:end], open.bytes+size
+	}
+	if len(open.events) > 0 {
+		done = append(done, open)
 	}
 	return done
 }
 
 // cut appends bundles of at most so many bytes and events.
-func (c bundler) cut(done []bundle, events []hub.BroadcastEvent, of partition.Set, channel string) []bundle {
+func cut(done []bundle, events []hub.BroadcastEvent, of partition.Set, channel string) []bundle {
 	begin, bytes := 0, 0
 	for i := range events {
-		e := &events[i]
-		n := len(e.Room) + len(e.Type) + len(e.Payload) + len(e.Version.Instance) + eventBytes
+		n := bytesOf(events[i : i+1])
 		if i > begin && (bytes+n > maxCallBytes || i-begin == maxCallEvents) {
 			done = append(done, bundle{of, channel, events[begin:i], bytes})
 			begin, bytes = i, 0
@@ -93,29 +124,39 @@ func (c bundler) cut(done []bundle, events []hub.BroadcastEvent, of partition.Se
 	return done
 }
 
-// divide returns the events of each partition, in order.
-func divide(events []hub.BroadcastEvent) (parts [partition.Count][]hub.BroadcastEvent) {
+// bytesOf is what events take in a message, about.
+func bytesOf(events []hub.BroadcastEvent) (n int) {
+	for i := range events {
+		e := &events[i]
+		n += len(e.Room) + len(e.Type) + len(e.Payload) + len(e.Version.Instance) + eventBytes
+	}
+	return n
+}
+
+// divide returns events sorted by partition, in order otherwise, and how many each partition has.
+func divide(events []hub.BroadcastEvent) (sorted []hub.BroadcastEvent, count [partition.Count]int) {
 	of := make([]uint8, len(events))
-	var count [partition.Count]int
 	for i := range events {
 		of[i] = uint8(partition.Of(events[i].Room))
 		count[of[i]]++
 	}
-	all := make([]hub.BroadcastEvent, len(events))
-	for p, n := range count {
-		parts[p], all = all[:0:n], all[n:]
+	var next [partition.Count]int
+	for p := 1; p < partition.Count; p++ {
+		next[p] = next[p-1] + count[p-1]
 	}
+	sorted = make([]hub.BroadcastEvent, len(events))
 	for i := range events {
-		parts[of[i]] = append(parts[of[i]], events[i])
+		sorted[next[of[i]]] = events[i]
+		next[of[i]]++
 	}
-	return parts
+	return sorted, count
 }
 
 // Bounds of what is sent together.
 const (
 	maxCallBytes      = 256 << 10 // of the messages of one call; what it stores can be as much again
 	maxCallEvents     = 1000      // of one call; Lua accepts several thousand keys at most
-	maxRoundTripBytes = 512 << 10 // of the messages of one round trip; heartbeats pass between two
+	maxRoundTripBytes = 1 << 20   // of the messages of one round trip; heartbeats pass between two
 )
 
 // call is one run of a script that writes, for bundles of different partitions.

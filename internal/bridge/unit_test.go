@@ -38,6 +38,36 @@ func genEvent() *rapid.Generator[hub.BroadcastEvent] {
 	})
 }
 
+// What is too much for one message shares round trips in form 2 as in form 1, unless it is of one
+// partition.
+func TestABacklogSharesRoundTrips(t *testing.T) {
+	const events = 5 * maxCallEvents
+	var backlog []hub.BroadcastEvent
+	for i := range events {
+		backlog = append(backlog, tick("A", fmt.Sprintf("R%d", i%500), uint64(i+1), i))
+	}
+	for _, whole := range []bool{false, true} {
+		trips := roundTrips(bundler{whole: whole}.bundles(slices.Clone(backlog)), true)
+		bytes, least := bytesOf(backlog), events/maxCallEvents
+		if most := bytes/maxRoundTripBytes + 1; len(trips) > most {
+			t.Errorf("whole %t: %d round trips for %d bytes, want %d", whole, len(trips), bytes, most)
+		}
+		calls := 0
+		for _, trip := range trips {
+			calls += len(trip)
+		}
+		if calls < least || calls > 2*least {
+			t.Errorf("whole %t: %d calls for %d events", whole, calls, events)
+		}
+	}
+	for i := range backlog {
+		backlog[i].Room = "R"
+	}
+	if trips := roundTrips((bundler{whole: true}).bundles(backlog), true); len(trips) != events/maxCallEvents {
+		t.Errorf("%d round trips for %d events of one room", len(trips), events)
+	}
+}
+
 func TestWhatIsSentIsHeardInOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		batch := rapid.SliceOfN(genEvent(), 0, 40).Draw(t, "batch")
