@@ -54,7 +54,7 @@ func trade(ctx context.Context, fake *feedtest.Fake, d feed.Dialect, symbol stri
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for n := 1; ; n++ {
-		fake.Publish(symbol, d.Price(symbol, "0.08200000000000000000", n, int64(1_700_000_000_000+n)))
+		fake.Publish(symbol, d.Price(symbol, "0.08200000000000000000", n, 1_700_000_000_000+int64(n)))
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -115,7 +115,7 @@ func (d dialect) Price(symbol, text string, n int, ms int64) feed.Price {
 		p.Bid, p.Ask = "0.50", "0.75"
 		return p
 	}
-	p.ID, p.Size, p.Side = strconv.Itoa(1_430_000_000_000_000_000+n), "0.001250", feed.Buy
+	p.ID, p.Size, p.Side = strconv.FormatInt(1_430_000_000_000_000_000+int64(n), 10), "0.001250", feed.Buy
 	if n%2 == 0 {
 		p.Side = feed.Sell
 	}

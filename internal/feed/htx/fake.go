@@ -109,7 +109,8 @@ func (d dialect) Price(symbol, text string, n int, ms int64) feed.Price {
 		p.Bid, p.Ask = "0.50", "0.75"
 		return p
 	}
-	p.Seq, p.ID = uint64(103_000_000_000+n), strconv.Itoa(103_000_000_000+n)
+	p.Seq = 103_000_000_000 + uint64(n)
+	p.ID = strconv.FormatUint(p.Seq, 10)
 	p.Size, p.Side = "1.25E-4", feed.Buy
 	if n%2 == 0 {
 		p.Side = feed.Sell
