@@ -172,6 +172,19 @@ func TestAsksOthersBehindTheRead(t *testing.T) {
 			want(t, "later", b.offered(), "")
 		}
 	})
+	t.Run("where Redis can have an older value, although the outbox is fuller than for offers", func(t *testing.T) {
+		b := newBox(t, true, func(o *Options) { o.OutboxBytes, o.StoredLate = 4*priceSize, true })
+		b.link(everyone)
+		b.join("X")
+		b.local("lobby", strings.Repeat("p", 72))
+		if !b.full() {
+			t.Fatal("the outbox has place for offers")
+		}
+		b.answer(again(from("a", "X", 5, 0, "stored")))
+		if got := b.offered(); !strings.HasSuffix(got, "resync X {}") {
+			t.Errorf("asks %q, want X", got)
+		}
+	})
 	t.Run("where Redis has nothing, once in a generation", func(t *testing.T) {
 		b := newBox(t, true)
 		b.link(everyone)

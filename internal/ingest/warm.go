@@ -178,9 +178,9 @@ func (c *core) lastPrices(rooms []string, found []hub.BroadcastEvent, failed boo
 			c.readAgain(r, now)
 		} else {
 			r.warm.read = q.generation
-			// Redis may have forgotten what another instance still knows, as after FLUSHALL, or not
-			// have it yet.
-			if !c.due.Has(int(r.partition)) && !c.full() && (c.opts.StoredLate || !r.alive(now, c.opts.TTL)) {
+			// Redis may not have yet what another instance knows: as nothing else brings that, it is
+			// asked for however full the outbox is. Or Redis has forgotten it, as after FLUSHALL.
+			if !c.due.Has(int(r.partition)) && (c.opts.StoredLate || !c.full() && !r.alive(now, c.opts.TTL)) {
 				r.warm.resyncDue = true
 			}
 			if c.read(r) == nil { // else another generation began meanwhile
