@@ -12,7 +12,9 @@ import (
 // instances know. So an instance that is connected again requests from them anything newer
 // than what it has of the rooms with members, and offers what it knows itself. A value
 // past its TTL is not stored anywhere, so every instance that knows it would publish it.
-// Each of them waits for a random time, and does nothing if another was first.
+// Each of them waits for a random time, and does nothing if another was first. So it is where
+// values are stored later, because offers are then published whatever Redis holds: an instance
+// offers without a wait only what it has set itself.
 
 // offerState is the offer of a value to other instances.
 type offerState struct {
@@ -53,7 +55,7 @@ func (c *core) catchUp(now moment.Time) {
 			continue
 		}
 		for v := range r.values {
-			if v.alive(now, c.opts.TTL) {
+			if v.alive(now, c.opts.TTL) && (!c.opts.StoredLate || v.version.Instance == c.opts.Instance) {
 				c.offer(v)
 			} else {
 				c.offerLater(v, now)

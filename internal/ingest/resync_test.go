@@ -211,6 +211,24 @@ func TestOffersEveryGeneration(t *testing.T) {
 	}
 }
 
+// Where values are stored later, Redis refuses no offer: if all instances offered all values, each
+// would come to all as often as there are instances.
+func TestWhereValuesAreStoredLaterOneInstanceOffersEach(t *testing.T) {
+	b := newBox(t, true, func(o *Options) { o.StoredLate = true })
+	b.local("X", "p")
+	y, z := from("a", "Y", 5, 1, "q"), from("a", "Z", 5, 1, "r")
+	b.take(y, z)
+	b.out.Taken()
+	for range 2 {
+		b.link(everyone)
+		want(t, "offered at once", b.offered(), "recovered X p")
+		b.take(again(y))
+		b.wait(maxOfferDelay)
+		b.settle()
+		want(t, "offered later", b.offered(), "recovered Z r")
+	}
+}
+
 // A value found by a read has no number; it must not be offered with that of another.
 func TestOffersCarryTheNumberOfTheirValue(t *testing.T) {
 	b := newBox(t, true)
