@@ -145,6 +145,9 @@ func (b *inbox) parse(with *wire.Reader, events []hub.BroadcastEvent, m incoming
 		b.garbage.found(foreignMessage, m.channel, 1)
 	}
 	b.garbage.found(foreignEvent, m.channel, bad)
+	if !wire.OfParts(m.message) {
+		return events
+	}
 	counted := 0
 	for i := range events {
 		counted += len(events[i].Payload) + backlog.Overhead

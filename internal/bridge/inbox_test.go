@@ -10,6 +10,7 @@ import (
 	"time"
 	"unsafe"
 
+	"backbone/internal/backlog"
 	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
 	"backbone/internal/moment"
@@ -111,6 +112,27 @@ func TestWhatTheSinkDidNotTakeIsNotReceived(t *testing.T) {
 			t.Errorf("%d received and %d lost at the end, want 0 and 1", received, lost)
 		}
 	})
+}
+
+// JSON costs enough without a second copy of each room and payload.
+func TestEventsThatAreNoPartsOfTheirMessageAreNotCopied(t *testing.T) {
+	count := new(counters)
+	b := newInbox(Options{InboxBytes: 1 << 20}, count, &garbage{count: count, log: slog.New(slog.DiscardHandler)})
+	e := tick("other", "A", 1, 1)
+	message := messages(e)[0].message
+	if len(message) <= len(e.Payload)+backlog.Overhead {
+		t.Fatalf("a message of %d bytes is no longer than what its event counts for", len(message))
+	}
+	events := make([]hub.BroadcastEvent, 0, 1)
+	decode := testing.AllocsPerRun(100, func() {
+		_, _, _ = new(wire.Reader).Decode(events, message, partition.All, moment.Now(), nil)
+	})
+	parse := testing.AllocsPerRun(100, func() {
+		b.parse(new(wire.Reader), events, incoming{of: partition.All, message: message})
+	})
+	if parse > decode {
+		t.Errorf("%v allocations to parse a message of form 1, %v to decode it: its events are copied", parse, decode)
+	}
 }
 
 // Whoever reaches Redis can hide an event in a long message, which the event must not keep.

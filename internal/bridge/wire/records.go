@@ -96,16 +96,20 @@ const (
 	instanceName
 )
 
+// OfParts reports whether rooms and payloads of the events of a message are parts of it, as in
+// form 2. Each of them then keeps all of it. In form 1 they are texts of their own.
+func OfParts(message string) bool { return strings.HasPrefix(message, form2) }
+
 // Decode appends the events of a Redis message to events. of holds the partitions of its
 // channel. bad counts the events in it that are not valid, or that the function does not take.
 // With an error, none of its events is used.
 //
 // Of a message of form 2, the function has to check the payload: here it only begins with "{".
-// Rooms and payloads are then parts of the message, and keep all of it.
+// Its rooms and payloads keep the message, see [OfParts].
 func (r *Reader) Decode(
 	events []hub.BroadcastEvent, message string, of partition.Set, now moment.Time, valid func(*hub.BroadcastEvent) bool,
 ) (_ []hub.BroadcastEvent, bad int, err error) {
-	if !strings.HasPrefix(message, form2) {
+	if !OfParts(message) {
 		more, bad, err := decodeEnvelope(message, of, now, valid)
 		return append(events, more...), bad, err
 	}
