@@ -46,6 +46,7 @@ type formChoice struct {
 	// Owned by the session's watch.
 	old  time.Time     // an instance that may not read form 2 was last heard, or may have been there
 	wait time.Duration // for such an instance, until form 2 is written
+	told bool          // the log says that such an instance cannot read what is written
 }
 
 func newFormChoice(o *Options, now time.Time) *formChoice {
@@ -71,6 +72,10 @@ func (c *formChoice) heard(instance string, reads wire.Form, now time.Time) {
 		return
 	}
 	c.old = now
+	if c.format == Format2 && !c.told {
+		c.told = true
+		c.log.Warn("an instance of an older build cannot read what is written here: replace it, or set --redis-format auto", "instance", instance)
+	}
 	if c.format == FormatAuto && c.form() == wire.Form2 {
 		c.wait = c.longWait
 		c.write(wire.Form1)

@@ -103,6 +103,26 @@ func TestTheWatchHearsWhatOthersRead(t *testing.T) {
 	})
 }
 
+// Nothing else tells: where one server has all partitions, an older instance does not even hear what
+// it cannot read.
+func TestWhoWritesForm2WhoeverReadsItIsWarnedOnce(t *testing.T) {
+	const warning = "cannot read what is written"
+	for format, times := range map[Format]int{FormatAuto: 0, Format1: 0, Format2: 1} {
+		var log strings.Builder
+		c := newFormChoice(&Options{Format: format, Heartbeat: time.Second, Logger: slog.New(slog.NewTextHandler(&log, nil))}, time.Now())
+		c.heard("new", wire.Form2, time.Now())
+		if strings.Contains(log.String(), warning) {
+			t.Errorf("%s: warned of one who reads it: %s", format, log.String())
+		}
+		for range 3 {
+			c.heard("old", wire.Form1, time.Now())
+		}
+		if got := strings.Count(log.String(), warning); got != times || times > 0 && !strings.Contains(log.String(), "instance=old") {
+			t.Errorf("%s: warned %d times, want %d: %s", format, got, times, log.String())
+		}
+	}
+}
+
 // An instance of an older build that comes hears in form 1 what was written in form 2 since it was
 // there, although Redis holds it.
 func TestAnOlderInstanceGetsWhatItCouldNotRead(t *testing.T) {

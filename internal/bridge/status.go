@@ -180,7 +180,8 @@ func (r DropReason) String() string {
 	}
 }
 
-// Stats are counters since New, in events unless said otherwise, and one gauge.
+// Stats are counters since New, in events unless said otherwise, and one gauge. An offer that is
+// published a second time, after a change back to form 1, is counted both times.
 type Stats struct {
 	Published   uint64 // accepted by Redis and published
 	Bundles     uint64 // Redis messages that they were published in
