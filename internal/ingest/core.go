@@ -48,7 +48,8 @@ type core struct {
 	due         partition.Set           // partitions whose rooms are to be read and offered again
 	stats       Stats
 	placesQuiet time.Duration // that instruments have no place is not logged before, a moment.Time's Steady
-	abandoned   uint64        // live events in the outbox when ingest ended
+	contests    contests
+	abandoned   uint64 // live events in the outbox when ingest ended
 }
 
 func newCore(opts Options, now moment.Time) *core {
@@ -109,6 +110,7 @@ func (c *core) publish(from string, events []hub.BroadcastEvent, now moment.Time
 		c.stats.TooMany += uint64(len(rejected))
 		c.noPlace(now)
 	}
+	c.tellContests(now)
 	return append(pass, resumed...), rejected
 }
 
@@ -129,6 +131,7 @@ func (c *core) remember(e *hub.BroadcastEvent, h *holder, now moment.Time) *valu
 	v.seq++
 	e.Room, e.Seq, e.Life = v.room.name, v.seq, v.own
 	v.heard = c.generation[v.room.partition]
+	c.contest(v, h, now)
 	c.table.set(v, e)
 	c.table.hold(v, h, now, c.opts.TTL)
 	return v

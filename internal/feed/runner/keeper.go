@@ -39,6 +39,7 @@ type keeper struct {
 	failures int              // in a row, of attempts and of connections without data
 	patience time.Duration    // of the next redial for silence
 	ticked   time.Time        // the last tick
+	barren   bool             // the exchange takes none of the symbols
 
 	queue  []feed.Price // for the outlet
 	counts map[feed.Reason]counted
@@ -144,6 +145,7 @@ func (k *keeper) took(ctx context.Context, d dialled) error {
 	}
 	if k.now == nil {
 		k.now = l
+		k.hopes()
 		for _, s := range k.symbols {
 			s.State, s.asked, s.refused, s.oldSince = Asked, now, false, time.Time{}
 		}

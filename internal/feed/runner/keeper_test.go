@@ -7,9 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"backbone/internal/feed"
 	"backbone/internal/feed/bybit"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // keeperOf is a keeper of a feed that does not run.
 func keeperOf(t *testing.T, symbols ...string) *keeper {
@@ -105,4 +109,40 @@ func TestAProcessThatStoodStillExcusesTheExchange(t *testing.T) {
 	if quiet := later.Sub(k.symbols["A"].since()); quiet > 2*tickEvery {
 		t.Errorf("the symbol counts as silent for %v", quiet)
 	}
+}
+
+// The feed ends once the exchange takes none of the symbols of any connection.
+func TestEndsWhenNoConnectionHasASymbolLeft(t *testing.T) {
+	e := bybit.Linear()
+	together := e.Plan
+	e.Plan = func(r feed.Request) (parts []feed.Part, err error) { // each symbol has a connection
+		for _, s := range r.Symbols {
+			r.Symbols = []string{s}
+			p, err := together(r)
+			if err != nil {
+				return nil, err
+			}
+			parts = append(parts, p...)
+		}
+		return parts, nil
+	}
+	r, err := New(Options{Exchange: e, Request: feed.Request{Kind: feed.Trades, Symbols: []string{"A", "B", "C"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, b, c := newKeeper(r, 0), newKeeper(r, 1), newKeeper(r, 2)
+	refuse := func(k *keeper, name string, want error) {
+		t.Helper()
+		if err := k.rejected(name, "no"); !errors.Is(err, want) {
+			t.Fatalf("%s is rejected: %v, want %v", name, err, want)
+		}
+	}
+	refuse(a, "A", nil)
+	refuse(a, "A", nil) // once more, which is no second connection
+	refuse(b, "B", nil)
+	a.hopes() // it has a new connection, and asks again
+	refuse(c, "C", nil)
+	refuse(a, "A", ErrRejected)
+	a.brings(a.symbols["A"], time.Now())
+	refuse(b, "B", nil)
 }

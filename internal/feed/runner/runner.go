@@ -59,6 +59,7 @@ type Runner struct {
 	batches  chan []feed.Price
 	reports  chan report
 	accepted atomic.Bool            // a connection was made; set once
+	barren   atomic.Int32           // parts of which the exchange takes no symbol
 	status   atomic.Pointer[Status] // replaced by the journal
 	start    time.Time
 }

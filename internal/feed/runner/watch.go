@@ -98,6 +98,7 @@ func (k *keeper) brings(s *symbol, now time.Time) {
 	}
 	s.State, s.heard, s.Data = Live, now, now
 	s.refused = false
+	k.hopes()
 	k.patience = redialSilent
 }
 
@@ -122,10 +123,22 @@ func (k *keeper) rejected(name, why string) error {
 			return nil
 		}
 	}
-	if len(k.r.parts) > 1 {
+	if k.barren {
+		return nil
+	}
+	k.barren = true
+	if int(k.r.barren.Add(1)) < len(k.r.parts) {
 		return nil
 	}
 	return fmt.Errorf("%w: %s: %s", ErrRejected, name, why)
+}
+
+// hopes notes that a symbol that was refused may come after all.
+func (k *keeper) hopes() {
+	if k.barren {
+		k.barren = false
+		k.r.barren.Add(-1)
+	}
 }
 
 // count counts what is left out or ends. A detail is worth a line in the log.
