@@ -17,8 +17,7 @@ type composer struct {
 	instance string
 	ttl      time.Duration
 
-	form  wire.Form // of messages
-	later bool      // values are stored later, so messages are published at once
+	form wire.Form // of messages
 
 	text   []byte       // of keys and arguments, one behind the other
 	ends   []int        // of each in text
@@ -77,8 +76,7 @@ func (c *composer) fast(of call, now time.Duration) (keys, args []string, ok boo
 
 // collect finds the values of a call. It returns false if the call is for fullScript.
 func (c *composer) collect(of call, now time.Duration) (ok bool) {
-	clear(c.index)
-	c.values = c.values[:0]
+	c.forget()
 	if c.ttl == 0 {
 		return true
 	}
@@ -223,11 +221,20 @@ func (c *composer) end() { c.ends = append(c.ends, len(c.text)) }
 
 // strings returns what was put since the start.
 func (c *composer) strings() []string {
-	text, begin := string(c.text), 0
+	clear(c.cut)
 	c.cut = c.cut[:0]
+	text, begin := string(c.text), 0
 	for _, end := range c.ends {
 		c.cut = append(c.cut, text[begin:end])
 		begin = end
 	}
 	return c.cut
+}
+
+// forget lets go of the events of the last call and of its texts.
+func (c *composer) forget() {
+	clear(c.index)
+	clear(c.values)
+	clear(c.cut)
+	c.values, c.cut = c.values[:0], c.cut[:0]
 }

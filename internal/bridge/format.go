@@ -41,10 +41,11 @@ type formChoice struct {
 	log      *slog.Logger
 
 	writing atomic.Int32  // a wire.Form; written by the session's watch, read by any goroutine
-	back    chan struct{} // one place, to the publishing goroutine: writing went back to 1
+	back    chan struct{} // one place, to the publishing goroutine: an older instance is there, and may have missed what was written in form 2
 
 	// Owned by the session's watch.
 	old  time.Time     // an instance that may not read form 2 was last heard, or may have been there
+	owed bool          // back was told since form 2 was last written, or since the session began
 	wait time.Duration // for such an instance, until form 2 is written
 	told bool          // the log says that such an instance cannot read what is written
 }
@@ -66,7 +67,8 @@ func (c *formChoice) form() wire.Form { return wire.Form(c.writing.Load()) }
 
 func (c *formChoice) write(form wire.Form) { c.writing.Store(int32(form)) }
 
-// heard says that another instance reads forms up to reads.
+// heard says that another instance reads forms up to reads. The first that does not read form 2 may
+// have missed what was written before this session too, by an earlier one or by another process.
 func (c *formChoice) heard(instance string, reads wire.Form, now time.Time) {
 	if reads >= wire.Form2 {
 		return
@@ -76,10 +78,15 @@ func (c *formChoice) heard(instance string, reads wire.Form, now time.Time) {
 		c.told = true
 		c.log.Warn("an instance of an older build cannot read what is written here: replace it, or set --redis-format auto", "instance", instance)
 	}
-	if c.format == FormatAuto && c.form() == wire.Form2 {
+	if c.format != FormatAuto || c.owed {
+		return
+	}
+	c.owed = true
+	was := c.form()
+	c.write(wire.Form1)
+	nudge(c.back)
+	if was == wire.Form2 {
 		c.wait = c.longWait
-		c.write(wire.Form1)
-		nudge(c.back)
 		c.log.Warn("an instance of an older build reads less: what goes through redis costs more until it is replaced", "instance", instance)
 	}
 }
@@ -87,6 +94,7 @@ func (c *formChoice) heard(instance string, reads wire.Form, now time.Time) {
 // tick begins form 2 once no instance that does not read it was heard for long enough.
 func (c *formChoice) tick(now time.Time) {
 	if c.format == FormatAuto && c.form() == wire.Form1 && now.Sub(c.old) > c.wait {
+		c.owed = false
 		c.write(wire.Form2)
 	}
 }
@@ -94,9 +102,8 @@ func (c *formChoice) tick(now time.Time) {
 // excuse says that nobody was heard because this process stood still until now.
 func (c *formChoice) excuse(now time.Time) { c.old = now }
 
-// offers are those of events that are offered again. After a change back they are published anew,
-// even if Redis holds them: an instance that does not read form 2 may have been there when they
-// were published.
+// offers are those of events that are offered again. Once an older instance was heard they are
+// published anew, even if Redis holds them: it may have been there when they were published in form 2.
 func offers(events []hub.BroadcastEvent) (again []hub.BroadcastEvent) {
 	for i := range events {
 		if events[i].Kind == hub.Recovered {

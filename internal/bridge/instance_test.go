@@ -156,6 +156,18 @@ func (i *instance) why() string {
 	return i.bridge.Status().Shards[0].Reason
 }
 
+// until waits until the stats are as wanted.
+func (i *instance) until(what string, wanted func(Stats) bool) {
+	i.t.Helper()
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for deadline := time.Now().Add(patience); !wanted(i.stats()); <-ticker.C {
+		if time.Now().After(deadline) {
+			i.t.Fatalf("%s: waited %v until %s: %+v", i.id, patience, what, i.stats())
+		}
+	}
+}
+
 func (i *instance) publish(events ...hub.BroadcastEvent) {
 	i.t.Helper()
 	select {

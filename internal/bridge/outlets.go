@@ -33,9 +33,10 @@ type change struct {
 }
 
 // outlets divides what comes from the outbox between the sessions that publish. It receives
-// only when all of them are idle. A sender whose empty slice was received therefore knows
-// that everything before it was sent, and one whose second was received, that it was stored. Events for a master that is away, and of a partition
-// that is on its way from one master to another, wait, within a bound.
+// only when all of them are idle. A sender whose empty slice was received therefore knows that
+// everything before it went to the sessions that work, and one whose second was received, that
+// they have tried to store it. Events for a master that is away, and of a partition that is on its
+// way from one master to another, wait, within a bound.
 type outlets struct {
 	outbox  <-chan []hub.BroadcastEvent
 	idle    chan idle

@@ -23,9 +23,8 @@ func (x *session) publish(ctx context.Context) error {
 	ticker := time.NewTicker(x.shared.opts.Heartbeat)
 	defer ticker.Stop()
 	var refused partition.Set
-	wentBack := false // from form 2 to form 1
+	behind := false // an older instance may have missed what was written in form 2
 	values := unstored{every: x.shared.opts.StoreInterval}
-	with.later = values.every > 0 && to.ttl > 0
 	x.shared.outlets.idle <- idle{out: x.out}
 	for {
 		select {
@@ -41,7 +40,7 @@ func (x *session) publish(ctx context.Context) error {
 				refused = 0
 			}
 		case <-x.forms.back:
-			wentBack = true
+			behind = true
 			x.generation(ctx, x.shard.held.load())
 		case <-values.due:
 			again, err := x.store(ctx, with, &values)
@@ -52,7 +51,7 @@ func (x *session) publish(ctx context.Context) error {
 		case events := <-x.out.events:
 			form := x.forms.form()
 			with.form, anew.form, to.whole = form, form, form == wire.Form2 && x.conns.together
-			wentBack = wentBack && form == wire.Form1
+			behind = behind && form == wire.Form1
 			events, leftOut := to.late(events, moment.Now().Steady)
 			x.shared.count.conflated.Add(uint64(leftOut))
 			missed, moved, err := x.sendAll(ctx, with, to.bundles(events))
@@ -62,13 +61,17 @@ func (x *session) publish(ctx context.Context) error {
 				return err
 			}
 			refused |= missed
-			if with.later {
+			if x.storesLater() {
 				values.add(events, missed|moved.partitions)
 			}
 			switch {
-			case len(events) == 0 || values.bytes > maxUnstored: // empty: someone waits until all is stored
+			case len(events) == 0: // someone waits until all is stored, perhaps to stop
+				if missed, err = x.store(ctx, with, &values); missed != 0 {
+					x.shared.log.Warn("redis has not stored some last prices, because their slots are moving", "shard", x.shard.name, "partitions", missed.Len())
+				}
+			case values.bytes > maxUnstored:
 				missed, err = x.store(ctx, with, &values)
-			case wentBack && !with.later:
+			case behind && !x.storesLater():
 				missed, err = x.sendAgain(ctx, anew, to.bundles(offers(events)))
 			}
 			if err != nil {
@@ -150,7 +153,7 @@ func (x *session) send(ctx context.Context, with *composer, trip roundTrip) (ref
 	defer cancel()
 	var answers []outcome
 	var reloaded bool
-	if with.later {
+	if x.storesLater() {
 		answers = x.conns.publish(timed, with, trip)
 	} else {
 		answers, reloaded, err = x.conns.write(timed, with, trip)

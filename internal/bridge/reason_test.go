@@ -162,10 +162,17 @@ func TestWhatRedisMayRefuse(t *testing.T) {
 
 // The masters that are left run no script while a slot has none, but the rooms go on.
 func TestAClusterThatIsDownPassesPricesOn(t *testing.T) {
+	for _, every := range []time.Duration{0, 50 * time.Millisecond} {
+		t.Run(every.String(), func(t *testing.T) { downPassesPricesOn(t, every) })
+	}
+}
+
+func downPassesPricesOn(t *testing.T, storeInterval time.Duration) {
 	noLeak(t)
 	c := redistest.StartCluster(t)
 	url := "redis+cluster://" + c.Addrs()
-	a, b := start(t, "A", url), start(t, "B", url)
+	storing := func(o *Options) { o.StoreInterval = storeInterval }
+	a, b := start(t, "A", url, storing), start(t, "B", url, storing)
 	a.whole()
 	b.whole()
 	const room, unused = "BTC_USDT", 0 // no partition has the slot
@@ -202,6 +209,12 @@ func TestAClusterThatIsDownPassesPricesOn(t *testing.T) {
 	b.hearsNothingBut(e)
 	if line := a.logged("does not store last prices"); !strings.Contains(line, "CLUSTERDOWN") {
 		t.Errorf("logged %s", line)
+	}
+	// Nothing is offered again before it can be stored.
+	before, generations := a.stats().Heartbeats, len(a.generations)
+	a.until("three more heartbeats came back", func(st Stats) bool { return st.Heartbeats > before+3 })
+	if more := len(a.generations) - generations; more > 0 {
+		t.Errorf("%d generations while the cluster is down", more)
 	}
 	owner.CLI("CLUSTER", "ADDSLOTS", strconv.Itoa(unused))
 	down("ok")

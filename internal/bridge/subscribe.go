@@ -124,15 +124,13 @@ const movedPause = 100 * time.Millisecond
 func (x *session) hold(ctx context.Context) error {
 	ticker := time.NewTicker(x.shared.opts.Heartbeat)
 	defer ticker.Stop()
-	inStep := time.Now()
+	var differ disagreement
 	for {
 		if err := x.follow(ctx); err != nil {
 			return err
 		}
-		switch now := time.Now(); {
-		case x.shard.held.load() == x.shard.wanted.load():
-			inStep = now
-		case now.Sub(inStep) > 2*x.shared.opts.EchoTimeout:
+		inStep := x.shard.held.load() == x.shard.wanted.load()
+		if differ.seen(inStep, time.Now(), 2*x.shared.opts.Heartbeat) > 2*x.shared.opts.EchoTimeout {
 			return errors.New("the master and the cluster do not agree which rooms it has")
 		}
 		select {
@@ -147,6 +145,19 @@ func (x *session) hold(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// disagreement is for how long what a session holds was seen to differ from what is wanted.
+type disagreement struct{ since, looked time.Time }
+
+// seen says that they are in step, or not. Whoever did not look for longer than patience, because he
+// waited for the Sink or stood still, does not know how long they differ, and begins anew.
+func (d *disagreement) seen(inStep bool, now time.Time, patience time.Duration) time.Duration {
+	if inStep || now.Sub(d.looked) > patience {
+		d.since = now
+	}
+	d.looked = now
+	return now.Sub(d.since)
 }
 
 // follow lets go of the partitions whose subscription Redis has ended, takes those that the

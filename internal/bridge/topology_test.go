@@ -13,6 +13,25 @@ import (
 	"backbone/internal/redisurl"
 )
 
+func TestADisagreementIsWhatWasSeen(t *testing.T) {
+	now := time.Now()
+	var d disagreement
+	for i, step := range []struct {
+		after  time.Duration
+		inStep bool
+		want   time.Duration
+	}{
+		{0, false, 0}, {time.Second, false, time.Second}, {2 * time.Second, false, 3 * time.Second},
+		{time.Second, true, 0}, {time.Second, false, time.Second},
+		{time.Minute, false, 0}, {time.Second, false, time.Second}, // it waited or stood still
+	} {
+		now = now.Add(step.after)
+		if got := d.seen(step.inStep, now, 2*time.Second); got != step.want {
+			t.Errorf("step %d: %v, want %v", i, got, step.want)
+		}
+	}
+}
+
 // A master that vanishes before its session breaks, and that comes back later, was lost and
 // is back.
 func TestAMasterThatVanishesAndReturnsWasLost(t *testing.T) {

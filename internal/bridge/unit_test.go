@@ -202,6 +202,24 @@ func TestOneRoundTripHoldsAPartitionOnceAndSoManyBytes(t *testing.T) {
 	}
 }
 
+func TestAComposerForgetsWhatItHasSent(t *testing.T) {
+	c := composer{ttl: time.Minute}
+	for n := 3; n > 0; n-- {
+		var events []hub.BroadcastEvent
+		for i := range n {
+			events = append(events, tick("A", fmt.Sprint(i), 1, 1))
+		}
+		of := call{{events: events}}
+		c.fast(of, events[0].Born)
+		c.full(of, events[0].Born)
+	}
+	c.forget()
+	held := func(v value) bool { return v.newest != nil }
+	if len(c.index) > 0 || slices.ContainsFunc(c.values[:cap(c.values)], held) || strings.Join(c.cut[:cap(c.cut)], "") != "" {
+		t.Errorf("holds %v, %v, %q", c.index, c.values[:cap(c.values)], c.cut[:cap(c.cut)])
+	}
+}
+
 func TestLifetimesNeverGrow(t *testing.T) {
 	const ttl = 30 * time.Second
 	now := moment.Now()

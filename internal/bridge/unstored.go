@@ -25,6 +25,9 @@ type unstored struct {
 	bytes  int
 }
 
+// storesLater reports whether values are published at once and stored later.
+func (x *session) storesLater() bool { return x.shared.opts.StoreInterval > 0 && x.shared.opts.TTL > 0 }
+
 // add takes over the values of events, but those of some partitions.
 func (u *unstored) add(events []hub.BroadcastEvent, not partition.Set) {
 	for i := range events {
@@ -70,10 +73,11 @@ func (x *session) store(ctx context.Context, with *composer, values *unstored) (
 			case a.err == nil:
 				x.found(a.written)
 			case answered && x.shared.bySlot && elsewhere(no):
-				refused |= trip[i].partitions()
 				x.shared.count.storeFailed.Add(1)
 				if no.IsClusterDown() {
-					x.failsToStore(no.Error())
+					x.failsToStore(no.Error()) // the probe says when all is offered again
+				} else {
+					refused |= trip[i].partitions()
 				}
 			case err == nil:
 				err = fmt.Errorf("store: %w", a.err)

@@ -18,10 +18,12 @@ func lastKey(room string) string { return wire.Names{Prefix: DefaultPrefix}.Last
 func TestValuesArePublishedAtOnceAndStoredLater(t *testing.T) {
 	noLeak(t)
 	s := redistest.Start(t)
-	a := start(t, "A", s.URL(), func(o *Options) { o.StoreInterval = 300 * time.Millisecond })
+	const every = 300 * time.Millisecond
+	a := start(t, "A", s.URL(), func(o *Options) { o.StoreInterval = every })
 	b := start(t, "B", s.URL())
 	a.linked()
 	b.linked()
+	begun := time.Now()
 	for n := range uint64(50) {
 		e := tick("A", "X", n+1, int(n))
 		a.publish(e)
@@ -40,8 +42,11 @@ func TestValuesArePublishedAtOnceAndStoredLater(t *testing.T) {
 	for line := range strings.Lines(s.CLI("INFO", "commandstats")) {
 		_, _ = fmt.Sscanf(line, "cmdstat_set:calls=%d", &sets)
 	}
-	if st := a.stats(); st.Published != 50 || sets > 30 {
-		t.Errorf("%d values stored, A's stats: %+v", sets, st)
+	if most := int(time.Since(begun)/every) + 1; sets > most {
+		t.Errorf("%d values stored, want %d at most", sets, most)
+	}
+	if st := a.stats(); st.Published != 50 {
+		t.Errorf("A's stats: %+v", st)
 	}
 }
 
@@ -87,6 +92,18 @@ func TestBeforeAStopAllIsStored(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An instance that stops tells what it could not store.
+func TestWhatAStopCannotStoreIsTold(t *testing.T) {
+	noLeak(t)
+	c := redistest.StartCluster(t)
+	a := start(t, "A", "redis+cluster://"+c.Addrs(), never)
+	a.whole()
+	c.Begin(lastKey("X"))
+	a.publish(tick("A", "X", 1, 1))
+	a.publish()
+	a.logged("has not stored some last prices")
 }
 
 // A value that is stored later replaces no newer one, and its instance learns the newer clock.

@@ -25,6 +25,7 @@ type outcome struct {
 // for fullScript, or once the scripts are loaded. The answers are in the order of the calls.
 // reloaded says that Redis had forgotten a script.
 func (c *redisConns) write(ctx context.Context, with *composer, trip roundTrip) (answers []outcome, reloaded bool, err error) {
+	defer with.forget() // what an idle session holds stays in memory
 	answers = make([]outcome, len(trip))
 	slow := make([]bool, len(trip)) // is for fullScript
 	left := make([]int, len(trip))  // numbers of calls without an answer

@@ -30,7 +30,7 @@ type link struct {
 
 	heardOld time.Time // an instance that reads form 1 alone was heard, or may have been there
 	form2    bool      // is written
-	wentBack bool      // to form 1, since form 2 was written last
+	behind   bool      // an old instance was heard since form 2 was written last, or since the session began
 }
 
 // oldPatience is without an old instance until form 2 is written.
@@ -115,7 +115,7 @@ func (l *link) connect() {
 		return
 	}
 	l.up, l.subscribed, l.lastEcho = true, true, w.now.Add(2*l.slow)
-	l.heardOld, l.form2, l.wentBack = w.now, false, false
+	l.heardOld, l.form2, l.behind = w.now, false, false
 	w.trace("", "i%d is linked", l.in.id)
 	l.begin(partition.All)
 }
@@ -172,12 +172,12 @@ func (l *link) send() {
 
 func (l *link) call(does int, events []hub.BroadcastEvent) {
 	if !l.in.old && !l.form2 && l.in.w.now.Sub(l.heardOld) > oldPatience {
-		l.form2, l.wentBack = true, false
+		l.form2, l.behind = true, false
 	}
 	l.inflight = &call{
 		does: does, from: l.in, origin: l.in.origin, events: events,
 		made: l.in.w.now, at: l.in.time().Steady, due: l.in.w.now.Add(2 * l.slow),
-		form2: l.form2, anew: l.wentBack,
+		form2: l.form2, anew: l.behind,
 	}
 }
 
@@ -328,9 +328,9 @@ func (l *link) hear() {
 	})
 	if heardOld {
 		l.heardOld = l.in.w.now
-		if l.form2 { // what the old instance could not read is offered to it
-			l.form2, l.wentBack = false, true
-			l.in.w.trace("", "i%d goes back to form 1", l.in.id)
+		if !l.in.old && !l.behind { // what the old instance could not read is offered to it
+			l.form2, l.behind = false, true
+			l.in.w.trace("", "i%d writes form 1 for an old instance", l.in.id)
 			l.begin(partition.All)
 		}
 	}
