@@ -212,6 +212,7 @@ func TestAComposerForgetsWhatItHasSent(t *testing.T) {
 		of := call{{events: events}}
 		c.fast(of, events[0].Born)
 		c.full(of, events[0].Born)
+		c.full(of[:0], events[0].Born)
 	}
 	c.forget()
 	held := func(v value) bool { return v.newest != nil }
