@@ -216,8 +216,8 @@ func (x *session) watch(ctx context.Context, proved chan<- struct{}) error {
 			now := time.Now()
 			known.heard(b.Instance, now)
 			x.forms.heard(b.Instance, b.Reads, now)
+			x.shard.peers.Store(int64(len(known))) // before the Sink is told: who hears of the clock finds the peer
 			x.shared.clocks.raise(b.Clock)
-			x.shard.peers.Store(int64(len(known)))
 		case <-ticker.C:
 			now := time.Now()
 			stoodStill(now)
