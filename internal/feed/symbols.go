@@ -31,6 +31,15 @@ func (n Names) Asked(sent string) (symbol string, ok bool) {
 	return symbol, ok
 }
 
+// AskedOrDrop is Asked. A symbol that nobody asked for is counted in out.
+func (n Names) AskedOrDrop(sent string, out *Events) (symbol string, ok bool) {
+	symbol, ok = n.Asked(sent)
+	if !ok {
+		out.Drop(Stranger, Quote(sent))
+	}
+	return symbol, ok
+}
+
 // Same returns a name unchanged, for exchanges that send symbols as they were asked for.
 func Same(symbol string) string { return symbol }
 

@@ -3,9 +3,7 @@
 package binance
 
 import (
-	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -61,7 +59,7 @@ func plan(r feed.Request, o options) ([]feed.Part, error) {
 		return nil, err
 	}
 	return feed.Split(r.Symbols, maxStreams, func(symbols []string) feed.Session {
-		s := &session{url: r.URL, stream: stream(r.Kind, o), event: o.trades, options: o, symbols: symbols, names: names}
+		s := &session{Fixed: feed.Fixed(r.URL), Pings: feed.Pings{Every: o.lists, Frame: list}, stream: stream(r.Kind, o), event: o.trades, symbols: symbols, names: names}
 		if r.Kind == feed.Tickers {
 			s.event = tickerEvent
 		}
@@ -78,17 +76,13 @@ func stream(k feed.Kind, o options) string {
 }
 
 type session struct {
-	options
-	url, stream string
-	event       string // what messages of the stream are called
-	symbols     []string
-	names       feed.Names
-	requests    *feed.Requests
-	asked       time.Time // for a sign of life
-}
-
-func (s *session) Dial(context.Context, *http.Client) (feed.Target, error) {
-	return feed.Target{URL: s.url}, nil
+	feed.Fixed
+	feed.Pings
+	stream   string
+	event    string // what messages of the stream are called
+	symbols  []string
+	names    feed.Names
+	requests *feed.Requests
 }
 
 func (s *session) Open() []feed.Frame { return s.requests.Ask(s.symbols, perRequest) }
@@ -108,13 +102,8 @@ func (s *session) subscribe(id int, symbols []string) feed.Frame {
 	return feed.JSON(r)
 }
 
-func (s *session) Tick(now time.Time) []feed.Frame {
-	if s.lists == 0 || now.Sub(s.asked) < s.lists {
-		return nil
-	}
-	s.asked = now
-	return []feed.Frame{feed.JSON(request{Method: "LIST_SUBSCRIPTIONS"})}
-}
+// list asks for a sign of life.
+func list() feed.Frame { return feed.JSON(request{Method: "LIST_SUBSCRIPTIONS"}) }
 
 // message is whatever comes: data as it is or within "data", an answer, or an error.
 type message struct {
@@ -173,9 +162,8 @@ func (s *session) Decode(_ feed.Opcode, text []byte, out *feed.Events) error {
 }
 
 func (s *session) price(d *data, out *feed.Events) {
-	symbol, ok := s.names.Asked(d.Symbol.Text())
+	symbol, ok := s.names.AskedOrDrop(d.Symbol.Text(), out)
 	if !ok {
-		out.Drop(feed.Stranger, feed.Quote(d.Symbol.Text()))
 		return
 	}
 	if s.event == tickerEvent {

@@ -3,12 +3,10 @@ package bitfinex
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"strings"
 	"time"
 
@@ -41,19 +39,15 @@ func plan(r feed.Request) ([]feed.Part, error) {
 		return nil, err
 	}
 	return feed.Split(r.Symbols, maxSymbols, func(symbols []string) feed.Session {
-		return &session{url: r.URL, symbols: symbols, names: names, channels: map[uint64]string{}}
+		return &session{Fixed: feed.Fixed(r.URL), symbols: symbols, names: names, channels: map[uint64]string{}}
 	}), nil
 }
 
 type session struct {
-	url      string
+	feed.Fixed
 	symbols  []string
 	names    feed.Names
 	channels map[uint64]string // symbols by the number that the exchange gave them on this connection
-}
-
-func (s *session) Dial(context.Context, *http.Client) (feed.Target, error) {
-	return feed.Target{URL: s.url}, nil
 }
 
 type request struct {

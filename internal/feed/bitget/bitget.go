@@ -3,9 +3,7 @@
 package bitget
 
 import (
-	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -49,7 +47,7 @@ func plan(r feed.Request, market string) ([]feed.Part, error) {
 		return nil, err
 	}
 	return feed.Split(r.Symbols, maxSymbols, func(symbols []string) feed.Session {
-		return &session{url: r.URL, market: market, channel: channel(r.Kind), symbols: symbols, names: names}
+		return &session{Fixed: feed.Fixed(r.URL), Pings: feed.Pings{Every: pingEvery, Frame: ping}, market: market, channel: channel(r.Kind), symbols: symbols, names: names}
 	}), nil
 }
 
@@ -61,14 +59,11 @@ func channel(k feed.Kind) string {
 }
 
 type session struct {
-	url, market, channel string
-	symbols              []string
-	names                feed.Names
-	pinged               time.Time
-}
-
-func (s *session) Dial(context.Context, *http.Client) (feed.Target, error) {
-	return feed.Target{URL: s.url}, nil
+	feed.Fixed
+	feed.Pings
+	market, channel string
+	symbols         []string
+	names           feed.Names
 }
 
 type request struct {
@@ -93,14 +88,8 @@ func (s *session) Open() (frames []feed.Frame) {
 	return frames
 }
 
-// Tick sends a ping, which is no JSON, as is its answer.
-func (s *session) Tick(now time.Time) []feed.Frame {
-	if now.Sub(s.pinged) < pingEvery {
-		return nil
-	}
-	s.pinged = now
-	return []feed.Frame{feed.TextFrame("ping")}
-}
+// ping is a ping, which is no JSON, as is its answer.
+func ping() feed.Frame { return feed.TextFrame("ping") }
 
 // header is what messages have.
 type header struct {
@@ -131,10 +120,9 @@ func (s *session) Decode(_ feed.Opcode, text []byte, out *feed.Events) error {
 	if event != "subscribe" && event != "error" && action == "" || m.Arg.Channel.Text() != s.channel || m.Arg.Market.Text() != s.market {
 		return nil
 	}
-	symbol, ok := s.names.Asked(m.Arg.Symbol.Text())
+	symbol, ok := s.names.AskedOrDrop(m.Arg.Symbol.Text(), out)
 	switch {
 	case !ok:
-		out.Drop(feed.Stranger, feed.Quote(m.Arg.Symbol.Text()))
 	case event == "subscribe":
 		out.Ack(symbol)
 	case event == "error":

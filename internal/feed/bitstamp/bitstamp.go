@@ -2,9 +2,7 @@
 package bitstamp
 
 import (
-	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -41,19 +39,15 @@ func plan(r feed.Request) ([]feed.Part, error) {
 		return nil, err
 	}
 	return feed.Split(r.Symbols, maxSymbols, func(symbols []string) feed.Session {
-		return &session{url: r.URL, symbols: symbols, names: names}
+		return &session{Fixed: feed.Fixed(r.URL), Pings: feed.Pings{Every: pingEvery, Frame: ping}, symbols: symbols, names: names}
 	}), nil
 }
 
 type session struct {
-	url     string
+	feed.Fixed
+	feed.Pings
 	symbols []string
 	names   feed.Names
-	pinged  time.Time
-}
-
-func (s *session) Dial(context.Context, *http.Client) (feed.Target, error) {
-	return feed.Target{URL: s.url}, nil
 }
 
 type request struct {
@@ -72,13 +66,7 @@ func (s *session) Open() (frames []feed.Frame) {
 	return frames
 }
 
-func (s *session) Tick(now time.Time) []feed.Frame {
-	if now.Sub(s.pinged) < pingEvery {
-		return nil
-	}
-	s.pinged = now
-	return []feed.Frame{feed.JSON(request{Event: "bts:heartbeat"})}
-}
+func ping() feed.Frame { return feed.JSON(request{Event: "bts:heartbeat"}) }
 
 // header is what all messages have. What their data is depends on it.
 type header struct {

@@ -3,7 +3,6 @@
 package bybit
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -59,7 +58,7 @@ func plan(r feed.Request, perRequest int) ([]feed.Part, error) {
 	}
 	topic := topics(r.Kind)
 	return feed.Split(r.Symbols, maxText/(len(topic)+longest+3), func(symbols []string) feed.Session {
-		s := &session{url: r.URL, topic: topic, perRequest: perRequest, symbols: symbols, names: names, tickers: map[string]*ticker{}}
+		s := &session{Fixed: feed.Fixed(r.URL), Pings: feed.Pings{Every: pingEvery, Frame: ping}, topic: topic, perRequest: perRequest, symbols: symbols, names: names, tickers: map[string]*ticker{}}
 		s.requests = feed.NewRequests(s.subscribe)
 		return s
 	}), nil
@@ -74,17 +73,14 @@ func topics(k feed.Kind) string {
 }
 
 type session struct {
-	url, topic string
+	feed.Fixed
+	feed.Pings
+	topic      string
 	perRequest int
 	symbols    []string
 	names      feed.Names
 	requests   *feed.Requests
-	pinged     time.Time
 	tickers    map[string]*ticker // by symbol, what deltas change
-}
-
-func (s *session) Dial(context.Context, *http.Client) (feed.Target, error) {
-	return feed.Target{URL: s.url}, nil
 }
 
 func (s *session) Open() []feed.Frame { return s.requests.Ask(s.symbols, s.perRequest) }
@@ -103,13 +99,7 @@ func (s *session) subscribe(id int, symbols []string) feed.Frame {
 	return feed.JSON(r)
 }
 
-func (s *session) Tick(now time.Time) []feed.Frame {
-	if now.Sub(s.pinged) < pingEvery {
-		return nil
-	}
-	s.pinged = now
-	return []feed.Frame{feed.TextFrame(`{"op":"ping"}`)}
-}
+func ping() feed.Frame { return feed.TextFrame(`{"op":"ping"}`) }
 
 // header is what all messages have.
 type header struct {
@@ -168,9 +158,8 @@ func (s *session) trades(text []byte, out *feed.Events) error {
 	}
 	for i := range m.Data {
 		t := &m.Data[i]
-		symbol, ok := s.names.Asked(t.Symbol.Text())
+		symbol, ok := s.names.AskedOrDrop(t.Symbol.Text(), out)
 		if !ok {
-			out.Drop(feed.Stranger, feed.Quote(t.Symbol.Text()))
 			continue
 		}
 		out.Price(feed.Price{
@@ -188,9 +177,8 @@ func (s *session) ticker(text []byte, ts feed.Scalar, out *feed.Events) error {
 	if err := feed.Unmarshal(text, &m); err != nil {
 		return err
 	}
-	symbol, ok := s.names.Asked(m.Data.Symbol.Text())
+	symbol, ok := s.names.AskedOrDrop(m.Data.Symbol.Text(), out)
 	if !ok {
-		out.Drop(feed.Stranger, feed.Quote(m.Data.Symbol.Text()))
 		return nil
 	}
 	whole := s.tickers[symbol]

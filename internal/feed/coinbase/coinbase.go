@@ -2,9 +2,7 @@
 package coinbase
 
 import (
-	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -41,7 +39,7 @@ func plan(r feed.Request) ([]feed.Part, error) {
 		return nil, err
 	}
 	return feed.Split(r.Symbols, maxSymbols, func(symbols []string) feed.Session {
-		return &session{url: r.URL, channel: channel(r.Kind), symbols: symbols, names: names, granted: map[string]bool{}}
+		return &session{Fixed: feed.Fixed(r.URL), channel: channel(r.Kind), symbols: symbols, names: names, granted: map[string]bool{}}
 	}), nil
 }
 
@@ -64,17 +62,14 @@ func channel(k feed.Kind) string {
 const heartbeats = "heartbeats"
 
 type session struct {
-	url, channel string
-	symbols      []string
-	names        feed.Names
-	waiting      [][]string      // symbols of each request without an answer, oldest first: errors name none
-	granted      map[string]bool // symbols
-	counted      bool            // next is known
-	next         uint64          // number of the connection's messages
-}
-
-func (s *session) Dial(context.Context, *http.Client) (feed.Target, error) {
-	return feed.Target{URL: s.url}, nil
+	feed.Fixed
+	channel string
+	symbols []string
+	names   feed.Names
+	waiting [][]string      // symbols of each request without an answer, oldest first: errors name none
+	granted map[string]bool // symbols
+	counted bool            // next is known
+	next    uint64          // number of the connection's messages
 }
 
 func (s *session) Open() []feed.Frame {

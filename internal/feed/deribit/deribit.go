@@ -2,9 +2,7 @@
 package deribit
 
 import (
-	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -44,7 +42,7 @@ func plan(r feed.Request) ([]feed.Part, error) {
 		return nil, err
 	}
 	return feed.Split(r.Symbols, maxSymbols, func(symbols []string) feed.Session {
-		s := &session{url: r.URL, symbols: symbols, names: names}
+		s := &session{Fixed: feed.Fixed(r.URL), symbols: symbols, names: names}
 		s.requests = feed.NewRequests(s.subscribe)
 		return s
 	}), nil
@@ -54,14 +52,10 @@ func plan(r feed.Request) ([]feed.Part, error) {
 func channel(symbol string) string { return "trades." + symbol + ".100ms" }
 
 type session struct {
-	url      string
+	feed.Fixed
 	symbols  []string
 	names    feed.Names
 	requests *feed.Requests
-}
-
-func (s *session) Dial(context.Context, *http.Client) (feed.Target, error) {
-	return feed.Target{URL: s.url}, nil
 }
 
 type request struct {
@@ -193,9 +187,8 @@ func (s *session) trades(text []byte, out *feed.Events) error {
 	}
 	for i := range m.Params.Data {
 		t := &m.Params.Data[i]
-		symbol, ok := s.names.Asked(t.Symbol.Text())
+		symbol, ok := s.names.AskedOrDrop(t.Symbol.Text(), out)
 		if !ok {
-			out.Drop(feed.Stranger, feed.Quote(t.Symbol.Text()))
 			continue
 		}
 		out.Price(feed.Price{

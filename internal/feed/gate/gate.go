@@ -52,24 +52,26 @@ func plan(r feed.Request, market string) ([]feed.Part, error) {
 		return nil, err
 	}
 	return feed.Split(r.Symbols, maxSymbols, func(symbols []string) feed.Session {
-		s := &session{url: r.URL, market: market, channel: market + "." + string(r.Kind), symbols: symbols, names: names}
+		s := &session{Fixed: feed.Fixed(r.URL), market: market, channel: market + "." + string(r.Kind), symbols: symbols, names: names}
+		s.Pings = feed.Pings{Every: pingEvery, Frame: s.ping}
 		s.requests = feed.NewRequests(s.subscribe)
 		return s
 	}), nil
 }
 
 type session struct {
-	url, market, channel string
-	symbols              []string
-	names                feed.Names
-	requests             *feed.Requests
-	now                  int64 // Unix seconds, of the last Tick: requests of another minute are refused
-	pinged               time.Time
+	feed.Fixed
+	feed.Pings
+	market, channel string
+	symbols         []string
+	names           feed.Names
+	requests        *feed.Requests
+	now             int64 // Unix seconds, of the last Tick: requests of another minute are refused
 }
 
-func (s *session) Dial(context.Context, *http.Client) (feed.Target, error) {
+func (s *session) Dial(ctx context.Context, client *http.Client) (feed.Target, error) {
 	s.now = time.Now().Unix()
-	return feed.Target{URL: s.url}, nil
+	return s.Fixed.Dial(ctx, client)
 }
 
 func (s *session) Open() []feed.Frame { return s.requests.Ask(s.symbols, perRequest) }
@@ -92,11 +94,11 @@ func (s *session) subscribe(id int, symbols []string) feed.Frame {
 
 func (s *session) Tick(now time.Time) []feed.Frame {
 	s.now = now.Unix()
-	if now.Sub(s.pinged) < pingEvery {
-		return nil
-	}
-	s.pinged = now
-	return []feed.Frame{feed.JSON(request{Time: s.now, Channel: s.market + ".ping"})}
+	return s.Pings.Tick(now)
+}
+
+func (s *session) ping() feed.Frame {
+	return feed.JSON(request{Time: s.now, Channel: s.market + ".ping"})
 }
 
 // message is what comes.
@@ -178,9 +180,8 @@ func (s *session) price(m *message, r *result, out *feed.Events) {
 	if name.IsAbsent() {
 		name = r.Contract
 	}
-	symbol, ok := s.names.Asked(name.Text())
+	symbol, ok := s.names.AskedOrDrop(name.Text(), out)
 	if !ok {
-		out.Drop(feed.Stranger, feed.Quote(name.Text()))
 		return
 	}
 	if strings.HasSuffix(s.channel, ".tickers") {

@@ -2,9 +2,7 @@
 package htx
 
 import (
-	"context"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -37,7 +35,7 @@ func plan(r feed.Request) ([]feed.Part, error) {
 		return nil, err
 	}
 	return feed.Split(r.Symbols, maxSymbols, func(symbols []string) feed.Session {
-		s := &session{url: r.URL, kind: r.Kind, symbols: symbols, names: names}
+		s := &session{Fixed: feed.Fixed(r.URL), kind: r.Kind, symbols: symbols, names: names}
 		s.requests = feed.NewRequests(s.subscribe)
 		return s
 	}), nil
@@ -65,16 +63,12 @@ func (s *session) asked(channel string) (symbol string, ok bool) {
 }
 
 type session struct {
-	url      string
+	feed.Fixed
 	kind     feed.Kind
 	symbols  []string
 	names    feed.Names
 	requests *feed.Requests
 	packed   feed.Gunzip
-}
-
-func (s *session) Dial(context.Context, *http.Client) (feed.Target, error) {
-	return feed.Target{URL: s.url}, nil
 }
 
 // Open asks for one symbol in each message: more is not possible.

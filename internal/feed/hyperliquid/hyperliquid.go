@@ -2,9 +2,7 @@
 package hyperliquid
 
 import (
-	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -44,19 +42,15 @@ func plan(r feed.Request) ([]feed.Part, error) {
 		return nil, err
 	}
 	return feed.Split(r.Symbols, maxSymbols, func(symbols []string) feed.Session {
-		return &session{url: r.URL, symbols: symbols, names: names}
+		return &session{Fixed: feed.Fixed(r.URL), Pings: feed.Pings{Every: pingEvery, Frame: ping}, symbols: symbols, names: names}
 	}), nil
 }
 
 type session struct {
-	url     string
+	feed.Fixed
+	feed.Pings
 	symbols []string
 	names   feed.Names
-	pinged  time.Time
-}
-
-func (s *session) Dial(context.Context, *http.Client) (feed.Target, error) {
-	return feed.Target{URL: s.url}, nil
 }
 
 type request struct {
@@ -77,13 +71,7 @@ func (s *session) Open() (frames []feed.Frame) {
 	return frames
 }
 
-func (s *session) Tick(now time.Time) []feed.Frame {
-	if now.Sub(s.pinged) < pingEvery {
-		return nil
-	}
-	s.pinged = now
-	return []feed.Frame{feed.JSON(request{Method: "ping"})}
-}
+func ping() feed.Frame { return feed.JSON(request{Method: "ping"}) }
 
 // greeting is the first frame, which is no JSON.
 const greeting = "Websocket connection established."
@@ -132,9 +120,8 @@ func (s *session) granted(text []byte, out *feed.Events) error {
 }
 
 func (s *session) ack(c coin, out *feed.Events) {
-	symbol, ok := s.names.Asked(c.Coin.Text())
+	symbol, ok := s.names.AskedOrDrop(c.Coin.Text(), out)
 	if !ok {
-		out.Drop(feed.Stranger, feed.Quote(c.Coin.Text()))
 		return
 	}
 	out.Ack(symbol)
@@ -185,9 +172,8 @@ func (s *session) trades(text []byte, out *feed.Events) error {
 	}
 	for i := range m.Data {
 		t := &m.Data[i]
-		symbol, ok := s.names.Asked(t.Coin.Text())
+		symbol, ok := s.names.AskedOrDrop(t.Coin.Text(), out)
 		if !ok {
-			out.Drop(feed.Stranger, feed.Quote(t.Coin.Text()))
 			continue
 		}
 		out.Price(feed.Price{Symbol: symbol, Text: t.Price.Text(), TS: t.Time.Millis(), ID: t.ID.Text(), Size: t.Size.Text(), Side: side(t.Side.Text())})

@@ -3,9 +3,7 @@
 package kraken
 
 import (
-	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -46,7 +44,7 @@ func plan(r feed.Request) ([]feed.Part, error) {
 		return nil, err
 	}
 	return feed.Split(r.Symbols, maxSymbols, func(symbols []string) feed.Session {
-		s := &session{url: r.URL, channel: channel(r.Kind), symbols: symbols, names: names}
+		s := &session{Fixed: feed.Fixed(r.URL), Pings: feed.Pings{Every: pingEvery, Frame: ping}, channel: channel(r.Kind), symbols: symbols, names: names}
 		s.requests = feed.NewRequests(s.subscribe)
 		return s
 	}), nil
@@ -71,15 +69,12 @@ func channel(k feed.Kind) string {
 }
 
 type session struct {
-	url, channel string
-	symbols      []string
-	names        feed.Names
-	requests     *feed.Requests
-	pinged       time.Time
-}
-
-func (s *session) Dial(context.Context, *http.Client) (feed.Target, error) {
-	return feed.Target{URL: s.url}, nil
+	feed.Fixed
+	feed.Pings
+	channel  string
+	symbols  []string
+	names    feed.Names
+	requests *feed.Requests
 }
 
 func (s *session) Open() []feed.Frame { return s.requests.Ask(s.symbols, perRequest) }
@@ -101,13 +96,7 @@ func (s *session) subscribe(id int, symbols []string) feed.Frame {
 	return feed.JSON(request{Method: "subscribe", Params: params{s.channel, symbols, true}, ID: id})
 }
 
-func (s *session) Tick(now time.Time) []feed.Frame {
-	if now.Sub(s.pinged) < pingEvery {
-		return nil
-	}
-	s.pinged = now
-	return []feed.Frame{feed.JSON(request{Method: "ping"})}
-}
+func ping() feed.Frame { return feed.JSON(request{Method: "ping"}) }
 
 // header is what messages have.
 type header struct {
@@ -162,9 +151,8 @@ func (s *session) Decode(_ feed.Opcode, text []byte, out *feed.Events) error {
 
 // granted reads an ack, of which each symbol has one.
 func (s *session) granted(m *header, out *feed.Events) {
-	symbol, ok := s.names.Asked(m.Result.Symbol.Text())
+	symbol, ok := s.names.AskedOrDrop(m.Result.Symbol.Text(), out)
 	if !ok {
-		out.Drop(feed.Stranger, feed.Quote(m.Result.Symbol.Text()))
 		return
 	}
 	out.Ack(symbol)
@@ -199,9 +187,8 @@ func (s *session) prices(snapshot bool, text []byte, out *feed.Events) error {
 	}
 	for i := range m.Data {
 		d := &m.Data[i]
-		symbol, ok := s.names.Asked(d.Symbol.Text())
+		symbol, ok := s.names.AskedOrDrop(d.Symbol.Text(), out)
 		if !ok {
-			out.Drop(feed.Stranger, feed.Quote(d.Symbol.Text()))
 			continue
 		}
 		p := feed.Price{Symbol: symbol, TS: d.Time.Time()}

@@ -2,9 +2,7 @@
 package okx
 
 import (
-	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -46,22 +44,19 @@ func plan(r feed.Request) ([]feed.Part, error) {
 	empty := len(feed.JSON(request{"subscribe", []arg{}}).Data)
 	perRequest := max(1, (maxRequest-empty)/(len(feed.JSON(arg{channel, ""}).Data)+longest+1))
 	return feed.Split(r.Symbols, maxSymbols, func(symbols []string) feed.Session {
-		return &session{url: r.URL, channel: channel, perRequest: perRequest, symbols: symbols, names: names, settled: map[string]bool{}}
+		return &session{Fixed: feed.Fixed(r.URL), Pings: feed.Pings{Every: pingEvery, Frame: ping}, channel: channel, perRequest: perRequest, symbols: symbols, names: names, settled: map[string]bool{}}
 	}), nil
 }
 
 type session struct {
-	url, channel string
-	perRequest   int
-	symbols      []string
-	names        feed.Names
-	asked        [][]string      // what was asked for together
-	settled      map[string]bool // symbols that were granted or refused
-	pinged       time.Time
-}
-
-func (s *session) Dial(context.Context, *http.Client) (feed.Target, error) {
-	return feed.Target{URL: s.url}, nil
+	feed.Fixed
+	feed.Pings
+	channel    string
+	perRequest int
+	symbols    []string
+	names      feed.Names
+	asked      [][]string      // what was asked for together
+	settled    map[string]bool // symbols that were granted or refused
 }
 
 func (s *session) Open() []feed.Frame { return s.ask(s.symbols) }
@@ -88,13 +83,7 @@ func (s *session) ask(symbols []string) (frames []feed.Frame) {
 	return frames
 }
 
-func (s *session) Tick(now time.Time) []feed.Frame {
-	if now.Sub(s.pinged) < pingEvery {
-		return nil
-	}
-	s.pinged = now
-	return []feed.Frame{feed.TextFrame("ping")}
-}
+func ping() feed.Frame { return feed.TextFrame("ping") }
 
 // message is what comes, but for "pong".
 type message struct {
@@ -140,7 +129,7 @@ func (s *session) Decode(_ feed.Opcode, text []byte, out *feed.Events) error {
 			s.price(&m.Data[i], out)
 		}
 	case event == "subscribe":
-		if symbol, ok := s.symbol(m.Arg.ID, out); ok {
+		if symbol, ok := s.names.AskedOrDrop(m.Arg.ID.Text(), out); ok {
 			s.settled[symbol] = true
 			out.Ack(symbol)
 		}
@@ -177,17 +166,8 @@ func (s *session) refused(why string, out *feed.Events) {
 	out.Drop(feed.Unknown, why)
 }
 
-// symbol is the one that was asked for.
-func (s *session) symbol(id feed.Scalar, out *feed.Events) (string, bool) {
-	symbol, ok := s.names.Asked(id.Text())
-	if !ok {
-		out.Drop(feed.Stranger, feed.Quote(id.Text()))
-	}
-	return symbol, ok
-}
-
 func (s *session) price(d *data, out *feed.Events) {
-	symbol, ok := s.symbol(d.ID, out)
+	symbol, ok := s.names.AskedOrDrop(d.ID.Text(), out)
 	if !ok {
 		return
 	}
