@@ -166,20 +166,11 @@ func decodeEvent(d *jsontext.Decoder, instance string, now moment.Time) (e hub.B
 	if err != nil {
 		return e, false, err
 	}
-	ok = strings.HasPrefix(e.Payload, "{") && ValidName(e.Type)
-	switch kind {
-	case "state":
-		e.Kind = hub.State
-	case "recovered":
-		e.Kind = hub.Recovered
-	case "resync":
-		e.Kind = hub.Resync
-	case "message":
-		e.Kind, e.Version.Instance = hub.Message, instance
-	default:
-		ok = false
-	}
-	if e.Kind != hub.Message {
+	e.Kind, ok = parseKind(kind)
+	ok = ok && strings.HasPrefix(e.Payload, "{") && ValidName(e.Type)
+	if e.Kind == hub.Message {
+		e.Version.Instance = instance
+	} else {
 		var valid bool
 		e.Version, valid = parseVersion(version)
 		ok = ok && valid
@@ -189,6 +180,22 @@ func decodeEvent(d *jsontext.Decoder, instance string, now moment.Time) (e hub.B
 	ok = ok && err == nil && ms >= 0 && ms <= maxAge
 	setAge(&e, time.Duration(ms)*time.Millisecond, now)
 	return e, ok, nil
+}
+
+// parseKind reads the name of a kind that crosses Redis.
+func parseKind(name string) (hub.Kind, bool) {
+	switch name {
+	case "state":
+		return hub.State, true
+	case "recovered":
+		return hub.Recovered, true
+	case "resync":
+		return hub.Resync, true
+	case "message":
+		return hub.Message, true
+	default:
+		return 0, false
+	}
 }
 
 // parseVersion reads the text of a [hub.Version].

@@ -165,16 +165,7 @@ func (r *Reader) record(e *hub.BroadcastEvent, text, origin string, now moment.T
 	if e.Type, ok = r.name(typeName, typ); !ok {
 		return false
 	}
-	switch kind {
-	case "state":
-		e.Kind = hub.State
-	case "recovered":
-		e.Kind = hub.Recovered
-	case "resync":
-		e.Kind = hub.Resync
-	case "message":
-		e.Kind = hub.Message
-	default:
+	if e.Kind, ok = parseKind(kind); !ok {
 		return false
 	}
 	e.Version.Instance = origin
