@@ -62,7 +62,7 @@ func (d *Decoder) Batch(msg []byte, each func(index int, obj *Object, err error)
 		each(-1, &d.obj, d.obj.err)
 		return nil
 	}
-	if first := d.obj.plainArray(msg); first != notPlain {
+	if first := plainArray(msg); first != notPlain {
 		d.plainBatch(msg, first, each)
 		return nil
 	}

@@ -9,15 +9,19 @@ const notPlain = -1
 
 // plainArray checks an array of plain objects, with nothing but blanks around it, and returns
 // the place of its first object.
-func (o *Object) plainArray(b []byte) (first int) {
+func plainArray(b []byte) (first int) {
 	i := plainBlanks(b, 0)
 	if i == len(b) || b[i] != '[' {
 		return notPlain
 	}
 	first = plainBlanks(b, i+1)
 	for i = first; ; i = plainBlanks(b, i+1) {
-		if i = o.plain(b, i); i == notPlain {
+		begin := i
+		if begin == len(b) || b[begin] != '{' {
 			return notPlain
+		}
+		if i = plainNested(b, begin, plainDepth); i == notPlain || b[plainBlanks(b, begin+1)] == '}' {
+			return notPlain // an empty object is not plain
 		}
 		if i = plainBlanks(b, i); i == len(b) {
 			return notPlain

@@ -31,7 +31,7 @@ func agree(t *testing.T, msg string) (plain bool) {
 		}
 		return true
 	}
-	if short.obj.plainArray(b) == notPlain {
+	if plainArray(b) == notPlain {
 		return false
 	}
 	text, _, err := long.check(b, 0)
