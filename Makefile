@@ -68,6 +68,14 @@ $(LINT):
 cross: ## Check that everything compiles on the systems and CPUs of users, 32 bits too.
 	$(GO) run ./scripts/cross
 
+.PHONY: release
+release: ## Build what is given out, into dist: an archive and a list of parts for each system, and checksums.
+	$(GO) run ./scripts/release
+
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities in what the program calls. It needs a network.
+	GO=$(GO) scripts/vuln
+
 .PHONY: api
 api: ## Accept the API of the public packages as it is now, in api.
 	$(GO) test -count=1 -run TestAPI . -update-api

@@ -128,6 +128,7 @@ var arrows = []row{
 	{from: "internal/cli/clitest", to: []string{"internal/cli", "internal/config"}, why: "it runs a command for the tests of that command, so it may know none"},
 
 	{from: "scripts/cross", why: "it reads the sources, and knows none of them"},
+	{from: "scripts/release", why: "it builds the program and packs it, and knows its folder only"},
 	{from: "scripts/distant", why: "a tool for measuring knows nothing of the program"},
 	{from: "scripts/proxies", why: "a tool for measuring runs the program, and knows its commands only"},
 	{from: "scripts/browser", why: "a tool for measuring runs the program, and knows its commands only"},

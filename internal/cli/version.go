@@ -9,6 +9,7 @@ import (
 type Build struct {
 	Version  string `json:"version"`
 	Commit   string `json:"commit"`
+	Date     string `json:"date"`     // of the commit, as RFC 3339 has it
 	Modified bool   `json:"modified"` // built from a tree that differs from the commit
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
@@ -16,7 +17,7 @@ type Build struct {
 
 // BuildInfo reads what the Go tool has written into the program.
 func BuildInfo() Build {
-	b := Build{Version: "unknown", Commit: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	b := Build{Version: "unknown", Commit: "unknown", Date: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b
@@ -28,6 +29,8 @@ func BuildInfo() Build {
 		switch s.Key {
 		case "vcs.revision":
 			b.Commit = s.Value
+		case "vcs.time":
+			b.Date = s.Value
 		case "vcs.modified":
 			b.Modified = s.Value == "true"
 		}

@@ -23,8 +23,10 @@ import (
 
 var targets = []string{
 	"linux/386", "linux/arm", // an int has 32 bits
-	"windows/amd64", // no Unix
-	"darwin/arm64", "freebsd/amd64", "openbsd/amd64", "netbsd/amd64",
+	"linux/amd64", "linux/arm64", // each of these has a release: see scripts/release
+	"windows/amd64", "windows/arm64", // no Unix
+	"darwin/amd64", "darwin/arm64", "freebsd/amd64", "freebsd/arm64",
+	"openbsd/amd64", "netbsd/amd64",
 }
 
 func main() {

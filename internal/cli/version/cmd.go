@@ -27,5 +27,5 @@ func (c *Cmd) Run(s cli.Streams) error {
 	if b.Modified {
 		commit += " and changes"
 	}
-	return s.Print(fmt.Appendf(nil, "backbone %s (commit %s, %s, %s)\n", b.Version, commit, b.Go, b.Platform))
+	return s.Print(fmt.Appendf(nil, "backbone %s (commit %s, %s, %s, %s)\n", b.Version, commit, b.Date, b.Go, b.Platform))
 }
