@@ -51,3 +51,5 @@ func TestWhatIsAskedFor(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) { feedtest.Fuzz(f, Spot()) }
+
+func FuzzDecodeFutures(f *testing.F) { feedtest.Fuzz(f, Futures()) }

@@ -2,6 +2,7 @@
 package htx
 
 import (
+	"compress/gzip"
 	"fmt"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ func New() feed.Exchange {
 		Kinds:    []feed.Kind{feed.Trades, feed.Tickers},
 		Limits:   feed.Limits{Messages: 10, Connects: 30, FrameQuiet: 12 * time.Second},
 		Plan:     plan,
-		Dialect:  func(k feed.Kind) feed.Dialect { return dialect{k} },
+		Dialect:  func(k feed.Kind) feed.Dialect { return dialect{k, make(chan *gzip.Writer, 4)} },
 	}
 }
 
