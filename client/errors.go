@@ -183,7 +183,7 @@ const (
 	CodeUnknownField       = protocol.CodeUnknownField       // a key that this type does not have
 	CodeInvalidRoom        = protocol.CodeInvalidRoom        // not the name of a room or an instrument
 	CodeNotJoined          = protocol.CodeNotJoined          // leave of, or chat to, a room that was not joined
-	CodeForbidden          = protocol.CodeForbidden          // the type exists, but not for this role
+	CodeForbidden          = protocol.CodeForbidden          // not for this role, or not with these credentials
 	CodeTooManyRooms       = protocol.CodeTooManyRooms       // the consumer's room limit is reached
 	CodeTooManyInstruments = protocol.CodeTooManyInstruments // the instance keeps no further instruments of this producer
 	CodeRateLimited        = protocol.CodeRateLimited        // faster than the configured rate; the message was dropped

@@ -8,8 +8,11 @@
 // instrument. Nothing is sent to it before its first request. For each room "joined" is
 // the first message and "left" the last.
 //
-// An INGESTOR connects to [PathIngest] and publishes price updates. It sends its key in the
-// header [HeaderAPIKey] if the server has keys configured. It never joins a room.
+// An INGESTOR connects to [PathIngest] and publishes price updates. It never joins a room.
+//
+// If the server asks for credentials, which it can for either role, a client sends a key or a
+// token in the header Authorization, after "Bearer ", in the header [HeaderAPIKey], or, from a web
+// page, as a second subprotocol behind [BearerPrefix]. Never send one in a URL.
 //
 // All messages are JSON text messages, one event per message. A binary message closes the
 // connection. An ingestor may send an array of events in one message.
@@ -35,7 +38,8 @@ const (
 	PathHealth  = "/healthz"   // the process lives
 	PathReady   = "/readyz"    // the instance accepts clients
 
-	HeaderAPIKey = "X-API-Key" // an ingestor's key
+	HeaderAPIKey = "X-API-Key" // a key or a token; so can be "Authorization: Bearer"
+	BearerPrefix = "bearer."   // a subprotocol that begins so carries a key or a token; it is not negotiated
 )
 
 // Limits of the protocol. Every server understands a client that stays within these limits,
@@ -107,7 +111,7 @@ const (
 	CodeUnknownField       Code = "unknown_field"        // a key that this type does not have
 	CodeInvalidRoom        Code = "invalid_room"         // a room or instrument name outside of [ValidRoom]
 	CodeNotJoined          Code = "not_joined"           // leave of, or chat to, a room that was not joined
-	CodeForbidden          Code = "forbidden"            // the type exists, but not for this role
+	CodeForbidden          Code = "forbidden"            // not for this role, or not with these credentials
 	CodeTooManyRooms       Code = "too_many_rooms"       // the consumer's room limit is reached
 	CodeTooManyInstruments Code = "too_many_instruments" // the instance keeps no further instruments of this producer
 	CodeRateLimited        Code = "rate_limited"         // faster than the configured rate; the message was dropped

@@ -1,42 +1,38 @@
-// Package auth decides who may connect: it has the keys of ingestors, and the web origins
-// that may connect. Keys and Origins are immutable and safe for concurrent use by multiple
-// goroutines.
 package auth
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"io"
-	"os"
+	"io/fs"
 	"runtime"
+	"slices"
 	"strings"
 	"unicode"
-
-	"backbone/protocol"
 )
 
 // shortKey is the length under which a key draws a warning. 16 random hex digits are 64
 // bits, too many to guess over a network.
 const shortKey = 16
 
-// Identity is the name and role of a connection.
-type Identity struct {
-	Name string // of the key; empty where no credentials are asked for
-	Role protocol.Role
-}
+// maxLine bounds a line of a keys file, bytes.
+const maxLine = 1 << 20
 
-// Keys are the credentials of ingestors.
-type Keys struct{ entries []entry }
+// Keys are the credentials of one role. They are immutable.
+type Keys struct {
+	entries []entry
+	byHash  map[[sha256.Size]byte]*Grant
+}
 
 type entry struct {
-	name string
-	hash [sha256.Size]byte
+	hash  [sha256.Size]byte
+	grant *Grant
 }
 
-// SyntaxError is a line of a keys file that cannot be understood. It never shows the key.
+// SyntaxError is a line of a file that cannot be understood. It never shows a key.
 type SyntaxError struct {
 	File    string
 	Line    int // from 1; 0 is the file as a whole
@@ -50,87 +46,91 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Problem)
 }
 
-// ReadKeys reads the keys file at path. Each warning is a line for an operator about
-// something that is allowed but unwise. The error is that of reading the file, or a
-// *SyntaxError.
-func ReadKeys(path string) (*Keys, []string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, nil, err
-	}
-	keys, warnings, err := ParseKeys(path, f)
-	if err != nil {
-		return nil, nil, err
-	}
+// ReadableByOthers is a warning for an operator if other users can read a file that holds secrets,
+// "" if they cannot.
+func ReadableByOthers(path string, mode fs.FileMode) string {
 	const others = 0o044 // read by group, read by world
-	if mode := info.Mode().Perm(); mode&others != 0 && runtime.GOOS != "windows" {
-		warnings = append(warnings, fmt.Sprintf("%s: other users can read the keys (mode %04o): chmod 600 %[1]s", path, mode))
+	if mode.Perm()&others == 0 || !mode.IsRegular() || runtime.GOOS == "windows" {
+		return ""
 	}
-	return keys, warnings, nil
+	return fmt.Sprintf("%s: other users can read the keys (mode %04o): chmod 600 %[1]s", path, mode.Perm())
 }
 
 // ParseKeys reads lines "name:key", blank lines and comments that begin with #. A name is
-// everything before the first colon. Names and keys hold no blanks, and none occurs twice.
-// Errors and warnings name the source as file.
-func ParseKeys(file string, r io.Reader) (*Keys, []string, error) {
+// everything before the first colon, and may have several keys. Names and keys hold no blanks, and
+// no key occurs twice. A JSON array of patterns can follow a key, after a blank: the rooms that the
+// key is for. Without it a key is for all. Each warning is a line for an operator about something
+// that is allowed but unwise. Errors, which are of type *SyntaxError, and warnings name the source
+// as file.
+func ParseKeys(file string, text []byte) (*Keys, []string, error) {
 	var (
-		keys     Keys
+		keys     = &Keys{byHash: map[[sha256.Size]byte]*Grant{}}
 		warnings []string
 		line     int
-		names    = map[string]int{} // to their lines
-		hashes   = map[[sha256.Size]byte]int{}
+		seen     = map[[sha256.Size]byte]int{} // to their lines
 		wrong    = func(format string, args ...any) error {
 			return &SyntaxError{file, line, fmt.Sprintf(format, args...)}
 		}
 	)
-	lines := bufio.NewScanner(r)
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	lines.Buffer(nil, maxLine)
 	for lines.Scan() {
 		line++
 		text := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff"))
 		if text == "" || text[0] == '#' {
 			continue
 		}
-		name, key, found := strings.Cut(text, ":")
+		name, rest, found := strings.Cut(text, ":")
+		key, patterns := cutPatterns(rest)
 		switch {
 		case !found:
 			return nil, nil, wrong("expected name:key, found no colon")
 		case name == "":
 			return nil, nil, wrong("expected name:key, found no name before the colon")
-		case key == "":
+		case rest == "" || patterns != "" && key == "":
 			return nil, nil, wrong("expected name:key, found no key after the colon")
 		case strings.ContainsFunc(name, blank):
 			return nil, nil, wrong("expected name:key, found a blank in the name")
 		case strings.ContainsFunc(key, blank):
-			return nil, nil, wrong("expected name:key, found a blank in the key")
+			return nil, nil, wrong("expected name:key, found a blank in the key: only patterns can follow it, as a JSON array")
 		}
-		hash := sha256.Sum256([]byte(key))
-		if first, twice := names[name]; twice {
-			return nil, nil, wrong("the name %q is already on line %d", name, first)
+		grant := &Grant{Name: name, source: sha256.Sum256([]byte(key))}
+		if patterns != "" {
+			var err error
+			if grant.rooms, err = parsePatterns([]byte(patterns)); err != nil {
+				return nil, nil, wrong("the patterns of %q: %v", name, err)
+			}
 		}
-		if first, twice := hashes[hash]; twice {
+		if first, twice := seen[grant.source]; twice {
 			return nil, nil, wrong("the same key is already on line %d", first)
 		}
-		names[name], hashes[hash] = line, line
-		keys.entries = append(keys.entries, entry{name, hash})
+		seen[grant.source] = line
+		keys.entries = append(keys.entries, entry{grant.source, grant})
+		keys.byHash[grant.source] = grant
 		if len(key) < shortKey {
 			warnings = append(warnings, fmt.Sprintf("%s:%d: the key of %q has fewer than %d characters and may be guessed", file, line, name, shortKey))
 		}
 	}
 	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
 		line++
-		return nil, nil, wrong("the line is longer than %d bytes", bufio.MaxScanTokenSize)
+		return nil, nil, wrong("the line is longer than %d bytes", maxLine)
 	} else if err != nil {
 		return nil, nil, err
 	}
 	if line = 0; len(keys.entries) == 0 {
-		return nil, nil, wrong("holds no key, so nobody could publish: add a line name:key")
+		return nil, nil, wrong("holds no key, so nobody could connect: add a line name:key")
 	}
-	return &keys, warnings, nil
+	return keys, warnings, nil
+}
+
+// cutPatterns divides what follows the colon of a line: a key, and an array if one follows it.
+func cutPatterns(rest string) (key, patterns string) {
+	if i := strings.IndexFunc(rest, unicode.IsSpace); i >= 0 {
+		if after := strings.TrimLeftFunc(rest[i:], unicode.IsSpace); after[0] == '[' {
+			return rest[:i], after
+		}
+	}
+	return rest, ""
 }
 
 // blank reports whether a key cannot hold r: white space, and control characters, which a
@@ -140,9 +140,9 @@ func blank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 // Len is the number of keys.
 func (k *Keys) Len() int { return len(k.entries) }
 
-// Lookup returns the name of a key. Its duration reveals nothing about the keys, because it
-// compares the hash with all hashes, each in constant time.
-func (k *Keys) Lookup(key string) (name string, ok bool) {
+// lookup returns what a key grants, nil for an unknown one. Its duration reveals nothing about the
+// keys, because it compares the hash with all hashes, each in constant time.
+func (k *Keys) lookup(key string) *Grant {
 	hash := sha256.Sum256([]byte(key))
 	found := -1
 	for i := range k.entries {
@@ -150,7 +150,46 @@ func (k *Keys) Lookup(key string) (name string, ok bool) {
 		found = subtle.ConstantTimeSelect(same, i, found)
 	}
 	if found < 0 {
-		return "", false
+		return nil
 	}
-	return k.entries[found].name, true
+	return k.entries[found].grant
+}
+
+// Difference is what is in other keys and not in these, and the other way round, in words for a log:
+// the names of keys that were added, removed, and given other patterns. It is "" if nothing has
+// changed.
+func (k *Keys) Difference(before *Keys) string {
+	var added, removed, changed []string
+	for _, e := range k.entries {
+		if old, known := before.byHash[e.hash]; !known {
+			added = append(added, e.grant.Name)
+		} else if !old.same(e.grant) {
+			changed = append(changed, e.grant.Name)
+		}
+	}
+	for _, e := range before.entries {
+		if _, known := k.byHash[e.hash]; !known {
+			removed = append(removed, e.grant.Name)
+		}
+	}
+	var words []string
+	for _, list := range []struct {
+		what  string
+		names []string
+	}{{"added", added}, {"removed", removed}, {"other rights for", changed}} {
+		if len(list.names) > 0 {
+			words = append(words, list.what+" "+few(list.names))
+		}
+	}
+	return strings.Join(words, "; ")
+}
+
+// few names the first of many.
+func few(names []string) string {
+	const shown = 10
+	slices.Sort(names)
+	if len(names) <= shown {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
 }

@@ -18,7 +18,7 @@ import (
 	"backbone/internal/serverurl"
 )
 
-// APIKeyVariable holds the key to publish with if no file is named.
+// APIKeyVariable holds the key to connect with if no file is named.
 const APIKeyVariable = config.EnvPrefix + "_API_KEY"
 
 // Connection is the flags by which a command reaches one server.
@@ -43,9 +43,9 @@ func (r Reach) To(url, flag string) Connection {
 	return Connection{URLs: []string{url}, Reach: r, flag: flag}
 }
 
-// Credentials is the flag that names the key to publish with.
+// Credentials is the flag that names the key to connect with.
 type Credentials struct {
-	APIKeyFile string `group:"Connection" name:"api-key-file" placeholder:"FILE" help:"File that holds the key to publish with. The key itself can be set in BACKBONE_API_KEY."`
+	APIKeyFile string `group:"Connection" name:"api-key-file" placeholder:"FILE" help:"File that holds the key to connect with, where the server asks for one. The key itself can be set in BACKBONE_API_KEY."`
 }
 
 // ReadKey returns the key in the file, or in the environment if no file is named.
@@ -139,7 +139,7 @@ func (c *Connection) Failure(err error) error {
 	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401 && strings.Contains(c.Key, ":"):
 		return Failf(ExitRefused, "%s refuses the key: --api-key-file or %s holds a line name:key of the server's keys file, and must hold only the part after the colon", where, APIKeyVariable)
 	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401:
-		return Failf(ExitRefused, "%s refuses publishers without a valid key: set --api-key-file or %s", where, APIKeyVariable)
+		return Failf(ExitRefused, "%s refuses without a valid key: set --api-key-file or %s", where, APIKeyVariable)
 	case errors.Is(err, client.ErrRefused):
 		return Failf(ExitRefused, "%s refuses: %s", where, human.Error(err))
 	case len(servers) > 1:

@@ -13,7 +13,9 @@ type Serve struct {
 	TLSCert     string `group:"Addresses" name:"tls-cert" placeholder:"FILE" help:"Certificate chain in PEM. With --tls-key, --listen speaks TLS."`
 	TLSKey      string `group:"Addresses" name:"tls-key" placeholder:"FILE" help:"Private key of --tls-cert, in PEM."`
 
-	IngestKeysFile string   `group:"Access" placeholder:"FILE" help:"Keys of ingestors, one \"name:key\" a line, # for comments. Only a client that sends one of them in X-API-Key can publish."`
+	IngestKeysFile   string `group:"Access" placeholder:"FILE" help:"Keys of ingestors, one \"name:key\" a line, # for comments. A JSON array of patterns can follow a key, such as [\"BTC_*\"]: the instruments that may be published with it. Only a client that sends one of the keys can publish."`
+	ConsumerKeysFile string `group:"Access" placeholder:"FILE" help:"Keys of consumers, in the same form, with patterns of rooms. Without it consumers need no key."`
+
 	InsecureNoAuth bool     `group:"Access" help:"Let everyone who can reach --listen publish, even if that is the whole world."`
 	AllowedOrigins []string `group:"Access" placeholder:"ORIGIN" help:"Origins of web pages that may connect, such as https://app.example.com, or * for all. Pages of the same host, and clients that are not browsers, can always connect."`
 

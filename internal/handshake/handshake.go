@@ -19,19 +19,24 @@ type Head struct {
 	// Text is a head of the same meaning for the library that upgrades: the request line, and the
 	// headers of a handshake, each in one line. What is missing in the request is missing here.
 	Text []byte
-	// Host, Origin and APIKey are the values of these headers, "" for none.
-	Host, Origin, APIKey string
+	// Host and Origin are the values of these headers, "" for none.
+	Host, Origin string
+	// Credentials are a key or a token, "" for none: of the header Authorization after "Bearer", of
+	// X-API-Key, or of a subprotocol after "bearer.", which is all that a page can send.
+	Credentials string
 }
 
 // single lists the headers that have one value. A repetition of it is harmless, and some clients
 // send one.
-var single = []string{host, "Origin", protocol.HeaderAPIKey, secKey, secVersion}
+var single = []string{host, "Origin", protocol.HeaderAPIKey, authorization, secKey, secVersion}
 
 const (
 	host        = "Host"
 	secKey      = "Sec-WebSocket-Key"
 	secVersion  = "Sec-WebSocket-Version"
 	secProtocol = "Sec-WebSocket-Protocol"
+
+	authorization = "Authorization"
 
 	crlf      = "\r\n"
 	ambiguous = "\r\n\x00" // where a value may end for another reader
@@ -49,10 +54,14 @@ func Parse(head []byte) (Head, error) {
 	if err == nil {
 		err = check(headers)
 	}
+	var credentials string
+	if err == nil {
+		credentials, err = findCredentials(headers)
+	}
 	if err != nil {
 		return Head{Text: []byte(line + crlf + crlf)}, err
 	}
-	return Head{Text: write(line, headers), Host: headers.get(host), Origin: headers.get("Origin"), APIKey: headers.get(protocol.HeaderAPIKey)}, nil
+	return Head{Text: write(line, headers), Host: headers.get(host), Origin: headers.get("Origin"), Credentials: credentials}, nil
 }
 
 // header is one line of a head. A map of all would cost each handshake a KiB.
@@ -160,7 +169,8 @@ func write(line string, headers headers) []byte {
 			add(needed.name, strings.Join(words, ", "))
 		}
 	}
-	if offered := list(headers, secProtocol); offered != nil {
+	offered := slices.DeleteFunc(list(headers, secProtocol), func(word string) bool { return strings.HasPrefix(word, protocol.BearerPrefix) })
+	if len(offered) > 0 {
 		add(secProtocol, strings.Join(offered, ", "))
 	}
 	return append(text, crlf...)

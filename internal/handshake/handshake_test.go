@@ -35,12 +35,12 @@ func TestWhatHTTPAllowsBecomesOneHead(t *testing.T) {
 		"empty body":               request("Content-Length: 0", "content-length: 0"),
 	} {
 		h, err := Parse([]byte(text))
-		if err != nil || string(h.Text) != plain+crlf || h.Host != "backbone" || h.Origin != "" || h.APIKey != "" {
+		if err != nil || string(h.Text) != plain+crlf || h.Host != "backbone" || h.Origin != "" || h.Credentials != "" {
 			t.Errorf("%s: %v\n%s", name, err, h.Text)
 		}
 	}
 	h, err := Parse([]byte(request("Sec-WebSocket-Protocol: chat", "ORIGIN: http://a.b", "x-api-key: k", "Sec-WebSocket-Protocol: backbone.v1,,x")))
-	if want := plain + "Sec-WebSocket-Protocol: chat, backbone.v1, x\r\n\r\n"; err != nil || string(h.Text) != want || h.Origin != "http://a.b" || h.APIKey != "k" {
+	if want := plain + "Sec-WebSocket-Protocol: chat, backbone.v1, x\r\n\r\n"; err != nil || string(h.Text) != want || h.Origin != "http://a.b" || h.Credentials != "k" {
 		t.Errorf("%v, %+v\n%s", err, h, h.Text)
 	}
 	for _, name := range []string{"Host", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Upgrade", "Connection"} {

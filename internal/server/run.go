@@ -145,13 +145,7 @@ func (s *Server) announce() {
 		args = append(args, "redis", "on")
 	}
 	s.log.Info("listening", args...)
-	switch {
-	case s.upstream != nil:
-	case s.keys == nil:
-		s.log.Info("no ingest keys: anyone who can reach the listen address can publish")
-	default:
-		s.log.Info("publishing needs an ingest key", "keys", s.keys.Len())
-	}
+	s.announceAccess()
 	if s.adminAddr != nil && !config.Loopback(s.cfg.AdminListen) {
 		s.log.Warn("other machines can reach --admin-listen, which asks for no credentials: /metrics and /debug/pprof/ are open to them", "admin", s.adminAddr.String())
 	}

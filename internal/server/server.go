@@ -53,7 +53,7 @@ type Server struct {
 	upstream  *upstream.Upstream // nil: this is no edge
 	readOnly  string             // where to publish instead; "": here
 	transport *transport.Server
-	keys      *auth.Keys // nil: everyone may publish
+	access    *auth.Access
 	admin     *http.Server
 
 	// Set by Run before ready is closed.
@@ -68,7 +68,7 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, log: opts.Logger, ready: make(chan struct{})}
-	if err := s.readKeys(); err != nil {
+	if err := s.buildAccess(); err != nil {
 		return nil, err
 	}
 	certificates, err := s.certificates()
@@ -86,7 +86,7 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 		Ingest:   s.ingest,
 		Domains:  domains(),
 		Web:      s.health(),
-		Keys:     s.keys,
+		Access:   s.access,
 		ReadOnly: s.readOnly,
 		Origins:  auth.NewOrigins(cfg.AllowedOrigins),
 		TLS:      certificates,
@@ -195,21 +195,6 @@ func newInstanceID() string {
 	var b [8]byte
 	rand.Read(b[:]) // it never fails: crypto/rand ends the program first
 	return hex.EncodeToString(b[:])
-}
-
-func (s *Server) readKeys() error {
-	if s.cfg.IngestKeysFile == "" {
-		return nil
-	}
-	keys, warnings, err := auth.ReadKeys(s.cfg.IngestKeysFile)
-	if err != nil {
-		return fmt.Errorf("--ingest-keys-file: %w", err)
-	}
-	for _, w := range warnings {
-		s.log.Warn(w)
-	}
-	s.keys = keys
-	return nil
 }
 
 func (s *Server) certificates() (*tls.Config, error) {

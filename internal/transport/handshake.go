@@ -16,7 +16,6 @@ import (
 
 	"github.com/gobwas/ws"
 
-	"backbone/internal/auth"
 	"backbone/internal/handshake"
 	"backbone/protocol"
 )
@@ -32,19 +31,25 @@ const (
 type httpRefusal struct { //nolint:errname // an error only to the upgrader: it is a reply
 	status int
 	reason string
-	retry  bool // the client can try again later
+	why    string // for the log; "": the reason
+	retry  bool   // the client can try again later
 }
 
 func (r *httpRefusal) Error() string { return r.reason }
 
-func busy(reason string) error { return &httpRefusal{http.StatusServiceUnavailable, reason, true} }
+func busy(reason string) error {
+	return &httpRefusal{status: http.StatusServiceUnavailable, reason: reason, retry: true}
+}
 
 func tooManyRequests(reason string) error {
-	return &httpRefusal{http.StatusTooManyRequests, reason, true}
+	return &httpRefusal{status: http.StatusTooManyRequests, reason: reason, retry: true}
 }
 
 // retryAfter tells a client how many seconds to wait before it tries again.
 var retryAfter = ws.HandshakeHeaderHTTP{"Retry-After": {"1"}}
+
+// challenge is what HTTP wants a 401 to name (RFC 9110, section 11.6.1).
+var challenge = ws.HandshakeHeaderHTTP{"WWW-Authenticate": {"Bearer"}}
 
 // accept reads the head of a connection's first request and upgrades the connection if the
 // request is for a WebSocket path. Everything else goes to the HTTP server.
@@ -199,6 +204,7 @@ func roleFor(path string) (protocol.Role, bool) {
 // upgrade replies to the handshake. On success c is open for the registry.
 func (s *Server) upgrade(c *conn, text []byte) error {
 	h, malformed := handshake.Parse(text)
+	var refused error // by admit
 	u := ws.Upgrader{
 		Protocol: func(p []byte) bool { return string(p) == protocol.Subprotocol },
 		OnRequest: func([]byte) error {
@@ -208,7 +214,8 @@ func (s *Server) upgrade(c *conn, text []byte) error {
 			return nil
 		},
 		OnBeforeUpgrade: func() (ws.HandshakeHeader, error) {
-			return nil, rejection(s.admit(c, h))
+			refused = s.admit(c, h)
+			return nil, rejection(refused)
 		},
 	}
 	_, err := u.Upgrade(struct {
@@ -226,6 +233,9 @@ func (s *Server) upgrade(c *conn, text []byte) error {
 		status = strconv.Itoa(r.StatusCode())
 	}
 	s.stats.refused.count(status)
+	if r, ok := refused.(*httpRefusal); ok && r.why != "" { //nolint:errorlint // made in this package and never wrapped
+		err = errors.New(r.why)
+	}
 	s.tell(c, h, status, err, malformed != nil)
 	return err
 }
@@ -241,12 +251,8 @@ func (s *Server) admit(c *conn, h handshake.Head) error {
 	if c.identity.Role == protocol.Ingestor && s.opts.ReadOnly != "" {
 		return &httpRefusal{status: http.StatusForbidden, reason: "this instance is an edge and takes no events: publish to " + s.opts.ReadOnly}
 	}
-	if c.identity.Role == protocol.Ingestor && s.opts.Keys != nil {
-		name, ok := s.opts.Keys.Lookup(h.APIKey)
-		if !ok {
-			return &httpRefusal{status: http.StatusUnauthorized, reason: "publishing needs a valid key in the header " + protocol.HeaderAPIKey}
-		}
-		c.identity = auth.Identity{Name: name, Role: protocol.Ingestor}
+	if err := s.identify(c, h.Credentials); err != nil {
+		return err
 	}
 	return s.registry.open(c.place)
 }
@@ -260,6 +266,9 @@ func rejection(err error) error {
 	options := []ws.RejectOption{ws.RejectionStatus(r.status), ws.RejectionReason(r.reason)}
 	if r.retry {
 		options = append(options, ws.RejectionHeader(retryAfter))
+	}
+	if r.status == http.StatusUnauthorized {
+		options = append(options, ws.RejectionHeader(challenge))
 	}
 	return ws.RejectConnectionError(options...)
 }

@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,6 +12,16 @@ import (
 	"backbone/internal/auth"
 	"backbone/protocol"
 )
+
+// keysOf are the keys in lines of a keys file.
+func keysOf(t *testing.T, lines ...string) *auth.Keys {
+	t.Helper()
+	keys, _, err := auth.ParseKeys("keys", []byte(strings.Join(lines, "\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
 
 // ask sends a request and returns the answer, its body read.
 func (i *instance) ask(request string) (*http.Response, string) {
@@ -33,14 +41,7 @@ func (i *instance) ask(request string) (*http.Response, string) {
 }
 
 func TestHandshakes(t *testing.T) {
-	key := filepath.Join(t.TempDir(), "keys")
-	if err := os.WriteFile(key, []byte("feed:sesame-open-up-now\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	keys, _, err := auth.ReadKeys(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := keysOf(t, "feed:sesame-open-up-now")
 	edit := func(path string, pairs ...string) string {
 		text := upgradeTo(path) + "\r\n"
 		for n := 0; n < len(pairs); n += 2 {
@@ -80,6 +81,15 @@ func TestHandshakes(t *testing.T) {
 		"wrong key":      {with("/ws/ingest", "X-API-Key: sesame-open-up-nox"), 401, nil},
 		"key with name":  {with("/ws/ingest", "X-API-Key: feed:sesame-open-up-now"), 401, nil},
 		"consumer's key": {with("/ws", "X-API-Key: wrong"), 101, nil},
+		"bearer":         {with("/ws/ingest", "Authorization: bearer  sesame-open-up-now"), 101, nil},
+		"wrong bearer":   {with("/ws/ingest", "Authorization: Bearer sesame-open-up-nox"), 401, map[string]string{"WWW-Authenticate": "Bearer"}},
+		"basic":          {with("/ws/ingest", "Authorization: Basic sesame-open-up-now"), 401, nil},
+		"basic beside":   {with("/ws/ingest", "Authorization: Basic YTpi", "X-API-Key: sesame-open-up-now"), 101, nil},
+		"of a page":      {with("/ws/ingest", sub+": backbone.v1, bearer.sesame-open-up-now"), 101, map[string]string{sub: "backbone.v1"}},
+		"bearer alone":   {with("/ws/ingest", sub+": bearer.sesame-open-up-now"), 101, map[string]string{sub: ""}},
+		"twice the same": {with("/ws/ingest", sub+": bearer.sesame-open-up-now", "X-API-Key: sesame-open-up-now"), 101, nil},
+		"two keys":       {with("/ws/ingest", "Authorization: Bearer other", "X-API-Key: sesame-open-up-now"), 400, nil},
+		"two for a page": {with("/ws/ingest", sub+": bearer.sesame-open-up-now, bearer.x"), 400, nil},
 
 		"same host":      {with("/ws", "Origin: https://backbone"), 101, nil},
 		"listed origin":  {with("/ws", "Origin: https://app.example"), 101, nil},
@@ -117,7 +127,7 @@ func TestHandshakes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				i := onPipes(t, settings{change: func(o *Options) {
-					o.Keys, o.Origins = keys, auth.NewOrigins([]string{"https://app.example"})
+					o.Access, o.Origins = auth.New(auth.Options{Ingest: keys}), auth.NewOrigins([]string{"https://app.example"})
 				}})
 				answer, body := i.ask(c.request)
 				if answer.StatusCode != c.status {

@@ -28,6 +28,8 @@ type peer struct {
 	net.Conn
 	t *testing.T
 	r *bufio.Reader
+
+	key string // that it sends; "": none
 }
 
 // connect opens a WebSocket; behind is sent together with the handshake.
@@ -35,6 +37,14 @@ func (i *instance) connect(path string, behind ...byte) *peer {
 	i.t.Helper()
 	p := &peer{Conn: i.dial(), t: i.t}
 	p.upgrade(path, behind...)
+	return p
+}
+
+// connectWith opens a WebSocket with a key.
+func (i *instance) connectWith(key, path string) *peer {
+	i.t.Helper()
+	p := &peer{Conn: i.dial(), t: i.t, key: key}
+	p.upgrade(path)
 	return p
 }
 
@@ -47,7 +57,11 @@ func (p *peer) upgrade(path string, behind ...byte) {
 	p.r = bufio.NewReader(p.Conn)
 	written := make(chan error, 1)
 	go func() { // a pipe takes nothing until it is read, and the server can answer first
-		_, err := p.Write(append([]byte(upgradeTo(path)+"\r\n"), behind...))
+		head := upgradeTo(path)
+		if p.key != "" {
+			head += "Authorization: Bearer " + p.key + "\r\n"
+		}
+		_, err := p.Write(append([]byte(head+"\r\n"), behind...))
 		written <- err
 	}()
 	answer, err := http.ReadResponse(p.r, nil)

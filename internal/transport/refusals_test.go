@@ -6,8 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -41,17 +39,10 @@ func (l logLines) take() (all []string) {
 // refusing runs an instance that refuses for many reasons, and has its log.
 func refusing(t *testing.T, level slog.Level) (*instance, logLines) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "keys")
-	if err := os.WriteFile(path, []byte("feed:sesame-open-up-now\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	keys, _, err := auth.ReadKeys(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	keys := keysOf(t, "feed:sesame-open-up-now")
 	log := make(logLines, 1000)
 	return onPipes(t, settings{change: func(o *Options) {
-		o.Keys, o.Limits.MaxConnectionsPerAddress = keys, 1
+		o.Access, o.Limits.MaxConnectionsPerAddress = auth.New(auth.Options{Ingest: keys}), 1
 		o.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level}))
 	}}), log
 }
@@ -91,7 +82,7 @@ func TestTheLogSaysWhoWasRefusedAndWhy(t *testing.T) {
 			}
 		}
 		i.refuse("/ws/ingest?token=a", "X-API-Key: sesame-open-up-nox")
-		expect("401", "role=INGESTOR", "valid key")
+		expect("401", "role=INGESTOR", "the key is not among the keys")
 		i.refuse("/ws?token=a", "Origin: https://"+strings.Repeat("evil", 100), "X-API-Key: sesame-open-up-now")
 		expect("403", "role=CONSUMER", "origin=https://evil", "host=backbone", "not allowed")
 		i.refuse("/ws/ingest", "X-API-Key sesame-open-up-now")

@@ -175,6 +175,11 @@ func (r *readSide) event(domain common.Domain, o *common.Object, index int) erro
 	if to := r.conn.server.opts.ReadOnly; to != "" {
 		return common.Errorf(protocol.CodeForbidden, "type: this instance is an edge and takes no events: send %s to %s", domain.Type(), to)
 	}
+	id, _ := o.ID()
+	if !r.grant.Allows(e.Room) { // no bad message: it is valid, and others of its batch may be allowed
+		r.eventError(receipt{id: id, index: index}, protocol.CodeForbidden, notGranted(domain.RoomField(), e.Room).Message)
+		return nil
+	}
 	if domain.MembersOnly() && len(r.conn.server.opts.Hub.Among(&r.conn.client, []string{e.Room})) == 0 {
 		return common.Errorf(protocol.CodeNotJoined, "room: join %s first", e.Room)
 	}
@@ -182,7 +187,6 @@ func (r *readSide) event(domain common.Domain, o *common.Object, index int) erro
 	if domain.State() {
 		kind = hub.State
 	}
-	id, _ := o.ID()
 	if r.scratch.events == nil {
 		r.scratch.events = make([]hub.BroadcastEvent, 0, eventsIn(len(r.scratch.data), len(e.Payload)))
 	}

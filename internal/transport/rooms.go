@@ -105,6 +105,9 @@ func (r *readSide) joinOne(o *common.Object, wish wish) error {
 		return err
 	}
 	room := string(name)
+	if !r.grant.Allows(room) {
+		return notGranted("room", room)
+	}
 	if int(r.rooms) >= r.conn.server.opts.Limits.MaxRooms && len(r.conn.server.opts.Hub.Among(&r.conn.client, []string{room})) == 0 {
 		return r.tooMany(room)
 	}
@@ -154,6 +157,10 @@ func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
 		seen[name] = true
 		if err := common.CheckRoom("rooms", name); err != nil {
 			reject(name, err)
+			continue
+		}
+		if !r.grant.Allows(name) {
+			reject(name, notGranted("room", name))
 			continue
 		}
 		if !member {

@@ -30,7 +30,8 @@ type Cmd struct {
 	Stamp        bool          `help:"Also say how many prices were missed while there was no connection, and on a terminal how old a last known price is."`
 	Latency      bool          `help:"Say on standard error, once a second and at the end, how long ago the prices that came were taken in, and how old the connection makes what is read. Assumes that the clocks of this machine and of the producers' instances agree."`
 
-	cli.Connection `embed:""`
+	cli.Connection  `embed:""`
+	cli.Credentials `embed:""`
 }
 
 // Validate is called by kong.
@@ -63,6 +64,10 @@ func (c *Cmd) Validate() error {
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	var err error
+	if c.Key, err = c.ReadKey(); err != nil {
+		return err
+	}
 	opt, err := c.Options()
 	if err != nil {
 		return err

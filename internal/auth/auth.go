@@ -1,0 +1,122 @@
+// Package auth decides who may connect, and to what: it has the keys of ingestors and of consumers,
+// and the web origins that may connect.
+package auth
+
+import (
+	"crypto/sha256"
+	"sync/atomic"
+	"time"
+
+	"backbone/protocol"
+)
+
+// Identity is the name and role of a connection.
+type Identity struct {
+	Name string // of the key or token; empty where no credentials are asked for
+	Role protocol.Role
+}
+
+// Grant is what the credentials of a connection allow in its role. It is immutable. nil is the grant
+// of who needs no credentials: everything, for ever.
+type Grant struct {
+	Name    string    // of who has the credentials
+	Expires time.Time // zero: never
+
+	rooms  *Patterns         // to join or to publish; nil: all
+	source [sha256.Size]byte // names the key without showing it
+}
+
+// Allows reports whether a room may be joined, or an instrument be published.
+func (g *Grant) Allows(room string) bool { return g == nil || g.rooms.Match(room) }
+
+// Bounded reports whether there are rooms that Allows refuses.
+func (g *Grant) Bounded() bool { return g != nil && !g.rooms.everything() }
+
+// same reports whether two grants allow the same to the same.
+func (g *Grant) same(o *Grant) bool {
+	return g.Name == o.Name && g.Expires.Equal(o.Expires) && g.rooms.equal(o.rooms)
+}
+
+// Options are what an Access is built from.
+type Options struct {
+	Ingest  *Keys // of ingestors; nil: there are none
+	Consume *Keys // of consumers; nil: there are none
+}
+
+// Access is who may connect now. Its methods are safe for concurrent use by multiple goroutines.
+type Access struct {
+	ingest, consume atomic.Pointer[Keys] // nil: there are none; set by who reloads
+}
+
+// New returns an Access. Who has no credentials may do everything in a role for which there are none.
+func New(o Options) *Access {
+	a := &Access{}
+	a.ingest.Store(o.Ingest)
+	a.consume.Store(o.Consume)
+	return a
+}
+
+func (a *Access) keys(role protocol.Role) *atomic.Pointer[Keys] {
+	if role == protocol.Ingestor {
+		return &a.ingest
+	}
+	return &a.consume
+}
+
+// Keys returns the keys of a role, nil if there are none.
+func (a *Access) Keys(role protocol.Role) *Keys { return a.keys(role).Load() }
+
+// Replace puts other keys of a role in the place of those that there were.
+func (a *Access) Replace(role protocol.Role, keys *Keys) { a.keys(role).Store(keys) }
+
+// Open reports whether a role needs no credentials.
+func (a *Access) Open(role protocol.Role) bool { return a.Keys(role) == nil }
+
+// RefusedError is why credentials are not accepted. Both texts are fixed words: nothing of the
+// credentials is in them.
+type RefusedError struct {
+	Reason Reason
+	Text   string // for the client
+	Why    string // for the operator
+}
+
+// Reason is what a client can do about a refusal.
+type Reason uint8
+
+// The reasons.
+const (
+	Unauthorized Reason = iota // get other credentials
+	Forbidden                  // nothing: they are good, and do not grant this role
+)
+
+func (r *RefusedError) Error() string { return r.Why }
+
+const needed = "a valid key is required"
+
+// Admit returns what credentials grant in a role: nil, if it needs none. The error is a *RefusedError.
+func (a *Access) Admit(role protocol.Role, credentials string) (*Grant, error) {
+	keys := a.Keys(role)
+	if keys == nil {
+		return nil, nil //nolint:nilnil // the grant of everything
+	}
+	if grant := keys.lookup(credentials); grant != nil {
+		return grant, nil
+	}
+	if credentials == "" {
+		return nil, &RefusedError{Unauthorized, needed, "no key was sent"}
+	}
+	return nil, &RefusedError{Unauthorized, needed, "the key is not among the keys"}
+}
+
+// Still returns what the credentials of a grant allow by now: nil, if nothing any more.
+func (a *Access) Still(role protocol.Role, g *Grant) *Grant {
+	keys := a.Keys(role)
+	if keys == nil {
+		return nil
+	}
+	now := keys.byHash[g.source]
+	if now != nil && now.same(g) {
+		return g
+	}
+	return now
+}
