@@ -89,6 +89,7 @@ const (
 	TypeNoSnapshot = "no_snapshot" // follows a join with mark_empty: no last price is known
 	TypeMark       = "mark"        // follows a join with marks: the client replies with marked when it comes to it
 	TypeStatus     = "status"      // follows a join with status: a room's feed, or the instance's bridge, has changed
+	TypeDraining   = "draining"    // the connection will be closed: connect again elsewhere; only to a client that has sent a request
 	TypeHeartbeat  = "heartbeat"   // follows a join with heartbeat_ms: nothing else was sent for so long
 )
 
@@ -134,12 +135,12 @@ type CloseCode uint16
 // text always comes with the code.
 const (
 	CloseNormal          CloseCode = 1000 // reply to the client's own close
-	CloseGoingAway       CloseCode = 1001 // the server stops; connect again, elsewhere or later
+	CloseGoingAway       CloseCode = 1001 // an older server stops, or a proxy; connect again, elsewhere or later
 	CloseProtocolError   CloseCode = 1002 // a frame that RFC 6455 forbids
 	CloseUnsupportedData CloseCode = 1003 // a binary message
 	CloseInvalidData     CloseCode = 1007 // a text message that is not UTF-8
 	CloseTooBig          CloseCode = 1009 // a message over [MaxMessageBytes]
-	CloseRestart         CloseCode = 1012 // the server restarts; connect again after a short random wait
+	CloseRestart         CloseCode = 1012 // the server stops, or the connection is old enough; connect again after a short random wait
 	CloseTryLater        CloseCode = 1013 // the server is overloaded; connect again later
 	CloseUnauthorized    CloseCode = 4401 // the credentials expired or were revoked
 	CloseSlowConsumer    CloseCode = 4408 // the client does not read, or does not answer pings
@@ -163,7 +164,7 @@ type ClientMessage struct {
 	MarkEmpty     bool            `json:"mark_empty,omitempty"`
 	Status        bool            `json:"status,omitempty"`
 	Marks         bool            `json:"marks,omitempty"`           // of a join, for the connection: marks are messages
-	Stamp         bool            `json:"stamp,omitempty"`           // of a join: prices of its rooms carry a [Stamp]
+	Stamp         bool            `json:"stamp,omitempty"`           // of a join: prices of its rooms carry a [Stamp]; written as false, those of rooms that were joined before carry none any more
 	SilentAfterMS int64           `json:"silent_after_ms,omitempty"` // of a join: time without a live event after which its rooms are silent, milliseconds
 	HeartbeatMS   int64           `json:"heartbeat_ms,omitempty"`    // of a join, for the connection: time after which a heartbeat comes if nothing else does, milliseconds
 	N             uint64          `json:"n,omitempty"`               // of a mark
@@ -189,29 +190,31 @@ type ClientMessage struct {
 //	mark          N; AgeMS once a mark was answered
 //	status        Room and Feed, or Bridge; Since
 //	heartbeat     At (server's Unix time in milliseconds)
+//	draining      ReconnectAfterMS
 type ServerMessage struct {
-	Type       string          `json:"type"`
-	Room       string          `json:"room,omitempty"`
-	Rooms      []string        `json:"rooms,omitzero"`
-	Rejected   []Rejected      `json:"rejected,omitempty"`
-	Instrument string          `json:"instrument,omitempty"`
-	Price      json.Number     `json:"price,omitempty"`
-	Feed       string          `json:"feed,omitempty"`    // live or silent
-	Bridge     string          `json:"bridge,omitempty"`  // ok or degraded
-	Since      int64           `json:"since,omitempty"`   // Unix time in milliseconds
-	Skipped    uint64          `json:"skipped,omitempty"` // live events of the room left out since the last delivered one
-	Code       Code            `json:"code,omitempty"`
-	Message    string          `json:"message,omitempty"`
-	ID         string          `json:"id,omitempty"`
-	N          uint64          `json:"n,omitempty"`     // of a mark
-	Index      *int            `json:"index,omitempty"` // position within the batch, from 0
-	TS         *int64          `json:"ts,omitempty"`
-	Data       json.RawMessage `json:"data,omitempty"`  // of a message: a string, see [TextOf]; of a price_update: an object
-	Epoch      string          `json:"epoch,omitempty"` // these four: see [Stamp]; AgeMS also of a mark
-	Seq        uint64          `json:"seq,omitempty"`
-	At         int64           `json:"at,omitempty"`
-	AgeMS      *int64          `json:"age_ms,omitempty"`
-	Snapshot   bool            `json:"snapshot,omitempty"` // the current value, not a tick; replaces the value held
+	Type             string          `json:"type"`
+	Room             string          `json:"room,omitempty"`
+	Rooms            []string        `json:"rooms,omitzero"`
+	Rejected         []Rejected      `json:"rejected,omitempty"`
+	Instrument       string          `json:"instrument,omitempty"`
+	Price            json.Number     `json:"price,omitempty"`
+	Feed             string          `json:"feed,omitempty"`    // live or silent
+	Bridge           string          `json:"bridge,omitempty"`  // ok or degraded
+	Since            int64           `json:"since,omitempty"`   // Unix time in milliseconds
+	Skipped          uint64          `json:"skipped,omitempty"` // live events of the room left out since the last delivered one
+	Code             Code            `json:"code,omitempty"`
+	Message          string          `json:"message,omitempty"`
+	ID               string          `json:"id,omitempty"`
+	N                uint64          `json:"n,omitempty"`     // of a mark
+	Index            *int            `json:"index,omitempty"` // position within the batch, from 0
+	TS               *int64          `json:"ts,omitempty"`
+	Data             json.RawMessage `json:"data,omitempty"`  // of a message: a string, see [TextOf]; of a price_update: an object
+	Epoch            string          `json:"epoch,omitempty"` // these four: see [Stamp]; AgeMS also of a mark
+	Seq              uint64          `json:"seq,omitempty"`
+	At               int64           `json:"at,omitempty"`
+	AgeMS            *int64          `json:"age_ms,omitempty"`
+	ReconnectAfterMS *int64          `json:"reconnect_after_ms,omitempty"` // when to connect elsewhere, milliseconds from now
+	Snapshot         bool            `json:"snapshot,omitempty"`           // the current value, not a tick; replaces the value held
 }
 
 // Rejected is one room of a join that was not joined while the others were.

@@ -38,7 +38,12 @@ type Serve struct {
 	// A message of the largest size always fits into ClientQueueBytes.
 	ClientQueueBytes int `group:"Limits" default:"262144" min:"65536" help:"Unsent bytes at which a consumer counts as slow and its prices are conflated. At least 65536."`
 	Limits
-	DrainTimeout time.Duration `group:"Limits" default:"5s" min:"1ms" orzero:"" help:"How long a stopping instance waits for its clients to read what is queued for them."`
+
+	MaxConnectionAge time.Duration `group:"Limits" default:"0s" min:"10s" orzero:"" help:"About how old a connection may grow, give or take a tenth. Then its client is told to connect again, and closed 5s later, so that clients spread over all instances again. 0: as old as it likes."`
+
+	DrainDelay   time.Duration `group:"Stop" default:"0s" min:"1ms" orzero:"" help:"How long a stopping instance still serves while /readyz answers 503, so that load balancers look elsewhere first."`
+	DrainWindow  time.Duration `group:"Stop" default:"2s" min:"1ms" orzero:"" help:"Time over which a stopping instance sends its clients elsewhere, after --drain-delay. It is no longer than --drain-timeout."`
+	DrainTimeout time.Duration `group:"Stop" default:"4s" min:"1ms" orzero:"" help:"How long a stopping instance waits for its clients at most, after --drain-delay."`
 
 	LogLevel  string `group:"Log" default:"info" enum:"debug,info,warn,error" help:"Lowest level that is logged: ${enum}."`
 	LogFormat string `group:"Log" default:"auto" enum:"auto,text,json" help:"Format of the log on standard error: ${enum}. auto is text on a terminal and one JSON object a line elsewhere."`

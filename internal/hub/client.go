@@ -20,7 +20,8 @@ const (
 	Behind
 	// CloseSlow means that the client is closed because it does not keep up.
 	CloseSlow
-	// CloseDrain means that the instance stops. The write side pulls until it gets an empty
+	// CloseDrain means that the client is to go elsewhere: the instance stops, or the connection is old
+	// enough. The write side pulls until it gets an empty
 	// batch, then closes.
 	CloseDrain
 )

@@ -13,6 +13,8 @@ const (
 	opSettle
 	opPull
 	opConflate
+	opTell
+	opClose
 	opCloseAll
 	opLook
 )
@@ -36,7 +38,10 @@ type command struct {
 type Wants struct {
 	Absent bool // to be told if a room has no last value
 	Status bool // to be told when a room's feed falls silent, and when the bridge fails
-	Stamp  bool // to get values in their stamped form
+	Stamp  bool // to get values in their stamped form, also in a room that it is in already
+
+	// NoStamp is to get values in their plain form from now on, in rooms that it is in already.
+	NoStamp bool
 
 	// Group says which of a room's statuses: those whose events have the same group. Opaque here.
 	Group uint32
@@ -97,6 +102,14 @@ func (h *Hub) TryPull(c *Client, want Want) bool {
 func (h *Hub) TryConflate(c *Client, done chan<- struct{}) bool {
 	return h.trySend(command{op: opConflate, client: c, done: done})
 }
+
+// Tell gives c one frame, behind what it is to get already. A client that is gone or is being closed
+// gets none.
+func (h *Hub) Tell(c *Client, frame []byte) { h.send(command{op: opTell, client: c, reply: frame}) }
+
+// Close sends CloseDrain to c, unless it is gone. Events that were sent to the hub before are
+// delivered first.
+func (h *Hub) Close(c *Client) { h.send(command{op: opClose, client: c}) }
 
 // CloseAll sends CloseDrain to every client, and to each that registers later. Events
 // that were sent to the hub before are delivered first.
@@ -164,6 +177,15 @@ func (h *Hub) handle(cmd command) {
 		h.pull(c, cmd.want)
 	case opConflate:
 		h.conflateQueue(c, cmd.done)
+	case opTell:
+		if _, registered := h.clients[c]; registered && !c.closing {
+			h.sendNow(c, &Segment{Data: cmd.reply})
+		}
+	case opClose:
+		if _, registered := h.clients[c]; registered {
+			h.routeWaiting()
+			h.close(c, CloseDrain)
+		}
 	case opCloseAll:
 		h.routeWaiting() // earlier events still reach the clients
 		h.draining = true

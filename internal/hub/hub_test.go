@@ -209,6 +209,48 @@ func TestCloseAllReachesEveryoneAndWhoComesLater(t *testing.T) {
 	}
 }
 
+func TestATellAndACloseReachOneClient(t *testing.T) {
+	s := NewSteps(testOptions())
+	c, other, gone := member(s, "A"), member(s, "A"), member(s, "A")
+	s.Unregister(gone)
+	readAll(t, s, c)
+	readAll(t, s, other)
+	s.Route([]BroadcastEvent{value("A", 1)})
+	for _, to := range []*Client{c, gone} {
+		s.hub.handle(command{op: opTell, client: to, reply: line("go")})
+		s.hub.handle(command{op: opClose, client: to})
+		s.hub.handle(command{op: opTell, client: to, reply: line("late")})
+	}
+	s.Route([]BroadcastEvent{value("A", 2)})
+	if got := strings.Join(readAll(t, s, c), ","); got != "value A 1,go" {
+		t.Errorf("got %s", got)
+	}
+	if got := strings.Join(readAll(t, s, other), ","); got != "value A 1,value A 2" {
+		t.Errorf("the other got %s", got)
+	}
+	if n := len(gone.Queue()); n != 0 {
+		t.Errorf("one that is gone got %d batches", n)
+	}
+}
+
+func TestASecondJoinChangesTheForm(t *testing.T) {
+	s := NewSteps(testOptions())
+	c := member(s, "A")
+	readAll(t, s, c)
+	for i, tt := range []struct {
+		wants Wants
+		want  string
+	}{{Wants{Stamp: true}, stamped("value A 1")}, {Wants{}, stamped("value A 2")}, {Wants{NoStamp: true}, "value A 3"}} {
+		if joined := s.Join(c, []string{"A"}, tt.wants, line("joined")); len(joined) > 0 {
+			t.Errorf("joined %v, which is in it already", joined)
+		}
+		s.Route([]BroadcastEvent{value("A", i+1)})
+		if got := strings.Join(readAll(t, s, c), ","); got != "joined,"+tt.want {
+			t.Errorf("got %s, want %s", got, tt.want)
+		}
+	}
+}
+
 func TestTheBridgesStatusIsToldNowAndLater(t *testing.T) {
 	s := NewSteps(testOptions())
 	s.Route([]BroadcastEvent{{Kind: Status, Payload: "bridge lost"}})

@@ -44,6 +44,7 @@ func (h *Hub) join(c *Client, cmd command) []string {
 	joined := cmd.rooms[:0]
 	for _, room := range cmd.rooms {
 		if h.in(c, room) {
+			h.restamp(c, room, cmd.wants)
 			continue
 		}
 		joined = append(joined, room)
@@ -59,10 +60,7 @@ func (h *Hub) join(c *Client, cmd command) []string {
 			t.wantAbsent = append(t.wantAbsent, c)
 		}
 		if cmd.wants.Stamp {
-			if t.wantStamp == nil {
-				t.wantStamp = map[*Client]struct{}{}
-			}
-			t.wantStamp[c] = struct{}{}
+			t.stamp(c)
 		}
 		if cmd.wants.Status {
 			t.audience.add(c, cmd.wants.Group)
@@ -76,6 +74,25 @@ func (h *Hub) join(c *Client, cmd command) []string {
 		h.deliver(c)
 	}
 	return joined
+}
+
+// restamp changes the form of a room's values for c, which is in it already. It is the only thing that
+// a second join changes.
+func (h *Hub) restamp(c *Client, room string, wants Wants) {
+	switch t := h.traffic[room]; {
+	case wants.Stamp:
+		t.stamp(c)
+	case wants.NoStamp:
+		delete(t.wantStamp, c)
+	}
+}
+
+// stamp has c get values in their stamped form.
+func (t *traffic) stamp(c *Client) {
+	if t.wantStamp == nil {
+		t.wantStamp = map[*Client]struct{}{}
+	}
+	t.wantStamp[c] = struct{}{}
 }
 
 // watch has c told the bridge's status, now and when it changes.

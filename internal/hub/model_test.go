@@ -67,6 +67,7 @@ type consumer struct {
 	ended   bool // the WritePump has ended
 	gone    bool // unregistered
 	slow    bool // closed by the hub
+	sent    bool // away, alone
 	joining *joining
 	given   int // bytes, and not yet taken, if nothing were left out
 	fixed   int // of them, of frames that can not be left out
@@ -150,7 +151,7 @@ func (m *model) register() {
 }
 
 // out reports whether the hub lets c take part in nothing any more.
-func (m *model) out(c *consumer) bool { return m.draining || c.slow || c.gone }
+func (m *model) out(c *consumer) bool { return m.draining || c.sent || c.slow || c.gone }
 
 func (m *model) join() {
 	c := m.pick(func(c *consumer) bool { return !c.gone && c.joining == nil })
@@ -160,6 +161,7 @@ func (m *model) join() {
 	asked := rapid.SliceOfN(rapid.SampledFrom([]string{"A", "B", "C", "D"}), 1, 5).Draw(m.T, "rooms")
 	rooms := slices.Compact(slices.Sorted(slices.Values(asked)))
 	wants := Wants{Absent: rapid.Bool().Draw(m.T, "absent"), Status: rapid.Bool().Draw(m.T, "status"), Group: m.group(), Stamp: rapid.Bool().Draw(m.T, "stamp")}
+	wants.NoStamp = !wants.Stamp && rapid.Bool().Draw(m.T, "no stamp")
 	m.n++
 	text := fmt.Sprintf("joined %s %d", strings.Join(rooms, ","), m.n)
 	if !m.out(c) {
@@ -201,6 +203,7 @@ func (m *model) enter(c *consumer) {
 	var want []string
 	for _, room := range rooms {
 		if c.member[room] {
+			c.heard(room).wantStamp = wants.Stamp || c.heard(room).wantStamp && !wants.NoStamp
 			continue
 		}
 		want = append(want, room)
@@ -365,17 +368,34 @@ func (m *model) closeAll() {
 	m.route(func() { m.h.handle(command{op: opCloseAll}) })
 	m.draining = true
 	for _, c := range m.all {
-		if c.joining != nil && !c.gone && !c.slow { // it is told that it joined, and joins no more
-			for _, room := range slices.Compact(slices.Sorted(slices.Values(c.joining.rest))) {
-				if !c.member[room] {
-					c.heard(room).fixed = append(c.heard(room).fixed, item{payload: c.joining.text})
-				}
-			}
-		}
+		m.joinsNoMore(c)
 	}
 	if len(m.waiting) > 0 {
 		m.Fatalf("%d slices of events still wait after CloseAll", len(m.waiting))
 	}
+}
+
+// joinsNoMore says that c is told that it joined, and joins no more, since it is closed.
+func (m *model) joinsNoMore(c *consumer) {
+	if c.joining == nil || c.gone || c.slow || c.sent {
+		return
+	}
+	for _, room := range slices.Compact(slices.Sorted(slices.Values(c.joining.rest))) {
+		if !c.member[room] {
+			c.heard(room).fixed = append(c.heard(room).fixed, item{payload: c.joining.text})
+		}
+	}
+}
+
+// sendAway closes one client.
+func (m *model) sendAway() {
+	c := m.pick(func(c *consumer) bool { return !m.out(c) })
+	if c == nil || rapid.IntRange(0, 3).Draw(m.T, "send away") > 0 {
+		return
+	}
+	m.route(func() { m.h.handle(command{op: opClose, client: c.Client}) })
+	m.joinsNoMore(c)
+	c.sent = true
 }
 
 // route does what makes the hub take events, and gives the model those that it took.
@@ -508,7 +528,7 @@ func (m *model) pump(c *consumer) bool {
 	case Behind:
 		c.behind, c.pulled = true, false
 	case CloseDrain:
-		if !m.draining {
+		if !m.draining && !c.sent {
 			m.Fatalf("%v is told to drain, and nobody asked for that", c)
 		}
 		c.drain = true
@@ -578,7 +598,7 @@ func TestModel(t *testing.T) {
 			m.h.step = rapid.IntRange(1, 3).Draw(rt, "step")
 			m.register()
 			actions := []func(){m.register, m.join, m.join, m.goOn, m.goOn, m.leave, m.unregister, m.publish, m.publish, m.publish,
-				m.turn, m.turn, m.burst, m.burst, m.write, m.write, m.write, m.write, m.serve, m.serve, m.conflate, m.closeAll}
+				m.turn, m.turn, m.burst, m.burst, m.write, m.write, m.write, m.write, m.serve, m.serve, m.conflate, m.closeAll, m.sendAway}
 			for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(actions)-1), 20, 150).Draw(rt, "actions") {
 				actions[i]()
 				m.check()

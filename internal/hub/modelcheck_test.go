@@ -129,10 +129,10 @@ func (m *model) check() {
 				}
 			}
 		}
-		if signals > 1 && !m.draining {
+		if signals > 1 && !m.draining && !c.sent {
 			m.Fatalf("%v has %d signals waiting", c, signals)
 		}
-		if c.closing && !c.gone && !c.slow && !m.draining {
+		if c.closing && !c.gone && !c.slow && !m.draining && !c.sent {
 			m.Fatalf("%v is closed for no reason", c)
 		}
 	}

@@ -53,7 +53,7 @@ func (s *Server) health() http.Handler {
 
 func (s *Server) readiness() readiness {
 	r := readiness{Status: "ready", Bridge: "off"}
-	if s.transport.Draining() {
+	if s.stopping.Load() {
 		r.Status = "draining"
 	}
 	if s.upstream != nil {

@@ -20,8 +20,10 @@ import (
 // The parts stop in the order in which events flow. So each part is still there for the
 // events of the parts before it:
 //
-//  1. New WebSockets are refused, and /readyz says so, so a load balancer looks elsewhere.
-//  2. The hub closes all clients. Each first gets what is queued for it.
+//  1. /readyz answers 503, so that a load balancer looks elsewhere. For the drain delay everything
+//     else goes on.
+//  2. New WebSockets are refused. The clients are told to connect elsewhere, and closed over the drain
+//     window. Each first gets what is queued for it.
 //  3. When the clients are gone, or the drain time-out has passed, their sockets and the
 //     listener are closed. After this, nothing enters.
 //  4. The bridge sends what ingest still has for other instances, for two seconds at
@@ -63,13 +65,31 @@ func (s *Server) Run(ctx context.Context) error {
 
 	select {
 	case <-ctx.Done():
+		s.stopping.Store(true)
+		err = s.lameDuck(failed)
 	case err = <-failed:
+		s.stopping.Store(true)
 	}
-	s.log.Info("stopping", "timeout", s.cfg.DrainTimeout)
+	s.log.Info("stopping", "window", s.cfg.DrainWindow, "timeout", s.cfg.DrainTimeout)
 	s.drain(&parts)
 	parts.stopAll()
 	s.log.Info("stopped")
 	return err
+}
+
+// lameDuck goes on serving for the drain delay, so that load balancers learn that they are to look
+// elsewhere before clients are turned away. It ends early with the error of a part that failed.
+func (s *Server) lameDuck(failed <-chan error) error {
+	if s.cfg.DrainDelay == 0 {
+		return nil
+	}
+	s.log.Info("not ready any more, but still serving", "delay", s.cfg.DrainDelay)
+	select {
+	case <-time.After(s.cfg.DrainDelay):
+		return nil
+	case err := <-failed:
+		return err
+	}
 }
 
 // flushTimeout bounds the wait for Redis at a stop. It is separate from the drain time-out,
@@ -80,7 +100,7 @@ const flushTimeout = 2 * time.Second
 func (s *Server) drain(parts *stages) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.DrainTimeout)
 	defer cancel()
-	s.transport.Drain()
+	s.transport.Drain(ctx, min(s.cfg.DrainWindow, s.cfg.DrainTimeout))
 	s.ingest.Settle() // the hub has everything that ingestors were told was accepted
 	s.hub.CloseAll()
 	if err := s.transport.Wait(ctx); err != nil {

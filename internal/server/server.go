@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"backbone/internal/auth"
@@ -56,6 +57,8 @@ type Server struct {
 	access    *auth.Access
 	admin     *http.Server
 
+	stopping atomic.Bool // set once, by Run: load balancers are to look elsewhere
+
 	// Set by Run before ready is closed.
 	addr, adminAddr net.Addr
 	ready           chan struct{}
@@ -91,7 +94,9 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 		Origins:  auth.NewOrigins(cfg.AllowedOrigins),
 		TLS:      certificates,
 		Limits:   transport.Limits(cfg.Limits),
-		Logger:   s.log,
+
+		MaxConnectionAge: cfg.MaxConnectionAge,
+		Logger:           s.log,
 	})
 	registry := telemetry.NewRegistry(opts.Version)
 	if err := s.metrics(registry, opts.LogDropped); err != nil {

@@ -80,7 +80,7 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-func TestAStopFlushesAndClosesWith1001(t *testing.T) {
+func TestAStopFlushesAndClosesWith1012(t *testing.T) {
 	in := start(t, lossless)
 	c := in.consume("BTC_USDT")
 	publish(t, in.ingestor(), "BTC_USDT", 1, 1000)
@@ -91,8 +91,8 @@ func TestAStopFlushesAndClosesWith1001(t *testing.T) {
 	for e := range c.Events() {
 		if d, ok := e.(client.Disconnected); ok {
 			var closed *client.CloseError
-			if !errors.As(d.Err, &closed) || closed.Code != protocol.CloseGoingAway {
-				t.Errorf("closed with %v, want 1001", d.Err)
+			if !errors.As(d.Err, &closed) || closed.Code != protocol.CloseRestart {
+				t.Errorf("closed with %v, want 1012", d.Err)
 			}
 			break
 		}

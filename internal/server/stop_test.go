@@ -1,10 +1,13 @@
 package server_test
 
 import (
+	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"backbone/client"
 	"backbone/internal/config"
 	"backbone/internal/redistest"
 	"backbone/internal/server"
@@ -70,4 +73,39 @@ func TestAStopWithAStuckClientStillSendsToRedis(t *testing.T) {
 	if got := redis.CLI("GET", "backbone:last:{17aitp}:price_update:BTC_USDT"); !strings.Contains(got, `"price":20000,`) {
 		t.Errorf("Redis holds %s, want the last price", got)
 	}
+}
+
+// While the drain delay lasts only /readyz says that the instance stops.
+func TestADrainDelayStillServes(t *testing.T) {
+	in, log := startLogged(t, func(c *config.Serve) {
+		c.DrainDelay, c.DrainWindow = 2*time.Second, 100*time.Millisecond
+	})
+	stopped, begun := make(chan error, 1), time.Now()
+	go func() { stopped <- in.Stop() }()
+	in.eventually("not to be ready", func() bool {
+		status, body := in.get("/readyz")
+		return status == http.StatusServiceUnavailable && strings.Contains(body, `"status":"draining"`)
+	})
+	c := in.consume("A") // a new client
+	publish(t, in.ingestor(), "A", 1, 1)
+	for ev := range c.Events() {
+		if _, ok := ev.(client.PriceUpdate); ok {
+			break
+		}
+	}
+	for ev := range c.Events() {
+		if d, ok := ev.(client.Disconnected); ok {
+			if closed, ok := errors.AsType[*client.CloseError](d.Err); !ok || closed.Code != client.CloseRestart {
+				t.Errorf("closed with %v", d.Err)
+			}
+			break
+		}
+	}
+	if took := time.Since(begun); took < 2*time.Second {
+		t.Errorf("closed after %v", took)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	log.has("still serving")
 }

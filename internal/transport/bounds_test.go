@@ -408,7 +408,7 @@ func TestAClosedClientThatSaysNothingIsLeft(t *testing.T) {
 		i := onPipes(t, settings{})
 		p := i.consumer()
 		i.hub.CloseAll()
-		p.closed(protocol.CloseGoingAway)
+		p.closed(protocol.CloseRestart)
 		begin := time.Now()
 		p.ended()
 		at(t, begin, lingerTimeout)

@@ -26,12 +26,12 @@ func TestEverythingIsUndoneAtTheEnd(t *testing.T) {
 		"closed while written to":     func(i *instance, p *peer) { stuck(i); p.raw(masked(ws.OpClose, "")) },
 		"close error":                 func(_ *instance, p *peer) { p.raw(masked(ws.OpBinary, "")); p.closed(1003); p.Close() },
 		"close error, nobody listens": func(_ *instance, p *peer) { p.raw(masked(ws.OpBinary, "")) },
-		"drained":                     func(i *instance, p *peer) { i.hub.CloseAll(); p.closed(1001); p.Close() },
+		"drained":                     func(i *instance, p *peer) { i.hub.CloseAll(); p.closed(1012); p.Close() },
 		"drained, nobody listens":     func(i *instance, _ *peer) { i.hub.CloseAll() },
 		"drained and gone":            func(i *instance, p *peer) { i.hub.CloseAll(); p.Close() },
 		"drained and answered": func(i *instance, p *peer) {
 			i.hub.CloseAll()
-			p.closed(1001)
+			p.closed(1012)
 			p.raw(masked(ws.OpClose, closing(1001, "")))
 		},
 		"drained, close error at the same time": func(i *instance, p *peer) { i.hub.CloseAll(); p.raw(masked(ws.OpBinary, "")) },
@@ -106,7 +106,7 @@ func TestAClientHasTimeToAnswerACloseWhateverTheWriteTimeOut(t *testing.T) {
 		i := onPipes(t, settings{change: func(o *Options) { o.Limits.WriteTimeout = 100 * time.Millisecond }})
 		p := i.consumer()
 		i.hub.CloseAll()
-		p.closed(protocol.CloseGoingAway)
+		p.closed(protocol.CloseRestart)
 		elapse(lingerTimeout - time.Millisecond)
 		p.raw(masked(ws.OpClose, closing(1001, "")))
 		p.Close()

@@ -10,6 +10,7 @@ import (
 
 	"backbone/internal/auth"
 	"backbone/internal/awake"
+	"backbone/internal/drain"
 	"backbone/internal/hub"
 	"backbone/protocol"
 )
@@ -35,6 +36,9 @@ type conn struct {
 	replies  chan []byte // read side -> write side: complete frames; nil: the read side has ended
 	identity auth.Identity
 	over     chan struct{} // closed by the write side at its end; nil: no delay, or a consumer's of a second at most
+	age      *drain.Age    // nil: the connection may grow as old as it likes
+
+	asked atomic.Bool // the client has sent a request; set by the read side, read by who warns it
 
 	read readSide
 
@@ -72,6 +76,10 @@ func (c *conn) start(early []byte) error {
 		c.write.fresh = newFreshness(c.server.opts.Limits.MaxAge, c.write.writer == nil)
 	}
 	c.server.opts.Hub.Register(&c.client)
+	if d := c.server.opts.MaxConnectionAge; d > 0 {
+		c.age = new(drain.Age)
+		c.age.Begin(d, c)
+	}
 	if c.write.writer == nil {
 		go c.write.WritePump()
 	}
@@ -96,6 +104,9 @@ func (c *conn) end(err error) {
 	c.read.handOver(nil)
 	<-c.ending.ended
 	late.stop()
+	if c.age != nil {
+		c.age.End()
+	}
 	s.opts.Ingest.Unwatch(s.opts.Hub.Unregister(&c.client), c.read.groups)
 	if why != nil {
 		linger(&c.socket, lingerBytes)
@@ -109,6 +120,28 @@ func (c *conn) end(err error) {
 		s.log.Debug("connection closed", line...)
 	}
 	s.registry.leave(c.place)
+}
+
+// Warn tells the client to connect elsewhere after a time, if it has sent a request.
+func (c *conn) Warn(after time.Duration) {
+	if !c.asked.Load() {
+		return
+	}
+	ms := after.Milliseconds()
+	m := protocol.ServerMessage{Type: protocol.TypeDraining, ReconnectAfterMS: &ms}
+	c.server.opts.Hub.Tell(&c.client, Frame(nil, string(m.Append(nil))))
+	c.server.stats.warned.add(1)
+}
+
+// Dismiss closes the connection, behind what the client is to get already.
+func (c *conn) Dismiss() { c.server.opts.Hub.Close(&c.client) }
+
+// dismissal is what a client is told at an end that the hub has asked for.
+func (c *conn) dismissal() *closeError {
+	if c.server.draining.Load() {
+		return &closeError{code: protocol.CloseRestart, reason: "the server is stopping"}
+	}
+	return &closeError{code: protocol.CloseRestart, reason: "the connection is as old as it may be: connect again"}
 }
 
 // lastWrite closes a socket when the last write has taken too long.

@@ -52,13 +52,13 @@ func TestDrainDeliversWhatWaits(t *testing.T) {
 				if c.events > 0 && got.last != long(c.events-1) {
 					t.Errorf("the last price was %s", got.last)
 				}
-				if got.code != protocol.CloseGoingAway {
+				if got.code != protocol.CloseRestart {
 					t.Errorf("closed with %d", got.code)
 				}
 				p.raw(masked(ws.OpClose, closing(got.code, "")))
 				i.waitIdle(lingerTimeout + time.Second)
-				if n := i.counts()["closes_total 1001"]; n != 1 {
-					t.Errorf("1001 was counted %d times", n)
+				if n := i.counts()["closes_total 1012"]; n != 1 {
+					t.Errorf("1012 was counted %d times", n)
 				}
 			})
 		})
@@ -74,9 +74,9 @@ func TestDrainDeliversRepliesAndLateJoiners(t *testing.T) {
 		synctest.Wait()
 		p.hears(`{"type":"error","code":"not_joined","message":"room: A is not joined"}`,
 			`{"type":"error","code":"not_joined","message":"room: B is not joined"}`)
-		p.closed(protocol.CloseGoingAway)
+		p.closed(protocol.CloseRestart)
 		late := i.consumer() // Drain was not called, but the hub closes it all the same
-		late.closed(protocol.CloseGoingAway)
+		late.closed(protocol.CloseRestart)
 	})
 }
 

@@ -68,6 +68,7 @@ func (s *Server) accept(p *place) {
 		return
 	}
 	c := s.newConn(p, role)
+	p.client = c
 	if err := s.upgrade(c, text); err != nil {
 		linger(&c.socket, maxHead)
 		c.socket.Close()

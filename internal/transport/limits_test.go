@@ -51,16 +51,21 @@ func TestConnectionLimits(t *testing.T) {
 	})
 }
 
-func TestDrainRefusesAndKeeps(t *testing.T) {
+func TestDrainRefusesWhileItKeeps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := onPipes(t, settings{})
 		p := i.consumer()
-		if i.server.Draining() {
+		if i.server.draining.Load() {
 			t.Error("draining from the start")
 		}
-		i.server.Drain()
+		drained := make(chan struct{})
+		go func() {
+			i.server.Drain(t.Context(), time.Minute)
+			close(drained)
+		}()
+		synctest.Wait()
 		answer, body := i.ask(upgradeTo("/ws") + "\r\n")
-		if answer.StatusCode != 503 || answer.Header.Get("Retry-After") != "1" || body != "the server is stopping" || !i.server.Draining() {
+		if answer.StatusCode != 503 || answer.Header.Get("Retry-After") != "1" || body != "the server is stopping" || !i.server.draining.Load() {
 			t.Errorf("%s %v %q", answer.Status, answer.Header, body)
 		}
 		if answer, _ := i.ask("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); answer.StatusCode != 404 { // the test's handler knows nothing
@@ -68,6 +73,8 @@ func TestDrainRefusesAndKeeps(t *testing.T) {
 		}
 		p.raw(masked(ws.OpPing, "still there"))
 		p.want(ws.OpPong, "still there")
+		p.Close()
+		<-drained // although the window is not over
 	})
 }
 

@@ -98,7 +98,7 @@ func TestTheLogSaysWhoWasRefusedAndWhy(t *testing.T) {
 		synctest.Wait()
 		i.refuse("/ws")
 		expect("429", "too many connections from this address")
-		i.server.Drain()
+		i.server.Drain(t.Context(), 0)
 		i.refuse("/ws")
 		expect("503", "stopping")
 	})

@@ -26,6 +26,7 @@ type registry struct {
 	refusals           *refusals.Log
 	changes            chan change
 	idles              chan chan<- struct{} // each is closed when there is no WebSocket
+	lists              chan chan<- []*conn  // each gets all WebSockets
 	lacks              chan chan<- int      // each is told how many connections were pushed out
 	closing            chan struct{}        // one send closes all sockets, and those that come later
 	stop               chan struct{}        // closed once no connection can come any more
@@ -43,6 +44,8 @@ type place struct {
 	conn    net.Conn
 	addr    netip.Addr
 	opening *patient // reads the head; owned by the handshake
+
+	client *conn // set by the handshake before it asks to be open; owned by the registry then
 
 	closed atomic.Bool // by the registry
 
@@ -78,7 +81,7 @@ const changePlaces = 64
 func newRegistry(limit, perAddress int, stats *counters, told *refusals.Log) *registry {
 	return &registry{
 		max: limit, maxPerAddress: perAddress, stats: stats, refusals: told,
-		changes: make(chan change, changePlaces), idles: make(chan chan<- struct{}), lacks: make(chan chan<- int),
+		changes: make(chan change, changePlaces), idles: make(chan chan<- struct{}), lists: make(chan chan<- []*conn), lacks: make(chan chan<- int),
 		closing: make(chan struct{}), stop: make(chan struct{}),
 		places: map[*place]struct{}{}, addresses: map[netip.Addr]*atAddress{},
 	}
@@ -104,6 +107,8 @@ func (r *registry) run() {
 			}
 		case w := <-r.idles:
 			idle = append(idle, w)
+		case list := <-r.lists:
+			list <- r.webSockets()
 		case n := <-r.lacks:
 			n <- r.makeRoom()
 		case <-r.closing:
@@ -190,6 +195,15 @@ func (r *registry) makeRoom() (n int) {
 		r.pushOut(&r.waiting, pushedOutForDescriptors)
 	}
 	return n
+}
+
+func (r *registry) webSockets() (all []*conn) {
+	for p := range r.places {
+		if p.open {
+			all = append(all, p.client)
+		}
+	}
+	return all
 }
 
 // pushOut closes the oldest of a list.

@@ -65,10 +65,11 @@ func wishes(o *common.Object) (w wish, err error) {
 	if w.Status, _, err = o.Bool("status"); err != nil {
 		return w, err
 	}
-	if w.Stamp, _, err = o.Bool("stamp"); err != nil {
+	var said, own bool
+	if w.Stamp, said, err = o.Bool("stamp"); err != nil {
 		return w, err
 	}
-	var own bool
+	w.NoStamp = said && !w.Stamp
 	if w.Group, own, err = milliseconds(o, "silent_after_ms", protocol.MinSilentAfterMS, protocol.MaxSilentAfterMS); err != nil {
 		return w, err
 	}

@@ -38,7 +38,7 @@ func TestServeEndsAtAnyMoment(t *testing.T) {
 		"stuck":               func(i *instance) { i.consumer().join("A"); i.publish(hub.State, "A", price("A", "1")) },
 		"stuck with replies":  func(i *instance) { p := i.consumer(); p.send(slices.Repeat([]string{"?"}, replyPlaces+2)...) },
 		"lingering":           func(i *instance) { p := i.consumer(); p.raw(masked(ws.OpBinary, "")); p.closed(1003) },
-		"drained":             func(i *instance) { p := i.consumer(); i.hub.CloseAll(); p.closed(1001) },
+		"drained":             func(i *instance) { p := i.consumer(); i.hub.CloseAll(); p.closed(1012) },
 		"drained and stuck":   func(i *instance) { i.consumer(); i.hub.CloseAll() },
 		"web, half a head":    func(i *instance) { write(i, "GET / HTTP/1.1\r\n") },
 		"web, half a body":    func(i *instance) { write(i, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nbody") },

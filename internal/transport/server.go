@@ -33,6 +33,7 @@ import (
 	"backbone/internal/auth"
 	"backbone/internal/credit"
 	"backbone/internal/domain/common"
+	"backbone/internal/drain"
 	"backbone/internal/hub"
 	"backbone/internal/ingest"
 	"backbone/internal/oldest"
@@ -52,7 +53,8 @@ type Options struct {
 	Origins  auth.Origins
 	TLS      *tls.Config // nil: plain
 
-	Limits Limits
+	Limits           Limits
+	MaxConnectionAge time.Duration // about how old a WebSocket may grow; 0: as old as it likes
 
 	Logger *slog.Logger
 }
@@ -181,11 +183,28 @@ func (s *Server) place(c net.Conn) *place {
 	return p
 }
 
-// Drain refuses new WebSockets from now on. It closes none: that is for the hub to start.
-func (s *Server) Drain() { s.draining.Store(true) }
-
-// Draining reports whether Drain was called.
-func (s *Server) Draining() bool { return s.draining.Load() }
+// Drain refuses new WebSockets from now on. It tells the clients to connect elsewhere, and closes them
+// over the window. It returns when no connection is open, when the window is over, or when ctx ends. Who
+// is still there is for the hub to close. Serve must be running.
+func (s *Server) Drain(ctx context.Context, window time.Duration) {
+	s.draining.Store(true)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	list := make(chan []*conn, 1)
+	select {
+	case s.registry.lists <- list:
+	case <-ctx.Done():
+		return
+	}
+	var idle sync.WaitGroup
+	idle.Go(func() {
+		_ = s.Wait(ctx) // fails once the window is over
+		cancel()
+	})
+	drain.Spread(ctx, <-list, window)
+	cancel()
+	idle.Wait()
+}
 
 // Wait returns when no connection is open, or ctx ends. Serve must be running.
 func (s *Server) Wait(ctx context.Context) error {

@@ -39,10 +39,15 @@ func TestStampsAreForTheJoinThatAskedForThem(t *testing.T) {
 			`{"type":"price_update","instrument":"A","price":1.20,"ts":1,"epoch":"test.0","seq":2,"at":946684801500,"age_ms":2000,"snapshot":true}`,
 			`{"type":"no_snapshot","room":"NEW"}`)
 
-		c.send(`{"type":"join","room":"A"}`, `{"type":"join","room":"B","stamp":true}`) // they change nothing
+		c.send(`{"type":"join","room":"A"}`, `{"type":"join","room":"B","stamp":true}`) // the first says nothing of stamps
 		c.hears(`{"type":"joined","room":"A"}`, `{"type":"joined","room":"B"}`)
 		producer.send(price("A", "1.30"), price("B", "3"))
-		c.hears(`{"type":"price_update","instrument":"A","price":1.30,"ts":1,"epoch":"test.0","seq":3,"at":946684803500}`, price("B", "3"))
+		c.hears(`{"type":"price_update","instrument":"A","price":1.30,"ts":1,"epoch":"test.0","seq":3,"at":946684803500}`,
+			`{"type":"price_update","instrument":"B","price":3,"ts":1,"epoch":"test.0","seq":2,"at":946684803500}`)
+		c.send(`{"type":"join","rooms":["B"],"stamp":false}`)
+		c.hears(`{"type":"joined","rooms":["B"]}`)
+		producer.send(price("B", "4"))
+		c.hears(price("B", "4"))
 		c.send(`{"type":"leave","room":"A"}`, `{"type":"join","room":"A"}`)
 		c.hears(`{"type":"left","room":"A"}`, `{"type":"joined","room":"A"}`, protocol.MarkSnapshot(price("A", "1.30")))
 		c.send(`{"type":"join","room":"A","stamp":1}`)

@@ -98,6 +98,7 @@ type counters struct {
 	stalled    *Metric
 	shut       *Metric
 	marksOff   *Metric
+	warned     *Metric
 	age        credit.Ages
 }
 
@@ -119,7 +120,7 @@ func newCounters(writes []*sent) *counters {
 		Label: "why", Values: []string{gone, timedOut, pushedOut, noHTTP, badTLS}})
 	c.closes = c.add(Metric{Name: "closes_total", Help: "Close frames sent, by code; other is a code that the peer chose.",
 		Label: "code", Values: closeCodes(
-			protocol.CloseNormal, protocol.CloseGoingAway, protocol.CloseProtocolError, protocol.CloseUnsupportedData,
+			protocol.CloseNormal, protocol.CloseGoingAway, protocol.CloseRestart, protocol.CloseProtocolError, protocol.CloseUnsupportedData,
 			protocol.CloseInvalidData, protocol.CloseTooBig, protocol.CloseSlowConsumer, protocol.CloseTooMany,
 		)})
 	c.errors = c.add(Metric{Name: "requests_refused_total", Help: "Requests answered with an error, by code.",
@@ -134,6 +135,7 @@ func newCounters(writes []*sent) *counters {
 	c.shut = c.add(Metric{Name: "windows_shut", Help: "Consumers that have too much under way: they are sent nothing more until they have read some of it.", Gauge: true})
 	c.marksOff = c.add(Metric{Name: "marks_off_total",
 		Help: "Consumers that answered no ping although they sent other frames: the age of what they read is not bounded."})
+	c.warned = c.add(Metric{Name: "drain_warnings_total", Help: "Clients told to connect elsewhere: the instance stops, or their connection is old enough."})
 	c.add(Metric{Name: "writes_total", Help: "Writes to clients; one can carry many messages.",
 		sum: c.sum(func(s *sent) int64 { return s.writes.Load() })})
 	c.add(Metric{Name: "sent_bytes_total", Help: "Bytes written to clients.",

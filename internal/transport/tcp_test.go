@@ -115,7 +115,7 @@ func TestDrainOverTCP(t *testing.T) {
 	}
 	i.hub.CloseAll()
 	h := p.readAll()
-	if h.prices+int(h.skipped) != events || h.code != protocol.CloseGoingAway || !strings.HasPrefix(h.last, long(events-1)) {
+	if h.prices+int(h.skipped) != events || h.code != protocol.CloseRestart || !strings.HasPrefix(h.last, long(events-1)) {
 		t.Errorf("of %d prices %d came and %d were left out, the last %.20s; closed with %d", events, h.prices, h.skipped, h.last, h.code)
 	}
 	p.ended() // half-closed by the server

@@ -105,7 +105,7 @@ func TestDrainWaitsForReplies(t *testing.T) {
 	if n := c.write.writeQueued(); n != needNothing || c.write.phase != live {
 		t.Errorf("with a reply that waits: needs %d, phase %d", n, c.write.phase)
 	}
-	if n := c.write.step(); n != needFarewell || c.write.closing.code != protocol.CloseGoingAway {
+	if n := c.write.step(); n != needFarewell || c.write.closing.code != protocol.CloseRestart {
 		t.Errorf("afterwards: needs %d, phase %d", n, c.write.phase)
 	}
 	got := make([]byte, len("replied"))

@@ -130,7 +130,7 @@ func (w *writeSide) pull() need {
 	case w.phase == behind:
 		w.phase = pulling
 	case w.phase == live && w.draining && len(w.conn.replies) == 0:
-		w.finish(&closeError{code: protocol.CloseGoingAway, reason: "the server is stopping"})
+		w.finish(w.conn.dismissal())
 		return needFarewell
 	}
 	return needNothing

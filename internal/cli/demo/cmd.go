@@ -78,7 +78,7 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 func (c *Cmd) run(ctx, serving context.Context, servers *errgroup.Group, s cli.Streams, log *slog.Logger) error {
 	cfg := config.Default()
 	cfg.Listen, cfg.AdminListen = "127.0.0.1:0", "127.0.0.1:0"
-	cfg.DrainTimeout = time.Second
+	cfg.DrainWindow, cfg.DrainTimeout = 0, time.Second
 	cfg.RedisURL = c.RedisURL
 	cfg.RedisPrefix = fmt.Sprintf("backbone-demo-%08x:", rand.Uint32()) // apart from real prices, and from other demos
 	start := func() (*server.Running, error) {

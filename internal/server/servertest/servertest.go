@@ -23,6 +23,7 @@ func StartLogged(t testing.TB, log *slog.Logger, change ...func(*config.Serve)) 
 	t.Helper()
 	cfg := config.Default()
 	cfg.Listen, cfg.AdminListen = "127.0.0.1:0", "127.0.0.1:0"
+	cfg.DrainWindow = 0 // most tests end with clients
 	for _, c := range change {
 		c(&cfg)
 	}
