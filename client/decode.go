@@ -70,6 +70,10 @@ func toEvent(m *protocol.ServerMessage, raw []byte) Event {
 		if m.Room != "" {
 			return Conflated{Room: m.Room, Skipped: m.Skipped}
 		}
+	case protocol.TypeLost:
+		if m.Room != "" {
+			return Lost{Room: m.Room, Messages: m.Messages}
+		}
 	case protocol.TypeNoSnapshot:
 		if m.Room != "" {
 			return NoSnapshot{Room: m.Room}

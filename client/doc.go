@@ -29,8 +29,8 @@
 // ConnOptions.Buffer is full. Then the client stops reading. A server that bounds no ages, or is
 // older than that bound, notices a slow program only then.
 //
-// Chat messages are never left out. The server disconnects a consumer that is too far behind
-// for them, or that has read nothing for long, with [CloseSlowConsumer]; the client then
+// Chat messages come behind the prices then. Past a bound they are lost, and a [Lost] says how many. The
+// server disconnects a consumer that has read nothing for long with [CloseSlowConsumer]; the client then
 // connects again as after any lost connection.
 //
 // # Snapshots

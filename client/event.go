@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Event is what a [Conn] delivers: one of [PriceUpdate], [ChatMessage], [Conflated],
+// Event is what a [Conn] delivers: one of [PriceUpdate], [ChatMessage], [Conflated], [Lost],
 // [NoSnapshot], [FeedStatus], [BridgeStatus], [Heartbeat], [Connected], [Disconnected],
 // [Rejoined], [Missed], [Unknown] or *[RequestError]. An [Ingestor] reports Connected, Disconnected, [LeftOut], Unknown
 // and *RequestError to [IngestorOptions].OnEvent. The client keeps no reference to an event, so
@@ -63,6 +63,13 @@ type ChatMessage struct {
 type Conflated struct {
 	Room    string
 	Skipped uint64 // live events since the last delivered one of the room, not counting the one that follows
+}
+
+// Lost says that chat messages of a room were lost because this consumer was slow. It comes in the place
+// where they are missing.
+type Lost struct {
+	Room     string
+	Messages uint64
 }
 
 // Missed says that events of a room were published while there was no connection. It comes only
@@ -142,6 +149,7 @@ type Unknown struct {
 func (PriceUpdate) event()   {}
 func (ChatMessage) event()   {}
 func (Conflated) event()     {}
+func (Lost) event()          {}
 func (Missed) event()        {}
 func (Heartbeat) event()     {}
 func (NoSnapshot) event()    {}

@@ -36,6 +36,11 @@ func Conflated(room string, skipped uint64) string {
 	return string(append(b, '}'))
 }
 
+// Lost is the notice that messages of room were lost.
+func Lost(room string, messages uint64) string {
+	return `{"type":"` + TypeLost + `","room":"` + room + `","messages":` + strconv.FormatUint(messages, 10) + `}`
+}
+
 // NoSnapshot tells a joiner that no last price of room is known.
 func NoSnapshot(room string) string {
 	return `{"type":"no_snapshot","room":"` + room + `"}`

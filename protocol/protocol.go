@@ -86,6 +86,7 @@ const (
 	TypeAck        = "ack"         // reply to an event with an id: it was accepted and has its place in the order
 	TypeError      = "error"       // reply to a request that was not carried out
 	TypeConflated  = "conflated"   // live events of a room were left out before the next one
+	TypeLost       = "lost"        // chat messages of a room were lost, because this consumer is slow
 	TypeNoSnapshot = "no_snapshot" // follows a join with mark_empty: no last price is known
 	TypeMark       = "mark"        // follows a join with marks: the client replies with marked when it comes to it
 	TypeStatus     = "status"      // follows a join with status: a room's feed, or the instance's bridge, has changed
@@ -186,6 +187,7 @@ type ClientMessage struct {
 //	price_update  Instrument, Price, TS, Data, Snapshot; Epoch, Seq and At to a join with Stamp, with AgeMS in a snapshot
 //	message       Room, Data
 //	conflated     Room, Skipped
+//	lost          Room, Messages
 //	no_snapshot   Room
 //	mark          N; AgeMS once a mark was answered
 //	status        Room and Feed, or Bridge; Since
@@ -198,10 +200,11 @@ type ServerMessage struct {
 	Rejected         []Rejected      `json:"rejected,omitempty"`
 	Instrument       string          `json:"instrument,omitempty"`
 	Price            json.Number     `json:"price,omitempty"`
-	Feed             string          `json:"feed,omitempty"`    // live or silent
-	Bridge           string          `json:"bridge,omitempty"`  // ok or degraded
-	Since            int64           `json:"since,omitempty"`   // Unix time in milliseconds
-	Skipped          uint64          `json:"skipped,omitempty"` // live events of the room left out since the last delivered one
+	Feed             string          `json:"feed,omitempty"`     // live or silent
+	Bridge           string          `json:"bridge,omitempty"`   // ok or degraded
+	Since            int64           `json:"since,omitempty"`    // Unix time in milliseconds
+	Skipped          uint64          `json:"skipped,omitempty"`  // live events of the room left out since the last delivered one
+	Messages         uint64          `json:"messages,omitempty"` // chat messages of the room that were lost
 	Code             Code            `json:"code,omitempty"`
 	Message          string          `json:"message,omitempty"`
 	ID               string          `json:"id,omitempty"`

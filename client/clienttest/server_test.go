@@ -81,6 +81,10 @@ func TestServerSpeaksTheProtocol(t *testing.T) {
 	if got := next(t, c); got != (client.ChatMessage{Room: "B", Text: "hello"}) {
 		t.Errorf("got %+v", got)
 	}
+	srv.Send("B", `{"type":"lost","room":"B","messages":4}`)
+	if got := next(t, c); got != (client.Lost{Room: "B", Messages: 4}) {
+		t.Errorf("got %#v", got)
+	}
 	srv.Send("B", `{"type":"conflated","room":"B","skipped":3}`)
 	if got := next(t, c); got != (client.Conflated{Room: "B", Skipped: 3}) {
 		t.Errorf("got %+v", got)

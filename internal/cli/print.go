@@ -57,6 +57,8 @@ func jsonLine(e client.Event, _ time.Time) []byte {
 		m = protocol.ServerMessage{Type: protocol.TypeMessage, Room: e.Room, Data: protocol.Text(e.Text)}
 	case client.Conflated:
 		m = protocol.ServerMessage{Type: protocol.TypeConflated, Room: e.Room, Skipped: e.Skipped}
+	case client.Lost:
+		m = protocol.ServerMessage{Type: protocol.TypeLost, Room: e.Room, Messages: e.Messages}
 	case client.NoSnapshot:
 		m = protocol.ServerMessage{Type: protocol.TypeNoSnapshot, Room: e.Room}
 	case client.FeedStatus:
@@ -110,6 +112,8 @@ func (p *pretty) line(e client.Event, now time.Time) []byte {
 		room, text = e.Room, Printable(e.Text)
 	case client.Conflated:
 		room, text = e.Room, p.paint(StyleWarn, fmt.Sprintf("  … %d left out: this reader is slower than the room", e.Skipped))
+	case client.Lost:
+		room, text = e.Room, p.paint(StyleWarn, fmt.Sprintf("  … %d messages lost: this reader is slow", e.Messages))
 	case client.NoSnapshot:
 		room, text = e.Room, p.paint(StyleFaint, "  no last price is known")
 	case client.FeedStatus:

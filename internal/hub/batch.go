@@ -7,11 +7,14 @@ type Segment struct {
 
 	slot   *slot    // only the last frame counts, until a later segment of the slot comes; nil: every frame counts
 	ends   *traffic // of the reply to a leave: the room whose conflated frames are no longer of interest
-	newest int      // offset of the last frame in Data
 	live   uint64   // live events in Data
 	missed uint64   // live events that notices in Data report as left out
-	last   uint64   // 1 if the last frame is a live event of a slot, else 0
 	alone  *Segment // the last frame by itself, made when a lagging client first needs it
+	newest int32    // offset of the last frame in Data
+	last   uint8    // 1 if the last frame is a live event of a slot, else 0
+	pulled bool     // what a pull brought: it counts for no bound, because at most one waits
+
+	messages *messages // nil: the frames are no messages
 }
 
 // newestAlone returns the last frame of the segment, in memory that holds nothing else. A
@@ -22,7 +25,7 @@ func (s *Segment) newestAlone() *Segment {
 		return s
 	}
 	if s.alone == nil {
-		s.alone = &Segment{Data: append(make([]byte, 0, len(s.Data)-s.newest), s.Data[s.newest:]...), slot: s.slot, live: s.last, last: s.last}
+		s.alone = &Segment{Data: append(make([]byte, 0, len(s.Data)-int(s.newest)), s.Data[s.newest:]...), slot: s.slot, live: uint64(s.last), last: s.last}
 	}
 	return s.alone
 }

@@ -145,25 +145,26 @@ func TestAPullBringsWhatFits(t *testing.T) {
 	}
 }
 
-// A client is closed when more messages wait for it than the limits say, not before. One long
+// A client is closed when more replies wait for it than the limits say, not before. One long
 // reply is no reason: the client asked for it.
-func TestMessagesMayWaitUpToTheirLimits(t *testing.T) {
-	for name, limit := range map[string]struct{ queueBytes, messages int }{
+func TestRepliesMayWaitUpToTheirLimits(t *testing.T) {
+	for name, limit := range map[string]struct{ queueBytes, replies int }{
 		"number": {1 << 20, maxFixedFrames},
 		"bytes":  {600, 60},
 	} {
 		s := NewSteps(withQueue(limit.queueBytes))
-		slow(s, "A")
-		message := BroadcastEvent{Room: "A", Kind: Message, Payload: "message 1"}
-		for range limit.messages {
-			s.Route([]BroadcastEvent{message})
+		c := slow(s, "A")
+		readAll(t, s, c)
+		s.Conflate(c)
+		for range limit.replies {
+			s.Join(c, []string{"A"}, Wants{}, line("a reply A"))
 		}
 		if n := s.Stats().Slow; n != 0 {
-			t.Errorf("%s: closed with %d messages", name, limit.messages)
+			t.Errorf("%s: closed with %d replies", name, limit.replies)
 		}
-		s.Route([]BroadcastEvent{message})
+		s.Join(c, []string{"A"}, Wants{}, line("a reply A"))
 		if n := s.Stats().Slow; n != 1 {
-			t.Errorf("%s: not closed with one more than %d messages", name, limit.messages)
+			t.Errorf("%s: not closed with one more than %d replies", name, limit.replies)
 		}
 	}
 
@@ -181,27 +182,31 @@ func TestMessagesMayWaitUpToTheirLimits(t *testing.T) {
 // What piles up while a client enters many rooms it could not read, so it has time to. Then it is a
 // client like any other.
 func TestALongJoinMakesNobodySlow(t *testing.T) {
-	for name, limit := range map[string]struct{ queueBytes, messages int }{
+	for name, limit := range map[string]struct{ queueBytes, frames int }{
 		"number": {1 << 20, maxFixedFrames},
 		"bytes":  {600, 60},
 	} {
 		t.Run(name, func(t *testing.T) {
-			message := BroadcastEvent{Room: "A", Kind: Message, Payload: "message 1"}
 			s := NewSteps(withQueue(limit.queueBytes))
-			send := func(n int) {
+			next := 0
+			send := func(n int) { // that rooms have no value, which each of them says once
 				for range n {
-					s.Route([]BroadcastEvent{message})
+					s.Route([]BroadcastEvent{{Room: fmt.Sprint("R", next), Kind: Absent, Payload: "no value "}})
+					next++
 				}
 			}
 			enters := func() *Client {
-				c := slow(s, "A")
+				c := newClient()
+				s.Register(c)
+				s.Join(c, names((joinTimes+2)*limit.frames), Wants{Absent: true}, line("joined"))
+				next = 0
 				readAll(t, s, c)
 				s.Conflate(c)
 				s.JoinPart(c, []string{"B"}, Wants{}, line("a reply"), true) // of 8 bytes
 				return c
 			}
 			c := enters()
-			send(joinTimes*limit.messages - 1)
+			send(joinTimes*limit.frames - 1)
 			if n := s.Stats().Slow; n != 0 {
 				t.Fatal("closed while it could not read")
 			}
@@ -216,10 +221,10 @@ func TestALongJoinMakesNobodySlow(t *testing.T) {
 				b := <-c.Queue()
 				got, more = got+text(b), b.More
 			}
-			if strings.Count(got, "\n") != joinTimes*limit.messages || !strings.HasPrefix(got, "a reply\n") {
+			if strings.Count(got, "\n") != joinTimes*limit.frames || !strings.HasPrefix(got, "a reply\n") {
 				t.Errorf("it got %.20q and %d frames", got, strings.Count(got, "\n"))
 			}
-			send(limit.messages)
+			send(limit.frames)
 			if n := s.Stats().Slow; n != 0 {
 				t.Fatal("closed before the bound")
 			}
@@ -229,7 +234,7 @@ func TestALongJoinMakesNobodySlow(t *testing.T) {
 			}
 			s.Unregister(c)
 			enters()
-			send(joinTimes * limit.messages)
+			send(joinTimes * limit.frames)
 			if n := s.Stats().Slow; n != 2 {
 				t.Error("not closed beyond the bound of a join")
 			}

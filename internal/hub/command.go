@@ -83,6 +83,10 @@ func (h *Hub) Settle() { h.sendAndWait(command{op: opSettle}) }
 type Want struct {
 	Limit int  // bytes; the hub gives at least one frame, and never more than it likes to give; 0: no limit
 	Slow  bool // the reader is slow: see [Hub.TryConflate]
+
+	// Longest bounds a message to a slow reader, in bytes: a longer one is lost, because what comes
+	// behind it would be old. 0: nothing is too long.
+	Longest int
 }
 
 // Pull asks for more of what the hub holds for c. It follows a Behind signal or a batch

@@ -13,7 +13,8 @@ const (
 	// State is a live value of its room and type. Each one is delivered, except to a
 	// client that lags, which gets the newest.
 	State Kind = iota
-	// Message is delivered to every member and never conflated.
+	// Message is delivered to every member and never conflated. A member that lags gets no more of them
+	// than its bounds allow, and is told how many are lost. Whoever emits one agrees to that.
 	Message
 	// Warm is the last value of a room and type, for the members that have not got it
 	// since they joined.
@@ -31,6 +32,9 @@ const (
 	StatusNow
 	// Resync asks other instances for values newer than Version. It never reaches a hub.
 	Resync
+	// Lost says that Missed messages of a room were lost before they came here. It goes to all
+	// members.
+	Lost
 )
 
 // Live reports whether a producer sent the event just now, so that leaving it out must be

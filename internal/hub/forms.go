@@ -7,6 +7,7 @@ type forms struct {
 	wishes  map[*Client]struct{} // members that get the stamped form
 	events  []*BroadcastEvent
 	slot    *slot    // of the events
+	room    *traffic // of events that are messages, or of their loss; nil: they are not
 	without *Segment // nil: no member needed it yet
 	with    *Segment
 }
@@ -24,7 +25,11 @@ func (f *forms) of(c *Client) *Segment {
 
 // plain returns the segment for members that do not get the stamped form.
 func (f *forms) plain() *Segment {
-	if f.without == nil {
+	switch {
+	case f.without != nil:
+	case f.room != nil:
+		f.without = f.hub.messageSegment(f.room, f.events)
+	default:
 		f.without = f.hub.segment(f.events, f.slot, false)
 	}
 	return f.without

@@ -16,6 +16,8 @@ type Options struct {
 	// Conflated returns the payload of the notice that skipped live events of a room
 	// were left out.
 	Conflated func(room string, skipped uint64) string
+	// Lost returns the payload of the notice that messages of a room were lost.
+	Lost func(room string, messages uint64) string
 }
 
 // Bounds of the hub's work and memory.
@@ -24,7 +26,7 @@ const (
 	maxTurn        = 64 << 10 // payload bytes of events routed before they are flushed
 	stampBytes     = 96       // what a stamped form has more, about
 	pullBytes      = 16 << 10 // bytes that one pull brings a lagging client
-	maxFixedFrames = 1024     // messages and replies that wait for a lagging client
+	maxFixedFrames = 1024     // replies that wait for a lagging client
 	joinTimes      = 4        // as much may wait for a client that a join of many rooms lets read nothing
 	roomsPerStep   = 100      // rooms that one command joins, leaves or looks up
 	eventPlaces    = 64       // slices of events that wait for the hub

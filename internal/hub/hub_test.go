@@ -162,33 +162,6 @@ func TestLeavingWhileLaggingForgetsTheRoom(t *testing.T) {
 	}
 }
 
-// A client that does not read is closed once too many messages wait for it, which can
-// not be conflated.
-func TestMessagesForALaggingClientAreBounded(t *testing.T) {
-	s := NewSteps(testOptions())
-	c := member(s, "A")
-	for i := range 100 {
-		s.Route([]BroadcastEvent{{Room: "A", Kind: Message, Payload: fmt.Sprintf("message A %d", i)}})
-	}
-	var closed bool
-	for len(c.Queue()) > 0 {
-		closed = (<-c.Queue()).Signal == CloseSlow || closed
-	}
-	if !closed || s.Stats().Slow != 1 {
-		t.Fatalf("closed %v, stats %+v", closed, s.Stats())
-	}
-	// What was for it is dropped, also what came once it was closed.
-	if got := s.Stats(); got.Dropped != 100 || got.Deliveries != 100 {
-		t.Errorf("of 100 messages %d were counted as dropped, %d as delivered", got.Dropped, got.Deliveries)
-	}
-	if rooms := s.Unregister(c); len(rooms) != 1 || rooms[0] != "A" {
-		t.Errorf("it was in %v", rooms)
-	}
-	if s.Stats().Rooms != 0 {
-		t.Error("it is a member still")
-	}
-}
-
 func TestCloseAllReachesEveryoneAndWhoComesLater(t *testing.T) {
 	s := NewSteps(testOptions())
 	early := member(s, "A")

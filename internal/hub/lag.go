@@ -9,8 +9,8 @@ type entry struct {
 }
 
 // lagList is what a lagging client still has to get, in order. Its memory is bounded: one
-// entry for each slot of a room, and fixed frames up to the limits that Hub.conflate
-// checks.
+// entry for each slot of a room, fixed frames up to the limits that Hub.conflate
+// checks, and messages up to limits of their own. Those come behind all else.
 type lagList struct {
 	entries []entry          // in order, from head on
 	head    int              // entries before it have been taken
@@ -19,6 +19,8 @@ type lagList struct {
 	count   int              // entries that are something
 	fixed   int              // of them, fixed frames
 	bytes   int              // bytes of the fixed frames
+
+	messages messageList
 }
 
 func newLagList() *lagList { return &lagList{at: map[*slot]uint32{}} }
@@ -33,24 +35,23 @@ func (l *lagList) add(s *Segment) (skipped, dropped uint64) {
 		l.push(entry{segment: s})
 		return 0, dropped
 	}
-	skipped = s.live - s.last
+	skipped = s.live - uint64(s.last)
 	return skipped + l.replace(entry{s.newestAlone(), skipped + s.missed}), 0
 }
 
-// join adds the entries of a list of what came later, which is not used any more. It
-// returns what add returns.
-func (l *lagList) join(later *lagList) (skipped, dropped uint64) {
+// join adds the entries of a list of what came later, which is not used any more; fixed adds a
+// fixed frame. It returns how many live events the others left out.
+func (l *lagList) join(later *lagList, fixed func(*Segment)) (skipped uint64) {
 	for _, e := range later.entries[later.head:] {
 		switch s := e.segment; {
 		case s == nil:
 		case s.slot == nil:
-			_, left := l.add(s)
-			dropped += left
+			fixed(s)
 		default:
 			skipped += l.replace(e)
 		}
 	}
-	return skipped, dropped
+	return skipped
 }
 
 // replace puts e where its slot has its entry, or at the end of the list. It returns how many
@@ -71,7 +72,7 @@ func (l *lagList) replace(e entry) (skipped uint64) {
 func (l *lagList) push(e entry) {
 	l.entries = append(l.entries, e)
 	l.count++
-	if e.segment.slot == nil {
+	if e.segment.slot == nil && !e.segment.pulled {
 		l.fixed++
 		l.bytes += len(e.segment.Data)
 	}
@@ -100,7 +101,7 @@ func (l *lagList) forget(t *traffic) (dropped uint64) {
 func (l *lagList) remove(e *entry) {
 	if s := e.segment.slot; s != nil {
 		delete(l.at, s)
-	} else {
+	} else if !e.segment.pulled {
 		l.fixed--
 		l.bytes -= len(e.segment.Data)
 	}
@@ -112,7 +113,7 @@ func (l *lagList) remove(e *entry) {
 // one, and returns their frames. notice appends the frame that tells the count of events
 // left out.
 func (l *lagList) take(limit int, notice func(dst []byte, room string, skipped uint64) []byte) *Segment {
-	taken := &Segment{}
+	taken := &Segment{pulled: true}
 	for ; l.count > 0; l.head++ {
 		e := &l.entries[l.head]
 		s, data := e.segment, taken.Data
@@ -148,8 +149,12 @@ func (l *lagList) moveUp() {
 	l.head = 0
 }
 
+// waits reports whether there is anything to get.
+func (l *lagList) waits() bool { return l.count > 0 || l.messages.waits() }
+
 // size is the number of bytes that wait.
 func (l *lagList) size() (n int) {
+	n = l.messages.bytes
 	for _, e := range l.entries[l.head:] {
 		if e.segment != nil {
 			n += len(e.segment.Data)
@@ -160,6 +165,7 @@ func (l *lagList) size() (n int) {
 
 // live is the number of live events that would be dropped with the list.
 func (l *lagList) live() (n uint64) {
+	n = uint64(l.messages.count)
 	for _, e := range l.entries[l.head:] {
 		if e.segment != nil {
 			n += e.segment.live

@@ -25,7 +25,7 @@ func (h *Hub) conflate(c *Client) {
 		h.close(c, CloseSlow)
 		return
 	}
-	if c.lag.count > 0 {
+	if c.lag.waits() {
 		h.signalBehind(c)
 	}
 }
@@ -45,8 +45,25 @@ func (h *Hub) tooMuch(c *Client) bool {
 
 // addToLag adds s to the end of c's lag list.
 func (h *Hub) addToLag(c *Client, s *Segment) {
+	if s.messages != nil {
+		h.lost(c, c.lag.messages.add(s, 0, h.opts.QueueBytes))
+		return
+	}
+	if s.ends != nil {
+		waited, untold := c.lag.messages.forget(s.ends)
+		h.lost(c, waited)
+		if untold > 0 { // told before the room is left
+			s = &Segment{Data: append(h.opts.Frame(nil, h.opts.Lost(s.ends.room, untold)), s.Data...), ends: s.ends}
+		}
+	}
 	skipped, dropped := c.lag.add(s)
 	h.leftOut(c, skipped, dropped)
+}
+
+// lost counts messages that c does not get.
+func (h *Hub) lost(c *Client, n uint64) {
+	c.skipped += n
+	h.stats.Lost += n
 }
 
 // leftOut counts live events that c does not get.
@@ -73,8 +90,9 @@ func (h *Hub) conflateQueue(c *Client, done chan<- struct{}) {
 		b.segments(func(s *Segment) { h.addToLag(c, s) })
 	}
 	if later != nil {
-		skipped, dropped := c.lag.join(later)
-		h.leftOut(c, skipped, dropped)
+		skipped := c.lag.join(later, func(s *Segment) { h.addToLag(c, s) })
+		h.leftOut(c, skipped, 0)
+		h.lost(c, c.lag.messages.join(&later.messages, h.opts.QueueBytes))
 	}
 	close(done)
 	h.conflate(c)
@@ -105,7 +123,7 @@ func (h *Hub) pull(c *Client, want Want) {
 	}
 }
 
-// nextLagged removes a batch from the front of c's lag list.
+// nextLagged removes a batch from the front of c's lag list. It has no messages unless nothing else waits.
 func (h *Hub) nextLagged(c *Client, want Want) Batch {
 	limit := min(pullBytes, h.opts.QueueBytes/2)
 	if want.Limit > 0 {
@@ -116,8 +134,18 @@ func (h *Hub) nextLagged(c *Client, want Want) Batch {
 		b.add(c.lag.take(limit, func(dst []byte, room string, skipped uint64) []byte {
 			return h.opts.Frame(dst, h.opts.Conflated(room, skipped))
 		}), 0)
+	} else if c.lag.messages.waits() {
+		longest := 0
+		if want.Slow {
+			longest = want.Longest
+		}
+		s, lost := c.lag.messages.take(limit, longest, func(dst []byte, room string, lost uint64) []byte {
+			return h.opts.Frame(dst, h.opts.Lost(room, lost))
+		})
+		h.lost(c, lost)
+		b.add(s, 0)
 	}
-	b.More = c.lag.count > 0
+	b.More = c.lag.waits()
 	switch {
 	case b.More:
 		c.signalled = true

@@ -17,6 +17,7 @@ func testOptions() Options {
 		Frame:      func(dst []byte, payload string) []byte { return append(append(dst, payload...), '\n') },
 		Stamped:    func(dst []byte, e *BroadcastEvent) []byte { return append(append(dst, stamped(e.Payload)...), '\n') },
 		Conflated:  func(room string, n uint64) string { return fmt.Sprintf("conflated %s %d", room, n) },
+		Lost:       func(room string, n uint64) string { return fmt.Sprintf("lost %s %d", room, n) },
 	}
 }
 

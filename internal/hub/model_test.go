@@ -21,13 +21,16 @@ type item struct {
 	stint   int // the client's how many-th membership of the room
 	begins  bool
 	ends    bool
+	notice  int // bytes of the notice of lost messages before it
 }
 
 // heard is what a client has to hear in one room, and how far it is.
 type heard struct {
 	values          map[string]*valuesHeard // by type
 	fixed, status   []item                  // given
+	messages        []item                  // given; one without a payload is a loss of missed
 	gotFixed, gotSt int                     // received, or left out for good
+	gotMessages     int                     // received, or told to be lost
 	skipped         uint64                  // told since the last value received
 	stint           int                     // that the receiver is in, by its joined frames
 	in              bool
@@ -255,9 +258,14 @@ func (m *model) leave() {
 		return
 	}
 	r := c.heard(room)
-	r.fixed = append(r.fixed, item{payload: text, stint: r.stints, ends: true})
+	notice := 0
+	if c.lag != nil {
+		all := waiting(c.lag)
+		notice = len(all[len(all)-1].segment.Data) - m.frameBytes(text)
+	}
+	r.fixed = append(r.fixed, item{payload: text, stint: r.stints, ends: true, notice: notice})
 	c.given += m.frameBytes(text)
-	c.fixed += m.frameBytes(text)
+	c.fixed += m.frameBytes(text) + notice
 }
 
 func (m *model) unregister() {
@@ -295,7 +303,7 @@ func (m *model) publish() {
 	if len(m.waiting) == eventPlaces {
 		return
 	}
-	kinds := rapid.SampledFrom([]Kind{State, State, State, State, State, Message, Warm, Warm, Recovered, Absent, Absent, Status, StatusNow})
+	kinds := rapid.SampledFrom([]Kind{State, State, State, State, State, Message, Message, Lost, Warm, Warm, Recovered, Absent, Absent, Status, StatusNow})
 	events := make([]BroadcastEvent, rapid.SampledFrom([]int{1, 1, 2, 5, 20}).Draw(m.T, "events"))
 	for i := range events {
 		e := &events[i]
@@ -305,6 +313,9 @@ func (m *model) publish() {
 		}
 		if e.Kind.Value() && rapid.IntRange(0, 9).Draw(m.T, "lossy") == 0 {
 			e.Missed = uint32(rapid.IntRange(1, 5).Draw(m.T, "missed"))
+		}
+		if e.Kind == Lost {
+			e.Missed = uint32(rapid.IntRange(1, 5).Draw(m.T, "lost"))
 		}
 		if e.Kind == Status || e.Kind == StatusNow {
 			e.Group = m.group()
@@ -451,8 +462,11 @@ func (m *model) fanOut(e *BroadcastEvent) {
 				c.given += m.frameBytes(fmt.Sprintf("conflated %s %d", e.Room, e.Missed))
 			}
 		case Message:
-			r.fixed = append(r.fixed, it)
-			c.fixed += size
+			r.messages = append(r.messages, it)
+		case Lost:
+			it.payload = ""
+			r.messages = append(r.messages, it)
+			size = m.frameBytes(fmt.Sprintf("lost %s %d", e.Room, e.Missed))
 		case Absent:
 			if !r.wantAbsent {
 				continue
@@ -500,6 +514,8 @@ func (m *model) pump(c *consumer) bool {
 			m.asked = append(m.asked, asked{c: c, want: Want{
 				Limit: rapid.SampledFrom([]int{0, 1, 100, 1000}).Draw(m.T, "limit"),
 				Slow:  !m.finishing && rapid.Bool().Draw(m.T, "slow"),
+
+				Longest: rapid.SampledFrom([]int{0, 30, 100}).Draw(m.T, "longest"),
 			}})
 			return true
 		case c.drain:
@@ -575,6 +591,11 @@ func (m *model) serve() {
 	most := a.want.Limit
 	if c.lag != nil && c.lag.count > 0 {
 		most = max(most, len(waiting(c.lag)[0].segment.Data)+m.frameBytes("conflated A 1234567"))
+	} else if c.lag != nil && c.lag.messages.waits() {
+		most = max(most, m.size+m.frameBytes("5 A price 1234567 "))
+		if a.want.Slow && a.want.Longest > 0 {
+			most = max(a.want.Limit, min(most, max(a.want.Longest, m.frameBytes("lost A 1234567"))))
+		}
 	}
 	lagged := c.lag != nil && len(c.queue) == 0
 	m.h.handle(command{op: opPull, client: c.Client, want: a.want})

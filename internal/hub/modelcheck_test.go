@@ -19,6 +19,14 @@ func (m *model) receive(c *consumer, payload string) {
 		}
 		c.heard(name).skipped += skipped
 		return
+	case "lost":
+		_, n, _ := strings.Cut(rest, " ")
+		lost, err := strconv.ParseUint(n, 10, 64)
+		if err != nil || lost == 0 {
+			m.Fatalf("%v hears %q", c, payload)
+		}
+		m.receiveLoss(c, name, lost)
+		return
 	case "joined":
 		c.fixed -= m.frameBytes(payload)
 		for room := range strings.SplitSeq(name, ",") {
@@ -44,6 +52,11 @@ func (m *model) receive(c *consumer, payload string) {
 	switch Kind(kind) {
 	case State, Recovered, Warm:
 		m.receiveValue(c, name, payload)
+	case Message:
+		if r.gotMessages == len(r.messages) || r.messages[r.gotMessages].payload != payload || r.messages[r.gotMessages].stint != r.stint {
+			m.Fatalf("%v hears %q in stint %d, out of order: %v", c, payload, r.stint, r.messages[r.gotMessages:])
+		}
+		r.gotMessages++
 	case Status, StatusNow:
 		at := slices.IndexFunc(r.status[r.gotSt:], func(i item) bool { return i.payload == payload })
 		if at < 0 || name != "" && r.status[r.gotSt+at].stint != r.stint || at > 0 && !c.lagged {
@@ -56,6 +69,22 @@ func (m *model) receive(c *consumer, payload string) {
 	}
 }
 
+// receiveLoss: messages are lost only for who lagged, and told in their place and to the number.
+func (m *model) receiveLoss(c *consumer, room string, lost uint64) {
+	r := c.heard(room)
+	for told := lost; told > 0; r.gotMessages++ {
+		if r.gotMessages == len(r.messages) || r.messages[r.gotMessages].stint != r.stint {
+			m.Fatalf("%v is told in stint %d that %d of %s are lost, which is %d too many", c, r.stint, lost, room, told)
+		}
+		i := r.messages[r.gotMessages]
+		weight := i.live + i.missed
+		if weight > told || i.live > 0 && !c.lagged {
+			m.Fatalf("%v is told that %d of %s are lost, and not %+v", c, lost, room, i)
+		}
+		told -= weight
+	}
+}
+
 // receiveFixed: nothing is left out, and the order is that in which it was given.
 func (m *model) receiveFixed(c *consumer, room, payload string) {
 	r := c.heard(room)
@@ -63,6 +92,7 @@ func (m *model) receiveFixed(c *consumer, room, payload string) {
 		m.Fatalf("%v hears %q in %s, out of order: %v", c, payload, room, r.fixed[r.gotFixed:])
 	}
 	i := r.fixed[r.gotFixed]
+	c.fixed -= i.notice
 	r.gotFixed++
 	switch {
 	case i.begins:
@@ -78,6 +108,9 @@ func (m *model) receiveFixed(c *consumer, room, payload string) {
 		}
 		for r.gotSt < len(r.status) && r.status[r.gotSt].stint == r.stint {
 			r.gotSt++
+		}
+		if r.gotMessages < len(r.messages) && r.messages[r.gotMessages].stint == r.stint {
+			m.Fatalf("%v leaves %s and was not told that messages are lost: %v", c, room, r.messages[r.gotMessages:])
 		}
 		if r.skipped > 0 {
 			m.Fatalf("%v is told that %d are left out of %s, and then leaves", c, r.skipped, room)
@@ -191,8 +224,8 @@ func (m *model) check() {
 	if s.Events != m.want.Events || s.Unheard != m.want.Unheard || s.Deliveries != m.want.Deliveries {
 		m.Fatalf("counted %+v, not %+v", s, m.want)
 	}
-	if held != s.Conflated+s.Dropped {
-		m.Fatalf("of %d deliveries %d are neither received nor waiting: %d conflated, %d dropped", s.Deliveries, held, s.Conflated, s.Dropped)
+	if held != s.Conflated+s.Lost+s.Dropped {
+		m.Fatalf("of %d deliveries %d are neither received nor waiting: %d conflated, %d lost, %d dropped", s.Deliveries, held, s.Conflated, s.Lost, s.Dropped)
 	}
 	if len(m.h.routed) > 0 || len(m.h.active) > 0 || len(m.h.touched) > 0 || m.h.bytes > 0 {
 		m.Fatal("a turn was not flushed")
@@ -221,19 +254,21 @@ func (m *model) checkClient(c *consumer) {
 		m.Fatalf("%v lags with %d bytes unsent, under the limit of %d", c, c.given, limit)
 	case c.lag == nil && !c.lagged && unsent != c.given:
 		m.Fatalf("%v has %d bytes unsent and the hub says %d", c, c.given, unsent)
-	case c.lag != nil && c.lag.count == 0 && !c.sticky:
+	case c.lag != nil && !c.lag.waits() && !c.sticky:
 		m.Fatalf("%v lags with an empty list", c)
-	case (c.lag != nil && c.lag.count > 0 || c.held.size > 0) && !c.signalled && !c.entering:
+	case (c.lag != nil && c.lag.waits() || c.held.size > 0) && !c.signalled && !c.entering:
 		m.Fatalf("the hub holds frames for %v and does not call it", c)
 	}
 	if c.lag == nil {
 		return
 	}
 	c.lagged = true
-	fixed, bytes := 0, 0
+	fixed, bytes, pulled := 0, 0, 0
 	for _, e := range waiting(c.lag) {
 		s := e.segment
-		if s.slot == nil {
+		if s.pulled {
+			pulled++
+		} else if s.slot == nil {
 			fixed++
 			bytes += len(s.Data)
 		} else if got := lines(s.Data); len(got) != 1 {
@@ -253,8 +288,37 @@ func (m *model) checkClient(c *consumer) {
 	if len(c.lag.entries) > 2*c.lag.count+4*maxFixedFrames || c.lag.head > len(c.lag.entries)/2 {
 		m.Fatalf("%v: the list has %d entries, %d of them taken, for %d", c, len(c.lag.entries), c.lag.head, c.lag.count)
 	}
-	if n > 3*len(c.rooms)+1 || n+fixed != c.lag.count {
-		m.Fatalf("%v is in %d rooms, and its list has %d states and %d fixed frames of %d", c, len(c.member), n, fixed, c.lag.count)
+	if n > 3*len(c.rooms)+1 || n+fixed+pulled != c.lag.count || pulled > 1 {
+		m.Fatalf("%v is in %d rooms, and its list has %d states, %d fixed frames and %d pulled of %d", c, len(c.member), n, fixed, pulled, c.lag.count)
+	}
+	m.checkMessages(c, &c.lag.messages, limit)
+}
+
+// checkMessages: what waits of messages is within its bounds, and the losses that can grow are known.
+func (m *model) checkMessages(c *consumer, l *messageList, limit int) {
+	count, bytes, losses := 0, 0, map[*traffic]*messageEntry{}
+	for _, e := range l.entries {
+		if e.segment == nil {
+			losses[e.room] = e
+			continue
+		}
+		delete(losses, e.room)
+		count += e.left()
+		bytes += len(e.segment.Data) - e.segment.messages.from(e.taken)
+		if got := len(lines(e.segment.Data)); got != len(e.segment.messages.ends) || e.left() == 0 {
+			m.Fatalf("%v: of %d messages %d are left", c, got, e.left())
+		}
+	}
+	if l.count != count || l.bytes != bytes || count > maxMessages || bytes > limit {
+		m.Fatalf("%v: %d messages wait, %d bytes; the list says %d and %d", c, count, bytes, l.count, l.bytes)
+	}
+	for room, e := range l.losses {
+		if losses[room] != e {
+			m.Fatalf("%v: a loss of %s grows in another place than the end", c, room.room)
+		}
+	}
+	if len(l.entries) > 2*count+len(l.losses)+1 {
+		m.Fatalf("%v: %d messages wait in %d entries", c, count, len(l.entries))
 	}
 }
 
@@ -287,6 +351,7 @@ func (m *model) waitingFor(c *consumer) (n uint64) {
 		for _, e := range waiting(c.lag) {
 			count(e.segment.Data)
 		}
+		n += uint64(c.lag.messages.count)
 	}
 	return n
 }
@@ -328,7 +393,7 @@ func (m *model) settled(c *consumer) {
 	if c.slow {
 		return
 	}
-	if c.unsent() > 0 || c.lag != nil && (!c.sticky || c.lag.count > 0) { // the answer to a pull too many is empty
+	if c.unsent() > 0 || c.lag != nil && (!c.sticky || c.lag.waits()) { // the answer to a pull too many is empty
 		m.Fatalf("%v is done and the hub holds more for it", c)
 	}
 	for room, r := range c.rooms {
@@ -339,6 +404,9 @@ func (m *model) settled(c *consumer) {
 			if v.got != len(v.given) || r.skipped > 0 {
 				m.Fatalf("%v has in %s not the newest %s: %v are missing", c, room, typ, v.given[v.got:])
 			}
+		}
+		if r.gotMessages != len(r.messages) {
+			m.Fatalf("%v never heard %v, and was not told", c, r.messages[r.gotMessages:])
 		}
 		if r.gotSt != len(r.status) {
 			m.Fatalf("%v has in %q not the newest status: %v are missing", c, room, r.status[r.gotSt:])

@@ -129,8 +129,8 @@ func (h *Hub) fanOut(t *traffic, events []*BroadcastEvent) {
 		f.slot.allHave(last)
 		t.wantAbsent = nil
 		h.fanOutToAll(t, &f)
-	case Message:
-		f.wishes = nil
+	case Message, Lost:
+		f.wishes, f.room = nil, t
 		h.fanOutToAll(t, &f)
 	}
 }
@@ -155,9 +155,12 @@ func (h *Hub) fanOutToAll(t *traffic, f *forms) {
 	}
 }
 
+// maxHeader is the size of a frame's header, up to 64 KiB.
+const maxHeader = 4
+
 // segment frames events of one room, once for all members that get them in this form.
 func (h *Hub) segment(events []*BroadcastEvent, slot *slot, stamped bool) *Segment {
-	more := 4 // bytes of a frame's header, up to 64 KiB
+	more := maxHeader
 	if stamped {
 		more += stampBytes
 	}
@@ -175,7 +178,7 @@ func (h *Hub) segment(events []*BroadcastEvent, slot *slot, stamped bool) *Segme
 		if e.Kind.Live() {
 			s.live++
 		}
-		s.newest = len(s.Data)
+		s.newest = int32(len(s.Data))
 		if stamped {
 			s.Data = h.opts.Stamped(s.Data, e)
 		} else {

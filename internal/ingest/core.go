@@ -151,7 +151,7 @@ func (c *core) remote(events []hub.BroadcastEvent, now moment.Time) (pass []hub.
 	var resumed []hub.BroadcastEvent // feeds that were silent
 	for i := range events {
 		e := &events[i]
-		if e.Kind == hub.Message {
+		if e.Kind == hub.Message || e.Kind == hub.Lost {
 			pass = append(pass, *e)
 			continue
 		}

@@ -74,10 +74,13 @@ func (s *Server) hubMetrics(reg *prometheus.Registry) error {
 		counter("events_unheard_total", "Live events of rooms without members.", func(s S) uint64 { return s.Unheard }),
 		counter("deliveries_total", "Live events multiplied by the members of their rooms.", func(s S) uint64 { return s.Deliveries }),
 		telemetry.Family[S]{Name: "undelivered_total", Help: "Live events that a client did not receive, by reason.", Kind: telemetry.Counter,
-			Label: "reason", Values: []string{"conflated", "gone"},
+			Label: "reason", Values: []string{"conflated", "lost", "gone"},
 			Value: func(s S, reason string) float64 {
-				if reason == "conflated" {
+				switch reason {
+				case "conflated":
 					return float64(s.Conflated)
+				case "lost":
+					return float64(s.Lost)
 				}
 				return float64(s.Dropped)
 			}},

@@ -79,7 +79,7 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 		return nil, err
 	}
 	s.hub = hub.New(hub.Options{
-		QueueBytes: cfg.ClientQueueBytes, Frame: transport.Frame, Stamped: transport.FrameStamped, Conflated: protocol.Conflated,
+		QueueBytes: cfg.ClientQueueBytes, Frame: transport.Frame, Stamped: transport.FrameStamped, Conflated: protocol.Conflated, Lost: protocol.Lost,
 	})
 	if err := s.buildRouting(); err != nil {
 		return nil, err

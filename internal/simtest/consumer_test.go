@@ -39,7 +39,9 @@ type consumer struct {
 type membership struct {
 	confirmed bool // "joined" was heard
 	leaving   bool // "left" is under way
-	local     int  // live events published here when it began
+	local     int  // live prices published here when it began
+	said      int  // messages published here when it began
+	messages  int  // heard, or told to be lost
 	live      int
 	skipped   int
 	last      hub.Version
@@ -88,7 +90,7 @@ func (c *consumer) join(rooms ...string) {
 func (c *consumer) enter(reply []byte) {
 	room := c.rest[0]
 	c.rest = c.rest[1:]
-	c.rooms[room] = &membership{local: c.in.local[room], epochs: map[string]uint64{}, lives: map[string]uint64{}}
+	c.rooms[room] = &membership{local: c.in.local[room], said: c.in.said[room], epochs: map[string]uint64{}, lives: map[string]uint64{}}
 	joined := c.in.hub.JoinPart(c.client, []string{room}, c.wants, reply, len(c.rest) > 0)
 	if len(joined) != 1 {
 		c.in.w.problem("%s joined %v of %s", c.name, joined, room)
@@ -308,6 +310,13 @@ func (c *consumer) hear(f []string) {
 			w.problem("%s heard message %d of %s twice", c.name, n, room)
 		}
 		c.heard[n] = true
+		m.messages++
+	case "lost":
+		n, err := strconv.Atoi(f[2])
+		if err != nil || n < 1 {
+			w.problem("%s heard %v", c.name, f)
+		}
+		m.messages += n
 	case "price":
 		c.price(m, f)
 	default:
@@ -366,11 +375,18 @@ func (c *consumer) settle(room string, m *membership) {
 	local := c.in.local[room] - m.local
 	// What was lost between instances is counted by room, not by member: someone who joined
 	// after a loss may be told of it with the next event.
-	remote := 0
+	remote, said := 0, 0
 	for i := range w.prices {
-		if p := &w.prices[i]; p.room == room && p.origin != c.in.origin && !p.message {
-			remote++
+		if p := &w.prices[i]; p.room == room && p.origin != c.in.origin {
+			if p.message {
+				said++
+			} else {
+				remote++
+			}
 		}
+	}
+	if here := c.in.said[room] - m.said; m.messages < here || m.messages > here+said {
+		w.problem("%s got %d messages of %s or was told that they are lost, but %d were published here and at most %d elsewhere", c.name, m.messages, room, here, said)
 	}
 	got := m.live + m.skipped
 	if got < local || got > local+remote {

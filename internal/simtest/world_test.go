@@ -97,7 +97,8 @@ type instance struct {
 	ingest   ingest.Steps
 	link     link
 	clients  []*consumer
-	local    map[string]int         // live events published here, by room
+	local    map[string]int         // live prices published here, by room
+	said     map[string]int         // messages
 	known    map[string]hub.Version // newest that reached this instance, by room
 	knownNum map[string]int
 }
@@ -148,14 +149,15 @@ func (w *world) newInstance(id int) *instance {
 	}
 	w.origins[origin] = true
 	in := &instance{w: w, id: id, origin: origin, alive: true, start: time.Duration(len(w.origins)) * time.Hour,
-		local: map[string]int{}, known: map[string]hub.Version{}, knownNum: map[string]int{}}
+		local: map[string]int{}, said: map[string]int{}, known: map[string]hub.Version{}, knownNum: map[string]int{}}
 	switch w.rng.IntN(4) {
 	case 0:
 		in.offset = time.Duration(w.rng.Int64N(int64(time.Hour)))
 	case 1:
 		in.offset = time.Duration(w.rng.Int64N(int64(4*time.Second))) - 2*time.Second
 	}
-	in.hub = hub.NewSteps(hub.Options{QueueBytes: queueBytes, Frame: frame, Stamped: frameStamped, Conflated: func(room string, n uint64) string { return fmt.Sprintf("conflated %s %d", room, n) }})
+	in.hub = hub.NewSteps(hub.Options{QueueBytes: queueBytes, Frame: frame, Stamped: frameStamped, Conflated: func(room string, n uint64) string { return fmt.Sprintf("conflated %s %d", room, n) },
+		Lost: func(room string, n uint64) string { return fmt.Sprintf("lost %s %d", room, n) }})
 	in.ingest = ingest.NewSteps(ingest.Options{
 		Instance: in.origin, Types: []string{""}, TTL: w.ttl, MaxInstruments: 1000, OutboxBytes: w.outbox, StoredLate: w.storing > 0,
 		Snapshot:   func(p string) string { return p + " snapshot" },
@@ -228,6 +230,8 @@ func (w *world) publish(in *instance, room string, n int, kind hub.Kind) {
 			if e.Kind == hub.State {
 				in.local[room]++
 				p.order = in.local[room]
+			} else {
+				in.said[room]++
 			}
 		}
 	}

@@ -114,9 +114,9 @@ func TestWhatIsPulled(t *testing.T) {
 		change func(*writeSide)
 		want   hub.Want
 	}{
-		"all there is room for":      {func(*writeSide) {}, hub.Want{Limit: credit.StartWindow}},
-		"the last byte":              {func(w *writeSide) { fill(w); w.fresh.window.Sent(-1) }, hub.Want{Limit: 1}},
-		"a trickle":                  {fill, hub.Want{Limit: trickleBytes}},
+		"all there is room for":      {func(*writeSide) {}, hub.Want{Limit: credit.StartWindow, Longest: credit.StartWindow}},
+		"the last byte":              {func(w *writeSide) { fill(w); w.fresh.window.Sent(-1) }, hub.Want{Limit: 1, Longest: credit.StartWindow}},
+		"a trickle":                  {fill, hub.Want{Limit: trickleBytes, Longest: credit.StartWindow}},
 		"all, draining":              {func(w *writeSide) { fill(w); w.draining = true }, hub.Want{}},
 		"all, without a bound":       {func(w *writeSide) { w.fresh = nil }, hub.Want{}},
 		"newest values":              {func(w *writeSide) { slow(w); w.fresh.conflating = true; w.draining = true }, hub.Want{Slow: true}},
@@ -391,7 +391,7 @@ func TestWhatIsLeftOfAWriteIsKept(t *testing.T) {
 		w.send(big)
 	}
 	w.unwritten = nil
-	steps := hub.NewSteps(hub.Options{QueueBytes: 1 << 20, Frame: Frame, Stamped: FrameStamped, Conflated: protocol.Conflated})
+	steps := hub.NewSteps(hub.Options{QueueBytes: 1 << 20, Frame: Frame, Stamped: FrameStamped, Conflated: protocol.Conflated, Lost: protocol.Lost})
 	steps.Register(&w.conn.client)
 	steps.Join(&w.conn.client, []string{"A"}, hub.Wants{}, Frame(nil, "joined"))
 	steps.Route([]hub.BroadcastEvent{{Room: "A", Kind: hub.Message, Payload: strings.Repeat("y", 30<<10)}})

@@ -86,7 +86,7 @@ func long(n int) string { return strconv.Itoa(n) + "." + strings.Repeat("0", 50)
 // heard is what a peer got until it was closed.
 type heard struct {
 	prices, chats int
-	skipped       uint64
+	skipped, lost uint64
 	last          string // price
 	code          protocol.CloseCode
 }
@@ -122,6 +122,8 @@ func (h *heard) add(t *testing.T, text string) {
 		h.chats++
 	case protocol.TypeConflated:
 		h.skipped += m.Skipped
+	case protocol.TypeLost:
+		h.lost += m.Messages
 	default:
 		t.Fatalf("unexpected %q", text)
 	}

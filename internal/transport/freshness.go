@@ -265,13 +265,14 @@ func (w *writeSide) want() hub.Want {
 	if f.conflating && !f.window.Slow() {
 		f.conflating = false
 	}
-	room := f.window.Room()
 	if w.draining {
-		room = 0
-	} else if room <= 0 {
+		return hub.Want{Slow: f.conflating}
+	}
+	room := f.window.Room()
+	if room <= 0 {
 		room = trickleBytes
 	}
-	return hub.Want{Limit: room, Slow: f.conflating}
+	return hub.Want{Limit: room, Slow: f.conflating, Longest: f.window.Size()}
 }
 
 // mustPull reports whether the hub has to be told that the reader keeps up again.

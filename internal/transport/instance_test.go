@@ -45,7 +45,7 @@ type instance struct {
 // start runs an instance on l until the test ends.
 func start(t *testing.T, l net.Listener, s settings) *instance {
 	t.Helper()
-	h := hub.New(hub.Options{QueueBytes: cmp.Or(s.queueBytes, 256<<10), Frame: Frame, Stamped: FrameStamped, Conflated: protocol.Conflated})
+	h := hub.New(hub.Options{QueueBytes: cmp.Or(s.queueBytes, 256<<10), Frame: Frame, Stamped: FrameStamped, Conflated: protocol.Conflated, Lost: protocol.Lost})
 	events := s.hubEvents
 	if events == nil {
 		events = h.Events()

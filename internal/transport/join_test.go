@@ -21,7 +21,7 @@ func TestAJoinWaitsForTheHubBeforeIngestIsAsked(t *testing.T) {
 		asked := make(chan []hub.BroadcastEvent, 10) // what ingest passes on, in place of the hub
 		goOn := make(chan struct{})
 		busy := hub.New(hub.Options{
-			QueueBytes: 256 << 10, Conflated: protocol.Conflated,
+			QueueBytes: 256 << 10, Conflated: protocol.Conflated, Lost: protocol.Lost,
 			Frame: func(dst []byte, payload string) []byte {
 				if payload == "stand still" {
 					<-goOn

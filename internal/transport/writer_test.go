@@ -39,7 +39,7 @@ func unserved(t *testing.T, h *hub.Hub) (*conn, net.Conn) {
 }
 
 func newHub() *hub.Hub {
-	return hub.New(hub.Options{QueueBytes: 64 << 10, Frame: Frame, Conflated: protocol.Conflated})
+	return hub.New(hub.Options{QueueBytes: 64 << 10, Frame: Frame, Conflated: protocol.Conflated, Lost: protocol.Lost})
 }
 
 // What a connection has to wait for, its WritePump waits for in a goroutine of its own:

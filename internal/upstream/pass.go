@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"math"
 	"strconv"
 	"time"
 
@@ -47,6 +48,16 @@ func (u *Upstream) message(m *client.ChatMessage) {
 		u.garbage.Add(1)
 	} else if u.valid(&e) {
 		u.events = append(u.events, e)
+	}
+}
+
+// lost passes on that chat messages were lost upstream.
+func (u *Upstream) lost(l *client.Lost) {
+	r := u.rooms[l.Room]
+	for left := l.Messages; r != nil && left > 0; {
+		n := uint32(min(left, math.MaxUint32))
+		u.events = append(u.events, hub.BroadcastEvent{Room: r.name, Type: protocol.TypeMessage, Kind: hub.Lost, Missed: n, Born: moment.Now().Steady})
+		left -= uint64(n)
 	}
 }
 

@@ -165,6 +165,8 @@ func (u *Upstream) take(ctx context.Context, ev client.Event) {
 		}
 	case client.ChatMessage:
 		u.message(&e)
+	case client.Lost:
+		u.lost(&e)
 	case client.BridgeStatus:
 		u.bridge, u.bridgeSince = e.OK, e.Since
 		u.tellState(ctx)

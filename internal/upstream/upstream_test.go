@@ -41,7 +41,7 @@ func (s sink) say(ctx context.Context, line string) {
 
 func (s sink) Remote(ctx context.Context, events []hub.BroadcastEvent) {
 	for _, e := range events {
-		kind := map[hub.Kind]string{hub.State: "live", hub.Recovered: "recovered", hub.Message: "message"}[e.Kind]
+		kind := map[hub.Kind]string{hub.State: "live", hub.Recovered: "recovered", hub.Message: "message", hub.Lost: "lost"}[e.Kind]
 		missed := ""
 		if e.Missed > 0 {
 			missed = fmt.Sprintf(" (%d missed)", e.Missed)
@@ -205,6 +205,9 @@ func TestWhatElseUpstreamSends(t *testing.T) {
 	e.expect("live A " + price("A", 1))
 	srv.Send("A", `{"type":"message","room":"A","data":"h\u0069 \"\n<&>"}`)
 	e.expect(`message A {"type":"message","room":"A","data":"hi \"\n<&>"}`)
+	srv.Send("A", `{"type":"lost","room":"A","messages":7}`)
+	e.expect(`lost A  (7 missed)`)
+	srv.Send("A", `{"type":"lost","room":"B","messages":7}`)
 	srv.Send("A", `{"type":"message","room":"B","data":"of no room of ours"}`)
 	srv.Send("A", `{"type":"conflated","room":"A","skipped":3}`)
 	srv.Send("A", `{"type":"price_update","instrument":"B","price":1,"ts":1}`)
