@@ -30,13 +30,13 @@ func BenchmarkPublish(b *testing.B) {
 				o.OutboxBytes = 16 << 20
 				c := newCore(o, epoch)
 				c.watch(rooms500[:250], hub.Wants{}, epoch)
-				events, at := make([]hub.BroadcastEvent, size), 0
+				p, events, at := &producer{name: "p"}, make([]hub.BroadcastEvent, size), 0
 				for b.Loop() {
 					for i := range events {
 						events[i] = hub.BroadcastEvent{Room: rooms500[at%500], Payload: payload}
 						at++
 					}
-					c.publish("p", events, epoch)
+					c.publish(p, events, epoch)
 					if outbox == "taken" && c.out.Len() >= 500 {
 						c.out.Taken()
 					}
@@ -71,7 +71,7 @@ func BenchmarkWatch(b *testing.B) {
 	c := newCore(testOptions("me", true), epoch)
 	c.beginGeneration(everyone)
 	for _, room := range rooms500 {
-		c.publish("p", []hub.BroadcastEvent{{Room: room, Payload: payload}}, epoch)
+		c.publish(&producer{name: "p"}, []hub.BroadcastEvent{{Room: room, Payload: payload}}, epoch)
 	}
 	c.watch(rooms500, hub.Wants{}, epoch)
 	c.lastPrices(rooms500, nil, false, epoch)
@@ -89,7 +89,7 @@ func BenchmarkLinkedAnew(b *testing.B) {
 	c := newCore(o, epoch)
 	rooms := roomNames(100_000)
 	for _, room := range rooms {
-		c.publish("p", []hub.BroadcastEvent{{Room: room, Payload: payload}}, epoch)
+		c.publish(&producer{name: "p"}, []hub.BroadcastEvent{{Room: room, Payload: payload}}, epoch)
 	}
 	c.watch(rooms[:10_000], hub.Wants{}, epoch)
 	c.out.Taken()
@@ -128,7 +128,7 @@ func BenchmarkForget(b *testing.B) {
 			for b.Loop() {
 				c, now := newCore(o, epoch), epoch
 				for i, room := range rooms {
-					c.publish(fmt.Sprint(i%producers), []hub.BroadcastEvent{{Room: room, Payload: payload}}, now)
+					c.publish(&producer{name: fmt.Sprint(i % producers)}, []hub.BroadcastEvent{{Room: room, Payload: payload}}, now)
 				}
 				for period := range 2 { // nothing is forgotten in the first one
 					now = now.Add(versionLife * testTTL)

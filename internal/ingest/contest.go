@@ -6,51 +6,83 @@ import (
 	"backbone/internal/moment"
 )
 
-// Two producers that publish one instrument take turns with its price, which is most likely a
-// mistake: of two feeds without a prefix, or of one that was started twice. It is a contest once
-// one of them publishes again after the other, while the value has its holder for less than a TTL.
-// A producer that comes back under another name, or at another instance, contests nothing.
+// Two connections that publish one instrument take turns with its price, which is most likely a
+// mistake: of two feeds without a prefix, or of one that was started twice. It is a contest once one
+// of them has come back after the other again and again, whatever their keys. A producer that
+// connects anew, here or at another instance, contests nothing: its old connection is heard no more
+// once what was on its way has come, which is what takeover is for.
+
+const (
+	// takeover is how long what an old connection had on its way may come after it was replaced.
+	takeover = time.Second
+	// maxTurn bounds how long ago the last publication may be of who comes back. A lower TTL does too.
+	maxTurn = time.Minute
+)
+
+// turns are those of the connections that publish one value here.
+type turns struct {
+	first     *producer     // who is looked at whether it comes back; nil: nobody has published
+	second    *producer     // who published after it; nil: nobody
+	at        time.Duration // when first published last, a moment.Time's Steady
+	since     time.Duration // when first came back for the first time; 0: it did not
+	contested uint32        // line of the log that counts it as contested; 0: none
+}
 
 // contests are those that no line of the log has told yet.
 type contests struct {
 	quiet       time.Duration // no line before, a moment.Time's Steady
 	line        uint32        // lines so far
 	instruments int           // contested since the last line, each counted once
-
-	// The first one since the last line.
-	instrument, producer, other string
-	elsewhere                   bool // other is another instance
+	first       contest       // since the last line
 }
 
-// contest looks whether h, which publishes v now, contests it with another producer. It comes
-// before v gets the new value.
-func (c *core) contest(v *value, h *holder, now moment.Time) {
+// contest is one of them.
+type contest struct {
+	instrument      string
+	producer, other *producer
+	elsewhere       string // the other instance; empty: other is here
+}
+
+// turn notes that p publishes v now, and whether that is a contest. It comes before v gets the new
+// value.
+func (c *core) turn(v *value, p *producer, now moment.Time) {
+	t := &v.turns
 	elsewhere := v.version.Instance != c.opts.Instance
-	if v.holder == h && v.rival == nil && !elsewhere {
+	if t.first == nil || now.Since(t.at) >= min(c.opts.TTL, maxTurn) {
+		*t = turns{first: p, at: now.Steady, contested: t.contested}
 		return
 	}
-	rival := v.rival
-	switch {
-	case !v.heldFor(c.opts.TTL, now):
-		v.rival = nil
-	case elsewhere && (v.holder == h || rival != nil && rival.name == h.name):
-		c.contested(v, h.name, v.version.Instance, true)
-	case v.holder != h:
-		v.rival = h
-	default:
-		v.rival = nil
-		c.contested(v, h.name, rival.name, false)
+	if p != t.first {
+		t.second = p
+		return
 	}
+	t.at = now.Steady
+	switch {
+	case t.second == nil && !elsewhere:
+		if t.since > 0 && now.Since(t.since) >= maxTurn { // a contest that ended, perhaps
+			t.since = 0
+		}
+		return
+	case t.since == 0:
+		t.since = now.Steady
+	case now.Since(t.since) >= takeover:
+		told := contest{instrument: v.room.name, producer: p, other: t.second}
+		if elsewhere {
+			told.elsewhere = v.version.Instance
+		}
+		c.contested(t, told)
+	}
+	t.second = nil
 }
 
-func (c *core) contested(v *value, producer, other string, elsewhere bool) {
+func (c *core) contested(t *turns, told contest) {
 	n := &c.contests
-	if v.contested == n.line+1 {
+	if t.contested == n.line+1 {
 		return
 	}
-	v.contested = n.line + 1
+	t.contested = n.line + 1
 	if n.instruments == 0 {
-		n.instrument, n.producer, n.other, n.elsewhere = v.room.name, producer, other, elsewhere
+		n.first = told
 	}
 	n.instruments++
 }
@@ -61,11 +93,22 @@ func (c *core) tellContests(now moment.Time) {
 	if n.instruments == 0 || now.Steady < n.quiet {
 		return
 	}
-	other := "other"
-	if n.elsewhere {
-		other = "other_instance"
+	told := n.first
+	list := append([]any{"instrument", told.instrument}, told.producer.attributes("producer", "address")...)
+	if told.elsewhere != "" {
+		list = append(list, "other_instance", told.elsewhere)
+	} else {
+		list = append(list, told.other.attributes("other", "other_address")...)
 	}
 	c.opts.Logger.Warn("two producers publish one instrument, and take turns with its price: stop one, or give it another prefix",
-		"instrument", n.instrument, "producer", n.producer, other, n.other, "instruments", n.instruments)
+		append(list, "instruments", n.instruments)...)
 	c.contests = contests{quiet: now.Steady + skewQuiet, line: n.line + 1}
+}
+
+// attributes are those of the log that say who p is. The address is left out where it is the name.
+func (p *producer) attributes(name, address string) []any {
+	if p.address == "" || p.address == p.name {
+		return []any{name, p.name}
+	}
+	return []any{name, p.name, address, p.address}
 }

@@ -50,11 +50,12 @@ func TestContestedInstrumentsAreToldOnceAMinute(t *testing.T) {
 	if len(lines) != 1 || !strings.HasSuffix(lines[0], "instrument=A producer=feed-1 other=feed-2 instruments=2") {
 		t.Fatalf("after a minute of turns the log has %q; want one line about A and 2 instruments", lines)
 	}
-	b.by("feed-3", "C")
-	b.by("feed-1", "C")
-	b.by("feed-3", "C")
-	b.wait(2 * time.Second)
-	b.by("feed-1", "mine")
+	for range 3 {
+		b.by("feed-3", "C")
+		b.by("feed-1", "C")
+		b.wait(takeover)
+	}
+	b.by("feed-1", "A", "B", "mine")
 	if lines = b.lines(); len(lines) != 2 || !strings.HasSuffix(lines[1], "instruments=3") {
 		t.Fatalf("after another minute the log has %q; want a second line, about 3 instruments", lines)
 	}
@@ -75,7 +76,7 @@ func TestTurnsWithAnotherInstanceAreToldToo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBox(t, true)
 			first(b)
-			for range 3 {
+			for range 4 {
 				b.wait(time.Second)
 				b.elsewhere("far", "A")
 				b.wait(time.Second)
@@ -88,6 +89,57 @@ func TestTurnsWithAnotherInstanceAreToldToo(t *testing.T) {
 	}
 }
 
+// connected has a new connection of a producer, which by takes by the name of both.
+func (b *box) connected(connection, key, address string) {
+	if b.producers == nil {
+		b.producers = map[string]*producer{}
+	}
+	b.producers[connection] = &producer{name: key, address: address}
+}
+
+func TestTwoConnectionsWithOneKeyAreToldToo(t *testing.T) {
+	b := newBox(t, true)
+	b.connected("one", "feed", "10.0.0.1:40001")
+	b.connected("two", "feed", "10.0.0.2:40002")
+	for range 3 {
+		b.by("one", "A")
+		b.by("two", "A")
+		b.wait(time.Second)
+	}
+	want := "instrument=A producer=feed address=10.0.0.1:40001 other=feed other_address=10.0.0.2:40002 instruments=1"
+	if lines := b.lines(); len(lines) != 1 || !strings.HasSuffix(lines[0], want) {
+		t.Errorf("the log has %q, want %q", lines, want)
+	}
+}
+
+// Feeds of one exchange hear of a trade in the same order each time.
+func TestManyConnectionsThatTakeTurnsAreTold(t *testing.T) {
+	b := newBox(t, true)
+	for range 10 {
+		for _, p := range []string{"1", "2", "3", "4"} {
+			b.by(p, "A")
+		}
+		b.wait(time.Second)
+	}
+	if lines := b.lines(); len(lines) != 1 {
+		t.Errorf("the log has %q", lines)
+	}
+}
+
+// A connection that ended does not hide those that take turns later.
+func TestTurnsAfterAReconnectAreTold(t *testing.T) {
+	b := newBox(t, true)
+	b.by("gone", "A")
+	for range 90 {
+		b.by("one", "A")
+		b.by("two", "A")
+		b.wait(time.Second)
+	}
+	if lines := b.lines(); len(lines) != 1 || !strings.Contains(lines[0], "producer=one other=two") {
+		t.Errorf("the log has %q", lines)
+	}
+}
+
 // Who comes back under another name or at another instance, and who publishes seldom, is no rival.
 func TestWhoTakesOverContestsNothing(t *testing.T) {
 	for name, run := range map[string]func(b *box){
@@ -95,6 +147,61 @@ func TestWhoTakesOverContestsNothing(t *testing.T) {
 			for i := range 100 {
 				b.by("10.0.0.1:"+string(rune('a'+i%26))+string(rune('a'+i/26)), "A")
 				b.wait(time.Second)
+			}
+		},
+		"another connection with one key, whose old one had something on its way": func(b *box) {
+			b.connected("old", "feed", "")
+			b.connected("new", "feed", "")
+			for range 60 {
+				b.by("old", "A")
+				b.wait(time.Second)
+			}
+			b.by("new", "A")
+			for range 9 { // what the network still had comes between
+				b.by("old", "A")
+				b.by("new", "A")
+				b.wait(takeover / 10)
+			}
+			for range 60 {
+				b.by("new", "A")
+				b.wait(time.Second)
+			}
+		},
+		"a connection that is made anew again and again, each with something on its way": func(b *box) {
+			for i := range 10 {
+				old, young := string(rune('a'+i)), string(rune('b'+i))
+				b.connected(young, "feed", "")
+				for range 100 {
+					b.by(old, "A")
+					b.wait(time.Second)
+				}
+				b.by(young, "A")
+				b.by(old, "A")
+				b.by(young, "A")
+				b.by(old, "A")
+			}
+		},
+		"one that had turns once, long ago": func(b *box) {
+			b.by("old", "A")
+			b.by("another", "A")
+			for range 100 {
+				b.by("old", "A")
+				b.wait(time.Second)
+			}
+			b.by("new", "A")
+			b.by("old", "A") // was on its way
+			b.by("new", "A")
+		},
+		"from here to there, and something on its way here": func(b *box) {
+			b.by("feed", "A")
+			b.elsewhere("far", "A")
+			b.by("feed", "A")
+			b.elsewhere("far", "A")
+			b.wait(takeover / 2)
+			b.by("feed", "A")
+			for range 100 {
+				b.wait(time.Second)
+				b.elsewhere("far", "A")
 			}
 		},
 		"from here to there": func(b *box) {

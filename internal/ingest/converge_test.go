@@ -99,7 +99,7 @@ func (w *world) show(n *node, pass []hub.BroadcastEvent) {
 func (w *world) publish(n *node, room, typ string) {
 	w.count++
 	payload := fmt.Sprint(room, "#", w.count)
-	pass, _ := n.core.publish("p", []hub.BroadcastEvent{{Room: room, Type: typ, Payload: payload}}, w.clock(n))
+	pass, _ := n.core.publish(&producer{name: "p"}, []hub.BroadcastEvent{{Room: room, Type: typ, Payload: payload}}, w.clock(n))
 	w.born[payload] = pass[0].Version
 	w.show(n, pass)
 }

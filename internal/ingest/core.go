@@ -70,13 +70,13 @@ func (c *core) reading() bool { return c.opts.Reads != nil }
 
 // publish takes events of a local producer. It returns the accepted ones, in place, and the positions of
 // the rejected ones.
-func (c *core) publish(from string, events []hub.BroadcastEvent, now moment.Time) (pass []hub.BroadcastEvent, rejected []int) {
+func (c *core) publish(from *producer, events []hub.BroadcastEvent, now moment.Time) (pass []hub.BroadcastEvent, rejected []int) {
 	c.rotate(now)
 	pass = events[:0]
 	var resumed []hub.BroadcastEvent // feeds that were silent
 	var h *holder
 	if c.table != nil {
-		h = c.table.holder(from, false)
+		h = c.table.holder(from.name, false)
 	}
 	for i := range events {
 		e := &events[i]
@@ -85,7 +85,7 @@ func (c *core) publish(from string, events []hub.BroadcastEvent, now moment.Time
 		if e.Kind == hub.State {
 			e.Version = hub.Version{Clock: c.clock.next(now), Instance: c.opts.Instance}
 			if c.table != nil {
-				if v = c.remember(e, h, now); v == nil {
+				if v = c.remember(e, from, h, now); v == nil {
 					rejected = append(rejected, i)
 					continue
 				}
@@ -116,7 +116,7 @@ func (c *core) publish(from string, events []hub.BroadcastEvent, now moment.Time
 
 // remember makes a local event the newest value of its room and type, and returns the
 // value, or nil if there is no place for it.
-func (c *core) remember(e *hub.BroadcastEvent, h *holder, now moment.Time) *value {
+func (c *core) remember(e *hub.BroadcastEvent, from *producer, h *holder, now moment.Time) *value {
 	r := c.table.find(e.Room)
 	v := r.of(e.Type)
 	if v == nil || !v.known() {
@@ -131,7 +131,7 @@ func (c *core) remember(e *hub.BroadcastEvent, h *holder, now moment.Time) *valu
 	v.seq++
 	e.Room, e.Seq, e.Life = v.room.name, v.seq, v.own
 	v.heard = c.generation[v.room.partition]
-	c.contest(v, h, now)
+	c.turn(v, from, now)
 	c.table.set(v, e)
 	c.table.hold(v, h, now, c.opts.TTL)
 	return v

@@ -72,7 +72,7 @@ func (t *table) hold(v *value, h *holder, now moment.Time, ttl time.Duration) {
 	if h.held == 0 {
 		t.byName[h.holderName] = h
 	}
-	v.holder, v.rival, v.looked = h, nil, now.Steady
+	v.holder, v.looked = h, now.Steady
 	h.append(v)
 	t.count(h, 1)
 	v.place = int32(len(t.places))

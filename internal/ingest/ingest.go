@@ -93,7 +93,7 @@ const (
 // input is one thing that happened.
 type input struct {
 	kind   kind
-	from   string // the producer, of publish
+	from   *producer // of publish
 	events []hub.BroadcastEvent
 	rooms  []string
 	groups map[string]uint32 // of unwatch

@@ -59,7 +59,7 @@ func prices(room string, payloads ...string) (events []hub.BroadcastEvent) {
 
 func (i *instance) publish(t *testing.T, room string, payloads ...string) {
 	t.Helper()
-	rejected, err := i.Publisher("p").Publish(prices(room, payloads...))
+	rejected, err := i.Publisher("p", "").Publish(prices(room, payloads...))
 	if rejected != nil || err != nil {
 		t.Errorf("published %v: rejected %v, error %v; want neither", payloads, rejected, err)
 	}
@@ -79,7 +79,7 @@ func TestEventsReachHubAndBridge(t *testing.T) {
 
 func TestRejectedPositionsComeBack(t *testing.T) {
 	i := start(t, 8, func(o *Options) { o.MaxInstruments = 1 })
-	p := i.Publisher("p")
+	p := i.Publisher("p", "")
 	for range 2 {
 		events := append(prices("X", "1"), prices("Y", "2")...)
 		rejected, err := p.Publish(events)

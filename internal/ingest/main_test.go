@@ -52,6 +52,16 @@ type box struct {
 	t   *testing.T
 	now moment.Time
 	log *bytes.Buffer
+
+	producers map[string]*producer // by name
+}
+
+// publish has the one connection of a producer publish.
+func (b *box) publish(from string, events []hub.BroadcastEvent, now moment.Time) (pass []hub.BroadcastEvent, rejected []int) {
+	if b.producers[from] == nil {
+		b.connected(from, from, "")
+	}
+	return b.core.publish(b.producers[from], events, now)
 }
 
 func newBox(t *testing.T, linked bool, change ...func(*Options)) *box {

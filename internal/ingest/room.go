@@ -46,11 +46,10 @@ type value struct {
 	missing missingState
 
 	holder       *holder       // of the place of a known value
-	rival        *holder       // another one that published it here since; nil: none, or told
 	place        int32         // index in holders.places
-	contested    uint32        // line of the log that counts it as contested; 0: none
 	older, newer *value        // among those of the holder
 	looked       time.Duration // when it got its place, or was last looked at, a moment.Time's Steady
+	turns        turns
 }
 
 func (v *value) known() bool { return v.payload != "" }

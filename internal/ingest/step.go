@@ -11,17 +11,25 @@ import (
 // Steps is ingest without its goroutine and clock. Each method immediately does what Run
 // would do with one input at the given time, and returns what Run would hand to the hub.
 // It is for simulations, which choose every step. One goroutine uses it.
-type Steps struct{ core *core }
+type Steps struct {
+	core      *core
+	producers map[string]*producer // by name
+}
 
 // NewSteps returns an ingest to be driven step by step. Options.Hub is not used, and of
 // Options.Outbox and Options.Reads only whether there is one.
 func NewSteps(opts Options, now moment.Time) Steps {
-	return Steps{newCore(New(opts).opts, now)}
+	return Steps{newCore(New(opts).opts, now), map[string]*producer{}}
 }
 
-// Publish is [Publisher.Publish].
+// Publish is [Publisher.Publish] of the one connection of a producer.
 func (s Steps) Publish(from string, events []hub.BroadcastEvent, now moment.Time) (pass []hub.BroadcastEvent, rejected []int) {
-	return s.core.publish(from, events, now)
+	p := s.producers[from]
+	if p == nil {
+		p = &producer{name: from}
+		s.producers[from] = p
+	}
+	return s.core.publish(p, events, now)
 }
 
 // Watch is [Ingest.Watch].

@@ -89,7 +89,7 @@ func TestStopReleasesEveryCaller(t *testing.T) {
 		published, flushed := make(chan error, n), make(chan error, 2)
 		for range n {
 			go func() {
-				_, err := i.Publisher("p").Publish(prices("X", "2"))
+				_, err := i.Publisher("p", "").Publish(prices("X", "2"))
 				published <- err
 			}()
 		}
@@ -111,7 +111,7 @@ func TestStopReleasesEveryCaller(t *testing.T) {
 		if err := <-flushed; !errors.Is(err, ErrStopped) {
 			t.Errorf("Flush returned %v, want ErrStopped", err)
 		}
-		if _, err := i.Publisher("p").Publish(prices("X", "3")); !errors.Is(err, ErrStopped) {
+		if _, err := i.Publisher("p", "").Publish(prices("X", "3")); !errors.Is(err, ErrStopped) {
 			t.Errorf("Publish after the stop returned %v, want ErrStopped", err)
 		}
 		if got := i.Stats(); got.Published == 0 || got.OutboxDropped != got.Published || got.OutboxEvents != 0 {

@@ -20,7 +20,7 @@ func TestChatThrowsNobodyOutAndDelaysNoPrice(t *testing.T) {
 		talking, talked, messages := make(chan struct{}), make(chan struct{}), 0
 		go func() { // 425 KB/s
 			defer close(talked)
-			p := i.ingest.Publisher("talker")
+			p := i.ingest.Publisher("talker", "")
 			for text := strings.Repeat("x", 16_000); ; messages++ {
 				some := []int{1000, len(text)}[messages%2]
 				select {

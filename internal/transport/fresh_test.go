@@ -140,7 +140,7 @@ func (i *instance) feed(every time.Duration) (end func() int) {
 	n := 0
 	go func() {
 		defer close(ended)
-		p := i.ingest.Publisher("p")
+		p := i.ingest.Publisher("p", "")
 		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for {
@@ -219,7 +219,7 @@ func TestABurstToAReaderAtFullSpeedLosesNothing(t *testing.T) {
 	burst := func(t *testing.T, i *instance, inTime time.Duration) {
 		d := i.distant(joinFive)
 		d.read(t, 100*time.Millisecond)
-		p := i.ingest.Publisher("p")
+		p := i.ingest.Publisher("p", "")
 		for range 2000 {
 			if _, err := p.Publish([]hub.BroadcastEvent{{Room: "R0", Payload: price("R0", "1"), Kind: hub.State}}); err != nil {
 				t.Fatal(err)

@@ -138,7 +138,7 @@ func (i *instance) dial() net.Conn {
 // publish has events enter as if an ingestor had sent them, one flush each.
 func (i *instance) publish(kind hub.Kind, room string, payloads ...string) {
 	i.t.Helper()
-	p := i.ingest.Publisher("p")
+	p := i.ingest.Publisher("p", "")
 	for _, text := range payloads {
 		if _, err := p.Publish([]hub.BroadcastEvent{{Room: room, Payload: text, Kind: kind}}); err != nil {
 			i.t.Fatal(err)

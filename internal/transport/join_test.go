@@ -120,7 +120,7 @@ func TestWhoGoesTakesItsThresholdAlong(t *testing.T) {
 		}
 		goes.Close()
 		synctest.Wait()
-		if _, err := i.ingest.Publisher("p").Publish([]hub.BroadcastEvent{{Room: "X", Payload: "p"}}); err != nil {
+		if _, err := i.ingest.Publisher("p", "").Publish([]hub.BroadcastEvent{{Room: "X", Payload: "p"}}); err != nil {
 			t.Fatal(err)
 		}
 		if got := <-passed; len(got) != 1 || got[0].Kind != hub.State {

@@ -217,7 +217,7 @@ func (r *readSide) publish() {
 	}
 	r.scratch.events = nil // ingest owns them from now on
 	if r.publisher == nil {
-		r.publisher = r.conn.server.opts.Ingest.Publisher(r.conn.producer())
+		r.publisher = r.conn.server.opts.Ingest.Publisher(r.conn.producer(), r.conn.RemoteAddr().String())
 	}
 	rejected, err := r.publisher.Publish(events)
 	for i, to := range receipts {

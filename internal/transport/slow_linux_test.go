@@ -71,7 +71,7 @@ func (p *peer) readSlowly(t *testing.T, d time.Duration) int {
 // flood publishes n prices of 1 KB each.
 func (i *instance) flood(n int) {
 	i.t.Helper()
-	publisher := i.ingest.Publisher("p")
+	publisher := i.ingest.Publisher("p", "")
 	for range n {
 		e := hub.BroadcastEvent{Room: "A", Kind: hub.State, Payload: price("A", strings.Repeat("1", 1000))}
 		if _, err := publisher.Publish([]hub.BroadcastEvent{e}); err != nil {

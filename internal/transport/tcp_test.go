@@ -69,7 +69,7 @@ func TestLaggardCatchesUpOverTCP(t *testing.T) {
 	p.join("A")
 	p.join("B")
 	const events = 20_000
-	publisher := i.ingest.Publisher("p")
+	publisher := i.ingest.Publisher("p", "")
 	for from := 0; from < events; from += 100 {
 		var batch []hub.BroadcastEvent
 		for n := range 100 {

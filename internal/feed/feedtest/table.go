@@ -241,20 +241,20 @@ func ends() []misbehaviour {
 			s.Trade(3)
 		}},
 		{name: "a connection lives for a day", adapt: func(s *Session, o *runner.Options) {
-			s.Behave(Manners{Lifetime: 10 * time.Minute})
-			o.Exchange.Limits.Lifetime = 10 * time.Minute
+			s.Behave(Manners{Lifetime: 5 * time.Minute})
+			o.Exchange.Limits.Lifetime = 5 * time.Minute
 		}, run: func(s *Session) {
 			for range 100 {
 				s.Together(1, nil)
-				s.Wait(12 * time.Second)
+				s.Wait(6 * time.Second)
 			}
 			s.Errorf(s.Count(feed.Closed)+s.Count(feed.Lost) == 0, "a connection reached its end")
 			s.Errorf(s.Count(feed.Planned) >= 2, "%d connections were replaced", s.Count(feed.Planned))
 		}},
 		{name: "silence with signs of life", run: func(s *Session) {
 			s.Trade(3)
-			for range 7 * 60 {
-				s.Wait(time.Second)
+			for range 7 * 60 / 5 {
+				s.Wait(5 * time.Second)
 				s.Send(s.dialect.Heartbeat()...)
 				s.Ping()
 			}
