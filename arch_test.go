@@ -15,6 +15,7 @@ var arrows = []row{
 	{from: "internal/config", to: []string{"internal/redisurl", "internal/serverurl"}, why: "configuration knows no part that it configures, or it would be read everywhere"},
 	{from: "internal/redisurl", why: "a leaf: a Redis URL is checked as the flag and read by the bridge"},
 	{from: "internal/telemetry", why: "telemetry is a leaf: others hand it their figures through what it offers"},
+	{from: "internal/admin", why: "it serves pages to operators, whatever they show"},
 	{from: "internal/handshake", to: []string{"protocol"}, why: "it reads the text of a handshake, whoever sent it, and knows no socket"},
 	{from: "internal/reload", why: "it reads files again, whatever they hold"},
 	{from: "internal/drain", why: "it says when clients are sent elsewhere, whatever they are"},
@@ -53,7 +54,7 @@ var arrows = []row{
 	{
 		from: "internal/server",
 		to: []string{
-			"internal/auth", "internal/bridge", "internal/config", "internal/domain/chat", "internal/domain/common",
+			"internal/admin", "internal/auth", "internal/bridge", "internal/config", "internal/domain/chat", "internal/domain/common",
 			"internal/domain/trading", "internal/hub", "internal/ingest", "internal/telemetry", "internal/transport", "internal/upstream", "protocol",
 		},
 		why: "the composition root, and only it, knows all parts",
@@ -84,11 +85,12 @@ var arrows = []row{
 	{
 		from: "internal/cli/feed",
 		to: []string{
-			"client", "internal/cli", "internal/cli/exchange", "internal/config", "internal/feed", "internal/feed/exchanges", "internal/feed/runner", "internal/human",
+			"client", "internal/admin", "internal/cli", "internal/cli/exchange", "internal/config", "internal/feed", "internal/feed/exchanges", "internal/feed/runner", "internal/human",
 			"internal/refusals", "internal/screen", "internal/telemetry", "protocol",
 		},
 		why: "it talks to exchanges by their runner, and to a server like any client",
 	},
+	{from: "internal/cli/health", to: []string{"internal/cli", "protocol"}, why: "it asks an instance as an operator does"},
 	{from: "internal/cli/version", to: []string{"internal/cli"}, why: "it prints what the kit knows"},
 	{from: "internal/mapping", to: []string{"internal/config", "protocol"}, why: "it turns one text into another, and knows no connection"},
 	{from: "internal/market", why: "it invents prices, whoever publishes them"},
@@ -121,7 +123,7 @@ var arrows = []row{
 	{
 		from: "cmd/backbone",
 		to: []string{
-			"internal/cli", "internal/cli/bench", "internal/cli/demo", "internal/cli/feed", "internal/cli/publish", "internal/cli/serve", "internal/cli/subscribe", "internal/cli/version",
+			"internal/cli", "internal/cli/bench", "internal/cli/demo", "internal/cli/feed", "internal/cli/health", "internal/cli/publish", "internal/cli/serve", "internal/cli/subscribe", "internal/cli/version",
 			"internal/config", "internal/telemetry",
 		},
 		why: "it is the command line: what a command does is the command's",

@@ -128,7 +128,7 @@ func TestDocumentedMetricsExist(t *testing.T) {
 	for _, page := range pages(t) {
 		for _, name := range regexp.MustCompile("`((?:backbone|process)_[a-z_]+(?:\\{[^}`]*\\})?)`").FindAllStringSubmatch(read(t, page), -1) {
 			n++
-			if !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name[1]) + `[ {]`).Match(metrics) {
+			if !regexp.MustCompile(`(?m)^(?:# TYPE )?` + regexp.QuoteMeta(name[1]) + `[ {]`).Match(metrics) {
 				t.Errorf("%s: there is no metric %s", page, name[1])
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"backbone/internal/cli/bench"
 	"backbone/internal/cli/demo"
 	"backbone/internal/cli/feed"
+	"backbone/internal/cli/health"
 	"backbone/internal/cli/publish"
 	"backbone/internal/cli/serve"
 	"backbone/internal/cli/subscribe"
@@ -31,6 +32,7 @@ type program struct {
 	Subscribe subscribe.Cmd `cmd:"" help:"Join rooms and print what they receive."`
 	Demo      demo.Cmd      `cmd:"" help:"Watch a simulated market on a server of its own. Needs nothing else."`
 	Bench     bench.Cmd     `cmd:"" help:"Put a server under load and measure latency and throughput. Starts a server if no URL is given."`
+	Health    health.Cmd    `cmd:"" help:"Ask an instance whether it is ready, for images without curl."`
 	Version   version.Cmd   `cmd:"" help:"Print the version."`
 }
 

@@ -17,7 +17,7 @@ const (
 
 // Validate checks every field. It returns nil or an *Error.
 func (s *Serve) Validate() error {
-	for _, check := range []func() error{s.addresses, s.access, s.redis, s.upstream, s.limits, s.log} {
+	for _, check := range []func() error{s.addresses, s.admin, s.access, s.redis, s.upstream, s.limits, s.log} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -166,8 +166,8 @@ func (s *Server) announce() {
 	}
 	s.log.Info("listening", args...)
 	s.announceAccess()
-	if s.adminAddr != nil && !config.Loopback(s.cfg.AdminListen) {
-		s.log.Warn("other machines can reach --admin-listen, which asks for no credentials: /metrics and /debug/pprof/ are open to them", "admin", s.adminAddr.String())
+	if s.adminAddr != nil && s.cfg.AdminTokenFile == "" && !config.Loopback(s.cfg.AdminListen) {
+		s.log.Warn("other machines can reach --admin-listen, which asks for no credentials: set --admin-token-file, or keep the address private", "admin", s.adminAddr.String())
 	}
 	close(s.ready)
 }

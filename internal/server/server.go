@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"backbone/internal/admin"
 	"backbone/internal/auth"
 	"backbone/internal/bridge"
 	"backbone/internal/config"
@@ -57,7 +58,8 @@ type Server struct {
 	access    *auth.Access
 	admin     *http.Server
 
-	stopping atomic.Bool // set once, by Run: load balancers are to look elsewhere
+	adminToken admin.Token // of the admin pages
+	stopping   atomic.Bool // set once, by Run: load balancers are to look elsewhere
 
 	// Set by Run before ready is closed.
 	addr, adminAddr net.Addr
@@ -102,8 +104,7 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 	if err := s.metrics(registry, opts.LogDropped); err != nil {
 		return nil, err
 	}
-	s.admin = telemetry.NewAdmin(registry, s.log)
-	return s, nil
+	return s, s.buildAdmin(registry)
 }
 
 // linger is how long an edge stays in a room upstream that nobody is in here.

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"backbone/internal/admin"
 	"backbone/internal/telemetry"
 )
 
@@ -136,7 +137,7 @@ func TestAllThatTheAdminServerSaysAreEntries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin := telemetry.NewAdmin(telemetry.NewRegistry(""), log)
+	admin := admin.New(admin.Options{Registry: telemetry.NewRegistry(""), Token: new(admin.Token), Logger: log})
 	admin.ErrorLog.Printf("http: panic serving 127.0.0.1:1: %v\n%s", "why", "goroutine 1 [running]:\nmain.main()")
 	slog.NewLogLogger(log.Handler(), slog.LevelWarn).Print("two\nlines")
 	for line := range strings.Lines(out.String()) {

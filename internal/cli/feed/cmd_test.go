@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"backbone/client"
+	"backbone/internal/admin"
 	"backbone/internal/cli"
 	"backbone/internal/cli/clitest"
 	"backbone/internal/feed"
@@ -180,7 +181,7 @@ func TestMetrics(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer := httptest.NewRecorder()
-	telemetry.NewAdmin(reg, slog.New(slog.DiscardHandler)).Handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	admin.New(admin.Options{Registry: reg, Token: new(admin.Token), Logger: slog.New(slog.DiscardHandler)}).Handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 	for _, line := range []string{
 		`backbone_feed_symbols{state="live"} 2`, `backbone_feed_symbols{state="silent"} 1`, `backbone_feed_symbols{state="rejected"} 0`,
 		`backbone_feed_prices_total 8`, `backbone_feed_reasons_total{reason="bad_price"} 3`, `backbone_feed_reasons_total{reason="dead"} 0`,

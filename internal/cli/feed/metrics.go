@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"backbone/internal/admin"
 	"backbone/internal/cli"
 	"backbone/internal/feed"
 	"backbone/internal/feed/runner"
@@ -30,7 +31,7 @@ func (c *Cmd) serveMetrics(ctx context.Context, r *runner.Runner, log *slog.Logg
 		return nil, fmt.Errorf("--metrics-listen: %w: choose another address, or end what uses this one", err)
 	}
 	log.Info("metrics", "listen", l.Addr().String())
-	server := telemetry.NewAdmin(reg, log)
+	server := admin.New(admin.Options{Registry: reg, Token: new(admin.Token), Pprof: true, Logger: log})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -1,4 +1,4 @@
-package telemetry_test
+package admin_test
 
 import (
 	"bufio"
@@ -7,16 +7,19 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/goleak"
+
+	"backbone/internal/admin"
 	"backbone/internal/telemetry"
 )
 
-// patience bounds every wait of a test; only a failing one uses it up.
-const patience = 30 * time.Second
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // pipes is a listener whose connections have no buffer: a client that does not read
 // stops the server's next write.
@@ -40,18 +43,18 @@ func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 func dial(t *testing.T) net.Conn {
 	ctx, stop := context.WithCancel(context.Background())
 	l := pipes{make(chan net.Conn), ctx}
-	admin := telemetry.NewAdmin(telemetry.NewRegistry(""), slog.New(slog.DiscardHandler))
+	server := admin.New(admin.Options{Registry: telemetry.NewRegistry(""), Token: new(admin.Token), Pprof: true, Logger: slog.New(slog.DiscardHandler)})
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = admin.Serve(l)
+		_ = server.Serve(l)
 	}()
 	mine, other := net.Pipe()
 	l.conns <- other
 	t.Cleanup(func() {
 		stop()
 		<-ended
-		_ = admin.Close()
+		_ = server.Close()
 		_ = mine.Close()
 		synctest.Wait()
 	})
@@ -141,4 +144,17 @@ func TestAProfileMayTakeLongerThanADeadline(t *testing.T) {
 			t.Errorf("status %d, %d bytes, %v", resp.StatusCode, len(body), err)
 		}
 	})
+}
+
+func TestProfilesAreServed(t *testing.T) {
+	for path, want := range map[string]int{
+		"/debug/pprof/": 200, "/debug/pprof/goroutine?debug=1": 200, "/debug/pprof/cmdline": 200, "/debug/pprof/symbol": 200, "/": 404, "/healthz": 404,
+	} {
+		s := admin.New(admin.Options{Registry: telemetry.NewRegistry(""), Token: new(admin.Token), Pprof: true, Logger: slog.New(slog.DiscardHandler)})
+		w := httptest.NewRecorder()
+		s.Handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		if w.Code != want {
+			t.Errorf("%s: status %d, want %d", path, w.Code, want)
+		}
+	}
 }
