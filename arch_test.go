@@ -55,7 +55,7 @@ var arrows = []row{
 		from: "internal/server",
 		to: []string{
 			"internal/admin", "internal/auth", "internal/bridge", "internal/config", "internal/domain/chat", "internal/domain/common",
-			"internal/domain/trading", "internal/hub", "internal/ingest", "internal/telemetry", "internal/transport", "internal/upstream", "protocol",
+			"internal/domain/trading", "internal/hub", "internal/ingest", "internal/reload", "internal/telemetry", "internal/transport", "internal/upstream", "protocol",
 		},
 		why: "the composition root, and only it, knows all parts",
 	},

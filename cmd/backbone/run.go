@@ -47,7 +47,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 cannot connect, 4 refused,
 5 timed out without data, 6 something was rejected or lost.`
 
 // run runs the program and returns its exit code. It ends soon after ctx does.
-func run(ctx context.Context, args []string, s cli.Streams) int {
+func run(ctx context.Context, args []string, operator *cli.Operator, s cli.Streams) int {
 	var (
 		p      program
 		lines  config.Lines
@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, s cli.Streams) int {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, NoAppDescFormat: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), // the description explains the environment variables
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(s, &lines, &strays),
+		kong.Bind(s, operator, &lines, &strays),
 		config.Env(),
 	)
 	if err != nil {

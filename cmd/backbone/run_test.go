@@ -12,7 +12,7 @@ import (
 func TestRunWritesHelpToItsOwnStreams(t *testing.T) {
 	var out, stderr bytes.Buffer
 	s := cli.Streams{In: strings.NewReader(""), Out: &out, Err: &stderr}
-	if code := run(context.Background(), []string{"demo", "--help"}, s); code != 0 || !strings.Contains(out.String(), "--redis-url") || stderr.Len() > 0 {
+	if code := run(context.Background(), []string{"demo", "--help"}, cli.NewOperator(), s); code != 0 || !strings.Contains(out.String(), "--redis-url") || stderr.Len() > 0 {
 		t.Errorf("exit code %d, output %q, errors %q", code, &out, &stderr)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
+	"backbone/internal/cli"
 	"backbone/internal/proctest"
 )
 
@@ -207,11 +208,18 @@ func ended(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// signal NAME SIGNAL sends a signal: INT, TERM, HUP, STOP or CONT.
+// signal NAME SIGNAL sends a signal, such as INT or STOP.
 func sendSignal(ts *testscript.TestScript, _ bool, args []string) {
-	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "STOP": proctest.Freeze, "CONT": proctest.Thaw}
+	known := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "PIPE": syscall.SIGPIPE, "STOP": proctest.Freeze, "CONT": proctest.Thaw}
+	for s, wish := range wishes() {
+		known[map[cli.Wish]string{cli.Reload: "HUP", cli.LogState: "USR1", cli.ToggleLogs: "USR2"}[wish]] = s.(syscall.Signal)
+	}
+	sent, is := known[args[1]]
+	if !is {
+		ts.Fatalf("no signal %s on this system", args[1])
+	}
 	p := started(ts, args[0]).cmd.Process
-	ts.Check(p.Signal(signals[args[1]]))
+	ts.Check(p.Signal(sent))
 	if args[1] == "STOP" {
 		ts.Check(proctest.Frozen(p))
 	}

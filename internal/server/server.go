@@ -22,6 +22,7 @@ import (
 	"backbone/internal/domain/trading"
 	"backbone/internal/hub"
 	"backbone/internal/ingest"
+	"backbone/internal/reload"
 	"backbone/internal/telemetry"
 	"backbone/internal/transport"
 	"backbone/internal/upstream"
@@ -57,6 +58,8 @@ type Server struct {
 	transport *transport.Server
 	access    *auth.Access
 	admin     *http.Server
+	reload    *reload.Reloader
+	began     time.Time
 
 	adminToken admin.Token // of the admin pages
 	stopping   atomic.Bool // set once, by Run: load balancers are to look elsewhere
@@ -72,7 +75,7 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, log: opts.Logger, ready: make(chan struct{})}
+	s := &Server{cfg: cfg, log: opts.Logger, ready: make(chan struct{}), reload: reload.New(opts.Logger), began: time.Now()}
 	if err := s.buildAccess(); err != nil {
 		return nil, err
 	}

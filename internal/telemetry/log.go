@@ -20,12 +20,17 @@ type LogOptions struct {
 	Format   string // text, json, or auto: text on a terminal, JSON lines elsewhere; empty is auto
 	Terminal bool   // the writer is a terminal, see [IsTerminal]
 	NoColor  bool   // no colours, even on a terminal
+
+	Var *slog.LevelVar // is set to Level, and holds from then on; nil: the level stays
 }
 
 // NewLogger returns a logger that writes each entry to w as one line. A [Sink] tells what it
 // has dropped as an entry of the same format.
 func NewLogger(w io.Writer, o LogOptions) (*slog.Logger, error) {
-	var level slog.Level
+	level := o.Var
+	if level == nil {
+		level = new(slog.LevelVar)
+	}
 	if o.Level != "" {
 		if err := level.UnmarshalText([]byte(o.Level)); err != nil {
 			return nil, fmt.Errorf("log level: expected debug, info, warn or error, not %q", o.Level)

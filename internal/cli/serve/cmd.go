@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"sync"
 
 	"backbone/internal/cli"
 	"backbone/internal/config"
@@ -18,13 +19,15 @@ type Cmd struct {
 	config.Serve
 }
 
-// Run serves until ctx ends. It logs the strays.
-func (c *Cmd) Run(ctx context.Context, s cli.Streams, strays *config.Strays) error {
+// Run serves until ctx ends, and does what the operator asks for meanwhile. It logs the strays.
+func (c *Cmd) Run(ctx context.Context, s cli.Streams, operator *cli.Operator, strays *config.Strays) error {
+	wishes, level := operator.Wishes(), new(slog.LevelVar)
 	log, err := telemetry.NewLogger(s.Err, telemetry.LogOptions{
 		Level:    c.LogLevel,
 		Format:   c.LogFormat,
 		Terminal: telemetry.IsTerminal(s.Err),
 		NoColor:  cli.NoColor(),
+		Var:      level,
 	})
 	if err != nil {
 		return err
@@ -42,7 +45,13 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams, strays *config.Strays) err
 		return wrongUnlessUnreadable(err)
 	}
 	raiseHeapFloor()
-	return srv.Run(ctx)
+	ctx, stop := context.WithCancel(ctx)
+	var heeding sync.WaitGroup
+	heeding.Go(func() { heed(ctx, wishes, srv, log, level) })
+	err = srv.Run(ctx)
+	stop()
+	heeding.Wait()
+	return err
 }
 
 // wrongUnlessUnreadable makes an error about a file wrong usage, as an unknown value of a
