@@ -19,6 +19,7 @@ var arrows = []row{
 	{from: "internal/handshake", to: []string{"protocol"}, why: "it reads the text of a handshake, whoever sent it, and knows no socket"},
 	{from: "internal/reload", why: "it reads files again, whatever they hold"},
 	{from: "internal/drain", why: "it says when clients are sent elsewhere, whatever they are"},
+	{from: "internal/certs", to: []string{"internal/reload"}, why: "it has certificates for whoever listens, and takes them from files that are read again"},
 	{from: "internal/refusals", why: "it bounds lines of a log, whatever they are about"},
 	{from: "internal/credit", why: "it is arithmetic on bytes and times, which the simulation uses too"},
 	{from: "internal/serverurl", why: "the SDK and the programs read URLs alike"},
@@ -54,7 +55,7 @@ var arrows = []row{
 	{
 		from: "internal/server",
 		to: []string{
-			"internal/admin", "internal/auth", "internal/bridge", "internal/config", "internal/domain/chat", "internal/domain/common",
+			"internal/admin", "internal/auth", "internal/bridge", "internal/certs", "internal/config", "internal/domain/chat", "internal/domain/common",
 			"internal/domain/trading", "internal/hub", "internal/ingest", "internal/reload", "internal/telemetry", "internal/transport", "internal/upstream", "protocol",
 		},
 		why: "the composition root, and only it, knows all parts",

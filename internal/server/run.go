@@ -45,6 +45,9 @@ func (s *Server) Run(ctx context.Context) error {
 		}, func() { s.admin.Close() }) // a scrape under way may be cut off
 	}
 	parts.start(s.reload.Run, nil)
+	if s.certs != nil {
+		parts.start(s.certs.Run, nil)
+	}
 	parts.start(s.hub.Run, nil)
 	parts.start(s.ingest.Run, nil)
 	if s.bridge != nil {

@@ -4,9 +4,7 @@ package server
 
 import (
 	"crypto/rand"
-	"crypto/tls"
 	"encoding/hex"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,6 +14,7 @@ import (
 	"backbone/internal/admin"
 	"backbone/internal/auth"
 	"backbone/internal/bridge"
+	"backbone/internal/certs"
 	"backbone/internal/config"
 	"backbone/internal/domain/chat"
 	"backbone/internal/domain/common"
@@ -59,6 +58,7 @@ type Server struct {
 	access    *auth.Access
 	admin     *http.Server
 	reload    *reload.Reloader
+	certs     *certs.Store // nil: plain connections
 	began     time.Time
 
 	adminToken admin.Token // of the admin pages
@@ -204,17 +204,6 @@ func newInstanceID() string {
 	var b [8]byte
 	rand.Read(b[:]) // it never fails: crypto/rand ends the program first
 	return hex.EncodeToString(b[:])
-}
-
-func (s *Server) certificates() (*tls.Config, error) {
-	if s.cfg.TLSCert == "" {
-		return nil, nil //nolint:nilnil // plain connections
-	}
-	cert, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
-	if err != nil {
-		return nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
 }
 
 // Ready is closed once the instance listens.

@@ -1,0 +1,38 @@
+package server
+
+import (
+	"crypto/tls"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"backbone/internal/certs"
+	"backbone/internal/telemetry"
+)
+
+// certificates reads the certificate of the listener, which is watched from then on; nil: plain
+// connections.
+func (s *Server) certificates() (*tls.Config, error) {
+	if s.cfg.TLSCert == "" {
+		return nil, nil //nolint:nilnil // plain connections
+	}
+	s.certs = certs.New(s.log)
+	if err := s.reload.Watch("tls-cert", []string{s.cfg.TLSCert, s.cfg.TLSKey}, s.certs.Take); err != nil {
+		return nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
+	}
+	return s.certs.Config(), nil
+}
+
+func (s *Server) certificateMetrics(reg *prometheus.Registry) error {
+	expires := func() float64 {
+		if s.certs == nil {
+			return 0
+		}
+		return float64(s.certs.Expires().Unix())
+	}
+	return telemetry.Register(reg, expires, telemetry.Family[float64]{
+		Name: "certificate_expiry_timestamp_seconds", Kind: telemetry.Gauge,
+		Help:  "When the certificate of the listener, or the first of those behind it in its file, expires, Unix time; 0: without TLS.",
+		Value: func(at float64, _ string) float64 { return at },
+	})
+}
