@@ -16,9 +16,9 @@ func Contract(t *testing.T, e feed.Exchange) {
 			t.Run(string(kind)+"/"+row.name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					s := start(t, e, kind, row.bad, row.adapt)
+					s := Start(t, e, kind, row.bad, row.adapt)
 					row.run(s)
-					s.finish()
+					s.Finish()
 				})
 			})
 		}

@@ -36,8 +36,9 @@ func Texts() []string {
 	return []string{"68580.0", "0.08200000000000000000", "1.58E-4", "9.9e-7", "1E-8", "118837.0", "60214.30", "0.00000291", "7", "0.10"}
 }
 
-// start starts a feed of the good symbols, and of the bad one if asked for.
-func start(t testing.TB, e feed.Exchange, kind feed.Kind, bad bool, adapt func(*Session, *runner.Options)) *Session {
+// Start starts a feed of the good symbols, and of the bad one if asked for, in a bubble of fake time.
+// adapt, which may be nil, changes how before. Finish ends it.
+func Start(t testing.TB, e feed.Exchange, kind feed.Kind, bad bool, adapt func(*Session, *runner.Options)) *Session {
 	d := e.Dialect(kind)
 	good, unknown := d.Symbols()
 	s := &Session{
@@ -159,6 +160,9 @@ func (s *Session) Refuse(n, status int, retryAfter string) {
 	}})
 }
 
+// Status is what the runner says of itself.
+func (s *Session) Status() runner.Status { return s.runner.Status() }
+
 // Count is how often something happened, as the runner counts.
 func (s *Session) Count(r feed.Reason) uint64 { return s.runner.Status().Counts[r] }
 
@@ -180,8 +184,8 @@ func (s *Session) Errorf(ok bool, format string, args ...any) {
 	}
 }
 
-// finish ends the session and compares what was published with what had to be.
-func (s *Session) finish() {
+// Finish ends the session and compares what was published with what had to be.
+func (s *Session) Finish() {
 	s.T.Helper()
 	s.Wait(2 * time.Second)
 	breaches := s.Breaches()
