@@ -83,7 +83,9 @@ func BenchmarkTrades(b *testing.B) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	before := proctest.CPU()
-	fmt.Fprintln(orders, b.N)
+	if _, err := fmt.Fprintln(orders, b.N); err != nil {
+		b.Fatal(err)
+	}
 	batches, handed, left := 0, 0, 0
 	for late := time.NewTicker(time.Second); handed+left < b.N; {
 		select {
@@ -145,7 +147,7 @@ func farEnds() {
 			}
 		}
 	})
-	go func() { _ = http.Serve(l, mux) }() //nolint:gosec // the benchmark is its only client
+	go func() { _ = http.Serve(l, mux) }()
 	fmt.Printf("ws://%s\n", l.Addr())
 	ws := <-asked
 	_ = ws.Write(context.Background(), websocket.MessageText, []byte(`{"result":null,"id":1}`))

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"backbone/client"
@@ -187,16 +188,23 @@ func TestMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := httptest.NewRecorder()
-	admin.New(admin.Options{Registry: reg, Token: new(admin.Token), Logger: slog.New(slog.DiscardHandler)}).Handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	text := scrape(t, reg)
 	for _, line := range []string{
 		`backbone_feed_symbols{state="live"} 2`, `backbone_feed_symbols{state="silent"} 1`, `backbone_feed_symbols{state="rejected"} 0`,
 		`backbone_feed_prices_total 8`, `backbone_feed_reasons_total{reason="bad_price"} 3`, `backbone_feed_reasons_total{reason="dead"} 0`,
 	} {
-		if !strings.Contains(answer.Body.String(), "\n"+line+"\n") {
-			t.Errorf("no %s in\n%s", line, answer.Body)
+		if !strings.Contains(text, "\n"+line+"\n") {
+			t.Errorf("no %s in\n%s", line, text)
 		}
 	}
+}
+
+// scrape is what /metrics answers.
+func scrape(t *testing.T, reg *prometheus.Registry) string {
+	answer := httptest.NewRecorder()
+	o := admin.Options{Registry: reg, Token: new(admin.Token), Logger: slog.New(slog.DiscardHandler)}
+	admin.New(o).Handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	return answer.Body.String()
 }
 
 func TestMetricsAreServed(t *testing.T) {

@@ -3,7 +3,6 @@ package feed
 import (
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -53,11 +52,10 @@ func (w watched) reads(lines ...string) {
 	if err := register(reg, w.Status); err != nil {
 		w.t.Fatal(err)
 	}
-	answer := httptest.NewRecorder()
-	telemetry.NewAdmin(reg, slog.New(slog.DiscardHandler)).Handler.ServeHTTP(answer, httptest.NewRequestWithContext(w.t.Context(), http.MethodGet, "/metrics", nil))
+	text := scrape(w.t, reg)
 	for _, line := range lines {
-		if !strings.Contains(answer.Body.String(), "\nbackbone_feed_"+line+"\n") {
-			w.t.Errorf("no %s in\n%s", line, answer.Body)
+		if !strings.Contains(text, "\nbackbone_feed_"+line+"\n") {
+			w.t.Errorf("no %s in\n%s", line, text)
 		}
 	}
 }
