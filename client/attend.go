@@ -1,10 +1,13 @@
 package client
 
 import (
+	"context"
 	"fmt"
 	"time"
 
 	"github.com/coder/websocket"
+
+	"backbone/internal/awake"
 )
 
 // closeTimeout bounds the orderly end of a connection: writing what is queued, and the
@@ -14,9 +17,14 @@ const closeTimeout = time.Second
 // slowBeat is how often a server sends something to a program that leaves marks unanswered.
 const slowBeat = time.Second
 
-// attend runs conn until it ends and returns why.
-func (s *session) attend(conn *connection) error {
-	first := s.rejoin(conn)
+// attend runs conn until it ends and returns why, or the connection that takes over from it.
+func (s *session) attend(conn *connection) (next *connection, err error) {
+	var first [][]byte
+	if conn.moved {
+		first = s.takeOver(conn)
+	} else {
+		first = s.rejoin(conn)
+	}
 	go func() {
 		defer close(conn.readDone)
 		conn.readErr = s.read(conn)
@@ -25,17 +33,24 @@ func (s *session) attend(conn *connection) error {
 		defer close(conn.writeDone)
 		conn.writeErr = s.write(conn, first)
 	}()
-	silent := s.watch(conn)
-	s.up.Store(false)
+	silent, under := s.watch(conn)
+	next = under.end()
+	s.up.Store(next != nil)
 
 	close(conn.quit)
+	if next != nil {
+		s.shut(conn)
+	}
 	_ = conn.wire.Close() // both fail where the connection is gone already
 	_ = conn.ws.CloseNow()
 	<-conn.readDone
 	<-conn.writeDone
 	s.age.Store(nil)
 
-	err := conn.failure()
+	if next != nil {
+		next.repeats = countOf(conn.overlap)
+	}
+	err = conn.failure()
 	switch {
 	case silent > 0 && conn.beats.Load():
 		err = fmt.Errorf("client: %w: no heartbeat or other message from the server for %v", ErrConnectionLost, silent)
@@ -50,9 +65,17 @@ func (s *session) attend(conn *connection) error {
 		case c := <-conn.inflight:
 			s.settle(c, nil, err)
 		default:
-			return err
+			return next, err
 		}
 	}
+}
+
+func countOf(texts []string) map[string]int {
+	n := make(map[string]int, len(texts))
+	for _, t := range texts {
+		n[t]++
+	}
+	return n
 }
 
 // beat is how often something comes at least, from a server that has promised heartbeats.
@@ -63,9 +86,9 @@ func (s *session) beat() time.Duration {
 	return s.opt.heartbeat
 }
 
-// watch returns when conn is over: for how long the server gave no sign of life, if that is the
-// reason, and else 0.
-func (s *session) watch(conn *connection) (silent time.Duration) {
+// watch returns when conn is over, or another one can take over: for how long the server gave no sign of
+// life, if that is the reason, and else 0; and the move to another connection that has begun, if one has.
+func (s *session) watch(conn *connection) (silent time.Duration, under *move) {
 	look := s.opt.IdleTimeout // at the latest: the server may promise heartbeats meanwhile
 	if s.opt.heartbeat > 0 {
 		look = min(look, 2*s.opt.heartbeat)
@@ -75,20 +98,32 @@ func (s *session) watch(conn *connection) (silent time.Duration) {
 	timer := time.NewTimer(look)
 	defer timer.Stop()
 	var asked time.Time // when the server was asked for a sign of life, or got time to send one; zero: it was not
+	var moved chan struct{}
 	for {
 		select {
+		case after := <-conn.drains:
+			if under == nil && s.mayMove() {
+				under = s.startMove(conn, after)
+				moved = under.done
+			}
+			continue
+		case <-moved:
+			if moved = nil; under.next != nil {
+				return 0, under
+			}
+			continue
 		case <-conn.readDone:
 			if s.ctx.Err() != nil {
 				s.shut(conn)
 			}
-			return 0
+			return 0, under
 		case <-s.ctx.Done():
 			s.shut(conn)
-			return 0
+			return 0, under
 		case <-conn.writeDone:
 			if s.ctx.Err() != nil {
 				s.shut(conn)
-				return 0
+				return 0, under
 			}
 			// The server's last message, such as its close code, may still be on its way.
 			select {
@@ -96,7 +131,7 @@ func (s *session) watch(conn *connection) (silent time.Duration) {
 			case <-s.ctx.Done():
 			case <-time.After(closeTimeout):
 			}
-			return 0
+			return 0, under
 		case <-timer.C:
 		}
 		silence, idle, last := conn.wire.silence(), s.opt.IdleTimeout, s.opt.PingTimeout
@@ -115,7 +150,7 @@ func (s *session) watch(conn *connection) (silent time.Duration) {
 		case !asked.IsZero() && silence > time.Since(asked): // nothing has come since
 			more := wait.grant()
 			if more == 0 {
-				return idle + last
+				return idle + last, under
 			}
 			timer.Reset(more)
 			continue
@@ -138,4 +173,41 @@ func (s *session) shut(conn *connection) {
 	<-conn.writeDone
 	conn.wire.shutTap()
 	_ = conn.ws.Close(websocket.StatusNormalClosure, "") // the server may be gone, or too late
+}
+
+// alarm is a time-out of something that others have to do. A process that was stopped when the time
+// ran out finds that it has, and what it waits for may lie in the kernel already, unread. So it is
+// granted the time in which it did not run, once.
+type alarm struct {
+	after time.Duration
+	due   time.Time
+	again bool // the time was granted
+}
+
+// set begins the time.
+func (a *alarm) set(d time.Duration) { *a = alarm{after: d, due: time.Now().Add(d)} }
+
+// grant returns how much longer to wait, once the time has run out; 0: it is over.
+func (a *alarm) grant() time.Duration {
+	return awake.Grant(a.due, &a.again, a.after)
+}
+
+// withTimeout is context.WithTimeout with an alarm. The context has no deadline of its own.
+func withTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, end := context.WithCancelCause(ctx)
+	var a alarm // of the timer's function, once that is set
+	var timer *time.Timer
+	timer = time.AfterFunc(time.Hour, func() {
+		if more := a.grant(); more > 0 {
+			timer.Reset(more)
+			return
+		}
+		end(context.DeadlineExceeded)
+	})
+	a.set(d)
+	timer.Reset(d)
+	return ctx, func() {
+		timer.Stop()
+		end(context.Canceled)
+	}
 }

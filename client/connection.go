@@ -2,7 +2,6 @@ package client
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -29,13 +28,28 @@ type connection struct {
 
 	// Safe for concurrent use by multiple goroutines. What is urgent does not wait for a place
 	// in the queue, because the reader and the pump may not wait.
-	again  chan []byte            // from the reader: joins once more; never full, as each has been sent before
-	answer atomic.Uint64          // number of the newest mark that is to be answered
-	ping   atomic.Bool            // the server is to be asked for a sign of life
-	pong   atomic.Pointer[[]byte] // what the server's newest ping said, which is to be sent back
-	urgent chan struct{}          // a signal for the writer: one of these has changed
+	again  chan []byte              // from the reader: joins once more; never full, as each has been sent before
+	answer atomic.Uint64            // number of the newest mark that is to be answered
+	ping   atomic.Bool              // the server is to be asked for a sign of life
+	pong   atomic.Pointer[[]byte]   // what the server's newest ping said, which is to be sent back
+	aside  atomic.Pointer[[][]byte] // joins of the move
+	urgent chan struct{}            // a signal for the writer: one of these has changed
 
-	answered uint64 // owned by the writer: number of the newest answer
+	frozen    atomic.Bool        // no request is written; set by the move, and at the session's end by the writer
+	fenced    chan struct{}      // closed by the reader: what was written before has its replies
+	drains    chan time.Duration // from the reader: after how long the server wants this client elsewhere
+	discarded chan struct{}      // closed by the move: it does not take over
+	live      atomic.Bool        // set by the session: it has taken over
+
+	// Owned by the writer.
+	answered  uint64   // number of the newest answer
+	asideLeft [][]byte // joins of the move that are not written yet
+	fenceSent bool
+
+	// Set by the move, then owned by the session until it attends to the connection.
+	moved   bool     // it takes over from another one
+	plain   []string // rooms whose stamps the program does not want
+	standby *standby // nil: it never stood by
 
 	// Written by the writer before it closes writeDone.
 	writeErr  error
@@ -54,6 +68,9 @@ func newConnection(ws *websocket.Conn, wire *wireConn, slots int) *connection {
 		inflight:  make(chan *call, slots),
 		quit:      make(chan struct{}),
 		urgent:    make(chan struct{}, 1),
+		fenced:    make(chan struct{}),
+		drains:    make(chan time.Duration, 1),
+		discarded: make(chan struct{}),
 		writeDone: make(chan struct{}),
 		readDone:  make(chan struct{}),
 		reader:    reader{waiting: map[uint64]*call{}, rejoins: map[uint64]rejoin{}},
@@ -64,7 +81,7 @@ func newConnection(ws *websocket.Conn, wire *wireConn, slots int) *connection {
 // it sends what is still queued.
 func (s *session) write(conn *connection, first [][]byte) error {
 	for _, data := range first {
-		if err := conn.ws.Write(context.Background(), websocket.MessageText, data); err != nil {
+		if err := conn.writeText(data); err != nil {
 			return err
 		}
 	}
@@ -72,11 +89,14 @@ func (s *session) write(conn *connection, first [][]byte) error {
 		s.next = s.poll() // what was kept while there was no connection is before what is queued
 	}
 	for {
-		conn.wire.more.Store(s.next.data != nil)
-		for kind, data := conn.nextUrgent(); kind != 0; kind, data = conn.nextUrgent() {
-			if err := conn.ws.Write(context.Background(), kind, data); err != nil {
+		if conn.frozen.Load() {
+			if err := s.frozenWriter(conn); err != nil || conn.frozen.Load() {
 				return err
 			}
+		}
+		conn.wire.more.Store(s.next.data != nil)
+		if err := conn.writeUrgent(); err != nil {
+			return err
 		}
 		if s.next.data == nil {
 			select {
@@ -102,8 +122,7 @@ func (s *session) write(conn *connection, first [][]byte) error {
 		if r.call != nil {
 			conn.inflight <- r.call
 		}
-		// No context: one that ends would close the connection. Closing the wire ends Write.
-		if err := conn.ws.Write(context.Background(), websocket.MessageText, r.data); err != nil {
+		if err := conn.writeText(r.data); err != nil {
 			return err
 		}
 	}
@@ -144,6 +163,13 @@ func (conn *connection) nextUrgent() (kind websocket.MessageType, data []byte) {
 	case join := <-conn.again:
 		return websocket.MessageText, join
 	default:
+	}
+	if more := conn.aside.Swap(nil); more != nil {
+		conn.asideLeft = *more
+	}
+	if len(conn.asideLeft) > 0 {
+		data, conn.asideLeft = conn.asideLeft[0], conn.asideLeft[1:]
+		return websocket.MessageText, data
 	}
 	n := conn.answer.Load()
 	if n == conn.answered {

@@ -129,7 +129,7 @@ func appendID(b []byte, id uint64) []byte {
 
 // encode writes any other request. It escapes only what JSON requires, because a chat text can
 // be long and a message has a limit.
-func encode(m protocol.ClientMessage) []byte {
+func encode(m any) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

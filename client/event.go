@@ -7,7 +7,7 @@ import (
 
 // Event is what a [Conn] delivers: one of [PriceUpdate], [ChatMessage], [Conflated], [Lost],
 // [NoSnapshot], [FeedStatus], [BridgeStatus], [Heartbeat], [Connected], [Disconnected],
-// [Rejoined], [Missed], [Unknown] or *[RequestError]. An [Ingestor] reports Connected, Disconnected, [LeftOut], Unknown
+// [Rejoined], [Moved], [Missed], [Unknown] or *[RequestError]. An [Ingestor] reports Connected, Disconnected, Moved, [LeftOut], Unknown
 // and *RequestError to [IngestorOptions].OnEvent. The client keeps no reference to an event, so
 // the receiver may keep it and pass it to other goroutines.
 type Event interface{ event() }
@@ -139,6 +139,14 @@ type Rejoined struct {
 	Reduced bool
 }
 
+// Moved comes instead of a Disconnected when the server wanted the client elsewhere, because it stops or
+// the connection is old, and the client has connected to the next one before it left. The events go on,
+// and nothing is missing or comes twice; a [Missed] says where that did not succeed. Requests wait
+// meanwhile, for a second or so. Rejected rooms are no longer joined.
+type Moved struct {
+	Rejected []Rejected
+}
+
 // Unknown is a message that this version does not know, so that a program may go on
 // with a newer server. Type is empty if the message is not a JSON object of the protocol.
 type Unknown struct {
@@ -158,5 +166,6 @@ func (BridgeStatus) event()  {}
 func (Connected) event()     {}
 func (Disconnected) event()  {}
 func (Rejoined) event()      {}
+func (Moved) event()         {}
 func (Unknown) event()       {}
 func (*RequestError) event() {}

@@ -1,19 +1,32 @@
 package client
 
-import "backbone/internal/epochs"
+import (
+	"sync"
+
+	"backbone/internal/epochs"
+	"backbone/protocol"
+)
 
 // roomCounts is what the stamps of a room's prices said. The reader owns it; between two
 // connections run.
 type roomCounts struct {
 	epochs  epochs.List[epochCount]
-	away    bool   // no price has come since the connection was lost
-	skipped uint64 // events that were left out since then, and are in no gap so far
+	away    bool     // no price has come since the connection was lost
+	skipped uint64   // events that were left out since then, and are in no gap so far
+	fresh   bool     // nothing new has come since another connection took over
+	shown   stampKey // of the price that came last
 }
 
 // epochCount is one count of an instance.
 type epochCount struct {
 	seq  uint64 // highest that came
 	away bool   // no live price has come since the connection was lost
+}
+
+// stampKey tells prices of a room apart.
+type stampKey struct {
+	epoch string
+	seq   uint64
 }
 
 // epoch returns the text of an epoch, without an allocation if it came before.
@@ -34,6 +47,60 @@ func (r *joinedRooms) lost() {
 	for _, c := range r.counts {
 		c.away, c.skipped = true, 0
 		c.epochs.All(func(e *epochCount) { e.away = true })
+	}
+}
+
+// moved notes that another connection takes over, which has brought all since before this one ended.
+func (r *joinedRooms) moved() {
+	for _, c := range r.counts {
+		c.fresh, c.skipped = true, 0
+		c.epochs.All(func(e *epochCount) { e.away = true })
+	}
+}
+
+// newHere reports whether all that came in a room since another connection took over may have come before.
+func (r *joinedRooms) newHere(room string) bool {
+	c := r.counts[room]
+	return c != nil && c.fresh
+}
+
+// repetition is what a price is to those that another connection has brought.
+type repetition int
+
+const (
+	isNew      repetition = iota
+	cameBefore            // it came before
+	isBack                // it came before, but is newer than what came from this connection since
+)
+
+// repeated says what the price is, on a connection that has taken over.
+func (r *joinedRooms) repeated(u *PriceUpdate) repetition {
+	c := r.counts[u.Instrument]
+	if c == nil || u.Stamp == nil {
+		return isNew
+	}
+	if e := c.epochs.Find(u.Stamp.Epoch); e == nil || u.Stamp.Seq > e.seq {
+		c.fresh = false
+		return isNew
+	}
+	if c.fresh || c.shown == (stampKey{u.Stamp.Epoch, u.Stamp.Seq}) {
+		return cameBefore
+	}
+	return isBack
+}
+
+// stamped reports whether the program wants stamps in the room.
+func (r *joinedRooms) stamped(room string) bool {
+	opt, _ := r.options.Load(room)
+	return opt != nil && opt.(JoinOptions).Stamp
+}
+
+// forgetExtra forgets the counts of rooms whose stamps the program does not want.
+func (r *joinedRooms) forgetExtra() {
+	for room := range r.counts {
+		if !r.stamped(room) {
+			delete(r.counts, room)
+		}
 	}
 }
 
@@ -61,6 +128,7 @@ func (r *joinedRooms) missed(u *PriceUpdate) (m Missed, told bool) {
 		c.epochs.Clear()
 		return Missed{Room: room}, first
 	}
+	c.shown = stampKey{s.Epoch, s.Seq}
 	e, known := c.epochs.Touch(s.Epoch)
 	if !known {
 		*e = epochCount{seq: s.Seq, away: first && u.Snapshot}
@@ -78,4 +146,44 @@ func (r *joinedRooms) missed(u *PriceUpdate) (m Missed, told bool) {
 		c.skipped -= left
 	}
 	return m, m.Events > 0 || !m.Exact
+}
+
+// joinedRooms is the rooms that the server has confirmed, and that the next connection
+// joins again.
+type joinedRooms struct {
+	// Owned by the reader; between two connections by run. Each name maps to itself, so that
+	// looking up received bytes gives a string without an allocation.
+	names map[string]string
+
+	counts map[string]*roomCounts // of rooms with stamps; owned as names is
+
+	// JoinOptions by room, for the same rooms. Written by the owner of names, read by any
+	// goroutine.
+	options sync.Map
+}
+
+// add notes that room is joined. It is false for a room that was joined before with other
+// options than these.
+func (r *joinedRooms) add(room string, opt JoinOptions) bool {
+	if !protocol.ValidRoom(room) {
+		return true
+	}
+	if _, known := r.names[room]; known {
+		of, _ := r.options.Load(room)
+		had := of.(JoinOptions)
+		if opt.Stamp && !had.Stamp { // the server changes that, and nothing else
+			had.Stamp = true
+			r.options.Store(room, had)
+		}
+		return had == opt || opt == JoinOptions{}
+	}
+	r.names[room] = room
+	r.options.Store(room, opt)
+	return true
+}
+
+func (r *joinedRooms) remove(room string) {
+	delete(r.names, room)
+	delete(r.counts, room)
+	r.options.Delete(room)
 }

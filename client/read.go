@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"slices"
+	"time"
 
 	"backbone/protocol"
 )
@@ -19,12 +20,21 @@ type reader struct {
 	back     bool    // a Disconnected came before
 	leftOut  LeftOut // until this connection
 
-	delivered bool // owned by the reader: an event of the server on this connection
+	// Owned by the reader.
+	delivered bool           // an event of the server on this connection
+	passed    bool           // the ping of the fence was answered
+	asides    int            // joins that turn stamps off and have no reply yet
+	overlap   []string       // what has no stamp and came while another connection was made ready
+	repeats   map[string]int // how often such was brought by the connection before; nil: no more is expected
 }
 
 // read receives until the connection or the session ends.
 func (s *session) read(conn *connection) error {
-	if !s.deliver(Connected{}) {
+	if conn.moved {
+		if alive, err := s.arrive(conn); err != nil || !alive {
+			return err
+		}
+	} else if !s.deliver(Connected{}) {
 		return nil
 	}
 	if conn.leftOut != (LeftOut{}) && !s.deliver(conn.leftOut) {
@@ -93,10 +103,26 @@ func (s *session) receive(conn *connection, b []byte) bool {
 		}
 		return s.marked(conn, m.N, ageMS)
 	}
+	if m.Type == protocol.TypeDraining {
+		conn.drainsAfter(&m)
+		return true
+	}
 	if ev := toEvent(&m, b); ev != nil {
 		return s.pass(conn, ev)
 	}
 	return s.answered(conn, &m)
+}
+
+// drainsAfter notes that the server wants the client elsewhere.
+func (conn *connection) drainsAfter(m *protocol.ServerMessage) {
+	after := time.Duration(0)
+	if ms := m.ReconnectAfterMS; ms != nil {
+		after = time.Duration(min(max(*ms, 0), time.Hour.Milliseconds())) * time.Millisecond
+	}
+	select {
+	case conn.drains <- after:
+	default: // one move is enough
+	}
 }
 
 // pass delivers an event of the server, behind what it says about events before it.
@@ -104,13 +130,58 @@ func (s *session) pass(conn *connection, ev Event) bool {
 	conn.delivered = true
 	switch e := ev.(type) {
 	case PriceUpdate:
-		if missed, told := s.rooms.missed(&e); told && !s.deliver(missed) {
-			return false
-		}
+		return s.passPrice(conn, e, ev)
 	case Conflated:
+		if conn.moved && s.rooms.newHere(e.Room) {
+			return true // the other connection may have brought some of them: the numbers tell
+		}
 		s.rooms.left(e.Room, e.Skipped)
+	case ChatMessage:
+		if s.repeats(conn, e.Room+"\n"+e.Text) {
+			return true
+		}
+	case Unknown:
+		if s.repeats(conn, string(e.Raw)) {
+			return true
+		}
 	}
 	return s.deliver(ev)
+}
+
+// passPrice delivers a price, which ev is too, unless another connection has brought it.
+func (s *session) passPrice(conn *connection, e PriceUpdate, ev Event) bool {
+	if conn.moved {
+		switch s.rooms.repeated(&e) {
+		case cameBefore:
+			return true
+		case isBack:
+			e.Snapshot = true
+			ev = e
+		case isNew:
+		}
+	}
+	missed, told := s.rooms.missed(&e)
+	if s.extra.Load() && !s.rooms.stamped(e.Instrument) {
+		e.Stamp = nil
+		ev = e
+		if told = told && missed.Events > 0; told {
+			return s.deliver(Conflated{Room: e.Instrument, Skipped: missed.Events}) && s.deliver(ev)
+		}
+	}
+	return (!told || s.deliver(missed)) && s.deliver(ev)
+}
+
+// repeats notes what has no stamp while another connection is made ready, and reports whether the
+// connection before has brought it.
+func (s *session) repeats(conn *connection, what string) bool {
+	if conn.frozen.Load() {
+		conn.overlap = append(conn.overlap, what)
+	}
+	if conn.repeats[what] == 0 {
+		return false
+	}
+	conn.repeats[what]--
+	return true
 }
 
 // offer reports whether the program has taken the message as it is.
@@ -122,6 +193,11 @@ func (s *session) offer(b []byte) bool {
 
 // answered handles the reply to a request.
 func (s *session) answered(conn *connection, m *protocol.ServerMessage) bool {
+	defer conn.passFence(m.ID == fenceID)
+	if m.ID == fenceID || m.ID == asideID {
+		s.asideAnswered(conn, m)
+		return true
+	}
 	id := parseID(m.ID)
 	if join, ok := conn.rejoins[id]; ok {
 		delete(conn.rejoins, id)

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"backbone/protocol"
@@ -40,7 +39,7 @@ func (c *Conn) Join(ctx context.Context, rooms ...string) error {
 //
 // A room that is joined already stays joined with the options it has. That is not an error
 // for a join without options; otherwise the room is listed in the JoinError's Unchanged. To
-// change its options, leave it first.
+// change its options, leave it first. Stamp alone can be added by joining again.
 //
 // If some rooms are rejected or unchanged, the error is a *[JoinError], and the other rooms are
 // joined. After any other error the rooms may or may not be joined; joining again is
@@ -153,41 +152,6 @@ func (c *Conn) Leave(ctx context.Context, rooms ...string) error {
 	return errors.Join(errs...)
 }
 
-// joinedRooms is the rooms that the server has confirmed, and that the next connection
-// joins again.
-type joinedRooms struct {
-	// Owned by the reader; between two connections by run. Each name maps to itself, so that
-	// looking up received bytes gives a string without an allocation.
-	names map[string]string
-
-	counts map[string]*roomCounts // of rooms with stamps; owned as names is
-
-	// JoinOptions by room, for the same rooms. Written by the owner of names, read by any
-	// goroutine.
-	options sync.Map
-}
-
-// add notes that room is joined. It is false for a room that was joined before with other
-// options than these.
-func (r *joinedRooms) add(room string, opt JoinOptions) bool {
-	if !protocol.ValidRoom(room) {
-		return true
-	}
-	if _, known := r.names[room]; known {
-		had, _ := r.options.Load(room)
-		return had == opt || opt == JoinOptions{}
-	}
-	r.names[room] = room
-	r.options.Store(room, opt)
-	return true
-}
-
-func (r *joinedRooms) remove(room string) {
-	delete(r.names, room)
-	delete(r.counts, room)
-	r.options.Delete(room)
-}
-
 // rejoin is one message that joins rooms again.
 type rejoin struct {
 	rooms   []string
@@ -199,9 +163,11 @@ type rejoin struct {
 // together.
 func (s *session) rejoins() (joins []rejoin) {
 	groups := map[JoinOptions][]string{}
-	for _, room := range slices.Sorted(maps.Keys(s.rooms.names)) {
-		opt, _ := s.rooms.options.Load(room)
-		groups[opt.(JoinOptions)] = append(groups[opt.(JoinOptions)], room)
+	for room, opt := range s.rooms.options.Range {
+		groups[opt.(JoinOptions)] = append(groups[opt.(JoinOptions)], room.(string))
+	}
+	for _, rooms := range groups {
+		slices.Sort(rooms)
 	}
 	byFirst := func(a, b JoinOptions) int { return cmp.Compare(groups[a][0], groups[b][0]) }
 	for _, opt := range slices.SortedFunc(maps.Keys(groups), byFirst) {

@@ -28,6 +28,7 @@ type session struct {
 	lastID  atomic.Uint64
 	up      atomic.Bool // there is a connection
 	stalled atomic.Bool // the program does not take what is received, so nothing is read
+	extra   atomic.Bool // prices come with stamps that the program does not want; set by a move, cleared by the reader
 	plain   atomic.Bool // the server of this connection knows no marks or no heartbeats, and is asked for neither
 
 	age     atomic.Pointer[time.Duration] // that the server has told last; nil: none on this connection; set by the reader, cleared by run
@@ -93,10 +94,16 @@ func (s *session) run(conn *connection, err error) {
 	for failures := 0; ; failures++ {
 		if conn != nil {
 			began := time.Now()
-			s.tapInto(conn)
-			s.kept.decide()
-			conn.leftOut = s.kept.told()
-			err = s.attend(conn)
+			if !conn.moved {
+				s.tapInto(conn)
+				s.kept.decide()
+				conn.leftOut = s.kept.told()
+			}
+			var next *connection
+			if next, err = s.attend(conn); next != nil {
+				conn, failures = next, -1
+				continue
+			}
 			if time.Since(began) >= s.opt.BackoffMax {
 				failures = 0
 			}

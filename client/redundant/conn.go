@@ -30,7 +30,7 @@ type Options struct {
 	// has a connection; a line always goes on trying. OnMessage must be nil.
 	client.ConnOptions
 	// OnLine is called with what a line says about itself: Connected, Disconnected, Rejoined,
-	// and a *client.RequestError where it refuses a room. line is its position in
+	// Moved, and a *client.RequestError where it refuses a room. line is its position in
 	// the URLs. Calls come one at a time, and nothing is delivered until it returns; it must not
 	// call the Conn's methods. Default: none.
 	OnLine func(line int, ev client.Event)

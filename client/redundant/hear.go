@@ -34,6 +34,9 @@ func (c *Conn) hear(i int, ev client.Event) {
 	case client.Rejoined:
 		s.rejoined(ev)
 		c.reconcile()
+	case client.Moved:
+		s.rejoined(client.Rejoined{Rejected: ev.Rejected})
+		c.reconcile()
 	case *client.RequestError:
 	default: // of a room, and not a price
 		return

@@ -175,14 +175,22 @@ func (u *Upstream) take(ctx context.Context, ev client.Event) {
 	case client.Disconnected:
 		u.disconnected(ctx, &e)
 	case client.Rejoined:
-		for _, refused := range e.Rejected {
-			if r := u.rooms[refused.Room]; r != nil {
-				u.refuse(r, string(refused.Code)+": "+refused.Message)
-			}
-		}
+		u.refuseAll(e.Rejected)
+	case client.Moved:
+		u.opts.Logger.Info("upstream: moved on, because it drains", "rooms", len(u.rooms))
+		u.refuseAll(e.Rejected)
 	case client.FeedStatus, client.Heartbeat: // ingest finds out about feeds by itself
 	default:
 		u.garbage.Add(1)
+	}
+}
+
+// refuseAll takes rooms that a new connection was refused.
+func (u *Upstream) refuseAll(rejected []client.Rejected) {
+	for _, r := range rejected {
+		if known := u.rooms[r.Room]; known != nil {
+			u.refuse(known, string(r.Code)+": "+r.Message)
+		}
 	}
 }
 

@@ -95,7 +95,7 @@ func (sub *subscription) run(ctx context.Context, conn *client.Conn, joined <-ch
 // ofRoom reports whether e is of a room, rather than of the connection.
 func ofRoom(e client.Event) bool {
 	switch e.(type) {
-	case client.Connected, client.Disconnected, client.Rejoined, *client.RequestError:
+	case client.Connected, client.Disconnected, client.Rejoined, client.Moved, *client.RequestError:
 		return false
 	}
 	return true
@@ -134,6 +134,9 @@ func (sub *subscription) handle(e client.Event) error {
 	case client.Rejoined:
 		sub.lost = nil
 		sub.Say("connected again")
+		return sub.rejected(e.Rejected)
+	case client.Moved:
+		sub.Say("the server wanted this client elsewhere: moved, without a gap unless one is told")
 		return sub.rejected(e.Rejected)
 	case client.Missed:
 		sub.missed(e)

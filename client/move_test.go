@@ -1,0 +1,339 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"backbone/protocol"
+)
+
+// stampedPrice is a price whose text is its number, of the count e.
+func stampedPrice(room, epoch string, seq int, snapshot bool) string {
+	mark := ""
+	if snapshot {
+		mark = `,"age_ms":1,"snapshot":true`
+	}
+	return fmt.Sprintf(`{"type":"price_update","instrument":%q,"price":%d,"ts":1,"epoch":%q,"seq":%d,"at":1%s}`, room, seq, epoch, seq, mark)
+}
+
+// short is an event in few characters: a price as room, number, S for a stamp and = for a snapshot.
+func short(ev Event) string {
+	switch e := ev.(type) {
+	case PriceUpdate:
+		text := e.Instrument + e.Price.String()
+		if e.Stamp != nil {
+			text += "S"
+		}
+		if e.Snapshot {
+			text += "="
+		}
+		return text
+	case Missed:
+		return fmt.Sprintf("missed %s %d %t", e.Room, e.Events, e.Exact)
+	case Conflated:
+		return fmt.Sprintf("left out %s %d", e.Room, e.Skipped)
+	case ChatMessage:
+		return "chat " + e.Text
+	case Unknown:
+		return "unknown " + e.Type
+	}
+	return fmt.Sprintf("%T", ev)[len("client."):]
+}
+
+func hearsShort(t *testing.T, c *Conn, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		if got := short(nextEvent(t, c)); got != w {
+			t.Fatalf("event %s, want %s", got, w)
+		}
+	}
+}
+
+// fence answers the ping behind which nothing comes.
+func (p *peer) fence() {
+	p.t.Helper()
+	if m := p.expect(protocol.TypePing); m.ID != fenceID {
+		p.t.Fatalf("server got the ping %q", m.ID)
+	}
+	p.write(`{"type":"pong","id":"fence","ts":1}`)
+}
+
+// restamp expects the join that turns stamps on or off, and answers it.
+func (p *peer) restamp(on bool, rooms ...string) {
+	p.t.Helper()
+	text := p.readText()
+	if want := fmt.Sprintf(`"stamp":%t,"id":"aside"}`, on); !strings.HasSuffix(text, want) || !strings.Contains(text, `"`+strings.Join(rooms, `","`)+`"`) {
+		p.t.Fatalf("server got %s, want a join of %v with %s", text, rooms, want)
+	}
+	b, _ := json.Marshal(rooms)
+	p.write(`{"type":"joined","rooms":` + string(b) + `,"id":"aside"}`)
+}
+
+// joined is a Conn in A, without stamps, and in S, with stamps.
+func (s *server) joined() (*Conn, *peer) {
+	s.t.Helper()
+	c, p := s.consumer(ConnOptions{})
+	joined := make(chan error, 1)
+	async(s.t, func() {
+		joined <- errors.Join(c.Join(s.t.Context(), "A"), c.JoinWith(s.t.Context(), JoinOptions{Stamp: true}, "S"))
+	})
+	p.join()
+	p.join()
+	if err := <-joined; err != nil {
+		s.t.Fatal(err)
+	}
+	return c, p
+}
+
+func TestAConnMovesBeforeItIsClosed(t *testing.T) {
+	s := newServer(t)
+	c, old := s.joined()
+	old.write(`{"type":"price_update","instrument":"A","price":4,"ts":1}`, stampedPrice("S", "e.0", 4, false))
+	old.write(`{"type":"draining","reconnect_after_ms":50}`)
+	old.restamp(true, "A")
+	told := time.Now()
+	next := s.accept()
+	if after := time.Since(told); after < 45*time.Millisecond {
+		t.Errorf("it connected after %v", after)
+	}
+	old.write(stampedPrice("A", "e.0", 5, false))
+	old.fence()
+	for range 2 {
+		if m := next.join(); !m.Stamp || !m.Marks {
+			t.Errorf("it joins with %+v", m)
+		}
+	}
+	// A 5 and 6 and S 5 come on both, A 8 on neither, and S 7 and 8 only as a count.
+	chat := `{"type":"message","room":"A","data":"hi"}`
+	next.write(stampedPrice("A", "e.0", 5, true), stampedPrice("A", "e.0", 6, false), stampedPrice("S", "e.0", 5, true), chat,
+		`{"type":"conflated","room":"A","skipped":3}`, stampedPrice("A", "e.0", 9, false),
+		`{"type":"conflated","room":"S","skipped":3}`, stampedPrice("S", "e.0", 9, false), `{"type":"mark","n":7}`)
+	if m := next.expect(protocol.TypeMarked); m.N != 7 { // at once
+		t.Errorf("it answered mark %d", m.N)
+	}
+	old.write(stampedPrice("A", "e.0", 6, false), stampedPrice("S", "e.0", 5, false), stampedPrice("S", "e.0", 6, false), chat, stampedPrice("A", "e.0", 7, false))
+	hearsShort(t, c, "A4", "S4S", "A5", "A6", "S5S", "S6S", "chat hi", "A7")
+	if err := old.untilGone(); websocket.CloseStatus(err) != websocket.StatusNormalClosure {
+		t.Errorf("the old connection ended with %v", err)
+	}
+	hearsShort(t, c, "Moved", "left out A 1", "A9", "missed S 2 true", "S9S")
+	next.write(stampedPrice("A", "e.0", 10, false), chat)
+	hearsShort(t, c, "A10", "chat hi")
+	next.restamp(false, "A")
+	next.write(`{"type":"price_update","instrument":"A","price":11,"ts":1}`, stampedPrice("S", "e.0", 10, false))
+	hearsShort(t, c, "A11", "S10S")
+	async(t, func() { next.pong() })
+	if _, err := c.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if rooms := c.Rooms(); !slices.Equal(rooms, []string{"A", "S"}) {
+		t.Errorf("it is in %v", rooms)
+	}
+}
+
+// A room with two counts: what is newest on the new connection is shown, although the old one brought it
+// before something older that only the new one brings.
+func TestAMoveEndsOnTheNewestOfTwoCounts(t *testing.T) {
+	s := newServer(t)
+	c, old := s.joined()
+	old.write(stampedPrice("S", "e.0", 1, false), stampedPrice("S", "f.0", 7, false), `{"type":"draining","reconnect_after_ms":0}`)
+	old.restamp(true, "A")
+	next := s.accept()
+	old.fence()
+	next.join()
+	next.join()
+	next.write(stampedPrice("S", "e.0", 1, true), stampedPrice("S", "e.0", 2, false), stampedPrice("S", "f.0", 7, false), stampedPrice("S", "f.0", 8, false))
+	hearsShort(t, c, "S1S", "S7S")
+	_ = old.untilGone()
+	hearsShort(t, c, "Moved", "S2S", "S7S=", "S8S")
+}
+
+// What the next server refuses is told. Requests that were made meanwhile go to it.
+func TestAMoveTellsWhatIsRefused(t *testing.T) {
+	s := newServer(t)
+	c, old := s.joined()
+	old.write(`{"type":"draining","reconnect_after_ms":0}`)
+	old.restamp(true, "A")
+	next := s.accept()
+	pinged := make(chan error, 1)
+	m := old.expect(protocol.TypePing)
+	async(t, func() { _, err := c.Ping(t.Context()); pinged <- err })
+	old.write(`{"type":"pong","id":"` + m.ID + `","ts":1}`)
+	for range 2 {
+		m := next.expect(protocol.TypeJoin)
+		if m.Rooms[0] == "A" {
+			next.write(`{"type":"joined","rooms":[],"rejected":[{"room":"A","code":"too_many_rooms","message":"full"}],"id":"` + m.ID + `"}`)
+		} else {
+			next.answer(protocol.ServerMessage{Type: protocol.TypeJoined, Rooms: m.Rooms, ID: m.ID})
+		}
+	}
+	_ = old.untilGone()
+	if ev, ok := nextEvent(t, c).(Moved); !ok || len(ev.Rejected) != 1 || ev.Rejected[0].Room != "A" {
+		t.Errorf("got %+v", ev)
+	}
+	next.restamp(false, "A")
+	next.pong()
+	if err := <-pinged; err != nil {
+		t.Error(err)
+	}
+	if rooms := c.Rooms(); !slices.Equal(rooms, []string{"S"}) {
+		t.Errorf("it is in %v", rooms)
+	}
+}
+
+// Where a move fails the old connection goes on as before, requests too, and its end is told.
+func TestAMoveThatFailsChangesNothing(t *testing.T) {
+	for name, fail := range map[string]func(next *peer){
+		"the next server is too old": func(next *peer) {
+			next.write(`{"type":"error","code":"unknown_field","message":"stamp","id":"` + next.expect(protocol.TypeJoin).ID + `"}`)
+		},
+		"the next connection ends": func(next *peer) {
+			next.join()
+			next.kill()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			c, old := s.joined()
+			old.write(`{"type":"draining","reconnect_after_ms":0}`)
+			old.restamp(true, "A")
+			next := s.accept()
+			old.fence()
+			fail(next)
+			async(t, func() { old.pong() })
+			if _, err := c.Ping(t.Context()); err != nil {
+				t.Error(err)
+			}
+			old.write(stampedPrice("A", "e.0", 1, false))
+			hearsShort(t, c, "A1")
+			async(t, func() { old.close(websocket.StatusServiceRestart, "the server is stopping") })
+			var closed *CloseError
+			if d := expectDisconnected(t, c); !errors.As(d.Err, &closed) || closed.Code != CloseRestart {
+				t.Errorf("it ended with %v", d.Err)
+			}
+		})
+	}
+}
+
+// A program that takes messages as they are could not leave out what comes twice.
+func TestWhoTakesMessagesDoesNotMove(t *testing.T) {
+	s := newServer(t)
+	got := make(chan string, 1)
+	c, p := s.consumer(ConnOptions{OnMessage: func(b []byte) bool { got <- string(b); return true }})
+	const text = `{"type":"draining","reconnect_after_ms":0}`
+	p.write(text)
+	if g := <-got; g != text {
+		t.Errorf("got %s", g)
+	}
+	async(t, func() { p.close(websocket.StatusServiceRestart, "the server is stopping") })
+	expectDisconnected(t, c)
+	s.accept()
+}
+
+// A move that is under way ends with the Conn.
+func TestCloseDuringAMove(t *testing.T) {
+	for name, until := range map[string]func(s *server, old *peer){
+		"before it connects": func(_ *server, old *peer) { old.restamp(true, "A") },
+		"before the fence":   func(s *server, _ *peer) { s.accept() },
+		"before it joined": func(s *server, old *peer) {
+			old.restamp(true, "A")
+			next := s.accept()
+			old.fence()
+			next.expect(protocol.TypeJoin)
+		},
+		"before it takes over": func(s *server, old *peer) {
+			old.restamp(true, "A")
+			next := s.accept()
+			old.fence()
+			next.join()
+			next.join()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			c, old := s.joined()
+			after := 0
+			if name == "before it connects" {
+				after = 3_600_000
+			}
+			old.write(fmt.Sprintf(`{"type":"draining","reconnect_after_ms":%d}`, after))
+			until(s, old)
+			async(t, func() { _ = old.untilGone() })
+			if c.Close(); c.Err() != nil {
+				t.Error(c.Err())
+			}
+		})
+	}
+}
+
+// An Ingestor gets its acks from the old server before it publishes on the next one.
+func TestAnIngestorMovesInOrder(t *testing.T) {
+	s := newServer(t)
+	in, old := s.ingestor(IngestorOptions{})
+	first, err := in.PublishAsync(t.Context(), update(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ack := old.expect(protocol.TypePriceUpdate).ID
+	old.write(`{"type":"draining","reconnect_after_ms":0}`)
+	next := s.accept()
+	fence := old.expect(protocol.TypePing)
+	second, err := in.PublishAsync(t.Context(), update(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.write(`{"type":"ack","id":"`+ack+`"}`, `{"type":"pong","id":"`+fence.ID+`","ts":1}`)
+	if err := old.untilGone(); websocket.CloseStatus(err) != websocket.StatusNormalClosure {
+		t.Errorf("the old connection ended with %v", err)
+	}
+	m := next.expect(protocol.TypePriceUpdate)
+	if m.Price != "2.10" {
+		t.Errorf("the next server got %+v", m)
+	}
+	next.write(`{"type":"ack","id":"` + m.ID + `"}`)
+	for _, p := range []*Pending{first, second} {
+		if err := p.Wait(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	async(t, func() { _ = next.untilGone() })
+	if err := in.CloseNow(); err != nil {
+		t.Error(err)
+	}
+}
+
+// What comes before the next connection takes over is bounded: beyond it nothing is read.
+func TestAStandbyIsBounded(t *testing.T) {
+	s := newServer(t)
+	c, old := s.joined()
+	old.write(`{"type":"draining","reconnect_after_ms":0}`)
+	old.restamp(true, "A")
+	next := s.accept()
+	old.fence()
+	var wrote atomic.Int64
+	async(t, func() {
+		text := []byte(`{"type":"later","text":"` + strings.Repeat("x", 100_000) + `"}`)
+		for next.ws.Write(context.Background(), websocket.MessageText, text) == nil { // the joins are never answered
+			wrote.Add(int64(len(text)))
+		}
+	})
+	for before := int64(-1); wrote.Load() > before && before < 4*maxStandby; <-time.After(300 * time.Millisecond) {
+		before = wrote.Load()
+	}
+	if n := wrote.Load(); n > 2*maxStandby {
+		t.Errorf("%d bytes were taken", n)
+	}
+	old.write(stampedPrice("S", "e.0", 1, false))
+	hearsShort(t, c, "S1S")
+	old.close(websocket.StatusServiceRestart, "the server is stopping")
+	expectDisconnected(t, c)
+}

@@ -1,0 +1,202 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"backbone/protocol"
+)
+
+// maxStandby bounds what is kept of a connection that does not deliver yet, bytes. Beyond it nothing is
+// read, and the server conflates.
+const maxStandby = 8 << 20
+
+// standby is a connection's part before it takes over from another one.
+type standby struct {
+	quit    chan struct{} // closed when it takes over: the session's writer comes
+	written chan struct{} // closed when its own writer has ended
+	early   chan []byte   // messages, from its own reader until that has seen that it took over; then closed
+
+	err error // of its reader; set before early is closed
+
+	// Owned by the move, then by the reader.
+	held  [][]byte // messages in order
+	bytes int
+}
+
+// standBy joins the rooms on next, and keeps what comes until next can take over. It is false if it
+// cannot. An Ingestor has no rooms, and waits only until its last events can have come to the next instance.
+func (s *session) standBy(ctx context.Context, next *connection) bool {
+	if s.events == nil {
+		select {
+		case <-time.After(quietTime):
+		case <-ctx.Done():
+		}
+		return s.ctx.Err() == nil
+	}
+	b := &standby{quit: make(chan struct{}), written: make(chan struct{}), early: make(chan []byte)}
+	next.standby = b
+	var joins [][]byte
+	for _, join := range s.rejoins() {
+		joins = append(joins, s.rejoinMessage(next, rejoin{rooms: join.rooms, options: stamping(join.options)}))
+	}
+	go func() {
+		defer close(b.written)
+		_ = next.writeEarly(joins) // the reader fails too
+	}()
+	go next.readEarly() //nolint:gosec // it goes on when the move has ended
+	return s.collect(ctx, next)
+}
+
+func stamping(opt JoinOptions) JoinOptions {
+	opt.Stamp = true
+	return opt
+}
+
+// collect keeps messages until all joins have been answered and the instances had time to be level. It
+// is false if the connection ends, or ctx does before the joins were answered.
+func (s *session) collect(ctx context.Context, next *connection) bool {
+	late, settled := time.NewTimer(moveTimeout), time.NewTimer(settleTime)
+	defer late.Stop()
+	defer settled.Stop()
+	b := next.standby
+	for joined := false; ; {
+		if !joined && len(next.rejoins) == 0 {
+			joined = true
+			settled.Reset(settleTime)
+		}
+		ready, early := settled.C, b.early
+		if !joined {
+			ready = nil
+		}
+		if b.bytes > maxStandby {
+			early = nil
+		}
+		select {
+		case message, ok := <-early:
+			if !ok || !s.keep(next, message) {
+				return false
+			}
+		case <-ready:
+			if !s.stalled.Load() {
+				return true
+			}
+			settled.Reset(settleTime) // a slow program has not come to what the old connection brought
+		case <-late.C:
+			return joined
+		case <-ctx.Done():
+			return joined && s.ctx.Err() == nil
+		}
+	}
+}
+
+// keep takes a message of a connection that does not deliver yet. It is false if that cannot take over.
+func (s *session) keep(next *connection, message []byte) bool {
+	if n, _, ok := protocol.ScanMark(message); ok {
+		next.answerMark(n)
+		return true
+	}
+	if isReply(message) {
+		var m protocol.ServerMessage
+		if json.Unmarshal(message, &m) == nil {
+			if join, ours := next.rejoins[parseID(m.ID)]; ours {
+				delete(next.rejoins, parseID(m.ID))
+				return s.keepAnswer(next, join, &m)
+			}
+		}
+	}
+	next.standby.held = append(next.standby.held, message)
+	next.standby.bytes += len(message)
+	return true
+}
+
+func isReply(message []byte) bool {
+	return bytes.HasPrefix(message, []byte(`{"type":"`+protocol.TypeJoined+`"`)) ||
+		bytes.HasPrefix(message, []byte(`{"type":"`+protocol.TypeError+`"`))
+}
+
+func (s *session) keepAnswer(next *connection, join rejoin, m *protocol.ServerMessage) bool {
+	next.rejoined.Rejected = append(next.rejoined.Rejected, m.Rejected...)
+	switch {
+	case m.Type == protocol.TypeJoined:
+		next.promised(s.opt.heartbeat)
+	case m.Code == protocol.CodeUnknownField: // it is too old for this
+		return false
+	default:
+		next.rejoined.Rejected = append(next.rejoined.Rejected, rejectAll(join.rooms, m.Code, m.Message)...)
+	}
+	return true
+}
+
+// readEarly reads until the connection has taken over and one more message has come, or it ends.
+func (conn *connection) readEarly() {
+	b := conn.standby
+	defer close(b.early)
+	buf := make([]byte, 0, 4<<10)
+	for !conn.live.Load() {
+		_, msg, err := conn.ws.Reader(context.Background())
+		if err == nil {
+			buf, err = readAll(buf[:0], msg)
+		}
+		if err != nil {
+			b.err = err
+			return
+		}
+		select {
+		case b.early <- bytes.Clone(buf):
+		case <-conn.discarded:
+			return
+		}
+	}
+}
+
+// writeEarly writes joins, and then what is urgent, until the connection takes over or fails.
+func (conn *connection) writeEarly(joins [][]byte) error {
+	for _, join := range joins {
+		if err := conn.writeText(join); err != nil {
+			return err
+		}
+	}
+	for {
+		if err := conn.writeUrgent(); err != nil {
+			return err
+		}
+		select {
+		case <-conn.urgent:
+		case <-conn.standby.quit:
+			return nil
+		}
+	}
+}
+
+// discard ends a connection that has not taken over.
+func (conn *connection) discard() {
+	close(conn.discarded)
+	_ = conn.wire.Close()
+	_ = conn.ws.CloseNow()
+	if b := conn.standby; b != nil {
+		close(b.quit)
+		<-b.written
+		for range b.early { // ends
+		}
+	}
+}
+
+func (conn *connection) writeText(data []byte) error {
+	// No context: one that ends would close the connection. Closing the wire ends Write.
+	return conn.ws.Write(context.Background(), websocket.MessageText, data)
+}
+
+// writeUrgent writes what is urgent.
+func (conn *connection) writeUrgent() error {
+	for kind, data := conn.nextUrgent(); kind != 0; kind, data = conn.nextUrgent() {
+		if err := conn.ws.Write(context.Background(), kind, data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
