@@ -49,7 +49,7 @@ var arrows = []row{
 
 	{
 		from: "internal/transport",
-		to:   []string{"internal/awake", "internal/auth", "internal/credit", "internal/domain/common", "internal/drain", "internal/epochs", "internal/frame", "internal/handshake", "internal/hub", "internal/ingest", "internal/moment", "internal/oldest", "internal/rawio", "internal/refusals", "protocol"},
+		to:   []string{"internal/awake", "internal/auth", "internal/credit", "internal/domain/common", "internal/drain", "internal/epochs", "internal/frame", "internal/handshake", "internal/hub", "internal/ingest", "internal/moment", "internal/oldest", "internal/paced", "internal/rawio", "internal/refusals", "protocol"},
 		why:  "an event goes from the pump to ingest to the hub; the pumps know neither Redis nor a single domain",
 	},
 	{
@@ -136,6 +136,7 @@ var arrows = []row{
 	{from: "scripts/distant", why: "a tool for measuring knows nothing of the program"},
 	{from: "scripts/proxies", why: "a tool for measuring runs the program, and knows its commands only"},
 	{from: "scripts/browser", why: "a tool for measuring runs the program, and knows its commands only"},
+	{from: "scripts/joins", to: []string{"client", "internal/frame"}, why: "a tool for measuring runs the program, and talks to it like clients with and without the SDK"},
 	{from: "scripts/upgrade", to: []string{"client"}, why: "a tool for measuring runs the program, and talks to it like any client"},
 	{from: "scripts/picture", why: "it runs the program in a terminal, as a person does"},
 

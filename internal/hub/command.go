@@ -1,7 +1,5 @@
 package hub
 
-import "slices"
-
 type op uint8
 
 const (
@@ -52,13 +50,17 @@ type Wants struct {
 func (h *Hub) Register(c *Client) { h.send(command{op: opRegister, client: c}) }
 
 // Unregister ends c's part in everything and returns the rooms that c was in. Neither
-// pump may use c afterwards.
-func (h *Hub) Unregister(c *Client) []string { return h.unregisterIn(c, h.sendAndWait) }
+// pump may use c afterwards. pause is called between the steps of a client in many rooms, when it
+// gets nothing more.
+func (h *Hub) Unregister(c *Client, pause func()) []string {
+	return h.unregisterIn(c, h.sendAndWait, pause)
+}
 
 // Join puts c into rooms and returns those that it was not in before. The client gets
 // reply before any event of them, and once it is in all of them. The hub owns rooms afterwards.
-func (h *Hub) Join(c *Client, rooms []string, wants Wants, reply []byte) []string {
-	return h.joinIn(command{op: opJoin, client: c, rooms: rooms, wants: wants, reply: reply}, h.sendAndWait)
+// pause is called between the steps of a join of many rooms.
+func (h *Hub) Join(c *Client, rooms []string, wants Wants, reply []byte, pause func()) []string {
+	return h.joinIn(command{op: opJoin, client: c, rooms: rooms, wants: wants, reply: reply}, h.sendAndWait, pause)
 }
 
 // Leave takes c out of room. The client gets the events that were published before, then
@@ -67,10 +69,15 @@ func (h *Hub) Leave(c *Client, room string, reply []byte) bool {
 	return len(h.sendAndWait(command{op: opLeave, client: c, rooms: []string{room}, reply: reply})) > 0
 }
 
-// Among returns those of rooms that c is in, in their order. The hub owns rooms afterwards.
-func (h *Hub) Among(c *Client, rooms []string) []string {
+// Among returns those of rooms that c is in, in their order. The hub owns rooms afterwards. pause is
+// called between the steps of a question for many rooms.
+func (h *Hub) Among(c *Client, rooms []string, pause func()) []string {
 	in := rooms[:0]
-	for some := range slices.Chunk(rooms, h.step) {
+	for from := 0; from < len(rooms); from += h.step {
+		if from > 0 {
+			pause()
+		}
+		some := rooms[from:min(from+h.step, len(rooms))]
 		in = append(in, h.sendAndWait(command{op: opAmong, client: c, rooms: some})...)
 	}
 	return in

@@ -246,14 +246,14 @@ func TestRun(t *testing.T) {
 	go h.Run(ctx)
 	c := newClient()
 	h.Register(c)
-	if joined := h.Join(c, []string{"A"}, Wants{}, line("joined A")); len(joined) != 1 {
+	if joined := h.Join(c, []string{"A"}, Wants{}, line("joined A"), noPause); len(joined) != 1 {
 		t.Fatalf("joined %v", joined)
 	}
 	h.Events() <- []BroadcastEvent{value("A", 1)}
 	if got := text(<-c.Queue()) + text(<-c.Queue()); got != "joined A\nvalue A 1\n" {
 		t.Errorf("got %q", got)
 	}
-	if in := h.Among(c, []string{"A", "B"}); len(in) != 1 {
+	if in := h.Among(c, []string{"A", "B"}, noPause); len(in) != 1 {
 		t.Errorf("among %v", in)
 	}
 	if !h.Leave(c, "A", line("left A")) || h.Leave(c, "A", nil) {
@@ -264,7 +264,7 @@ func TestRun(t *testing.T) {
 	h.Register(newClient())
 	h.Pull(c, Want{})
 	h.CloseAll()
-	h.Unregister(c)
+	h.Unregister(c, noPause)
 	if s := h.Stats(); s != (Stats{}) {
 		t.Errorf("stats of a hub that has ended: %+v", s)
 	}

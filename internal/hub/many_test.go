@@ -45,7 +45,7 @@ func TestOthersGetEventsWhileAClientJoinsAndLeavesManyRooms(t *testing.T) {
 		other, c := newClient(), newClient()
 		h.handle(command{op: opRegister, client: other})
 		h.handle(command{op: opRegister, client: c})
-		h.joinIn(command{op: opJoin, client: other, rooms: []string{"X"}, reply: line("joined")}, Steps{h}.handle)
+		h.joinIn(command{op: opJoin, client: other, rooms: []string{"X"}, reply: line("joined")}, Steps{h}.handle, noPause)
 		<-other.Queue()
 		steps := 0
 		between := func(command) {
@@ -60,10 +60,10 @@ func TestOthersGetEventsWhileAClientJoinsAndLeavesManyRooms(t *testing.T) {
 			do   func() []string
 			want int
 		}{
-			{"join", func() []string { return h.Join(c, names(rooms), Wants{}, line("joined")) }, rooms},
-			{"join again", func() []string { return h.Join(c, names(rooms), Wants{}, line("joined")) }, 0},
-			{"among", func() []string { return h.Among(c, append(names(rooms), "Z")) }, rooms},
-			{"unregister", func() []string { return h.Unregister(c) }, rooms},
+			{"join", func() []string { return h.Join(c, names(rooms), Wants{}, line("joined"), noPause) }, rooms},
+			{"join again", func() []string { return h.Join(c, names(rooms), Wants{}, line("joined"), noPause) }, 0},
+			{"among", func() []string { return h.Among(c, append(names(rooms), "Z"), noPause) }, rooms},
+			{"unregister", func() []string { return h.Unregister(c, noPause) }, rooms},
 		} {
 			steps = 0
 			var got []string
@@ -94,7 +94,7 @@ func TestTheReplyToALongJoinComesWhenAllRoomsAreJoined(t *testing.T) {
 				h.handle(command{op: opConflate, client: c, done: make(chan struct{})})
 			}
 			n, last := 0, 0
-			meanwhile(t, h, func() { h.Join(c, names(rooms), Wants{}, line("joined")) }, func(cmd command) {
+			meanwhile(t, h, func() { h.Join(c, names(rooms), Wants{}, line("joined"), noPause) }, func(cmd command) {
 				for range 50 {
 					n++
 					h.turn([]BroadcastEvent{value("R0", n), value("R250", n)})
@@ -141,8 +141,8 @@ func TestAClientThatIsClosedInTheMiddleOfAJoinGetsWhatWaits(t *testing.T) {
 		steps := 0
 		var joined, left []string
 		meanwhile(t, h, func() {
-			joined = h.Join(c, names(3*roomsPerStep), Wants{}, line("joined"))
-			left = h.Unregister(c)
+			joined = h.Join(c, names(3*roomsPerStep), Wants{}, line("joined"), noPause)
+			left = h.Unregister(c, noPause)
 		}, func(cmd command) {
 			if steps++; steps == 1 {
 				h.turn([]BroadcastEvent{value("R0", 1)})
@@ -186,7 +186,7 @@ func TestSettleRoutesWhatWaits(t *testing.T) {
 		h := New(withQueue(100_000))
 		c := newClient()
 		h.handle(command{op: opRegister, client: c})
-		h.joinIn(command{op: opJoin, client: c, rooms: []string{"X"}, reply: line("joined")}, Steps{h}.handle)
+		h.joinIn(command{op: opJoin, client: c, rooms: []string{"X"}, reply: line("joined")}, Steps{h}.handle, noPause)
 		for n := range 3 {
 			h.events <- []BroadcastEvent{value("X", n)}
 		}

@@ -7,26 +7,30 @@ import "slices"
 // clients that join together take turns.
 
 // joinIn has do carry out a join, a few rooms at a time. It returns the rooms that are new.
-func (h *Hub) joinIn(cmd command, do func(command) []string) []string {
+func (h *Hub) joinIn(cmd command, do func(command) []string, pause func()) []string {
 	rooms := cmd.rooms
 	joined := rooms[:0]
-	for cmd.more = true; cmd.more; {
+	for {
 		n := min(len(rooms), h.step)
 		cmd.rooms, rooms = rooms[:n:n], rooms[n:]
 		cmd.more = len(rooms) > 0
 		joined = append(joined, do(cmd)...)
+		if !cmd.more {
+			return joined
+		}
+		pause()
 	}
-	return joined
 }
 
 // unregisterIn has do unregister c, a few rooms at a time. It returns all of its rooms.
-func (h *Hub) unregisterIn(c *Client, do func(command) []string) (all []string) {
+func (h *Hub) unregisterIn(c *Client, do func(command) []string, pause func()) (all []string) {
 	for {
 		some := do(command{op: opUnregister, client: c})
 		all = append(all, some...)
 		if len(some) < h.step {
 			return all
 		}
+		pause()
 	}
 }
 

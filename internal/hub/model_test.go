@@ -289,7 +289,7 @@ func (m *model) unregister() {
 			m.check()
 		}
 		return some
-	})
+	}, noPause)
 	if !slices.Equal(slices.Sorted(slices.Values(rooms)), want) {
 		m.Fatalf("%v unregistered: it was in %v, not %v", c, want, rooms)
 	}

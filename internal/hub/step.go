@@ -13,12 +13,12 @@ func (s Steps) Register(c *Client) { s.hub.handle(command{op: opRegister, client
 
 // Unregister is [Hub.Unregister].
 func (s Steps) Unregister(c *Client) []string {
-	return s.hub.unregisterIn(c, s.handle)
+	return s.hub.unregisterIn(c, s.handle, noPause)
 }
 
 // Join is [Hub.Join].
 func (s Steps) Join(c *Client, rooms []string, wants Wants, reply []byte) []string {
-	return s.hub.joinIn(command{op: opJoin, client: c, rooms: rooms, wants: wants, reply: reply}, s.handle)
+	return s.hub.joinIn(command{op: opJoin, client: c, rooms: rooms, wants: wants, reply: reply}, s.handle, noPause)
 }
 
 // JoinPart is one of the steps of [Hub.Join]; more says that another follows. The client does
@@ -59,3 +59,5 @@ func (s Steps) handle(c command) []string {
 	s.hub.handle(c)
 	return <-result
 }
+
+func noPause() {}

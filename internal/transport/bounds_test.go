@@ -153,14 +153,14 @@ func TestARoomThatIsRefusedCostsNoOther(t *testing.T) {
 func TestALongJoinIsPastItsSize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := onPipes(t, settings{})
-		i.server.turn <- struct{}{}
+		i.server.joins.Begin(time.Hour, nil)
 		join := `{"type":"join","rooms":["A"]`
 		p := i.consumer()
 		p.send(join + strings.Repeat(" ", longMessage-len(join)-1) + "}")
 		p.hears(`{"type":"joined","rooms":["A"]}`)
 		p.send(join + strings.Repeat(" ", longMessage-len(join)) + "}")
 		p.silent(time.Second)
-		<-i.server.turn
+		i.server.joins.End()
 		p.hears(`{"type":"joined","rooms":["A"]}`)
 	})
 }

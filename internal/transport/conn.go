@@ -107,7 +107,7 @@ func (c *conn) end(err error) {
 	if c.age != nil {
 		c.age.End()
 	}
-	s.opts.Ingest.Unwatch(s.opts.Hub.Unregister(&c.client), c.read.groups)
+	c.leaveRooms()
 	if why != nil {
 		linger(&c.socket, lingerBytes)
 		c.socket.Close()
@@ -142,6 +142,30 @@ func (c *conn) dismissal() *closeError {
 		return &closeError{code: protocol.CloseRestart, reason: "the server is stopping"}
 	}
 	return &closeError{code: protocol.CloseRestart, reason: "the connection is as old as it may be: connect again"}
+}
+
+// leaveRooms takes the client out of the hub and of ingest. Those that end with many rooms take turns,
+// each once it gets no more events.
+func (c *conn) leaveRooms() {
+	s, begun := c.server, false
+	pause := func() {
+		switch {
+		case s.draining.Load(): // all go, and nobody is to be spared
+		case begun:
+			s.leaves.Pause()
+		default:
+			begun = s.leaves.Begin(time.Hour, func() {})
+		}
+	}
+	rooms := s.opts.Hub.Unregister(&c.client, pause)
+	for ; len(rooms) > roomsPerMessage; rooms = rooms[roomsPerMessage:] {
+		s.opts.Ingest.Unwatch(rooms[:roomsPerMessage], c.read.groups)
+		pause()
+	}
+	s.opts.Ingest.Unwatch(rooms, c.read.groups)
+	if begun {
+		s.leaves.End()
+	}
 }
 
 // lastWrite closes a socket when the last write has taken too long.

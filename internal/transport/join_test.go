@@ -225,7 +225,7 @@ func TestALongJoinEndsWithItsClient(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			passed := make(chan []hub.BroadcastEvent, 100)
 			i := onTCP(t, settings{hubEvents: passed})
-			i.server.turn <- struct{}{}
+			i.server.joins.Begin(time.Hour, nil)
 			p := i.consumer()
 			sent := masked(ws.OpText, join)
 			if test.behind != "" {
@@ -240,7 +240,7 @@ func TestALongJoinEndsWithItsClient(t *testing.T) {
 			if !test.stays {
 				p.Close()
 			}
-			<-i.server.turn
+			i.server.joins.End()
 			if test.stays {
 				p.hears(joined)
 				p.raw(masked(ws.OpPing, "x"))
@@ -259,10 +259,71 @@ func TestALongJoinEndsWithItsClient(t *testing.T) {
 	}
 }
 
+func TestAJoinThatWaitsForItsTurnGivesSignsOfLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{})
+		i.server.joins.Begin(time.Hour, nil)
+		join, joined := joinOf("A", 10*roomsPerMessage)
+		p := i.consumer()
+		p.send(join)
+		for range 3 {
+			begin := time.Now()
+			p.want(ws.OpPong, "")
+			if waited := time.Since(begin); waited != reassureEvery {
+				t.Errorf("a sign of life came after %v", waited)
+			}
+		}
+		i.server.joins.End()
+		p.hears(joined)
+	})
+}
+
+// Who ends with many rooms gets nothing more at once, and leaves them when it is its turn.
+func TestManyRoomsAreLeftByTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{instruments: 10_000})
+		i.server.leaves.Begin(time.Hour, nil)
+		const rooms = 5 * roomsPerMessage
+		many, few := i.consumer(), i.consumer()
+		join, joined := joinOf("A", rooms)
+		many.send(join)
+		many.hears(joined)
+		join, joined = joinOf("B", roomsPerMessage/2)
+		few.send(join)
+		few.hears(joined)
+		many.Close()
+		few.Close()
+		synctest.Wait()
+		if n := i.hub.Stats().Rooms; n != rooms-roomsPerMessage {
+			t.Errorf("%d rooms have members while one waits to leave, want %d", n, rooms-roomsPerMessage)
+		}
+		i.server.leaves.End()
+		i.waitIdle(time.Minute)
+		if n := i.hub.Stats().Rooms; n != 0 {
+			t.Errorf("%d rooms have members", n)
+		}
+	})
+}
+
+func TestAnInstanceThatDrainsLeavesManyRoomsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{instruments: 10_000})
+		i.server.leaves.Begin(time.Hour, nil)
+		defer i.server.leaves.End()
+		join, joined := joinOf("A", 5*roomsPerMessage)
+		p := i.consumer()
+		p.send(join)
+		p.hears(joined)
+		i.server.draining.Store(true)
+		p.Close()
+		i.waitIdle(time.Minute)
+	})
+}
+
 func TestAJoinThatWaitsForItsTurnDelaysNoStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := onPipes(t, settings{})
-		i.server.turn <- struct{}{}
+		i.server.joins.Begin(time.Hour, nil)
 		join, _ := joinOf("A", 10*roomsPerMessage)
 		p := i.consumer()
 		p.send(join)
@@ -273,7 +334,7 @@ func TestAJoinThatWaitsForItsTurnDelaysNoStop(t *testing.T) {
 		case <-i.served:
 		default:
 			t.Error("the server waits for the join")
-			<-i.server.turn
+			i.server.joins.End()
 		}
 	})
 }

@@ -98,6 +98,15 @@ func (r *readSide) delay(d time.Duration) {
 	}
 }
 
+// reassure has the client hear a pong, unless it has replies to read. It does not wait for the client.
+func (r *readSide) reassure() {
+	select {
+	case r.conn.replies <- appendControl(nil, frame.Pong, nil):
+		r.notify()
+	default:
+	}
+}
+
 // pastRate refuses a request that is past the rate. It returns a *closeError when there were too
 // many of them.
 func (r *readSide) pastRate(id string, index int) error {

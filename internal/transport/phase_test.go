@@ -14,7 +14,7 @@ func TestPhases(t *testing.T) {
 	var client hub.Client
 	client.Init(nil, nil)
 	h.Register(&client)
-	h.Join(&client, []string{"A"}, hub.Wants{}, Frame(nil, "joined"))
+	h.Join(&client, []string{"A"}, hub.Wants{}, Frame(nil, "joined"), nil)
 	frames := <-client.Queue()
 	more := frames
 	more.More = true

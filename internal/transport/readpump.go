@@ -135,6 +135,11 @@ func (r *readSide) flushReplies() {
 // the read side has ended. It waits while all replyPlaces are full.
 func (r *readSide) handOver(frames []byte) {
 	r.conn.replies <- frames // the write side receives until the nil
+	r.notify()
+}
+
+// notify tells the writer that a reply waits.
+func (r *readSide) notify() {
 	if w := &r.conn.write; w.writer != nil {
 		w.writer.notices <- notice{side: w}
 	}

@@ -59,23 +59,29 @@ const longMessage = 2 << 10
 var roomsKey = []byte(`"rooms"`)
 
 // turn waits until this connection is the one that works on a long join, if it has one. So a crowd
-// of them keeps one core busy and not all. Until end is called the connection must wait for nothing
-// that a client does. An error says that the connection has to end: nobody is left to join.
+// of them keeps one core busy, and not all the time. The client hears a sign of life meanwhile.
+// Until end is called the connection must wait for nothing that a client does. An error says that
+// the connection has to end: nobody is left to join.
 func (r *readSide) turn(long bool) (end func(), gone error) {
 	if !long {
 		return func() {}, nil
 	}
-	select {
-	case r.conn.server.turn <- struct{}{}:
-	case <-r.conn.server.closing:
+	joins := r.conn.server.joins
+	if !joins.Begin(reassureEvery, r.reassure) {
 		return nil, errGone
 	}
-	end = func() { <-r.conn.server.turn }
 	if r.scratch.last && r.conn.socket.atEnd() {
-		end()
+		joins.End()
 		return nil, errGone
 	}
-	return end, nil
+	return joins.End, nil
+}
+
+// pause is called between two pieces of a join of many rooms.
+func (r *readSide) pause() {
+	if r.scratch.long {
+		r.conn.server.joins.Pause()
+	}
 }
 
 // errGone ends a connection whose client left while its join waited.
@@ -183,7 +189,7 @@ func (r *readSide) event(domain common.Domain, o *common.Object, index int) erro
 		r.eventError(receipt{id: id, index: index}, protocol.CodeForbidden, notGranted(domain.RoomField(), e.Room).Message)
 		return nil
 	}
-	if domain.MembersOnly() && len(r.conn.server.opts.Hub.Among(&r.conn.client, []string{e.Room})) == 0 {
+	if domain.MembersOnly() && len(r.conn.server.opts.Hub.Among(&r.conn.client, []string{e.Room}, nil)) == 0 {
 		return common.Errorf(protocol.CodeNotJoined, "room: join %s first", e.Room)
 	}
 	kind := hub.Message

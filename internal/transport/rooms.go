@@ -109,7 +109,7 @@ func (r *readSide) joinOne(o *common.Object, wish wish) error {
 	if !r.grant.Allows(room) {
 		return notGranted("room", room)
 	}
-	if int(r.rooms) >= r.conn.server.opts.Limits.MaxRooms && len(r.conn.server.opts.Hub.Among(&r.conn.client, []string{room})) == 0 {
+	if int(r.rooms) >= r.conn.server.opts.Limits.MaxRooms && len(r.conn.server.opts.Hub.Among(&r.conn.client, []string{room}, nil)) == 0 {
 		return r.tooMany(room)
 	}
 	id, _ := o.ID()
@@ -144,7 +144,7 @@ func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
 	}
 	var in []string // rooms of the list that the client is in already, in its order; none while the limit is far
 	if int(r.rooms)+len(list) > r.conn.server.opts.Limits.MaxRooms {
-		in = r.conn.server.opts.Hub.Among(&r.conn.client, slices.Clone(list))
+		in = r.conn.server.opts.Hub.Among(&r.conn.client, slices.Clone(list), r.pause)
 	}
 	count, seen := int(r.rooms), make(map[string]bool, len(list))
 	for _, name := range list {
@@ -196,7 +196,7 @@ func (r *readSide) enter(rooms []string, wish wish, reply []byte) {
 	if wish.beat != 0 {
 		r.conn.write.wish.Store(wish.beat) // the write side sees it when it gets the reply
 	}
-	joined := r.conn.server.opts.Hub.Join(&r.conn.client, rooms, wish.Wants, reply)
+	joined := r.conn.server.opts.Hub.Join(&r.conn.client, rooms, wish.Wants, reply, r.pause)
 	r.rooms += int32(len(joined))
 	if len(joined) == 0 {
 		return
@@ -213,6 +213,7 @@ func (r *readSide) enter(rooms []string, wish wish, reply []byte) {
 		r.conn.server.opts.Ingest.Watch(joined[:roomsPerMessage], wish.Wants)
 		joined = joined[roomsPerMessage:]
 		r.conn.server.opts.Hub.Settle()
+		r.pause()
 	}
 	r.conn.server.opts.Ingest.Watch(joined, wish.Wants)
 }

@@ -37,6 +37,7 @@ import (
 	"backbone/internal/hub"
 	"backbone/internal/ingest"
 	"backbone/internal/oldest"
+	"backbone/internal/paced"
 	"backbone/internal/refusals"
 )
 
@@ -74,8 +75,9 @@ type Server struct {
 	oldest   *oldest.Log   // nil: the log does not have the level debug
 	closing  chan struct{} // closed when all sockets are to be closed
 	begin    time.Time
-	turn     chan struct{} // has one place: for who works on a long message of a consumer
-	sent     sent          // by WritePumps without a writer
+	joins    *paced.Work // long joins
+	leaves   *paced.Work // leaving many rooms at the end of a connection
+	sent     sent        // by WritePumps without a writer
 
 	next     atomic.Uint32  // counts connections, to distribute them among the writers
 	draining atomic.Bool    // set once
@@ -92,8 +94,8 @@ func New(opts Options) *Server {
 		closing: make(chan struct{}),
 		stop:    make(chan struct{}),
 		begin:   time.Now(),
-		turn:    make(chan struct{}, 1),
 	}
+	s.joins, s.leaves = paced.New(s.closing), paced.New(s.closing)
 	writes := []*sent{&s.sent}
 	for range runtime.GOMAXPROCS(0) {
 		w := newWriter(s.stop, &s.goes)

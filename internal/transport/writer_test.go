@@ -82,7 +82,7 @@ func TestTheWriterTakesOverWhatWaits(t *testing.T) {
 	c, peer := unserved(t, h)
 	h.Register(&c.client)
 	c.write.pumping = true
-	h.Join(&c.client, []string{"A"}, hub.Wants{}, []byte("queued"))
+	h.Join(&c.client, []string{"A"}, hub.Wants{}, []byte("queued"), nil)
 	c.replies <- []byte("replied")
 	w := c.write.writer
 	w.queued(&c.write)
