@@ -38,8 +38,6 @@ type conn struct {
 	over     chan struct{} // closed by the write side at its end; nil: no delay, or a consumer's of a second at most
 	age      *drain.Age    // nil: the connection may grow as old as it likes
 
-	asked atomic.Bool // the client has sent a request; set by the read side, read by who warns it
-
 	read readSide
 
 	ending *ending // written by the read side before the nil in replies, read by the write side after it
@@ -124,7 +122,7 @@ func (c *conn) end(err error) {
 
 // Warn tells the client to connect elsewhere after a time, if it has sent a request.
 func (c *conn) Warn(after time.Duration) {
-	if !c.asked.Load() {
+	if !c.place.asked.Load() {
 		return
 	}
 	ms := after.Milliseconds()

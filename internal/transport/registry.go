@@ -48,6 +48,7 @@ type place struct {
 	client *conn // set by the handshake before it asks to be open; owned by the registry then
 
 	closed atomic.Bool // by the registry
+	asked  atomic.Bool // the client has sent a request; set by the read side, read by who warns it
 
 	// Owned by the registry.
 	open     bool          // it is a WebSocket

@@ -25,8 +25,8 @@ const maxPublish = 1024
 // message handles one text message.
 func (r *readSide) message(p []byte) error {
 	r.conn.server.stats.messages.add(1)
-	if !r.conn.asked.Load() {
-		r.conn.asked.Store(true)
+	if !r.conn.place.asked.Load() {
+		r.conn.place.asked.Store(true)
 	}
 	r.conn.server.stats.bytesIn.add(len(p))
 	if r.conn.identity.Role != protocol.Ingestor {
