@@ -55,7 +55,7 @@ func running(t *testing.T) (l *Log, told sink, reader func(n int, age time.Durat
 		c := &hub.Client{}
 		c.Init(nil, nil)
 		h.Register(c)
-		h.Join(c, []string{"A", fmt.Sprint("R", n)}, hub.Wants{}, nil)
+		h.Join(c, []string{"A", fmt.Sprint("R", n)}, hub.Wants{}, nil, nil)
 		return Reader{Client: c, Address: &net.TCPAddr{IP: net.IPv4(192, 0, 2, byte(n)), Port: 1}, Role: "CONSUMER", Age: age, Outstanding: 100 * n, Window: 2048}
 	}
 	return l, told, reader
@@ -150,7 +150,7 @@ func TestWhoHasGoneIsNotNamed(t *testing.T) {
 		l, told, reader := running(t)
 		gone, here := reader(1, 2*time.Second), reader(2, time.Second)
 		l.tell(t, gone, here)
-		l.hub.Unregister(gone.Client)
+		l.hub.Unregister(gone.Client, nil)
 		time.Sleep(Every)
 		synctest.Wait()
 		if got := fmt.Sprint(addresses(told)); got != "[2 1s]" {
