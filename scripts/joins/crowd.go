@@ -75,6 +75,7 @@ func connect(address string) (*joiner, error) {
 	if err != nil {
 		return nil, err
 	}
+	_ = answer.Body.Close() // of a 101 it is empty
 	if answer.StatusCode != http.StatusSwitchingProtocols {
 		return nil, errors.New(answer.Status)
 	}
@@ -115,6 +116,7 @@ func (j *joiner) join(frames []byte, messages int, joined func()) error {
 // crowd connects, and joins when a line comes.
 func crowd(s settings, in io.Reader, out io.Writer) error {
 	frames, messages := joins(s.rooms)
+	say := func(word string) { _, _ = fmt.Fprintln(out, word) } // who measures ends without it
 	var all []*joiner
 	for range s.joiners {
 		j, err := connect(s.crowd)
@@ -124,7 +126,7 @@ func crowd(s settings, in io.Reader, out io.Writer) error {
 		defer j.conn.Close()
 		all = append(all, j)
 	}
-	fmt.Fprintln(out, "connected")
+	say("connected")
 	if _, err := bufio.NewReader(in).ReadString('\n'); err != nil {
 		return err
 	}
@@ -135,8 +137,8 @@ func crowd(s settings, in io.Reader, out io.Writer) error {
 		read.Go(func() { failed[i] = j.join(frames, messages+s.rooms, sync.OnceFunc(joined.Done)) })
 	}
 	joined.Wait()
-	fmt.Fprintln(out, "joined")
+	say("joined")
 	read.Wait()
-	fmt.Fprintln(out, "read")
+	say("read")
 	return errors.Join(failed...)
 }

@@ -38,8 +38,9 @@ func main() {
 	flag.StringVar(&s.crowd, "crowd", "", "be the crowd at this address; for itself")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, s, flag.Args()); err != nil {
+	err := run(ctx, s, flag.Args())
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "joins:", err)
 		os.Exit(1)
 	}
@@ -54,7 +55,7 @@ func run(ctx context.Context, s settings, binaries []string) error {
 		if err != nil {
 			return err
 		}
-		defer os.RemoveAll(dir)
+		defer func() { _ = os.RemoveAll(dir) }()
 		binary := filepath.Join(dir, "backbone")
 		if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/backbone").CombinedOutput(); err != nil {
 			return fmt.Errorf("go build: %w: %s", err, out)
