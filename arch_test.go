@@ -35,6 +35,7 @@ var arrows = []row{
 
 	{from: "internal/hub", why: "the hub routes bytes to rooms and knows nothing else"},
 	{from: "internal/partition", why: "a leaf: ingest and the bridge divide rooms alike, and neither knows the other"},
+	{from: "internal/paced", why: "it shares out time, whatever the work is"},
 	{from: "internal/oldest", to: []string{"internal/hub"}, why: "it names clients of the hub in the log, whatever measured their age"},
 	{from: "internal/backlog", to: []string{"internal/hub", "internal/partition"}, why: "it holds events by room for ingest and for the bridge, and knows neither"},
 	{from: "internal/ingest", to: []string{"internal/backlog", "internal/hub", "internal/moment", "internal/partition"}, why: "ingest orders events; the bridge comes to it through small interfaces of its own"},
