@@ -40,7 +40,8 @@ var arrows = []row{
 	{from: "internal/backlog", to: []string{"internal/hub", "internal/partition"}, why: "it holds events by room for ingest and for the bridge, and knows neither"},
 	{from: "internal/ingest", to: []string{"internal/backlog", "internal/hub", "internal/moment", "internal/partition"}, why: "ingest orders events; the bridge comes to it through small interfaces of its own"},
 	{from: "internal/bridge/wire", to: []string{"internal/hub", "internal/moment", "internal/partition"}, why: "it turns texts in Redis into events and back, and knows no connection"},
-	{from: "internal/bridge", to: []string{"internal/backlog", "internal/bridge/wire", "internal/hub", "internal/moment", "internal/partition", "internal/redisurl"}, why: "the bridge carries events and knows neither clients nor domains"},
+	{from: "internal/bridge/flaws", why: "it reads a text of the server, and knows no connection"},
+	{from: "internal/bridge", to: []string{"internal/backlog", "internal/bridge/flaws", "internal/bridge/wire", "internal/hub", "internal/moment", "internal/partition", "internal/redisurl"}, why: "the bridge carries events and knows neither clients nor domains"},
 	{from: "internal/upstream", to: []string{"client", "internal/epochs", "internal/hub", "internal/moment", "internal/partition", "internal/serverurl", "protocol"}, why: "an edge is a consumer of another instance, by the SDK; it stands where the bridge stands, and knows no more of ingest"},
 	{from: "internal/auth", to: []string{"protocol"}, why: "credentials become a role, whatever is done with it"},
 

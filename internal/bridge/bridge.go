@@ -38,12 +38,8 @@ func New(opts Options) (*Bridge, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bridge: the URL %w", err)
 	}
-	if u.Database != 0 && opts.Prefix == DefaultPrefix {
-		opts.Logger.Warn("channels are common to all databases of a Redis: instances of another database hear these, unless --redis-prefix differs",
-			"database", u.Database, "prefix", opts.Prefix)
-	}
 	b := &Bridge{opts: opts, clocks: newClockBox(), count: new(counters), changed: make(chan struct{}, 1)}
-	names := wire.Names{Prefix: opts.Prefix}
+	names := wire.Names{Prefix: opts.Prefix, Database: u.Database}
 	strange := &garbage{count: b.count, log: opts.Logger}
 	b.inbox = newInbox(opts, b.count, strange)
 	b.reads = &reads{opts: &b.opts, names: names, readers: make(chan reader), count: b.count, garbage: strange}

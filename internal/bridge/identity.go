@@ -8,13 +8,17 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"backbone/internal/bridge/flaws"
 	"backbone/internal/bridge/wire"
 	"backbone/internal/partition"
 )
 
 // identity distinguishes a Redis from another one at the same address. It is empty where the
 // server does not say.
-type identity struct{ runID, role string }
+type identity struct {
+	runID, role string
+	flaw        string // what is wrong with its version; "": nothing is known
+}
 
 // prepare loads the script, asks the server for its identity, and tries to publish to the
 // partitions that the master holds.
@@ -42,7 +46,11 @@ func (c *redisConns) prepare(ctx context.Context, n wire.Names, held partition.S
 func (c *redisConns) whoami(ctx context.Context) (identity, error) {
 	b := c.client.B()
 	res := c.client.DoMulti(ctx, b.Info().Section("server").Build(), b.Info().Section("replication").Build())
-	return decodeIdentity(res[0], res[1])
+	id, err := decodeIdentity(res[0], res[1])
+	if info, refused := res[0].ToString(); refused == nil {
+		id.flaw = flaws.Of(info)
+	}
+	return id, err
 }
 
 // works reports whether an error of a PING is the answer of a server that works. A server that

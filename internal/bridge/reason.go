@@ -74,9 +74,12 @@ const (
 	errTLSPort = refusal("the port speaks TLS: expected rediss:// in the URL")
 )
 
-// explain returns err, or what the greeting says about its cause. The library tells an answer
+// explain returns err, or what the greeting says about its cause, and what to do about it.
+func (g *greeting) explain(err error) error { return advise(g.words(err)) }
+
+// words returns err, or what the greeting says about its cause. The library tells an answer
 // to its first command itself, unless that is what it could do without.
-func (g *greeting) explain(err error) error {
+func (g *greeting) words(err error) error {
 	said := g.said.Load()
 	_, answered := rueidis.IsRedisErr(err)
 	switch {
@@ -95,6 +98,28 @@ func (g *greeting) explain(err error) error {
 		return errTLSPort
 	default:
 		return fmt.Errorf("%w: the server does not speak as Redis does: %q", err, oneLine(*said))
+	}
+}
+
+// What Redis says where it does not do what it is asked for.
+const (
+	noSuchCommand = "unknown command"
+	noMoreClients = "max number of clients reached"
+)
+
+func says(err error, text string) bool {
+	return err != nil && strings.Contains(strings.ToLower(err.Error()), text)
+}
+
+// advise puts what to do before an error that says it in the words of Redis alone.
+func advise(err error) error {
+	switch {
+	case says(err, noMoreClients):
+		return fmt.Errorf("the server takes no more connections, of which each instance needs %d: raise its maxclients, or find who holds them: %w", connections, err)
+	case says(err, noSuchCommand) && !says(err, "needs redis"):
+		return fmt.Errorf("the server lacks a command that is needed, or has it under another name (rename-command): %w", err)
+	default:
+		return err
 	}
 }
 

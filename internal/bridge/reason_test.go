@@ -99,7 +99,7 @@ func TestTheReasonSaysWhatToDo(t *testing.T) {
 	resp2 := redistest.Start(t, "--rename-command", "HELLO", "")
 	guarded := redistest.Start(t, "--requirepass", "secret") // it refuses HELLO
 	for name, c := range map[string]struct{ url, want string }{
-		"full":               {full.URL(), "max number of clients reached"},
+		"full":               {full.URL(), "takes no more connections, of which each instance needs 3: raise its maxclients, or find who holds them: ERR max number of clients reached"},
 		"no password":        {guarded.URL(), "NOAUTH"},
 		"no HELLO":           {resp2.URL(), "does not speak RESP3"},
 		"RESP2":              {"redis://" + fakeRedis(t, map[string]string{"HELLO": "*2\r\n$5\r\nproto\r\n:2\r\n"}), "does not speak RESP3"},
@@ -109,7 +109,7 @@ func TestTheReasonSaysWhatToDo(t *testing.T) {
 		"active replica":     {"redis://" + fakeRedis(t, map[string]string{"INFO": bulk("role:active-replica\r\n")}), "active replica of KeyDB"},
 		"replica":            {"redis://" + fakeRedis(t, map[string]string{"INFO": bulk("role:replica\r\n")}), "is a replica: expected a master"},
 		"loading":            {"redis://" + fakeRedis(t, map[string]string{"PING": "-LOADING Redis is loading\r\n"}), "ping: LOADING"},
-		"no scripts":         {"redis://" + fakeRedis(t, map[string]string{"SCRIPT": "-ERR unknown command 'SCRIPT', with args beginning with: 'LOAD' 'local byte'\r\n"}), "script load: unknown command 'SCRIPT'"},
+		"no scripts":         {"redis://" + fakeRedis(t, map[string]string{"SCRIPT": "-ERR unknown command 'SCRIPT', with args beginning with: 'LOAD' 'local byte'\r\n"}), "lacks a command that is needed, or has it under another name (rename-command): script load: unknown command 'SCRIPT'"},
 		"full memory":        {"redis://" + fakeRedis(t, map[string]string{"SUBSCRIBE": "-OOM command not allowed when used memory > 'maxmemory'.\r\n"}), "since Redis 8.6 nobody can subscribe"},
 		"cluster before 7.0": {"redis+cluster://" + fakeRedis(t, nil), "a cluster needs Redis 7.0"},
 	} {
@@ -119,9 +119,12 @@ func TestTheReasonSaysWhatToDo(t *testing.T) {
 			if !strings.Contains(line, c.want) || strings.Contains(line, "local byte") || strings.Contains(line, "secret") || strings.Contains(line, `\n`) {
 				t.Errorf("logged %s, want one line with %q", line, c.want)
 			}
-			if name == "full" {
-				if got := a.bridge.Status().Shards[0].Cause; got != "answer" {
-					t.Errorf("cause %q", got)
+			if want, known := map[string]string{
+				"full": "maxclients", "no password": "password", "no HELLO": "RESP3", "RESP2": "RESP3", "certificate": "certificate",
+				"loading": "answer", "no scripts": "command", "full memory": "memory",
+			}[name]; known {
+				if got := a.bridge.Status().Shards[0].Cause; got != want {
+					t.Errorf("cause %q, want %q", got, want)
 				}
 			}
 		})
@@ -132,8 +135,9 @@ func TestTheReasonSaysWhatToDo(t *testing.T) {
 func TestWhatRedisMayRefuse(t *testing.T) {
 	dir := t.TempDir()
 	for name, args := range map[string][]string{
-		"INFO and SCRIPT": {"--rename-command", "INFO", "", "--rename-command", "SCRIPT", ""},
-		"a full disk":     {"--dir", dir, "--save", "3600", "1"},
+		"a managed service": {"--rename-command", "CONFIG", "", "--rename-command", "CLIENT", "", "--user", "default", "on", ">p", "~*", "&*", "+@all", "-@admin", "-@dangerous"},
+		"INFO and SCRIPT":   {"--rename-command", "INFO", "", "--rename-command", "SCRIPT", ""},
+		"a full disk":       {"--dir", dir, "--save", "3600", "1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			noLeak(t)
@@ -149,10 +153,17 @@ func TestWhatRedisMayRefuse(t *testing.T) {
 					}
 				}
 			}
-			a, b := start(t, "A", s.URL()), start(t, "B", s.URL())
+			url := s.URL()
+			if name == "a managed service" {
+				url = strings.Replace(url, "://", "://default:p@", 1)
+			}
+			a, b := start(t, "A", url), start(t, "B", url)
 			a.linked()
 			b.linked()
 			exchange(t, a, b, 1)
+			if got := a.read("EXCHANGE"); len(got.found) != 1 && name != "a full disk" {
+				t.Errorf("read: %+v", got)
+			}
 			if st := a.bridge.Status(); st.State != OK {
 				t.Errorf("status: %+v", st)
 			}

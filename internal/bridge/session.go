@@ -79,6 +79,7 @@ func (x *session) connect(ctx context.Context, partitions partition.Set) error {
 	if err := x.conns.prepare(ctx, x.shared.names, partitions); err != nil {
 		return err
 	}
+	x.shard.warnOf(x.conns.identity.flaw)
 	beatsOn := x.shared.names.Heartbeat(x.shared.bySlot, partitions)
 	x.beatsOn.Store(&beatsOn)
 	return x.conns.subscribe(ctx, append(slices.Sorted(maps.Keys(x.shared.names.Channels(x.shared.bySlot, partitions))), beatsOn), x.received, x.subs.noted)

@@ -63,6 +63,7 @@ type shard struct {
 	// Owned by run.
 	told     string    // the reason for being away that was logged last
 	tellNext time.Time // a changed reason is not logged before
+	flaw     string    // of the version of the server, that was logged last
 
 	// Owned by the publishing goroutine of the current session.
 	storeFailing bool
@@ -128,6 +129,14 @@ func (s *shard) nowUp() {
 	} else {
 		s.shared.log.Info("connected to redis", "shard", s.name, "address", s.address)
 	}
+}
+
+// warnOf logs what is wrong with the version of the server, once.
+func (s *shard) warnOf(flaw string) {
+	if flaw != "" && flaw != s.flaw {
+		s.shared.log.Warn("redis should be updated", "shard", s.name, "reason", flaw)
+	}
+	s.flaw = flaw
 }
 
 func (s *shard) nowDown(err error) {

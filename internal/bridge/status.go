@@ -55,11 +55,26 @@ func cause(err error) string {
 			return "password"
 		case "NOPERM":
 			return "rights"
-		default:
-			return "answer" // as LOADING
+		case "OOM":
+			return "memory"
 		}
+		switch {
+		case says(answer, noMoreClients):
+			return "maxclients"
+		case says(answer, noSuchCommand):
+			return "command"
+		}
+		return "answer" // as LOADING
 	}
-	if _, ok := errors.AsType[refusal](err); ok {
+	if said, ok := errors.AsType[refusal](err); ok {
+		switch {
+		case said == errNoRESP3:
+			return "RESP3"
+		case said == errTLSPort:
+			return "TLS"
+		case says(said, noMoreClients):
+			return "maxclients"
+		}
 		return "answer"
 	}
 	if late, ok := errors.AsType[interface {

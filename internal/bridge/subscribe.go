@@ -89,7 +89,7 @@ func (c *redisConns) subscribe(ctx context.Context, channels []string, received 
 	// A command is answered when its first channel is confirmed, so the hook counts the rest.
 	for _, r := range c.sub.DoMulti(ctx, c.subscriptions(channels)...) {
 		if err := r.Error(); err != nil {
-			return fmt.Errorf("%ssubscribe: %w", advice(err), err)
+			return fmt.Errorf("%ssubscribe: %w", subscribeAdvice(err), err)
 		}
 	}
 	select {
@@ -235,15 +235,15 @@ func (c *redisConns) subscribeMore(ctx context.Context, channel func(p int) stri
 		case err == nil:
 			taken |= partition.Only(p)
 		case !elsewhere(err):
-			return taken, fmt.Errorf("%ssubscribe: %w", advice(err), err)
+			return taken, fmt.Errorf("%ssubscribe: %w", subscribeAdvice(err), err)
 		}
 	}
 	return taken, nil
 }
 
-// advice says what to do where Redis takes no subscriptions. It comes before the error, which
-// may be cut.
-func advice(err error) string {
+// subscribeAdvice says what to do where Redis takes no subscriptions. It comes before the error,
+// which may be cut.
+func subscribeAdvice(err error) string {
 	switch e, _ := rueidis.IsRedisErr(err); {
 	case e == nil:
 		return ""

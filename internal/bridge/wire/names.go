@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -11,13 +12,23 @@ import (
 // Names are the keys and channels in Redis. The channel and the keys of a partition share
 // its hash tag, so a cluster keeps them on one master.
 type Names struct {
-	Prefix string // of all of them
+	Prefix   string // of all of them
+	Database int    // of Redis, which keeps keys apart by it, but not channels
+}
+
+// channel is the name of a channel. That of a database has its number, so that instances of another
+// one do not hear it. No prefix makes it equal to that of another backbone.
+func (n Names) channel(name string) string {
+	if n.Database == 0 {
+		return n.Prefix + name
+	}
+	return n.Prefix + name + "/" + strconv.Itoa(n.Database)
 }
 
 func tagged(p int) string { return "{" + partition.Tag(p) + "}" }
 
 // Events is the channel of a partition.
-func (n Names) Events(p int) string { return n.Prefix + "events:" + tagged(p) }
+func (n Names) Events(p int) string { return n.channel("events:" + tagged(p)) }
 
 // Last is the key of a room's newest value of a type.
 func (n Names) Last(typ, room string) string { return string(n.AppendLast(nil, typ, room)) }
@@ -37,13 +48,13 @@ func (n Names) NoLast(p int) string { return n.Prefix + "last:" + tagged(p) + ":
 // tag of the master's lowest partition, so that all instances use the same channel.
 func (n Names) Heartbeat(bySlot bool, held partition.Set) string {
 	if !bySlot {
-		return n.Prefix + "heartbeat"
+		return n.channel("heartbeat")
 	}
-	return n.Prefix + "heartbeat:" + tagged(held.First())
+	return n.channel("heartbeat:" + tagged(held.First()))
 }
 
 // AllEvents is the channel of all partitions together, where one server has all of them.
-func (n Names) AllEvents() string { return n.Prefix + "events" }
+func (n Names) AllEvents() string { return n.channel("events") }
 
 // Channels maps the channels of a master that has partitions to those that they carry.
 func (n Names) Channels(bySlot bool, of partition.Set) map[string]partition.Set {
