@@ -69,8 +69,8 @@ cross: ## Check that everything compiles on the systems and CPUs of users, 32 bi
 	$(GO) run ./scripts/cross
 
 .PHONY: release
-release: ## Build what is given out, into dist: an archive and a list of parts for each system, and checksums.
-	$(GO) run ./scripts/release
+release: ## Build what is given out, into dist: an archive and a list of parts for each system (or TARGETS), and checksums.
+	$(GO) run ./scripts/release $(if $(TARGETS),-only $(TARGETS))
 
 .PHONY: vuln
 vuln: ## Look for known vulnerabilities in what the program calls. It needs a network.
