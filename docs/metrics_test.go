@@ -51,8 +51,9 @@ func reference(families []*dto.MetricFamily) string {
 	b.WriteString(`# Metrics
 
 All families of ` + "`/metrics`" + ` at the [admin address](operations.md#the-admin-address), generated from the program. ` + "`go test\n./docs -run TestMetricsPage -update-metrics`" + ` writes the page, and a test sees to it that it is current.
-[operations.md](operations.md#when-prices-stop) says which ones to look at when. Beside them are the ` + "`go_*` and `process_*`" + `
-families of the Prometheus library: goroutines, memory, garbage collector, CPU, file descriptors.
+[operations.md](operations.md#when-prices-stop) says which ones to look at when, and [its runbook](operations.md#runbook)
+what each alert means. Beside them are the ` + "`go_*` and `process_*`" + ` families of the Prometheus library: goroutines, memory,
+garbage collector, CPU, file descriptors.
 
 The number of series does not grow with rooms, instruments or clients.
 

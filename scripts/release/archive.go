@@ -20,7 +20,7 @@ type file struct {
 }
 
 // given are the files and folders of the repository that each archive has.
-var given = []string{"CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md"}
+var given = []string{"CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "deploy"}
 
 // contents is what goes into the archive: the program, what the repository gives, and the licences.
 func contents(folder, binary string, licences []byte) ([]file, error) {
