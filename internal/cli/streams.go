@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"backbone/internal/config"
 	"backbone/internal/telemetry"
 )
@@ -96,6 +98,9 @@ func (s Streams) Print(data []byte) error {
 	return err
 }
 
+// maxError bounds the line of an error, in columns: what is no server answers with anything.
+const maxError = 2000
+
 // Finish writes an error as one line and returns the exit code for it.
 func Finish(s Streams, err error) int {
 	if err == nil || errors.Is(err, ErrReaderGone) {
@@ -107,8 +112,8 @@ func Finish(s Streams, err error) int {
 	} else if errors.As(err, new(*config.Error)) {
 		code = ExitUsage
 	}
-	if text := strings.ReplaceAll(err.Error(), "\n", "; "); text != "" {
-		s.Say("backbone: %s", text)
+	if text := Printable(strings.ReplaceAll(err.Error(), "\n", "; ")); text != "" {
+		s.Say("backbone: %s", ansi.Truncate(text, maxError, "…"))
 	}
 	return code
 }

@@ -26,6 +26,8 @@ func TestExitCodes(t *testing.T) {
 		{ErrReaderGone, 0, ""},
 		{fmt.Errorf("printing: %w", ErrReaderGone), 0, ""},
 		{errors.New("broken\nin two"), 1, "backbone: broken; in two\n"},
+		{errors.New("it answered \x1b[31m\a"), 1, "backbone: it answered \ufffd[31m\ufffd\n"}, // and the terminal stays as it is
+		{errors.New(strings.Repeat("é", 5000)), 1, "backbone: " + strings.Repeat("é", maxError-1) + "…\n"},
 		{&fs.PathError{Op: "open", Path: "x", Err: fs.ErrNotExist}, 1, "backbone: open x: file does not exist\n"},
 		{config.Errorf("redis-url", "is wrong"), 2, "backbone: --redis-url is wrong\n"},
 		{Failf(ExitRejected, "3 events were rejected"), 6, "backbone: 3 events were rejected\n"},

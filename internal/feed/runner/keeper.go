@@ -128,7 +128,13 @@ func (k *keeper) dial(ctx context.Context) {
 }
 
 // later starts an attempt after a while, for err.
-func (k *keeper) later(err error) { k.redial = time.After(k.wait(err)) }
+func (k *keeper) later(err error) {
+	d := k.wait(err)
+	if _, ok := errors.AsType[*ConnectError](err); ok && !k.r.accepted.Load() { // the last attempt is in time
+		d = min(d, max(k.r.o.ConnectTimeout-time.Since(k.r.start), 0))
+	}
+	k.redial = time.After(d)
+}
 
 // took takes in the outcome of an attempt.
 func (k *keeper) took(ctx context.Context, d dialled) error {

@@ -1,11 +1,16 @@
 package runner
 
 import (
+	"context"
 	"errors"
+	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/goleak"
 
@@ -145,4 +150,30 @@ func TestEndsWhenNoConnectionHasASymbolLeft(t *testing.T) {
 	refuse(a, "A", ErrRejected)
 	a.brings(a.symbols["A"], time.Now())
 	refuse(b, "B", nil)
+}
+
+// What never was reached is given up when ConnectTimeout is over, not an attempt's pause later, and
+// what came instead of an answer does not fill the screen.
+func TestGivesUpInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		attempts := 0
+		r, err := New(Options{
+			Exchange: bybit.Linear(), Request: feed.Request{URL: "ws://x/", Kind: feed.Trades, Symbols: []string{"A"}}, ConnectTimeout: 6 * time.Second,
+			DialContext: func(context.Context, string, string) (net.Conn, error) {
+				attempts++
+				return nil, errors.New("malformed " + strings.Repeat("\u00e4", 5000))
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		err = r.Run(t.Context())
+		if took := time.Since(began); !errors.As(err, new(*ConnectError)) || took != 6*time.Second || attempts < 3 {
+			t.Errorf("after %v and %d attempts: %v", took, attempts, err)
+		}
+		if n := len(err.Error()); n > maxError+3 || !utf8.ValidString(err.Error()) {
+			t.Errorf("the error has %d bytes: %s", n, err)
+		}
+	})
 }

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -154,7 +155,16 @@ func (r *Runner) outlet(ctx context.Context) error {
 // ConnectError is that the exchange was not reached.
 type ConnectError struct{ Err error }
 
-func (e *ConnectError) Error() string { return e.Err.Error() }
+func (e *ConnectError) Error() string {
+	text := e.Err.Error()
+	if len(text) > maxError { // it quotes what came instead of an answer
+		text = strings.ToValidUTF8(text[:maxError], "") + "..."
+	}
+	return text
+}
+
+// maxError bounds the text of an error of connecting, in bytes.
+const maxError = 300
 
 // Unwrap returns the cause.
 func (e *ConnectError) Unwrap() error { return e.Err }
