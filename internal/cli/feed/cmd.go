@@ -132,9 +132,19 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 		err = finished
 	}
 	if errors.Is(err, runner.ErrIdle) {
-		return cli.Failf(cli.ExitNoData, "no price came within %v: are the symbols spelt as %s spells them, and traded now?", c.Idle, e.Title)
+		return idle(r.Status(), e, c.Idle)
 	}
 	return exchange.Failure(e, request.URL, err)
+}
+
+// idle is that no price came for so long.
+func idle(s runner.Status, e feed.Exchange, after time.Duration) error {
+	for _, symbol := range s.Symbols {
+		if symbol.State != runner.Down {
+			return cli.Failf(cli.ExitNoData, "no price came within %v: are the symbols written as in %s, and traded now?", after, e.Example)
+		}
+	}
+	return cli.Failf(cli.ExitNoData, "no price came within %v: no connection to the exchange is left", after)
 }
 
 // unlessOver returns err, or nil if ctx has ended: then err follows from that.

@@ -251,6 +251,22 @@ func TestMetricsAreServed(t *testing.T) {
 	}
 }
 
+// Where no price came, it is said whether there still is a connection.
+func TestIdle(t *testing.T) {
+	e, _ := exchanges.Find("kraken")
+	for says, states := range map[string][]runner.State{
+		"are the symbols written as in BTC/USD": {runner.Down, runner.Acked}, "no connection to the exchange is left": {runner.Down, runner.Down},
+	} {
+		var s runner.Status
+		for _, state := range states {
+			s.Symbols = append(s.Symbols, runner.Symbol{State: state})
+		}
+		if err := idle(s, e, time.Second); !strings.Contains(err.Error(), says) {
+			t.Errorf("%v: %v", states, err)
+		}
+	}
+}
+
 // Each exchange has what --list shows, and an example that it takes.
 func TestTheListIsWhole(t *testing.T) {
 	text := list()
