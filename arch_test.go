@@ -94,6 +94,7 @@ var arrows = []row{
 		why: "it talks to exchanges by their runner, and to a server like any client",
 	},
 	{from: "internal/cli/health", to: []string{"internal/cli", "protocol"}, why: "it asks an instance as an operator does"},
+	{from: "internal/cli/config", to: []string{"internal/cli", "internal/config"}, why: "it prints what the configuration knows of itself"},
 	{from: "internal/cli/version", to: []string{"internal/cli"}, why: "it prints what the kit knows"},
 	{from: "internal/mapping", to: []string{"internal/config", "protocol"}, why: "it turns one text into another, and knows no connection"},
 	{from: "internal/market", why: "it invents prices, whoever publishes them"},
@@ -126,7 +127,7 @@ var arrows = []row{
 	{
 		from: "cmd/backbone",
 		to: []string{
-			"internal/cli", "internal/cli/bench", "internal/cli/demo", "internal/cli/feed", "internal/cli/health", "internal/cli/publish", "internal/cli/serve", "internal/cli/subscribe", "internal/cli/version",
+			"internal/cli", "internal/cli/bench", "internal/cli/config", "internal/cli/demo", "internal/cli/feed", "internal/cli/health", "internal/cli/publish", "internal/cli/serve", "internal/cli/subscribe", "internal/cli/version",
 			"internal/config", "internal/telemetry",
 		},
 		why: "it is the command line: what a command does is the command's",

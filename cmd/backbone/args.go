@@ -8,10 +8,10 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// commands are the names of all subcommands.
+// commands are the names of all commands.
 func commands(parser *kong.Kong) string {
 	var names []string
-	for _, n := range parser.Model.Leaves(true) {
+	for _, n := range parser.Model.Children {
 		names = append(names, n.Name)
 	}
 	return strings.Join(names, ", ")

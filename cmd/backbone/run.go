@@ -12,6 +12,7 @@ import (
 
 	"backbone/internal/cli"
 	"backbone/internal/cli/bench"
+	settings "backbone/internal/cli/config"
 	"backbone/internal/cli/demo"
 	"backbone/internal/cli/feed"
 	"backbone/internal/cli/health"
@@ -33,6 +34,7 @@ type program struct {
 	Demo      demo.Cmd      `cmd:"" help:"Watch a simulated market on a server of its own. Needs nothing else."`
 	Bench     bench.Cmd     `cmd:"" help:"Put a server under load and measure latency and throughput. Starts a server if no URL is given."`
 	Health    health.Cmd    `cmd:"" help:"Ask an instance whether it is ready, for images without curl."`
+	Settings  settings.Cmd  `cmd:"" name:"config" help:"Check a configuration file, show the settings, or print an example."`
 	Version   version.Cmd   `cmd:"" help:"Print the version."`
 }
 
@@ -49,25 +51,19 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 cannot connect, 4 refused,
 // run runs the program and returns its exit code. It ends soon after ctx does.
 func run(ctx context.Context, args []string, operator *cli.Operator, s cli.Streams) int {
 	var (
-		p      program
 		lines  config.Lines
 		strays config.Strays
 		helped bool
 	)
-	parser, err := kong.New(&p,
-		kong.Name("backbone"),
+	parser := newParser(&lines,
 		kong.Description(description),
 		kong.Writers(cli.WriterFunc(s.Print), s.Err),
 		kong.Exit(func(int) { helped = true }), // called once --help has been printed
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, NoAppDescFormat: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), // the description explains the environment variables
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(s, operator, &lines, &strays),
-		config.Env(),
+		kong.Bind(s, operator, &strays, settings.Parse(parse)),
 	)
-	if err != nil {
-		panic("backbone: a tag of the command line is wrong: " + err.Error())
-	}
 	k, err := parser.Parse(negativeNumbers(usual(args)))
 	if helped || errors.Is(err, cli.ErrReaderGone) {
 		return cli.ExitDone
@@ -87,6 +83,24 @@ func run(ctx context.Context, args []string, operator *cli.Operator, s cli.Strea
 	return cli.Finish(s, k.Run())
 }
 
+// newParser returns a parser of the command line. lines learns what the file holds.
+func newParser(lines *config.Lines, options ...kong.Option) *kong.Kong {
+	parser, err := kong.New(new(program), append(options, kong.Name("backbone"), kong.Bind(lines), config.Env())...)
+	if err != nil {
+		panic("backbone: a tag of the command line is wrong: " + err.Error())
+	}
+	return parser
+}
+
+// parse parses a command line that is not to be run.
+func parse(args ...string) error {
+	var lines config.Lines
+	if _, err := newParser(&lines).Parse(args); err != nil {
+		return lines.Locate(config.Of(err))
+	}
+	return nil
+}
+
 // usage turns an error of the command line into the error that is reported.
 func usage(err error, lines *config.Lines) error {
 	if errors.As(err, new(*fs.PathError)) { // a named file that cannot be opened
@@ -100,8 +114,5 @@ func usage(err error, lines *config.Lines) error {
 			err = fmt.Errorf("expected a command: %s", commands(parse.Context.Kong))
 		}
 	}
-	if wrong, ok := errors.AsType[*config.Error](err); ok { // without kong's prefix
-		err = wrong
-	}
-	return cli.Failf(cli.ExitUsage, "%v (see %s)", lines.Locate(err), hint)
+	return cli.Failf(cli.ExitUsage, "%v (see %s)", lines.Locate(config.Of(err)), hint)
 }

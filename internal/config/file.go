@@ -87,22 +87,30 @@ func parseFile(path string, r io.Reader) (*fileValues, error) {
 
 // Validate is called by kong and refuses keys that no flag has.
 func (f *fileValues) Validate(app *kong.Application) error {
+	for _, key := range f.keys {
+		if err := f.checkKey(app, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkKey refuses a key that no flag has.
+func (f *fileValues) checkKey(app *kong.Application, key *yaml.Node) error {
 	var known []string
 	for _, flag := range allFlags(app.Node) {
 		if flag.Name != "help" && flag.Name != "config" {
 			known = append(known, flag.Name)
 		}
 	}
-	for _, key := range f.keys {
-		if !slices.Contains(known, key.Value) {
-			hint := didYouMean(key.Value, known)
-			if hint == "" {
-				hint = ": keys are the names of flags, as --help shows them"
-			}
-			return f.errorAt(key, "unknown key %q%s", key.Value, hint)
-		}
+	if slices.Contains(known, key.Value) {
+		return nil
 	}
-	return nil
+	hint := didYouMean(key.Value, known)
+	if hint == "" {
+		hint = ": keys are the names of flags, as --help shows them"
+	}
+	return f.errorAt(key, "unknown key %q%s", key.Value, hint)
 }
 
 // Resolve is called by kong for each flag that is not on the command line. It returns a
@@ -113,6 +121,11 @@ func (f *fileValues) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 		return nil, nil //nolint:nilnil // this tells kong that the value does not come from here
 	}
 	f.used[flag.Name] = true
+	return f.text(flag, value)
+}
+
+// text is the value of a flag as kong takes it: a text, or a list of them.
+func (f *fileValues) text(flag *kong.Flag, value *yaml.Node) (any, error) {
 	switch value.Kind {
 	case yaml.ScalarNode:
 		if value.Tag == "!!null" {

@@ -34,7 +34,8 @@ func checkMinima(s reflect.Value) error {
 				return err
 			}
 		} else if least, ok := field.Tag.Lookup("min"); ok {
-			if err := checkMinimum(field, value, least); err != nil {
+			_, orZero := field.Tag.Lookup("orzero")
+			if err := checkMinimum(flagName(field), value, least, orZero); err != nil {
 				return err
 			}
 		}
@@ -42,18 +43,18 @@ func checkMinima(s reflect.Value) error {
 	return nil
 }
 
-func checkMinimum(field reflect.StructField, value reflect.Value, least string) error {
+// checkMinimum refuses a value of a flag below the least one; orZero: unless it is 0.
+func checkMinimum(flag string, value reflect.Value, least string, orZero bool) error {
 	var low bool
 	if d, ok := value.Interface().(time.Duration); ok {
 		bound, err := time.ParseDuration(least)
 		low = d < bound
-		mustParse(field, err)
+		mustParse(flag, err)
 	} else {
 		bound, err := strconv.ParseInt(least, 10, 64)
 		low = value.Int() < bound
-		mustParse(field, err)
+		mustParse(flag, err)
 	}
-	_, orZero := field.Tag.Lookup("orzero")
 	switch {
 	case !low, orZero && value.IsZero():
 		return nil
@@ -62,12 +63,12 @@ func checkMinimum(field reflect.StructField, value reflect.Value, least string) 
 	default:
 		least = "at least " + least
 	}
-	return Errorf(flagName(field), "must be %s, not %v", least, value)
+	return Errorf(flag, "must be %s, not %v", least, value)
 }
 
-func mustParse(field reflect.StructField, err error) {
+func mustParse(flag string, err error) {
 	if err != nil {
-		panic(fmt.Sprintf("config: the tag min of %s: %v", field.Name, err))
+		panic(fmt.Sprintf("config: the tag min of %s: %v", flag, err))
 	}
 }
 

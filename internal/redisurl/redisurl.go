@@ -237,3 +237,20 @@ func HoldsSecret(text string) bool {
 	_, has := u.User.Password()
 	return has || u.Query().Has(sentinelPassword)
 }
+
+// WithoutSecrets is a text that reads as a URL, with "xxxxx" for its passwords; "..." for any other.
+func WithoutSecrets(text string) string {
+	u, _, ok := split(text)
+	if !ok {
+		return "..."
+	}
+	const hidden = "xxxxx"
+	if _, has := u.User.Password(); has {
+		u.User = url.UserPassword(u.User.Username(), hidden)
+	}
+	if query := u.Query(); query.Has(sentinelPassword) {
+		query.Set(sentinelPassword, hidden)
+		u.RawQuery = query.Encode()
+	}
+	return u.String()
+}
