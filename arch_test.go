@@ -43,7 +43,8 @@ var arrows = []row{
 	{from: "internal/bridge/flaws", why: "it reads a text of the server, and knows no connection"},
 	{from: "internal/bridge", to: []string{"internal/backlog", "internal/bridge/flaws", "internal/bridge/wire", "internal/hub", "internal/moment", "internal/partition", "internal/redisurl"}, why: "the bridge carries events and knows neither clients nor domains"},
 	{from: "internal/upstream", to: []string{"client", "internal/epochs", "internal/hub", "internal/moment", "internal/partition", "internal/serverurl", "protocol"}, why: "an edge is a consumer of another instance, by the SDK; it stands where the bridge stands, and knows no more of ingest"},
-	{from: "internal/auth", to: []string{"protocol"}, why: "credentials become a role, whatever is done with it"},
+	{from: "internal/auth", to: []string{"protocol"}, why: "credentials become rights, whatever is done with them"},
+	{from: "internal/auth/authtest", why: "it issues tokens for tests of any package"},
 
 	{from: "internal/domain/common", to: []string{"protocol"}, why: "what the domains share knows none of them"},
 	{from: "internal/domain/trading", to: []string{"internal/domain/common", "protocol"}, why: "a domain stands alone, so that another needs no change to it"},
@@ -156,6 +157,8 @@ var libraries = []library{
 	{path: "github.com/redis/rueidis", only: []string{"internal/bridge"}, why: "Redis can fail in any way: one package deals with it"},
 	{path: "github.com/gobwas/ws", only: []string{"internal/transport"}, why: "it is the only package of the server with a socket"},
 	{path: "github.com/coder/websocket", only: []string{"client", "internal/feed/runner", "internal/feed/feedtest"}, why: "everything else that needs a connection to a server takes the SDK's; exchanges are no servers of ours"},
+
+	{path: "github.com/golang-jwt/jwt", only: []string{"internal/auth", "internal/auth/authtest"}, why: "one package decides which tokens are good"},
 
 	{path: "net", not: "internal/hub", why: "the hub has queues, no connections; net/http is the transport's"},
 	{path: "encoding/json", not: "internal/hub", why: "the hub never looks into a payload"},

@@ -33,10 +33,12 @@ func (s *session) attend(conn *connection) (next *connection, err error) {
 		defer close(conn.writeDone)
 		conn.writeErr = s.write(conn, first)
 	}()
+	stopRenewal := s.renew(conn)
 	silent, under := s.watch(conn)
 	next = under.end()
 	s.up.Store(next != nil)
 
+	stopRenewal()
 	close(conn.quit)
 	if next != nil {
 		s.shut(conn)

@@ -21,6 +21,8 @@ type connection struct {
 	ws       *websocket.Conn
 	wire     *wireConn
 	secure   bool          // by TLS
+	expires  time.Time     // when the token of the handshake does; zero: it does not say
+	renewed  chan renewal  // from the reader: the answer to conn.token
 	inflight chan *call    // from the writer to the reader, in the order written; never full, as slots are fewer
 	quit     chan struct{} // closed by the session: the writer ends
 
@@ -31,6 +33,7 @@ type connection struct {
 	again  chan []byte              // from the reader: joins once more; never full, as each has been sent before
 	answer atomic.Uint64            // number of the newest mark that is to be answered
 	ping   atomic.Bool              // the server is to be asked for a sign of life
+	token  atomic.Pointer[[]byte]   // a request with a new token, which is to be sent
 	pong   atomic.Pointer[[]byte]   // what the server's newest ping said, which is to be sent back
 	aside  atomic.Pointer[[][]byte] // joins of the move
 	urgent chan struct{}            // a signal for the writer: one of these has changed
@@ -71,6 +74,7 @@ func newConnection(ws *websocket.Conn, wire *wireConn, slots int) *connection {
 		fenced:    make(chan struct{}),
 		drains:    make(chan time.Duration, 1),
 		discarded: make(chan struct{}),
+		renewed:   make(chan renewal, 1),
 		writeDone: make(chan struct{}),
 		readDone:  make(chan struct{}),
 		reader:    reader{waiting: map[uint64]*call{}, rejoins: map[uint64]rejoin{}},
@@ -158,6 +162,9 @@ func (conn *connection) nextUrgent() (kind websocket.MessageType, data []byte) {
 	}
 	if said := conn.pong.Swap(nil); said != nil {
 		return messagePong, *said
+	}
+	if token := conn.token.Swap(nil); token != nil {
+		return websocket.MessageText, *token
 	}
 	select {
 	case join := <-conn.again:

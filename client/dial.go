@@ -57,8 +57,9 @@ func (s *session) dial(parent context.Context, to *target) (*connection, *Connec
 	if header == nil {
 		header = http.Header{}
 	}
-	if s.opt.APIKey != "" {
-		header.Set(protocol.HeaderAPIKey, s.opt.APIKey)
+	expires, err := s.credentials(ctx, to, header)
+	if err != nil {
+		return nil, &ConnectError{URL: to.Shown(s.servers.path), Err: err}
 	}
 	var conn *connection // set before anything is read
 	ws, resp, err := websocket.Dial(ctx, to.To(s.servers.path), &websocket.DialOptions{
@@ -87,7 +88,7 @@ func (s *session) dial(parent context.Context, to *target) (*connection, *Connec
 	}
 	ws.SetReadLimit(maxServerMessage)
 	conn = newConnection(ws, <-wires, s.opt.MaxInFlight)
-	conn.secure = to.Secure()
+	conn.secure, conn.expires = to.Secure(), expires
 	return conn, nil
 }
 

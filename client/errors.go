@@ -16,7 +16,7 @@ import (
 var (
 	// ErrRefused is wrapped by an error that says that the server does not accept the credentials
 	// or the role of the client (HTTP 401 or 403, close code 4401). A client gives up with it if no
-	// server has accepted it before, and after 4401.
+	// server has accepted it before, and after 4401 unless it has Options.Token.
 	ErrRefused = errors.New("refused by the server")
 	// ErrConnectionLost is wrapped by the error of a call whose connection ended before the
 	// reply came. The request may or may not have been carried out, and is not repeated.

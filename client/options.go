@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -16,6 +17,14 @@ import (
 type Options struct {
 	// APIKey is sent as the header X-API-Key. Default: none.
 	APIKey string
+	// Token returns the token, or the key, to connect with. It is called before each attempt to connect
+	// and, if the token says when it expires (JWT), some time before that: the new one takes the place
+	// of the old one without a new connection. So Token should return a token that is good for some
+	// minutes, and can return the same one again as long as it is. It must return when ctx ends, and
+	// calls of it do not overlap. After an error an attempt counts as failed, and the next one calls
+	// Token again. The token is sent in the header Authorization, or in X-API-Key if the URL holds a
+	// user. It is never in an error or an event of this package. APIKey must be empty. Default: none.
+	Token func(ctx context.Context) (string, error)
 	// Header is sent with each handshake. Default: no further headers.
 	Header http.Header
 	// TLSConfig is for wss URLs. Default: the system's roots.
@@ -143,6 +152,9 @@ func (o Options) withDefaults(queue, inFlight int) Options {
 
 // check returns an error that names the first field with an unusable value.
 func (s *settings) check() error {
+	if s.APIKey != "" && s.Token != nil {
+		return errors.New("client: Options.APIKey and Options.Token exclude each other")
+	}
 	for _, d := range []struct {
 		name  string
 		value time.Duration

@@ -199,6 +199,13 @@ func (s *session) answered(conn *connection, m *protocol.ServerMessage) bool {
 		return true
 	}
 	id := parseID(m.ID)
+	if id == renewalID {
+		select {
+		case conn.renewed <- newRenewal(m):
+		default: // one is under way at a time: the server has answered twice
+		}
+		return true
+	}
 	if join, ok := conn.rejoins[id]; ok {
 		delete(conn.rejoins, id)
 		return s.rejoinAnswered(conn, join, m)

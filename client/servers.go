@@ -20,6 +20,7 @@ type servers struct {
 	path     string // to connect to at each
 	at       int    // of all: the one that is connected, or tried next
 	accepted bool   // one of them has accepted the client
+	renews   bool   // each attempt has its own token
 }
 
 // target is one of them, and what its last attempt or connection has brought.
@@ -66,10 +67,11 @@ func (s *session) round(ctx context.Context) (*connection, error) {
 func (s *target) rest(d time.Duration) { s.until = time.Now().Add(d) }
 
 // final reports whether the client ends with err. A refusal is the server's word on the credentials
-// as long as it has never accepted them, or if it ends a connection with it. After that it may be
-// that of something in between, which answers 403 while the server restarts.
+// as long as it has never accepted them, or if it ends a connection with it, unless the next attempt
+// has others. After that it may be that of something in between, which answers 403 while the server
+// restarts.
 func (s *servers) final(err error) bool {
-	return errors.Is(err, ErrRefused) && (!s.accepted || errors.As(err, new(*CloseError)))
+	return errors.Is(err, ErrRefused) && (!s.accepted || !s.renews && errors.As(err, new(*CloseError)))
 }
 
 // lost notes that the connection to the present server ended with err.
@@ -109,7 +111,7 @@ func (o *Options) pause(refusals int, err error, r float64) time.Duration {
 	if closed, ok := errors.AsType[*CloseError](err); ok &&
 		(closed.Code == protocol.CloseTryLater || closed.Code == protocol.CloseTooMany) {
 		half = o.BackoffMax / 2
-	} else if errors.Is(err, ErrRefused) {
+	} else if errors.Is(err, ErrRefused) && (o.Token == nil || !errors.As(err, new(*CloseError))) {
 		half = doubled(o.BackoffMax, refusals, max(refusedMax, o.BackoffMax)) / 2
 	}
 	return half + random(half, r)

@@ -22,6 +22,7 @@ type session struct {
 	out    chan request  // any goroutine -> writer
 	slots  chan struct{} // a place for each call that is not settled
 	begun  chan struct{} // a signal for the pump: a call has taken its slot
+	asking chan struct{} // has one place: for who asks Options.Token
 	done   chan struct{} // closed by run, last
 	pumped chan struct{} // closed by pump, last; nil for an Ingestor
 
@@ -60,17 +61,18 @@ func open(ctx context.Context, rawURL, path string, opt settings) (*session, err
 		return nil, fmt.Errorf("client: the URL %w", err)
 	}
 	s := &session{
-		opt:   opt,
-		out:   make(chan request, opt.SendQueue),
-		slots: make(chan struct{}, opt.MaxInFlight),
-		begun: make(chan struct{}, 1),
-		done:  make(chan struct{}),
-		rooms: joinedRooms{names: map[string]string{}, counts: map[string]*roomCounts{}},
+		opt:    opt,
+		out:    make(chan request, opt.SendQueue),
+		slots:  make(chan struct{}, opt.MaxInFlight),
+		begun:  make(chan struct{}, 1),
+		asking: make(chan struct{}, 1),
+		done:   make(chan struct{}),
+		rooms:  joinedRooms{names: map[string]string{}, counts: map[string]*roomCounts{}},
 	}
 	if opt.buffer == 0 {
 		s.kept = newKept(opt.outage, opt.outageBuffer, func(c *call, err error) { s.settle(c, nil, err) })
 	}
-	s.servers.path = path
+	s.servers.path, s.servers.renews = path, opt.Token != nil
 	for _, u := range urls {
 		s.servers.all = append(s.servers.all, target{Server: u})
 	}

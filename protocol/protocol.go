@@ -74,6 +74,7 @@ const (
 	TypeLeave       = "leave"        // consumer: stop receiving them
 	TypeMessage     = "message"      // consumer: chat, to a room it joined; also the delivered message
 	TypePing        = "ping"         // both: answered by pong
+	TypeAuth        = "auth"         // both: credentials in place of those that the connection has
 	TypeMarked      = "marked"       // consumer: it has read up to a mark
 	TypePriceUpdate = "price_update" // ingestor: a price; also the delivered event
 )
@@ -92,6 +93,8 @@ const (
 	TypeStatus     = "status"      // follows a join with status: a room's feed, or the instance's bridge, has changed
 	TypeDraining   = "draining"    // the connection will be closed: connect again elsewhere; only to a client that has sent a request
 	TypeHeartbeat  = "heartbeat"   // follows a join with heartbeat_ms: nothing else was sent for so long
+
+	TypeAuthenticated = "authenticated" // reply to auth
 )
 
 // States in a status message.
@@ -154,6 +157,7 @@ const (
 //	leave         Room, ID
 //	message       Room, Data, ID
 //	ping          ID
+//	auth          Token, ID
 //	price_update  Instrument, Price, TS, Data, ID
 //
 // ID is optional everywhere, at most [MaxIDLength] characters, and is echoed in
@@ -169,6 +173,7 @@ type ClientMessage struct {
 	SilentAfterMS int64           `json:"silent_after_ms,omitempty"` // of a join: time without a live event after which its rooms are silent, milliseconds
 	HeartbeatMS   int64           `json:"heartbeat_ms,omitempty"`    // of a join, for the connection: time after which a heartbeat comes if nothing else does, milliseconds
 	N             uint64          `json:"n,omitempty"`               // of a mark
+	Token         string          `json:"token,omitempty"`           // a token or a key
 	Instrument    string          `json:"instrument,omitempty"`
 	Price         json.Number     `json:"price,omitempty"` // passed on as the text that was sent
 	TS            *int64          `json:"ts,omitempty"`    // 0 ... 2^63-1, unit chosen by the producer, passed on unread
@@ -182,6 +187,7 @@ type ClientMessage struct {
 //	joined        Room, or Rooms and Rejected; ID if the join had one
 //	left          Room; ID if the leave had one
 //	pong          ID if the ping had one, TS (server's Unix time in milliseconds)
+//	authenticated Expires, if the credentials do (Unix time in milliseconds); ID if the auth had one
 //	ack           ID
 //	error         Code, Message; ID if the request had one; Index within a batch
 //	price_update  Instrument, Price, TS, Data, Snapshot; Epoch, Seq and At to a join with Stamp, with AgeMS in a snapshot
@@ -203,6 +209,7 @@ type ServerMessage struct {
 	Feed             string          `json:"feed,omitempty"`     // live or silent
 	Bridge           string          `json:"bridge,omitempty"`   // ok or degraded
 	Since            int64           `json:"since,omitempty"`    // Unix time in milliseconds
+	Expires          int64           `json:"expires,omitempty"`  // Unix time in milliseconds
 	Skipped          uint64          `json:"skipped,omitempty"`  // live events of the room left out since the last delivered one
 	Messages         uint64          `json:"messages,omitempty"` // chat messages of the room that were lost
 	Code             Code            `json:"code,omitempty"`

@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string, operator *cli.Operator, s cli.Strea
 	if err := config.RefuseSecretFlags(k); err != nil {
 		return cli.Finish(s, usage(err, &lines))
 	}
-	strays = config.FindStrays(parser.Model, os.Environ(), cli.APIKeyVariable)
+	strays = config.FindStrays(parser.Model, os.Environ(), cli.APIKeyVariable, cli.TokenVariable)
 	if k.Command() != "serve" { // which logs them
 		for _, stray := range strays {
 			s.Say("backbone: %s", stray)

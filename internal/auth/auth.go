@@ -23,7 +23,8 @@ type Grant struct {
 	Expires time.Time // zero: never
 
 	rooms  *Patterns         // to join or to publish; nil: all
-	source [sha256.Size]byte // names the key without showing it
+	source [sha256.Size]byte // names the key, or that of the token, without showing it
+	token  bool              // it comes from a token
 }
 
 // Allows reports whether a room may be joined, or an instrument be published.
@@ -39,18 +40,24 @@ func (g *Grant) same(o *Grant) bool {
 
 // Options are what an Access is built from.
 type Options struct {
-	Ingest  *Keys // of ingestors; nil: there are none
-	Consume *Keys // of consumers; nil: there are none
+	Ingest  *Keys   // of ingestors; nil: there are none
+	Consume *Keys   // of consumers; nil: there are none
+	Tokens  *Tokens // of both; nil: there are none
+
+	AllPublish bool // without a key or a token, though there are tokens; there must be no keys of ingestors
 }
 
 // Access is who may connect now. Its methods are safe for concurrent use by multiple goroutines.
 type Access struct {
+	tokens     *Tokens // immutable; nil: there are none
+	allPublish bool    // immutable
+
 	ingest, consume atomic.Pointer[Keys] // nil: there are none; set by who reloads
 }
 
 // New returns an Access. Who has no credentials may do everything in a role for which there are none.
 func New(o Options) *Access {
-	a := &Access{}
+	a := &Access{tokens: o.Tokens, allPublish: o.AllPublish}
 	a.ingest.Store(o.Ingest)
 	a.consume.Store(o.Consume)
 	return a
@@ -66,11 +73,16 @@ func (a *Access) keys(role protocol.Role) *atomic.Pointer[Keys] {
 // Keys returns the keys of a role, nil if there are none.
 func (a *Access) Keys(role protocol.Role) *Keys { return a.keys(role).Load() }
 
+// Tokens returns what verifies tokens, nil if there are none.
+func (a *Access) Tokens() *Tokens { return a.tokens }
+
 // Replace puts other keys of a role in the place of those that there were.
 func (a *Access) Replace(role protocol.Role, keys *Keys) { a.keys(role).Store(keys) }
 
 // Open reports whether a role needs no credentials.
-func (a *Access) Open(role protocol.Role) bool { return a.Keys(role) == nil }
+func (a *Access) Open(role protocol.Role) bool {
+	return a.Keys(role) == nil && (a.tokens == nil || role == protocol.Ingestor && a.allPublish)
+}
 
 // RefusedError is why credentials are not accepted. Both texts are fixed words: nothing of the
 // credentials is in them.
@@ -87,29 +99,52 @@ type Reason uint8
 const (
 	Unauthorized Reason = iota // get other credentials
 	Forbidden                  // nothing: they are good, and do not grant this role
+	Unavailable                // try again: they cannot be checked at the moment
 )
 
 func (r *RefusedError) Error() string { return r.Why }
 
-const needed = "a valid key is required"
+// What clients are told. It is the same for all that is wrong with credentials but their age.
+const (
+	neededKey   = "a valid key is required"
+	neededToken = "a valid key or token is required"
+)
 
-// Admit returns what credentials grant in a role: nil, if it needs none. The error is a *RefusedError.
-func (a *Access) Admit(role protocol.Role, credentials string) (*Grant, error) {
-	keys := a.Keys(role)
-	if keys == nil {
+// Admit returns what credentials grant in a role: nil, if it needs none. The error is a
+// *RefusedError. Where the key of a token has to be fetched, Admit waits for that for some seconds at
+// most, or until gone is closed.
+func (a *Access) Admit(role protocol.Role, credentials string, gone <-chan struct{}) (*Grant, error) {
+	if a.Open(role) {
 		return nil, nil //nolint:nilnil // the grant of everything
 	}
-	if grant := keys.lookup(credentials); grant != nil {
-		return grant, nil
+	if keys := a.Keys(role); keys != nil {
+		if grant := keys.lookup(credentials); grant != nil {
+			return grant, nil
+		}
+	}
+	if a.tokens != nil && isToken(credentials) {
+		return a.tokens.verify(role, credentials, gone)
+	}
+	text := neededKey
+	if a.tokens != nil {
+		text = neededToken
 	}
 	if credentials == "" {
-		return nil, &RefusedError{Unauthorized, needed, "no key was sent"}
+		return nil, &RefusedError{Unauthorized, text, "no credentials were sent"}
 	}
-	return nil, &RefusedError{Unauthorized, needed, "the key is not among the keys"}
+	return nil, &RefusedError{Unauthorized, text, "the key is not among the keys"}
 }
 
-// Still returns what the credentials of a grant allow by now: nil, if nothing any more.
+// Still returns what the credentials of a grant allow by now: nil, if nothing any more. A token is
+// good as long as the file has its key. One whose key was at a URL is good until it expires: issuers
+// take keys out of their sets as they please.
 func (a *Access) Still(role protocol.Role, g *Grant) *Grant {
+	if g.token {
+		if a.tokens.set == nil && !a.tokens.Keys().has(g.source) {
+			return nil
+		}
+		return g
+	}
 	keys := a.Keys(role)
 	if keys == nil {
 		return nil

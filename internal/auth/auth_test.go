@@ -31,7 +31,7 @@ func TestKeysAreFoundByTheirText(t *testing.T) {
 		"0123456789abcdef0123": "feed-a", "another-key-of-the-same": "feed-a", "with:colons:and#hash-0123": "feed-b", "x": "feed-c",
 		"": "", "X": "", "feed-a": "", "0123456789abcdef012": "", "feed-c:x": "", "0123456789abcdef0123 ": "",
 	} {
-		grant, err := access.Admit(protocol.Ingestor, key)
+		grant, err := access.Admit(protocol.Ingestor, key, nil)
 		if want == "" && err == nil || want != "" && (err != nil || grant.Name != want || grant.Bounded() || !grant.Allows("ANY")) {
 			t.Errorf("%q: %+v, %v; want %q", key, grant, err, want)
 		}
@@ -39,7 +39,7 @@ func TestKeysAreFoundByTheirText(t *testing.T) {
 	if len(warnings) != 1 || !strings.Contains(warnings[0], "keys:5:") || !strings.Contains(warnings[0], `"feed-c"`) {
 		t.Errorf("warnings %q, want one about line 5, whose key is short", warnings)
 	}
-	if grant, err := access.Admit(protocol.Consumer, ""); grant != nil || err != nil {
+	if grant, err := access.Admit(protocol.Consumer, "", nil); grant != nil || err != nil {
 		t.Errorf("a consumer, for whom there are no keys: %+v, %v", grant, err)
 	}
 }
@@ -62,12 +62,12 @@ func TestPatternsBoundAKey(t *testing.T) {
 		{"b", "BTC_USDT", false},
 		{"c", "BTC_USDT", true},
 	} {
-		grant, err := access.Admit(protocol.Ingestor, "key-of-"+c.key+"-0123456")
+		grant, err := access.Admit(protocol.Ingestor, "key-of-"+c.key+"-0123456", nil)
 		if err != nil || grant.Allows(c.room) != c.want || grant.Bounded() != (c.key != "c") {
 			t.Errorf("%s, %q: %v, want %v (%v)", c.key, c.room, grant.Allows(c.room), c.want, err)
 		}
 	}
-	if grant, err := access.Admit(protocol.Ingestor, "key-of-d-[1,2]"); err != nil || grant.Bounded() {
+	if grant, err := access.Admit(protocol.Ingestor, "key-of-d-[1,2]", nil); err != nil || grant.Bounded() {
 		t.Errorf("a bracket in a key: %+v, %v", grant, err)
 	}
 }
@@ -258,7 +258,7 @@ func FuzzParseKeys(f *testing.F) {
 				continue
 			}
 			key, _, bounded := strings.Cut(strings.Join(strings.Fields(key), " "), " [")
-			if grant, err := access.Admit(protocol.Consumer, key); err != nil || grant.Name != name || grant.Bounded() && !bounded {
+			if grant, err := access.Admit(protocol.Consumer, key, nil); err != nil || grant.Name != name || grant.Bounded() && !bounded {
 				t.Fatalf("the key of %q: %+v, %v", name, grant, err)
 			}
 		}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -18,16 +19,14 @@ import (
 	"backbone/internal/serverurl"
 )
 
-// APIKeyVariable holds the key to connect with if no file is named.
-const APIKeyVariable = config.EnvPrefix + "_API_KEY"
-
 // Connection is the flags by which a command reaches one server.
 type Connection struct {
 	URLs  []string `group:"Connection" name:"url" default:"ws://127.0.0.1:8080" placeholder:"URL" help:"Server, as ws://host:port, or wss://host:port for TLS. Several, with commas or the flag repeated, are tried in turn until one accepts."`
 	Reach `embed:""`
 
-	Key  string `kong:"-"` // that is sent to the server; empty for none
-	flag string // that the URL was given by; empty for --url
+	Key   string                                `kong:"-"` // that is sent to the server; empty for none
+	Token func(context.Context) (string, error) `kong:"-"` // in place of Key: the SDK's; nil for none
+	flag  string                                // that the URL was given by; empty for --url
 }
 
 // Reach is the flags that say how to reach a server, without its URL. A command with several
@@ -43,27 +42,6 @@ func (r Reach) To(url, flag string) Connection {
 	return Connection{URLs: []string{url}, Reach: r, flag: flag}
 }
 
-// Credentials is the flag that names the key to connect with.
-type Credentials struct {
-	APIKeyFile string `group:"Connection" name:"api-key-file" placeholder:"FILE" help:"File that holds the key to connect with, where the server asks for one. The key itself can be set in BACKBONE_API_KEY."`
-}
-
-// ReadKey returns the key in the file, or in the environment if no file is named.
-func (c *Credentials) ReadKey() (string, error) {
-	if c.APIKeyFile == "" {
-		return os.Getenv(APIKeyVariable), nil
-	}
-	text, err := os.ReadFile(c.APIKeyFile)
-	if err != nil {
-		return "", fmt.Errorf("--api-key-file: %w", err)
-	}
-	key := strings.TrimSpace(strings.TrimPrefix(string(text), "\ufeff"))
-	if key == "" || strings.ContainsAny(key, " \t\r\n") {
-		return "", config.Errorf("api-key-file", "%s must hold only the key: the part after the colon in the server's keys file", c.APIKeyFile)
-	}
-	return key, nil
-}
-
 // URL is what the SDK dials.
 func (c *Connection) URL() string { return strings.Join(c.URLs, ",") }
 
@@ -76,7 +54,7 @@ func (c *Connection) Validate() error {
 	}
 	for _, s := range servers {
 		if s.HoldsCredentials() {
-			return config.Errorf(name, "must not hold credentials: keys go to --api-key-file or %s", APIKeyVariable)
+			return config.Errorf(name, "must not hold credentials: keys go to --api-key-file or %s, tokens to --token-file or %s", APIKeyVariable, TokenVariable)
 		}
 		if !s.Secure() && (c.CAFile != "" || c.InsecureSkipVerify) {
 			return config.Errorf(name, "must begin with wss:// where --ca-file or --insecure-skip-verify is given")
@@ -109,7 +87,7 @@ func (c *Connection) servers() []serverurl.Server {
 
 // Options are those of the SDK for these flags.
 func (c *Connection) Options() (client.Options, error) {
-	o := client.Options{DialTimeout: c.ConnectTimeout, APIKey: c.Key}
+	o := client.Options{DialTimeout: c.ConnectTimeout, APIKey: c.Key, Token: c.Token}
 	if c.CAFile == "" && !c.InsecureSkipVerify {
 		return o, nil
 	}
@@ -139,7 +117,7 @@ func (c *Connection) Failure(err error) error {
 	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401 && strings.Contains(c.Key, ":"):
 		return Failf(ExitRefused, "%s refuses the key: --api-key-file or %s holds a line name:key of the server's keys file, and must hold only the part after the colon", where, APIKeyVariable)
 	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401:
-		return Failf(ExitRefused, "%s refuses without a valid key: set --api-key-file or %s", where, APIKeyVariable)
+		return Failf(ExitRefused, "%s refuses without a valid key or token: set --api-key-file or %s, or --token-file or %s", where, APIKeyVariable, TokenVariable)
 	case errors.Is(err, client.ErrRefused):
 		return Failf(ExitRefused, "%s refuses: %s", where, human.Error(err))
 	case len(servers) > 1:

@@ -15,7 +15,13 @@ type Serve struct {
 	TLSKey  string `group:"Addresses" name:"tls-key" placeholder:"FILE" help:"Private key of --tls-cert, in PEM."`
 
 	IngestKeysFile   string `group:"Access" placeholder:"FILE" help:"Keys of ingestors, one \"name:key\" a line, # for comments. A JSON array of patterns can follow a key, such as [\"BTC_*\"]: the instruments that may be published with it. Only a client that sends one of the keys can publish."`
-	ConsumerKeysFile string `group:"Access" placeholder:"FILE" help:"Keys of consumers, in the same form, with patterns of rooms. Without it consumers need no key."`
+	ConsumerKeysFile string `group:"Access" placeholder:"FILE" help:"Keys of consumers, in the same form, with patterns of rooms. Without it, and without tokens, consumers need no credentials."`
+
+	JWTKeyFile    string   `group:"Access" name:"jwt-key-file" placeholder:"FILE" help:"What tokens (JWT) are verified with: public keys or certificates in PEM, a JWK set, or a secret for HS256. Consumers and ingestors then need a token or one of the keys."`
+	JWTJWKSURL    string   `group:"Access" name:"jwt-jwks-url" placeholder:"URL" help:"URL of the JWK set that tokens are verified with, in place of --jwt-key-file."`
+	JWTIssuer     string   `group:"Access" name:"jwt-issuer" placeholder:"TEXT" help:"The claim iss that tokens must have. Without it any."`
+	JWTAudience   string   `group:"Access" name:"jwt-audience" placeholder:"TEXT" help:"The claim aud that tokens must have, or have among others. Without it any."`
+	JWTAlgorithms []string `group:"Access" name:"jwt-algorithms" default:"RS256,ES256,EdDSA" placeholder:"NAME" help:"Algorithms that tokens may be signed with. HS256 needs a secret in --jwt-key-file."`
 
 	InsecureNoAuth bool     `group:"Access" help:"Let everyone who can reach --listen publish, even if that is the whole world."`
 	AllowedOrigins []string `group:"Access" placeholder:"ORIGIN" help:"Origins of web pages that may connect, such as https://app.example.com, or * for all. Pages of the same host, and clients that are not browsers, can always connect."`
@@ -30,8 +36,9 @@ type Serve struct {
 	RedisFormat        string        `group:"Redis" default:"auto" enum:"auto,1,2" help:"Form of messages to other instances: ${enum}. auto is 2 while all instances read it, and 1 while one of an older build is heard."`
 	RedisStoreInterval time.Duration `group:"Redis" default:"0s" min:"1ms" orzero:"" help:"How often the price of an instrument is stored in Redis at most. 0: each price is stored as it is published. Otherwise prices are published at once and the newest is stored within this time, which costs Redis much less. Set it on all instances alike."`
 
-	Upstream      []string `group:"Edge" placeholder:"URL" help:"Instance, as wss://host:port, from which this one, an edge, gets the rooms that its consumers join. Several, with commas or the flag repeated, are tried in turn. Excludes --redis-url. Nobody can publish to an edge."`
-	UpstreamTLSCA string   `group:"Edge" name:"upstream-tls-ca" placeholder:"FILE" help:"Certificates in PEM, one of which must have signed that of --upstream. Without it those of this system."`
+	Upstream        []string `group:"Edge" placeholder:"URL" help:"Instance, as wss://host:port, from which this one, an edge, gets the rooms that its consumers join. Several, with commas or the flag repeated, are tried in turn. Excludes --redis-url. Nobody can publish to an edge."`
+	UpstreamTLSCA   string   `group:"Edge" name:"upstream-tls-ca" placeholder:"FILE" help:"Certificates in PEM, one of which must have signed that of --upstream. Without it those of this system."`
+	UpstreamKeyFile string   `group:"Edge" placeholder:"FILE" help:"Key or token for --upstream, where consumers need one there. Read again for each connection, and before a token expires."`
 
 	LastPriceTTL   time.Duration `group:"Last prices" name:"last-price-ttl" default:"30s" min:"1ms" orzero:"" help:"How long after its ingestion a price is given to new consumers. 0: no prices are kept, so there are no warm starts."`
 	MaxInstruments int           `group:"Last prices" default:"100000" min:"1" help:"Instruments whose newest price is kept. Beyond it, producers with fewer take places from those with more, and who holds most is refused."`

@@ -35,6 +35,9 @@ func (s *Serve) upstream() error {
 		if s.UpstreamTLSCA != "" {
 			return Errorf("upstream-tls-ca", "needs --upstream")
 		}
+		if s.UpstreamKeyFile != "" {
+			return Errorf("upstream-key-file", "needs --upstream")
+		}
 		return nil
 	}
 	servers, err := serverurl.Parse(s.UpstreamURL())
@@ -42,7 +45,7 @@ func (s *Serve) upstream() error {
 	case err != nil:
 		return Errorf(upstreamFlag, "%v", err)
 	case slices.ContainsFunc(servers, func(u serverurl.Server) bool { return u.HoldsCredentials() }):
-		return Errorf(upstreamFlag, "must not hold credentials: consumers need none")
+		return Errorf(upstreamFlag, "must not hold credentials: they go to --upstream-key-file")
 	case s.UpstreamTLSCA != "" && !slices.ContainsFunc(servers, func(u serverurl.Server) bool { return u.Secure() }):
 		return Errorf("upstream-tls-ca", "needs TLS: --upstream must begin with wss://")
 	case s.RedisURL != "":

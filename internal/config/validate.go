@@ -46,21 +46,6 @@ func (s *Serve) addresses() error {
 	return nil
 }
 
-func (s *Serve) access() error {
-	if s.IngestKeysFile != "" && s.InsecureNoAuth {
-		return Errorf("insecure-no-auth", "and --ingest-keys-file exclude each other: leave one out")
-	}
-	if !Loopback(s.Listen) && s.IngestKeysFile == "" && !s.InsecureNoAuth && !s.Edge() {
-		return Errorf("listen", "%s can be reached from other machines, and anyone there could publish: set --ingest-keys-file, or --insecure-no-auth if that is intended", s.Listen)
-	}
-	for _, origin := range s.AllowedOrigins {
-		if origin != "*" && !validOrigin(origin) {
-			return Errorf("allowed-origins", "must be * or origins like https://app.example.com, without a path; not %q", origin)
-		}
-	}
-	return nil
-}
-
 type flagValue struct{ flag, value string }
 
 func (s *Serve) redis() error {

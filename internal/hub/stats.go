@@ -1,5 +1,7 @@
 package hub
 
+import "slices"
+
 // Stats are the hub's counters since start, and gauges where marked.
 type Stats struct {
 	Clients    int    // gauge: registered clients
@@ -40,6 +42,12 @@ func (h *Hub) Stats() (s Stats) {
 func (h *Hub) ClientStats(c *Client) (s ClientStats, ok bool) {
 	h.look(func() { s, ok = h.standing(c) })
 	return s, ok
+}
+
+// RoomsOf returns the rooms that c is in.
+func (h *Hub) RoomsOf(c *Client) (rooms []string) {
+	h.look(func() { rooms = slices.Clone(c.rooms) })
+	return rooms
 }
 
 // look has f look at what Run owns, or does nothing if the hub has ended.

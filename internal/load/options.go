@@ -15,7 +15,8 @@ type Options struct {
 
 	PublishTo   string         // URL of the instance that events are published to
 	ConsumeFrom []string       // URLs of the instances that consumers connect to, by turns; none: PublishTo
-	Client      client.Options // how connections are made; its key is sent by the publisher alone
+	Client      client.Options // how connections are made; its APIKey is sent by the publisher alone
+	ConsumerKey string         // that consumers send in place of a token of Client; "": none
 
 	ServerPID int          // process whose use of the machine is measured; 0: none
 	Abort     <-chan error // an error from it ends the run, which fails with it; may be nil

@@ -200,7 +200,10 @@ func (r *run) connect(ctx, life context.Context) (*client.Ingestor, error) {
 
 func (r *run) consumerOptions() client.ConnOptions {
 	o := client.ConnOptions{Options: r.Client}
-	o.APIKey, o.ReceiveBuffer = "", r.ReceiveBuffer
+	o.APIKey, o.ReceiveBuffer = r.ConsumerKey, r.ReceiveBuffer
+	if o.APIKey != "" {
+		o.Token = nil
+	}
 	return o
 }
 

@@ -56,6 +56,7 @@ type Server struct {
 	readOnly  string             // where to publish instead; "": here
 	transport *transport.Server
 	access    *auth.Access
+	keySet    *auth.KeySet // nil: the keys of tokens are in a file, or there are none
 	admin     *http.Server
 	reload    *reload.Reloader
 	certs     *certs.Store // nil: plain connections
@@ -183,12 +184,17 @@ func (s *Server) buildUpstream(options ingest.Options) error {
 	if s.readOnly, err = upstream.Shown(s.cfg.UpstreamURL()); err != nil {
 		return config.Errorf("upstream", "%v", err)
 	}
+	token, err := s.upstreamToken()
+	if err != nil {
+		return err
+	}
 	reads, leaves := make(chan []string), make(chan []string)
 	options.Reads, options.Leaves, options.Linger = reads, leaves, linger
 	s.ingest = ingest.New(options)
 	s.upstream, err = upstream.New(upstream.Options{
 		URL:    s.cfg.UpstreamURL(),
 		TLS:    files,
+		Token:  token,
 		Reads:  reads,
 		Leaves: leaves,
 		Sink:   s.ingest.FromBridge(),

@@ -32,6 +32,8 @@ const (
 	minDelay = 10 * time.Millisecond
 	// reassureEvery is how often a sender that is delayed hears that the server lives.
 	reassureEvery = 5 * time.Second
+	// standingEvery is how often a sender that is delayed is looked at for whether its credentials are still good.
+	standingEvery = 500 * time.Millisecond
 	// calm is how long a sender is read as it sends until its delays begin anew.
 	calm = time.Second
 )
@@ -85,11 +87,14 @@ func (r *readSide) delay(d time.Duration) {
 	defer func() { r.pace.delayed = time.Now() }()
 	for end := time.Now().Add(d); d > 0; d = time.Until(end) {
 		select {
-		case <-time.After(min(d, reassureEvery)):
+		case <-time.After(min(d, reassureEvery, standingEvery)):
 		case <-r.conn.over:
 			return
 		case <-r.conn.server.closing:
 			return
+		}
+		if r.standing() != nil {
+			return // which ends the connection
 		}
 		if now := time.Now(); now.Sub(r.pace.heard) >= reassureEvery {
 			r.pace.heard = now

@@ -44,7 +44,10 @@ func (r *readSide) read() error {
 		if message != nil && message.until.Before(deadline) {
 			deadline = message.until
 		}
-		if err := r.conn.socket.SetReadDeadline(deadline); err != nil {
+		if err := r.conn.socket.SetReadDeadline(r.beforeExpiry(deadline)); err != nil {
+			return err
+		}
+		if err := r.standing(); err != nil {
 			return err
 		}
 		err := r.fill()
@@ -53,6 +56,8 @@ func (r *readSide) read() error {
 			return nil
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
+		case r.conn.place.granted != nil && time.Now().Before(deadline):
+			continue // something became of the credentials
 		case message != nil && deadline.Equal(message.until):
 			more := awake.Grant(message.until, &message.again, messageTimeout)
 			if more == 0 {

@@ -5,7 +5,6 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"backbone/internal/auth"
 	"backbone/internal/domain/common"
 	"backbone/internal/hub"
 	"backbone/internal/ingest"
@@ -34,7 +33,6 @@ type readSide struct {
 	fragments fragments
 	keepAlive keepAlive
 	publisher *ingest.Publisher // nil until the first event
-	grant     *auth.Grant       // what the client's credentials allow; nil: everything
 	pace      *pace             // nil: messages have no limit, and no frame without text has come
 	groups    map[string]uint32 // rooms whose status it wants by a threshold of its own, in milliseconds; nil: never any
 	rooms     int32             // that the client is in

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync/atomic"
 
+	"backbone/internal/auth"
 	"backbone/internal/refusals"
 )
 
@@ -21,13 +22,15 @@ const (
 // last one is gone, and closes the remaining ones when the server stops.
 type registry struct {
 	// Immutable after newRegistry.
-	max, maxPerAddress int // 0: no limit
+	max, maxPerAddress int          // 0: no limit
+	access             *auth.Access // nil: nobody needs credentials
 	stats              *counters
 	refusals           *refusals.Log
 	changes            chan change
 	idles              chan chan<- struct{} // each is closed when there is no WebSocket
 	lists              chan chan<- []*conn  // each gets all WebSockets
 	lacks              chan chan<- int      // each is told how many connections were pushed out
+	rechecks           chan struct{}        // credentials have changed
 	closing            chan struct{}        // one send closes all sockets, and those that come later
 	stop               chan struct{}        // closed once no connection can come any more
 
@@ -50,8 +53,12 @@ type place struct {
 	closed atomic.Bool // by the registry
 	asked  atomic.Bool // the client has sent a request; set by the read side, read by who warns it
 
+	news    atomic.Pointer[news] // for the ReadPump, from the registry: what became of its credentials
+	granted *auth.Grant          // what the credentials allow; nil: everything. Set by the handshake, then owned by the ReadPump
+
 	// Owned by the registry.
 	open     bool          // it is a WebSocket
+	grant    *auth.Grant   // what the registry knows of granted; nil: nothing can become of it any more
 	all, own *list.Element // in waiting of the registry and of the address; nil: not there
 }
 
@@ -65,7 +72,8 @@ type atAddress struct { // owned by the registry
 type change struct {
 	place  *place
 	step   step
-	result chan error // of opens: receives nil or an *httpRefusal; nil: there are no limits, so nobody waits
+	grant  *auth.Grant // of opens and regrants
+	result chan error  // of opens: receives nil or an *httpRefusal; nil: there are no limits, so nobody waits
 }
 
 type step uint8
@@ -73,15 +81,16 @@ type step uint8
 const (
 	comes step = iota
 	opens
+	regrants
 	leaves
 )
 
 // changePlaces is how many changes can wait before their senders do.
 const changePlaces = 64
 
-func newRegistry(limit, perAddress int, stats *counters, told *refusals.Log) *registry {
+func newRegistry(limit, perAddress int, access *auth.Access, stats *counters, told *refusals.Log) *registry {
 	return &registry{
-		max: limit, maxPerAddress: perAddress, stats: stats, refusals: told,
+		max: limit, maxPerAddress: perAddress, access: access, stats: stats, refusals: told, rechecks: make(chan struct{}, 1),
 		changes: make(chan change, changePlaces), idles: make(chan chan<- struct{}), lists: make(chan chan<- []*conn), lacks: make(chan chan<- int),
 		closing: make(chan struct{}), stop: make(chan struct{}),
 		places: map[*place]struct{}{}, addresses: map[netip.Addr]*atAddress{},
@@ -112,6 +121,10 @@ func (r *registry) run() {
 			list <- r.webSockets()
 		case n := <-r.lacks:
 			n <- r.makeRoom()
+		case <-r.rechecks:
+			for p := range r.places {
+				r.recheck(p)
+			}
 		case <-r.closing:
 			closing = true
 			for p := range r.places {
@@ -138,7 +151,8 @@ func (r *registry) apply(c change) {
 		err := r.admit(p, a)
 		if err == nil {
 			r.stopWaiting(p, a)
-			p.open = true
+			p.open, p.grant = true, c.grant
+			r.recheck(p) // the credentials may have changed since they were looked at
 			r.opened++
 			if r.maxPerAddress > 0 {
 				a.opened++
@@ -147,6 +161,9 @@ func (r *registry) apply(c change) {
 		if c.result != nil {
 			c.result <- err
 		}
+	case regrants:
+		p.grant = c.grant
+		r.recheck(p)
 	case leaves:
 		r.stopWaiting(p, a)
 		if p.open {
@@ -236,11 +253,12 @@ func (r *registry) come(p *place) { r.changes <- change{place: p, step: comes} }
 // open makes it a WebSocket. The error is an *httpRefusal, or says that the connection was pushed
 // out.
 func (r *registry) open(p *place) error {
+	c := change{place: p, step: opens, grant: p.granted}
 	if r.max == 0 && r.maxPerAddress == 0 {
-		r.changes <- change{place: p, step: opens}
+		r.changes <- c
 		return nil
 	}
-	c := change{place: p, step: opens, result: make(chan error, 1)}
+	c.result = make(chan error, 1)
 	r.changes <- c
 	return <-c.result
 }

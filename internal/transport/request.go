@@ -97,6 +97,9 @@ func (r *readSide) request(o *common.Object, index int, malformed error) error {
 	if !r.withinRate() {
 		return r.pastRate(id, index)
 	}
+	if err := r.standing(); err != nil {
+		return err
+	}
 	err := malformed
 	if err == nil {
 		err = r.handle(o, index)
@@ -149,8 +152,11 @@ func errorMessage(e *common.RequestError, id string, index int) protocol.ServerM
 // handle carries out one request, or returns the *common.RequestError that says why not, or errGone.
 func (r *readSide) handle(o *common.Object, index int) error {
 	typ := o.Type()
-	if typ == protocol.TypePing {
+	switch typ {
+	case protocol.TypePing:
 		return r.ping(o)
+	case protocol.TypeAuth:
+		return r.authenticate(o)
 	}
 	domain, known := r.conn.server.opts.Domains.Lookup(typ)
 	switch consumer := r.conn.identity.Role == protocol.Consumer; {
@@ -169,7 +175,7 @@ func (r *readSide) handle(o *common.Object, index int) error {
 	return common.UnknownType(typ, r.takes)
 }
 
-// takes reports whether there is a request of this type, for whatever role, besides ping.
+// takes reports whether there is a request of this type, for whatever role, besides ping and auth.
 func (r *readSide) takes(typ string) bool {
 	_, known := r.conn.server.opts.Domains.Lookup(typ)
 	return known || typ == protocol.TypeMarked || typ == protocol.TypeJoin || typ == protocol.TypeLeave
@@ -185,7 +191,7 @@ func (r *readSide) event(domain common.Domain, o *common.Object, index int) erro
 		return common.Errorf(protocol.CodeForbidden, "type: this instance is an edge and takes no events: send %s to %s", domain.Type(), to)
 	}
 	id, _ := o.ID()
-	if !r.grant.Allows(e.Room) { // no bad message: it is valid, and others of its batch may be allowed
+	if !r.conn.place.granted.Allows(e.Room) { // no bad message: it is valid, and others of its batch may be allowed
 		r.eventError(receipt{id: id, index: index}, protocol.CodeForbidden, notGranted(domain.RoomField(), e.Room).Message)
 		return nil
 	}

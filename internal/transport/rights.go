@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"backbone/internal/auth"
 	"backbone/internal/domain/common"
@@ -15,17 +16,137 @@ func (s *Server) identify(c *conn, credentials string) error {
 	if s.opts.Access == nil {
 		return nil
 	}
-	grant, err := s.opts.Access.Admit(c.identity.Role, credentials)
+	grant, err := s.opts.Access.Admit(c.identity.Role, credentials, s.closing)
 	if r, ok := errors.AsType[*auth.RefusedError](err); ok {
-		status := http.StatusUnauthorized
-		if r.Reason == auth.Forbidden {
-			status = http.StatusForbidden
+		refusal := &httpRefusal{status: http.StatusUnauthorized, reason: r.Text, why: r.Why}
+		switch r.Reason {
+		case auth.Forbidden:
+			refusal.status = http.StatusForbidden
+		case auth.Unavailable:
+			refusal.status, refusal.retry = http.StatusServiceUnavailable, true
+		case auth.Unauthorized:
 		}
-		return &httpRefusal{status: status, reason: r.Text, why: r.Why}
+		return refusal
 	}
 	if grant != nil {
-		c.identity.Name, c.read.grant = grant.Name, grant
+		c.identity.Name, c.place.granted = grant.Name, grant
 	}
+	return nil
+}
+
+// news is what became of the credentials of a connection. The ReadPump is told in a way that ends its
+// wait: its read deadline passes.
+type news struct {
+	about *auth.Grant // what the connection had
+	now   *auth.Grant // what it has instead; nil: nothing
+}
+
+// recheck tells a connection what became of its credentials, if anything did. Only run calls it.
+func (r *registry) recheck(p *place) {
+	if p.grant == nil {
+		return
+	}
+	now := r.access.Still(p.client.identity.Role, p.grant)
+	if now == p.grant {
+		return
+	}
+	p.news.Store(&news{p.grant, now})
+	p.grant = now
+	_ = p.conn.SetReadDeadline(time.Now()) // on failure the connection has ended
+}
+
+// Why connections end because of their credentials.
+var (
+	errRevoked = &closeError{code: protocol.CloseUnauthorized, reason: "the credentials were revoked"}
+	errExpired = &closeError{code: protocol.CloseUnauthorized, reason: "the token has expired"}
+	errChanged = &closeError{code: protocol.CloseRestart, reason: "the rights of these credentials have changed: connect again"}
+)
+
+// standing returns why the connection has to end because of its credentials, nil if it has not. It
+// takes what the registry has told. To miss nothing it is to be called behind each change of the read
+// deadline.
+func (r *readSide) standing() error {
+	if r.conn.place.granted == nil {
+		return nil
+	}
+	if n := r.conn.place.news.Load(); n != nil && n.about == r.conn.place.granted {
+		switch {
+		case n.now == nil:
+			return errRevoked
+		case n.now.Name != r.conn.identity.Name || r.losesRoom(n.now) != "":
+			return errChanged
+		}
+		r.conn.place.granted = n.now
+	}
+	if until := r.conn.place.granted.Expires; !until.IsZero() && !time.Now().Before(until) {
+		return errExpired
+	}
+	return nil
+}
+
+// beforeExpiry is the earlier one of a time and the end of the credentials.
+func (r *readSide) beforeExpiry(t time.Time) time.Time {
+	if r.conn.place.granted == nil || r.conn.place.granted.Expires.IsZero() {
+		return t
+	}
+	if left := time.Until(r.conn.place.granted.Expires); left < time.Until(t) {
+		return time.Now().Add(left)
+	}
+	return t
+}
+
+// losesRoom returns a room that the client is in and that another grant does not allow, "" if there is
+// none.
+func (r *readSide) losesRoom(to *auth.Grant) string {
+	if r.conn.identity.Role != protocol.Consumer || !to.Bounded() {
+		return ""
+	}
+	for _, room := range r.conn.server.opts.Hub.RoomsOf(&r.conn.client) {
+		if !to.Allows(room) {
+			return room
+		}
+	}
+	return ""
+}
+
+// authenticate replaces what the client's credentials allow by what those in o do.
+func (r *readSide) authenticate(o *common.Object) error {
+	if err := o.Only("token"); err != nil {
+		return err
+	}
+	text, present, err := o.Text("token")
+	switch {
+	case err != nil:
+		return err
+	case !present:
+		return common.Required("token")
+	case r.conn.place.granted == nil:
+		return common.Errorf(protocol.CodeForbidden, "type: this server asks for no credentials here")
+	}
+	r.publish() // what came before was allowed, and its acks need not wait for a key that has to be fetched
+	r.flushReplies()
+	grant, err := r.conn.server.opts.Access.Admit(r.conn.identity.Role, string(text), r.conn.server.closing)
+	if refused, ok := errors.AsType[*auth.RefusedError](err); ok {
+		code := protocol.CodeForbidden
+		if refused.Reason == auth.Unavailable {
+			code = protocol.CodeUnavailable
+		}
+		return &common.RequestError{Code: code, Message: "token: " + refused.Text}
+	}
+	if grant.Name != r.conn.identity.Name {
+		return common.Errorf(protocol.CodeForbidden, "token: is of another name than the connection")
+	}
+	if room := r.losesRoom(grant); room != "" {
+		return common.Errorf(protocol.CodeForbidden, "token: does not allow %s, which is joined: leave it first", room)
+	}
+	r.conn.place.granted = grant
+	r.conn.server.registry.changes <- change{place: r.conn.place, step: regrants, grant: grant}
+	id, _ := o.ID()
+	reply := protocol.ServerMessage{Type: protocol.TypeAuthenticated, ID: id}
+	if !grant.Expires.IsZero() {
+		reply.Expires = grant.Expires.UnixMilli()
+	}
+	r.reply(reply)
 	return nil
 }
 

@@ -106,7 +106,7 @@ func (r *readSide) joinOne(o *common.Object, wish wish) error {
 		return err
 	}
 	room := string(name)
-	if !r.grant.Allows(room) {
+	if !r.conn.place.granted.Allows(room) {
 		return notGranted("room", room)
 	}
 	if int(r.rooms) >= r.conn.server.opts.Limits.MaxRooms && len(r.conn.server.opts.Hub.Among(&r.conn.client, []string{room}, nil)) == 0 {
@@ -160,7 +160,7 @@ func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
 			reject(name, err)
 			continue
 		}
-		if !r.grant.Allows(name) {
+		if !r.conn.place.granted.Allows(name) {
 			reject(name, notGranted("room", name))
 			continue
 		}

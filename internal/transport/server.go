@@ -105,7 +105,7 @@ func New(opts Options) *Server {
 	s.stats = newCounters(writes)
 	s.refusals = refusals.New(s.log, s.stats.kinds()...)
 	s.oldest = oldest.New(s.log, opts.Hub)
-	s.registry = newRegistry(opts.Limits.MaxConnections, opts.Limits.MaxConnectionsPerAddress, s.stats, s.refusals)
+	s.registry = newRegistry(opts.Limits.MaxConnections, opts.Limits.MaxConnectionsPerAddress, opts.Access, s.stats, s.refusals)
 	return s
 }
 
@@ -183,6 +183,15 @@ func (s *Server) place(c net.Conn) *place {
 		p.conn = tls.Server(under, s.opts.TLS)
 	}
 	return p
+}
+
+// Recheck has all connections be looked at because what Options.Access says may have changed. Those
+// whose credentials are not good any more are closed. It does not wait.
+func (s *Server) Recheck() {
+	select {
+	case s.registry.rechecks <- struct{}{}:
+	default: // one look that is yet to begin is enough
+	}
 }
 
 // Drain refuses new WebSockets from now on. It tells the clients to connect elsewhere, and closes them

@@ -121,7 +121,7 @@ func newCounters(writes []*sent) *counters {
 	c.closes = c.add(Metric{Name: "closes_total", Help: "Close frames sent, by code; other is a code that the peer chose.",
 		Label: "code", Values: closeCodes(
 			protocol.CloseNormal, protocol.CloseGoingAway, protocol.CloseRestart, protocol.CloseProtocolError, protocol.CloseUnsupportedData,
-			protocol.CloseInvalidData, protocol.CloseTooBig, protocol.CloseSlowConsumer, protocol.CloseTooMany,
+			protocol.CloseInvalidData, protocol.CloseTooBig, protocol.CloseUnauthorized, protocol.CloseSlowConsumer, protocol.CloseTooMany,
 		)})
 	c.errors = c.add(Metric{Name: "requests_refused_total", Help: "Requests answered with an error, by code.",
 		Label: "code", Values: codeLabels()})
@@ -212,9 +212,9 @@ func closeKind(code protocol.CloseCode) refusals.Kind {
 	return refusals.Kind{Message: "connection closed", Key: "code", Of: closeLabel(code)}
 }
 
-// toldCodes are the close codes for what a client should not do.
+// toldCodes are the close codes for what a client should not do, and for what it may not do any more.
 var toldCodes = []protocol.CloseCode{
-	protocol.CloseProtocolError, protocol.CloseUnsupportedData, protocol.CloseInvalidData, protocol.CloseTooBig, protocol.CloseTooMany,
+	protocol.CloseProtocolError, protocol.CloseUnsupportedData, protocol.CloseInvalidData, protocol.CloseTooBig, protocol.CloseUnauthorized, protocol.CloseTooMany,
 }
 
 // kinds are all kinds of refusals.

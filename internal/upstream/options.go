@@ -17,6 +17,8 @@ import (
 type Options struct {
 	URL string      // of servers, with commas between them
 	TLS *tls.Config // for wss URLs; nil: the authorities of the system
+	// Token is the SDK's: a key or a token for each connection. nil: none.
+	Token func(context.Context) (string, error)
 
 	// Reads delivers rooms that have members and whose last price is wanted: rooms to be joined.
 	// Each is answered exactly once through Sink.LastPrices within ReadTimeout, unless Run ends first.

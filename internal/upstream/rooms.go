@@ -228,6 +228,7 @@ func (u *Upstream) dial(ctx context.Context) (*client.Conn, error) {
 	return client.Dial(ctx, u.opts.URL, &client.ConnOptions{
 		Options: client.Options{
 			TLSConfig:     u.opts.TLS,
+			Token:         u.opts.Token,
 			DialTimeout:   5 * time.Second,
 			KeepTrying:    true,
 			BackoffMax:    2 * time.Second,

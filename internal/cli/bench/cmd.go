@@ -42,6 +42,8 @@ type Cmd struct {
 	URL         string   `group:"Connection" name:"url" placeholder:"URL" help:"Server, as ws://host:port, or wss://host:port for TLS. Without it, the run starts a server of its own."`
 	ConsumeURLs []string `group:"Connection" name:"consume-url" placeholder:"URL" help:"Another instance, to consume from. If the flag is given several times, the consumers are divided among the instances."`
 
+	ConsumerKeyFile string `group:"Connection" name:"consumer-key-file" placeholder:"FILE" help:"File that holds the key of the consumers, where the server asks for one. They send the token of --token-file, but not the key of --api-key-file, which is the publisher's."`
+
 	cli.Reach       `embed:""`
 	cli.Credentials `embed:""`
 }
@@ -145,10 +147,6 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 		return err
 	}
 	defer files.close()
-	key, err := c.ReadKey()
-	if err != nil {
-		return err
-	}
 	var server *ownServer
 	own := ""
 	if c.URL == "" {
@@ -159,7 +157,9 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 		own = server.url
 	}
 	publish, consume := c.targets(own)
-	publish.Key = key
+	if err := c.GiveTo(&publish); err != nil {
+		return err
+	}
 	result, err := c.run(ctx, s, server, publish, consume)
 	if errors.Is(err, load.ErrInterrupted) {
 		s.Say("%v", err)
@@ -187,6 +187,11 @@ func (c *Cmd) run(ctx context.Context, s cli.Streams, server *ownServer, publish
 		return nil, err
 	}
 	o := load.Options{Shape: load.Shape(c.shape), PublishTo: publish.URL(), Client: opt}
+	if c.ConsumerKeyFile != "" {
+		if o.ConsumerKey, err = config.ReadCredentials("consumer-key-file", c.ConsumerKeyFile); err != nil {
+			return nil, err
+		}
+	}
 	for _, from := range consume {
 		o.ConsumeFrom = append(o.ConsumeFrom, from.URL())
 	}

@@ -19,7 +19,7 @@ func (c *Cmd) outlet(ctx context.Context, s cli.Streams, m exchange.Mapping, log
 	if c.Print {
 		return func(_ context.Context, prices []feed.Price) error { return s.Print(m.Lines(prices)) }, func() error { return nil }, nil
 	}
-	if c.Key, err = c.ReadKey(); err != nil {
+	if err = c.GiveTo(&c.Connection); err != nil {
 		return nil, nil, err
 	}
 	opt, err := c.Options()

@@ -72,8 +72,7 @@ func (c *Cmd) Validate() error {
 
 // Run publishes until the input or ctx ends, and reports what was not accepted.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
-	var err error
-	if c.Key, err = c.ReadKey(); err != nil {
+	if err := c.GiveTo(&c.Connection); err != nil {
 		return err
 	}
 	opt, err := c.Options()

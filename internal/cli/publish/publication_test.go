@@ -49,7 +49,7 @@ sent at most 1, rejected 0 in .*
 ` + noWayBack, cli.ExitRejected},
 		"refused": {nil, 401, false, `^connection lost: .*
 sent at most 1, rejected 0 in .*
-backbone: ws://127.0.0.1:\d+ refuses without a valid key: set --api-key-file or BACKBONE_API_KEY`, cli.ExitRefused},
+backbone: ws://127.0.0.1:\d+ refuses without a valid key or token: set --api-key-file or BACKBONE_API_KEY, or --token-file or BACKBONE_TOKEN`, cli.ExitRefused},
 		"forbidden": {[]string{"--ack"}, 403, false, `\nbackbone: ws://127.0.0.1:\d+ refuses: the server answered 403 Forbidden: stopping`, cli.ExitRefused},
 		"interrupted": {[]string{"--outage=newest", "--connect-timeout=1m"}, 503, true, `^connection lost: .*
 interrupted: .*

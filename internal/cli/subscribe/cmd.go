@@ -64,8 +64,7 @@ func (c *Cmd) Validate() error {
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var err error
-	if c.Key, err = c.ReadKey(); err != nil {
+	if err := c.GiveTo(&c.Connection); err != nil {
 		return err
 	}
 	opt, err := c.Options()
