@@ -12,7 +12,7 @@ import (
 // no more and no less. Test files are exempt.
 var arrows = []row{
 	{from: "protocol", why: "client authors copy it: it must stand alone"},
-	{from: "internal/config", to: []string{"internal/redisurl", "internal/serverurl"}, why: "configuration knows no part that it configures, or it would be read everywhere"},
+	{from: "internal/config", to: []string{"internal/rates", "internal/redisurl", "internal/serverurl"}, why: "configuration knows no part that it configures, or it would be read everywhere"},
 	{from: "internal/redisurl", why: "a leaf: a Redis URL is checked as the flag and read by the bridge"},
 	{from: "internal/telemetry", why: "telemetry is a leaf: others hand it their figures through what it offers"},
 	{from: "internal/admin", why: "it serves pages to operators, whatever they show"},
@@ -20,6 +20,8 @@ var arrows = []row{
 	{from: "internal/reload", why: "it reads files again, whatever they hold"},
 	{from: "internal/drain", why: "it says when clients are sent elsewhere, whatever they are"},
 	{from: "internal/certs", to: []string{"internal/reload"}, why: "it has certificates for whoever listens, and takes them from files that are read again"},
+	{from: "internal/rates", why: "it counts tokens, whatever they are for: the flags and the pumps know it"},
+	{from: "internal/memory", why: "it watches the process, whoever is refused then"},
 	{from: "internal/refusals", why: "it bounds lines of a log, whatever they are about"},
 	{from: "internal/credit", why: "it is arithmetic on bytes and times, which the simulation uses too"},
 	{from: "internal/serverurl", why: "the SDK and the programs read URLs alike"},
@@ -52,14 +54,14 @@ var arrows = []row{
 
 	{
 		from: "internal/transport",
-		to:   []string{"internal/awake", "internal/auth", "internal/credit", "internal/domain/common", "internal/drain", "internal/epochs", "internal/frame", "internal/handshake", "internal/hub", "internal/ingest", "internal/moment", "internal/oldest", "internal/paced", "internal/rawio", "internal/refusals", "protocol"},
+		to:   []string{"internal/awake", "internal/auth", "internal/credit", "internal/domain/common", "internal/drain", "internal/epochs", "internal/frame", "internal/handshake", "internal/hub", "internal/ingest", "internal/moment", "internal/oldest", "internal/paced", "internal/rates", "internal/rawio", "internal/refusals", "protocol"},
 		why:  "an event goes from the pump to ingest to the hub; the pumps know neither Redis nor a single domain",
 	},
 	{
 		from: "internal/server",
 		to: []string{
 			"internal/admin", "internal/auth", "internal/bridge", "internal/certs", "internal/config", "internal/domain/chat", "internal/domain/common",
-			"internal/domain/trading", "internal/hub", "internal/ingest", "internal/reload", "internal/telemetry", "internal/transport", "internal/upstream", "protocol",
+			"internal/domain/trading", "internal/hub", "internal/ingest", "internal/memory", "internal/reload", "internal/telemetry", "internal/transport", "internal/upstream", "protocol",
 		},
 		why: "the composition root, and only it, knows all parts",
 	},

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 	"unicode"
+
+	"backbone/internal/rates"
 )
 
 // Limits bound what connections can do and how long they can take. The fields are those of
@@ -14,10 +16,18 @@ import (
 // A tag min is the least value that a field can have. orzero allows 0 too, where min is higher.
 type Limits struct {
 	MaxRooms                 int           `group:"Limits" default:"10000" min:"1" help:"Rooms that one consumer may be in."`
-	MaxBadMessages           int           `group:"Limits" default:"1000" min:"1" help:"Bad messages in a row after which a connection is closed. A good message resets the count."`
-	MaxMessageRate           int           `group:"Limits" default:"0" min:"0" help:"Messages a second that one connection may send. A consumer's are refused beyond that, an ingestor's are delayed. 0: no limit."`
+	MaxRoomsTotal            int           `group:"Limits" default:"0" min:"0" help:"Rooms that have members. 0: no limit."`
+	MaxJoinRate              rates.Rate    `group:"Limits" default:"0" placeholder:"RATE[/BURST]" help:"Rooms a second that one consumer may join, and with a burst, as in 1000/5000, how many at once. Larger joins are delayed. 0: no limit."`
+	MaxBadMessages           int           `group:"Limits" default:"1000" min:"1" help:"Bad messages in a minute after which a connection is closed."`
+	MaxMessageRate           rates.Rate    `group:"Limits" default:"0" placeholder:"RATE[/BURST]" help:"Messages a second that one consumer may send; more are refused. 0: no limit."`
+	MaxMessageByteRate       rates.Rate    `group:"Limits" default:"0" placeholder:"RATE[/BURST]" help:"Bytes a second that one consumer may send; more are delayed. 0: no limit."`
+	MaxChatRate              rates.Rate    `group:"Limits" default:"10/50" placeholder:"RATE[/BURST]" help:"Chat messages a second that one consumer may send; more are refused. 0: no limit."`
+	MaxIngestRate            rates.Rate    `group:"Limits" default:"0" placeholder:"RATE[/BURST]" help:"Events a second that one ingestor may send; more are delayed. 0: no limit."`
+	MaxIngestByteRate        rates.Rate    `group:"Limits" default:"0" placeholder:"RATE[/BURST]" help:"Bytes a second that one ingestor may send; more are delayed. 0: no limit."`
 	MaxConnections           int           `group:"Limits" default:"0" min:"0" help:"Open connections. 0: no limit."`
 	MaxConnectionsPerAddress int           `group:"Limits" default:"0" min:"0" help:"Open connections from one IP address. 0: no limit."`
+	MaxConnectionRate        rates.Rate    `group:"Limits" default:"0" placeholder:"RATE[/BURST]" help:"WebSockets a second that may be opened; more are refused with 503. 0: no limit."`
+	HandshakeTimeout         time.Duration `group:"Limits" default:"10s" min:"1ms" help:"A new connection that has not sent its request in this time is closed."`
 	PingInterval             time.Duration `group:"Limits" default:"25s" min:"1ms" help:"A client that has sent nothing for this time is pinged."`
 	PongTimeout              time.Duration `group:"Limits" default:"10s" min:"1ms" help:"A client that leaves a ping unanswered for this time is closed."`
 	WriteTimeout             time.Duration `group:"Limits" default:"10s" min:"1ms" help:"A client that accepts no byte for this time is closed."`
@@ -33,6 +43,8 @@ func checkMinima(s reflect.Value) error {
 			if err := checkMinima(value); err != nil {
 				return err
 			}
+		} else if r, ok := value.Interface().(rates.Rate); ok && !r.Valid() {
+			return Errorf(flagName(field), "must be 0, or a rate and a burst of at least 1, not %v", r)
 		} else if least, ok := field.Tag.Lookup("min"); ok {
 			_, orZero := field.Tag.Lookup("orzero")
 			if err := checkMinimum(flagName(field), value, least, orZero); err != nil {

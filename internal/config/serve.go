@@ -46,6 +46,8 @@ type Serve struct {
 	// A message of the largest size always fits into ClientQueueBytes.
 	ClientQueueBytes int `group:"Limits" default:"262144" min:"65536" help:"Unsent bytes at which a consumer counts as slow and its prices are conflated. At least 65536."`
 	Limits
+	MemoryLimit Bytes  `group:"Limits" default:"0" placeholder:"BYTES" help:"Memory of this process, as in 512MiB. Near it new connections are refused with 503. 0: no limit."`
+	Chat        string `group:"Limits" default:"members" enum:"off,members" help:"Who may send chat messages: ${enum}. members are the consumers that are in the room."`
 
 	MaxConnectionAge time.Duration `group:"Limits" default:"0s" min:"10s" orzero:"" help:"About how old a connection may grow, give or take a tenth. Then its client is told to connect again, and closed 5s later, so that clients spread over all instances again. 0: as old as it likes."`
 

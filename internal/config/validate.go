@@ -13,6 +13,7 @@ import (
 
 const (
 	maxClientQueueBytes = 1 << 30 // the hub counts a client's bytes in 31 bits
+	minMemory           = Bytes(32 << 20)
 )
 
 // Validate checks every field. It returns nil or an *Error.
@@ -91,6 +92,12 @@ func (s *Serve) limits() error {
 	}
 	if s.ClientQueueBytes > maxClientQueueBytes {
 		return Errorf("client-queue-bytes", "must be at most %d, not %d", maxClientQueueBytes, s.ClientQueueBytes)
+	}
+	if s.MemoryLimit != 0 && s.MemoryLimit < minMemory {
+		return Errorf("memory-limit", "must be 0 or at least %v, not %v", minMemory, s.MemoryLimit)
+	}
+	if s.Chat != "off" && s.Chat != "members" {
+		return Errorf("chat", "must be off or members, not %q", s.Chat)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"backbone/internal/config"
+	"backbone/internal/rates"
 )
 
 func TestValidateNamesTheFlag(t *testing.T) {
@@ -108,13 +109,19 @@ func TestValidateNamesTheFlag(t *testing.T) {
 		"no instruments":     {func(s *config.Serve) { s.MaxInstruments = 0 }, "max-instruments"},
 		"no rooms":           {func(s *config.Serve) { s.MaxRooms = 0 }, "max-rooms"},
 		"no bad":             {func(s *config.Serve) { s.MaxBadMessages = 0 }, "max-bad-messages"},
-		"negative rate":      {func(s *config.Serve) { s.MaxMessageRate = -1 }, "max-message-rate"},
+		"negative rate":      {func(s *config.Serve) { s.MaxMessageRate.PerSecond = -1 }, "max-message-rate"},
+		"no burst":           {func(s *config.Serve) { s.MaxConnectionRate.PerSecond = 1 }, "max-connection-rate"},
+		"no handshakes":      {func(s *config.Serve) { s.HandshakeTimeout = 0 }, "handshake-timeout"},
+		"negative total":     {func(s *config.Serve) { s.MaxRoomsTotal = -1 }, "max-rooms-total"},
+		"chat":               {func(s *config.Serve) { s.Chat = "all" }, "chat"},
+		"little memory":      {func(s *config.Serve) { s.MemoryLimit = 32<<20 - 1 }, "memory-limit"},
+		"some memory":        {func(s *config.Serve) { s.MemoryLimit = 32 << 20 }, ""},
 		"negative conns":     {func(s *config.Serve) { s.MaxConnections = -1 }, "max-connections"},
 		"negative per addr":  {func(s *config.Serve) { s.MaxConnectionsPerAddress = -1 }, "max-connections-per-address"},
 		"negative buffer":    {func(s *config.Serve) { s.SocketSendBuffer = -1 }, "socket-send-buffer"},
 		"level":              {func(s *config.Serve) { s.LogLevel = "trace" }, "log-level"},
 		"format":             {func(s *config.Serve) { s.LogFormat = "xml" }, "log-format"},
-		"a rate and a limit": {func(s *config.Serve) { s.MaxMessageRate, s.MaxConnections = 100, 5 }, ""},
+		"a rate and a limit": {func(s *config.Serve) { s.MaxMessageRate, s.MaxConnections = rates.Rate{PerSecond: 100, Burst: 1}, 5 }, ""},
 	} {
 		s := config.Default()
 		c.change(&s)

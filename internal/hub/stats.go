@@ -50,6 +50,22 @@ func (h *Hub) RoomsOf(c *Client) (rooms []string) {
 	return rooms
 }
 
+// Known returns those of rooms that have members, and how many rooms have.
+func (h *Hub) Known(rooms []string) (known map[string]bool, all int) {
+	known = map[string]bool{}
+	for some := range slices.Chunk(rooms, h.step) {
+		h.look(func() {
+			for _, room := range some {
+				if _, has := h.rooms[room]; has {
+					known[room] = true
+				}
+			}
+			all = len(h.rooms)
+		})
+	}
+	return known, all
+}
+
 // look has f look at what Run owns, or does nothing if the hub has ended.
 func (h *Hub) look(f func()) { h.sendAndWait(command{op: opLook, look: f}) }
 

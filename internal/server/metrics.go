@@ -19,7 +19,7 @@ func (s *Server) metrics(reg *prometheus.Registry, logDropped func() uint64) err
 		counter("log_dropped_total", "Log entries that were not written because nobody read the log, or that could not be written.", func(n uint64) uint64 { return n })); err != nil {
 		return err
 	}
-	for _, register := range []func(*prometheus.Registry) error{s.transportMetrics, s.hubMetrics, s.ingestMetrics, s.bridgeMetrics, s.upstreamMetrics, s.reloadMetrics, s.certificateMetrics, s.keySetMetrics} {
+	for _, register := range []func(*prometheus.Registry) error{s.transportMetrics, s.limitMetrics, s.hubMetrics, s.ingestMetrics, s.bridgeMetrics, s.upstreamMetrics, s.reloadMetrics, s.certificateMetrics, s.keySetMetrics} {
 		if err := register(reg); err != nil {
 			return err
 		}

@@ -49,6 +49,7 @@ func (s *Server) Run(ctx context.Context) error {
 		parts.start(s.certs.Run, nil)
 	}
 	parts.start(s.runKeySet, nil)
+	parts.start(s.memory.Run, nil)
 	parts.start(s.hub.Run, nil)
 	parts.start(s.ingest.Run, nil)
 	if s.bridge != nil {

@@ -21,6 +21,7 @@ import (
 	"backbone/internal/domain/trading"
 	"backbone/internal/hub"
 	"backbone/internal/ingest"
+	"backbone/internal/memory"
 	"backbone/internal/reload"
 	"backbone/internal/telemetry"
 	"backbone/internal/transport"
@@ -33,6 +34,14 @@ func domains() common.Domains {
 	return common.NewDomains(
 		trading.PriceUpdate{},
 		chat.Message{},
+	)
+}
+
+// accepted are the domains as this instance takes them from its clients.
+func accepted(chatting string) common.Domains {
+	return common.NewDomains(
+		trading.PriceUpdate{},
+		chat.Message{Off: chatting == "off"},
 	)
 }
 
@@ -55,6 +64,7 @@ type Server struct {
 	upstream  *upstream.Upstream // nil: this is no edge
 	readOnly  string             // where to publish instead; "": here
 	transport *transport.Server
+	memory    *memory.Limit // nil: none
 	access    *auth.Access
 	keySet    *auth.KeySet // nil: the keys of tokens are in a file, or there are none
 	admin     *http.Server
@@ -90,16 +100,18 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 	if err := s.buildRouting(); err != nil {
 		return nil, err
 	}
+	s.memory = memory.New(int64(cfg.MemoryLimit), s.log)
 	s.transport = transport.New(transport.Options{
 		Hub:      s.hub,
 		Ingest:   s.ingest,
-		Domains:  domains(),
+		Domains:  accepted(cfg.Chat),
 		Web:      s.health(),
 		Access:   s.access,
 		ReadOnly: s.readOnly,
 		Origins:  auth.NewOrigins(cfg.AllowedOrigins),
 		TLS:      certificates,
 		Limits:   transport.Limits(cfg.Limits),
+		Short:    s.memory.Short,
 
 		MaxConnectionAge: cfg.MaxConnectionAge,
 		Logger:           s.log,

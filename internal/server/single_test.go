@@ -132,7 +132,8 @@ func TestHealthAndMetrics(t *testing.T) {
 		`backbone_connections{role="CONSUMER"} 0`, `backbone_undelivered_total{reason="conflated"} 0`,
 		`backbone_requests_refused_total{code="invalid_event"} 0`, "go_goroutines", "process_cpu_seconds_total",
 		`backbone_bridge_dropped_total{reason="in_doubt"} 0`, `backbone_bridge_state{state="ok"} 0`, "backbone_write_timeouts_total 0",
-		`backbone_lags_total{why="age"} 0`, "backbone_delivery_age_seconds_count 0",
+		`backbone_limit{limit="bad_messages"} 1000`, `backbone_limit{limit="chat_rate"} 10`, `backbone_limit_used{limit="connections"} 0`,
+		`backbone_limited_total{limit="memory"} 0`, `backbone_lags_total{why="age"} 0`, "backbone_delivery_age_seconds_count 0",
 	} {
 		if !strings.Contains(string(text), family) {
 			t.Errorf("metrics lack %s", family)

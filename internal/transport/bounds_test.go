@@ -17,6 +17,7 @@ import (
 
 	"backbone/internal/hub"
 	"backbone/internal/oldest"
+	"backbone/internal/rates"
 	"backbone/protocol"
 )
 
@@ -259,7 +260,7 @@ func TestAnswersOfOneReadAreOneWrite(t *testing.T) {
 // An ingestor within its rate has nothing that adds up.
 func TestMessagesWithinTheRateExcuseFramesWithoutText(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate, o.Limits.MaxBadMessages = 10, 20 }})
+		i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxIngestRate, o.Limits.MaxBadMessages = rates.PerSecond(10), 20 }})
 		p := i.ingestor()
 		for range 100 {
 			p.send(price("A", "1"))
@@ -276,7 +277,7 @@ func TestMessagesWithinTheRateExcuseFramesWithoutText(t *testing.T) {
 func TestTheShortestDelay(t *testing.T) {
 	for rate, delays := range map[int]int{100: 1, 101: 0} {
 		synctest.Test(t, func(t *testing.T) {
-			i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate = rate }})
+			i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxIngestRate = rates.PerSecond(rate) }})
 			p := i.ingestor()
 			p.send(strings.ReplaceAll(batch(rate+1), `,"id":"`, `,"x":"`))
 			elapse(time.Second)

@@ -35,7 +35,7 @@ type conn struct {
 	place    *place
 	replies  chan []byte // read side -> write side: complete frames; nil: the read side has ended
 	identity auth.Identity
-	over     chan struct{} // closed by the write side at its end; nil: no delay, or a consumer's of a second at most
+	over     chan struct{} // closed by the write side at its end; nil: no limit delays the client
 	age      *drain.Age    // nil: the connection may grow as old as it likes
 
 	read readSide
@@ -52,7 +52,7 @@ type ending struct {
 func (s *Server) newConn(p *place, role protocol.Role) *conn {
 	c := &conn{server: s, place: p, socket: socket{p.conn, rawOf(p.conn)}, replies: make(chan []byte, replyPlaces)}
 	c.identity.Role = role
-	if role == protocol.Ingestor && s.opts.Limits.MaxMessageRate > 0 {
+	if s.opts.Limits.delays(role) {
 		c.over = make(chan struct{})
 	}
 	c.read.init(c)

@@ -21,10 +21,9 @@ import (
 )
 
 const (
-	handshakeTimeout = 10 * time.Second
-	maxHead          = 16 << 10 // bytes of the head of a request
-	headBytes        = 2 << 10  // enough for the heads of most clients
-	foreignBytes     = 32       // enough to tell what is no HTTP
+	maxHead      = 16 << 10 // bytes of the head of a request
+	headBytes    = 2 << 10  // enough for the heads of most clients
+	foreignBytes = 32       // enough to tell what is no HTTP
 )
 
 // httpRefusal is a handshake that is answered with an HTTP status.
@@ -102,7 +101,7 @@ func (p *place) head(buf []byte) (text, rest []byte, err error) {
 		return nil, nil, err
 	}
 	p.opening.spent = true
-	return text, rest, p.conn.SetDeadline(time.Now().Add(handshakeTimeout))
+	return text, rest, p.conn.SetDeadline(time.Now().Add(p.opening.most))
 }
 
 // unfinished counts a connection that ended before a whole request had come, and closes it.
@@ -124,6 +123,7 @@ func (s *Server) unfinished(p *place, err error) {
 	case p.closed.Load(): // by the registry, which counts what it pushes out
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.stats.unfinished.count(timedOut)
+		s.stats.limited.count(limitHandshake)
 	case strings.Contains(text, "tls: "): // also "remote error: tls: " and "local error: tls: "
 		s.stats.unfinished.count(badTLS)
 		s.refusals.Tell(tlsFailed, "address", p.conn.RemoteAddr(), "reason", text)
@@ -245,6 +245,10 @@ func (s *Server) upgrade(c *conn, text []byte) error {
 func (s *Server) admit(c *conn, h handshake.Head) error {
 	if s.draining.Load() {
 		return busy("the server is stopping")
+	}
+	if s.opts.Short != nil && s.opts.Short() {
+		s.stats.limited.count(limitMemory)
+		return busy("the server is short of memory")
 	}
 	if !s.opts.Origins.Allowed(h.Origin, h.Host) {
 		return &httpRefusal{status: http.StatusForbidden, reason: "this origin is not allowed"}

@@ -20,6 +20,9 @@ import (
 	"backbone/protocol"
 )
 
+// handshakeTimeout is that of each instance.
+const handshakeTimeout = 10 * time.Second
+
 // settings are what a test changes in an instance; the zero value is the default.
 type settings struct {
 	queueBytes  int
@@ -73,6 +76,8 @@ func start(t *testing.T, l net.Listener, s settings) *instance {
 			WriteTimeout:   10 * time.Second,
 			MaxRooms:       10_000,
 			MaxBadMessages: 1000,
+
+			HandshakeTimeout: handshakeTimeout,
 		},
 		Logger: logger,
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"backbone/internal/hub"
+	"backbone/internal/rates"
 	"backbone/protocol"
 )
 
@@ -342,7 +343,7 @@ func TestAJoinThatWaitsForItsTurnDelaysNoStop(t *testing.T) {
 // A join counts as one message for each hundred of its rooms. It is not refused for that, but waits.
 func TestALongJoinCountsAsManyMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate = 20 }})
+		i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate = rates.PerSecond(20) }})
 		p := i.consumer()
 		begin := time.Now()
 		took := func(n int, want time.Duration) {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"backbone/internal/rates"
 )
 
 func TestConnectionLimits(t *testing.T) {
@@ -172,7 +174,7 @@ func TestAnswersToMarksThatWereNotSentCount(t *testing.T) {
 		"messages": func(n uint64) []byte { return masked(ws.OpText, fmt.Sprintf(`{"type":"marked","n":%d}`, n)) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			onBoth(t, settings{change: func(o *Options) { fresh(o); o.Limits.MaxMessageRate = 10 }}, func(t *testing.T, i *instance) {
+			onBoth(t, settings{change: func(o *Options) { fresh(o); o.Limits.MaxMessageRate = rates.PerSecond(10) }}, func(t *testing.T, i *instance) {
 				p := i.consumer()
 				go func() {
 					for n := range uint64(100) {
@@ -213,7 +215,7 @@ func TestFramesWithoutTextAreForgiven(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate, o.Limits.MaxBadMessages = 2, 10 }})
+				i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate, o.Limits.MaxBadMessages = rates.PerSecond(2), 70 }})
 				p := i.consumer()
 				go io.Copy(io.Discard, p)
 				for range 100 {
@@ -250,7 +252,7 @@ func TestAFloodOfFramesWithoutTextIsClosed(t *testing.T) {
 // The server asks for the pong of its own ping, so that costs no message; a second one does.
 func TestTheAnswerToAPingCostsNoMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate = 1 }})
+		i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate = rates.PerSecond(1) }})
 		p := i.consumer()
 		for range 3 {
 			p.want(ws.OpPing, "p")
@@ -289,7 +291,7 @@ func TestAnIngestorPastItsRateIsSlowed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate = 100 }})
+				i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxIngestRate = rates.PerSecond(100) }})
 				p, begin := i.ingestor(), time.Now()
 				go send(p)
 				for n := range 300 {
@@ -311,7 +313,7 @@ func TestAnIngestorPastItsRateIsSlowed(t *testing.T) {
 // server do not wait.
 func TestASlowedIngestorEnds(t *testing.T) {
 	slowed := func(t *testing.T) (*instance, *peer) {
-		i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate = 1 }})
+		i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxIngestRate = rates.PerSecond(1) }})
 		p := i.ingestor()
 		p.send(strings.ReplaceAll(batch(200), `,"id"`, `,"data":{},"id"`))
 		p.hears(`{"type":"ack","id":"0"}`)
@@ -347,7 +349,7 @@ func TestASlowedIngestorEnds(t *testing.T) {
 	})
 	t.Run("reassured", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate = 1 }})
+			i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxIngestRate = rates.PerSecond(1) }})
 			p, pongs := i.ingestor(), 0
 			begin := time.Now()
 			p.send(strings.ReplaceAll(batch(61), `"id"`, `"no"`)) // errors without an id
@@ -373,7 +375,7 @@ func TestASlowedIngestorEnds(t *testing.T) {
 // Short delays with reading in between are nothing to be reassured of, however many they are.
 func TestAShortDelayIsNoLongOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate, o.Limits.PingInterval = 50, time.Hour }})
+		i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxIngestRate, o.Limits.PingInterval = rates.PerSecond(50), time.Hour }})
 		p := i.ingestor()
 		for range 10 {
 			go p.Write(masked(ws.OpText, batch(52)))
@@ -396,7 +398,7 @@ func TestAConsumerPastItsRateIsRefusedAndClosed(t *testing.T) {
 	for times, want := range map[int]bool{1: false, 3: true, 50: true} {
 		t.Run(fmt.Sprintf("%d times", times), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate, o.Limits.MaxBadMessages = 10, 100 }})
+				i := onPipes(t, settings{change: func(o *Options) { o.Limits.MaxMessageRate, o.Limits.MaxBadMessages = rates.PerSecond(10), 100 }})
 				p := i.consumer()
 				go io.Copy(io.Discard, p)
 				closed := false

@@ -23,7 +23,10 @@ func (r *readSide) ReadPump() {
 			continue // only a pong came
 		}
 		if err == nil {
-			err = r.process()
+			n := len(r.scratch.data) - len(r.rest)
+			if err = r.process(); err == nil {
+				r.payForBytes(n)
+			}
 		}
 		if err != nil {
 			r.conn.end(err)

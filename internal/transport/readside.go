@@ -3,8 +3,6 @@ package transport
 import (
 	"io"
 
-	"golang.org/x/time/rate"
-
 	"backbone/internal/domain/common"
 	"backbone/internal/hub"
 	"backbone/internal/ingest"
@@ -33,10 +31,9 @@ type readSide struct {
 	fragments fragments
 	keepAlive keepAlive
 	publisher *ingest.Publisher // nil until the first event
-	pace      *pace             // nil: messages have no limit, and no frame without text has come
+	pace      *pace             // nil until something is counted
 	groups    map[string]uint32 // rooms whose status it wants by a threshold of its own, in milliseconds; nil: never any
 	rooms     int32             // that the client is in
-	bad       int32             // bad messages in a row
 }
 
 // scratch is the memory that a read side needs to read and to handle what it read. A connection
@@ -57,9 +54,6 @@ func (r *readSide) init(c *conn) {
 	r.conn = c
 	if c.socket.raw != nil {
 		r.raw.init(r)
-	}
-	if n := c.server.opts.Limits.MaxMessageRate; n > 0 {
-		r.pace = &pace{limiter: rate.NewLimiter(rate.Limit(n), n)}
 	}
 }
 

@@ -158,9 +158,9 @@ func TestADebugLogHasAllRefusals(t *testing.T) {
 // Who does what no client should do is told when it is closed for that.
 func TestTheLogSaysWhoWasClosedAndWhy(t *testing.T) {
 	for text, sent := range map[string][]byte{
-		`code=4429 address=192.0.2.1:1234 role=CONSUMER name="" reason="too many bad messages in a row" last_error=invalid_json`:  bytes.Repeat(masked(ws.OpText, "ping"), 1000),
-		`code=4429 address=192.0.2.1:1234 role=CONSUMER name="" reason="too many messages past the rate" last_error=rate_limited`: bytes.Repeat(masked(ws.OpPing, ""), 2100),
-		`code=1002 address=192.0.2.1:1234 role=CONSUMER name="" reason="frames from client`:                                       []byte("\x81\x01x"),
+		`code=4429 address=192.0.2.1:1234 role=CONSUMER name="" reason="too many bad messages in a minute" last_error=invalid_json`: bytes.Repeat(masked(ws.OpText, "ping"), 1000),
+		`code=4429 address=192.0.2.1:1234 role=CONSUMER name="" reason="too many messages past the rate" last_error=rate_limited`:   bytes.Repeat(masked(ws.OpPing, ""), 2100),
+		`code=1002 address=192.0.2.1:1234 role=CONSUMER name="" reason="frames from client`:                                         []byte("\x81\x01x"),
 		`code=1009`: head(0x81, true, 1<<20),
 		"":          masked(ws.OpClose, closing(protocol.CloseProtocolError, "")), // its own word for something
 	} {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"backbone/internal/auth"
+	"backbone/internal/rates"
 	"backbone/internal/refusals"
 )
 
@@ -35,6 +36,7 @@ type registry struct {
 	stop               chan struct{}        // closed once no connection can come any more
 
 	// Owned by run.
+	opens     *rates.Bucket // WebSockets opened; nil: no limit
 	places    map[*place]struct{}
 	opened    int
 	waiting   list.List // of *place: those that are not open, the oldest first
@@ -88,9 +90,10 @@ const (
 // changePlaces is how many changes can wait before their senders do.
 const changePlaces = 64
 
-func newRegistry(limit, perAddress int, access *auth.Access, stats *counters, told *refusals.Log) *registry {
+func newRegistry(l *Limits, access *auth.Access, stats *counters, told *refusals.Log) *registry {
 	return &registry{
-		max: limit, maxPerAddress: perAddress, access: access, stats: stats, refusals: told, rechecks: make(chan struct{}, 1),
+		max: l.MaxConnections, maxPerAddress: l.MaxConnectionsPerAddress, opens: l.MaxConnectionRate.Bucket(),
+		access: access, stats: stats, refusals: told, rechecks: make(chan struct{}, 1),
 		changes: make(chan change, changePlaces), idles: make(chan chan<- struct{}), lists: make(chan chan<- []*conn), lacks: make(chan chan<- int),
 		closing: make(chan struct{}), stop: make(chan struct{}),
 		places: map[*place]struct{}{}, addresses: map[netip.Addr]*atAddress{},
@@ -183,9 +186,14 @@ func (r *registry) admit(p *place, a *atAddress) error {
 	case p.all == nil: // it was pushed out
 		return net.ErrClosed
 	case r.max > 0 && r.opened >= r.max:
+		r.stats.limited.count(limitConnections)
 		return busy("the server has as many connections as it may")
 	case r.maxPerAddress > 0 && a.opened >= r.maxPerAddress:
+		r.stats.limited.count(limitPerAddress)
 		return tooManyRequests("too many connections from this address")
+	case !r.opens.Allow():
+		r.stats.limited.count(limitOpens)
+		return busy("too many connections are opened at once")
 	}
 	return nil
 }
@@ -254,7 +262,7 @@ func (r *registry) come(p *place) { r.changes <- change{place: p, step: comes} }
 // out.
 func (r *registry) open(p *place) error {
 	c := change{place: p, step: opens, grant: p.granted}
-	if r.max == 0 && r.maxPerAddress == 0 {
+	if r.max == 0 && r.maxPerAddress == 0 && r.opens == nil {
 		r.changes <- c
 		return nil
 	}

@@ -106,7 +106,6 @@ func (r *readSide) request(o *common.Object, index int, malformed error) error {
 	}
 	switch {
 	case err == nil:
-		r.bad = 0
 		return nil
 	case errors.Is(err, errGone):
 		return err
@@ -115,11 +114,9 @@ func (r *readSide) request(o *common.Object, index int, malformed error) error {
 }
 
 // replyError tells the client that a request was not carried out. It returns a *closeError when
-// the client has sent too many of them in a row.
+// the client has sent too many of them in a minute.
 func (r *readSide) replyError(err error, id string, index int) error {
-	code := r.refuse(err, id, index)
-	r.bad++
-	return r.bear(int(r.bad), "too many bad messages in a row", code)
+	return r.bear(reasonBad, r.refuse(err, id, index))
 }
 
 // refuse tells the client that a request was not carried out.
@@ -131,14 +128,6 @@ func (r *readSide) refuse(err error, id string, index int) protocol.Code {
 	r.conn.server.stats.errors.count(string(e.Code))
 	r.reply(errorMessage(e, id, index))
 	return e.Code
-}
-
-// bear returns a *closeError for the reason if so many are too many.
-func (r *readSide) bear(many int, reason string, last protocol.Code) error {
-	if many >= r.conn.server.opts.Limits.MaxBadMessages {
-		return &closeError{code: protocol.CloseTooMany, reason: reason, last: last}
-	}
-	return nil
 }
 
 func errorMessage(e *common.RequestError, id string, index int) protocol.ServerMessage {
@@ -184,6 +173,9 @@ func (r *readSide) takes(typ string) bool {
 // event has a domain validate o, and keeps the event to be published with the others of this read.
 func (r *readSide) event(domain common.Domain, o *common.Object, index int) error {
 	e, err := domain.Validate(o)
+	if err == nil {
+		err = r.mayTalk()
+	}
 	if err != nil {
 		return err
 	}

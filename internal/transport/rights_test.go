@@ -12,6 +12,7 @@ import (
 
 	"backbone/internal/auth"
 	"backbone/internal/auth/authtest"
+	"backbone/internal/rates"
 	"backbone/protocol"
 )
 
@@ -90,7 +91,7 @@ func TestAConsumerJoinsWhatItsPatternsAllow(t *testing.T) {
 // Who publishes, waits, or is slowed is closed as soon as its key is gone. Others do not notice.
 func TestARemovedKeyEndsItsConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		i, access := keeping(t, func(o *Options) { o.Limits.MaxMessageRate = 1 })
+		i, access := keeping(t, func(o *Options) { o.Limits.MaxIngestRate = rates.PerSecond(1) })
 		feed, owner := i.connectWith(keyOfFeed, protocol.PathIngest), i.connectWith(keyOfOwner, protocol.PathIngest)
 		slow, user := i.connectWith(keyOfFeed, protocol.PathIngest), i.connectWith(keyOfUser, protocol.PathConsume)
 		go slow.send("[" + strings.Repeat(price("BTC_USDT", "1")+",", 100) + price("BTC_USDT", "1") + "]")
@@ -199,7 +200,7 @@ func claimsFor(d time.Duration, join ...string) authtest.Claims {
 // In a bubble no time passes by itself, so the moment is exact.
 func TestATokenEndsItsConnectionsWhenItExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		i, issuer := tokens(t, func(o *Options) { o.Limits.MaxMessageRate = 1 })
+		i, issuer := tokens(t, func(o *Options) { o.Limits.MaxIngestRate = rates.PerSecond(1) })
 		begin := time.Now()
 		idle := i.connectWith(issuer.Token(claimsFor(40*time.Second, "*")), protocol.PathConsume)
 		idle.join("X")

@@ -3,7 +3,6 @@ package transport
 import (
 	"slices"
 	"strconv"
-	"time"
 
 	"backbone/internal/domain/common"
 	"backbone/internal/hub"
@@ -112,25 +111,18 @@ func (r *readSide) joinOne(o *common.Object, wish wish) error {
 	if int(r.rooms) >= r.conn.server.opts.Limits.MaxRooms && len(r.conn.server.opts.Hub.Among(&r.conn.client, []string{room}, nil)) == 0 {
 		return r.tooMany(room)
 	}
+	if left := r.roomsLeft([]string{room}); !left(room) {
+		return r.tooManyInAll(room)
+	}
+	r.payForRooms(1)
 	id, _ := o.ID()
 	reply := protocol.ServerMessage{Type: protocol.TypeJoined, Room: room, ID: id}
 	r.enter([]string{room}, wish, Frame(nil, string(reply.Append(nil))))
 	return nil
 }
 
-// payFor waits until the limit of messages has room for a join of many rooms: it counts as one message for
-// each roomsPerMessage of them, of which the first was counted before, and as a second's messages at
-// most. So the wait is no longer than a second.
-func (r *readSide) payFor(rooms int) {
-	if r.conn.server.opts.Limits.MaxMessageRate == 0 {
-		return
-	}
-	more := min((rooms-1)/roomsPerMessage, r.pace.limiter.Burst())
-	r.delay(r.pace.limiter.ReserveN(time.Now(), more).Delay())
-}
-
 func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
-	r.payFor(len(list))
+	r.payForRooms(len(list))
 	end, gone := r.turn(r.scratch.long)
 	if gone != nil {
 		return gone
@@ -146,6 +138,7 @@ func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
 	if int(r.rooms)+len(list) > r.conn.server.opts.Limits.MaxRooms {
 		in = r.conn.server.opts.Hub.Among(&r.conn.client, slices.Clone(list), r.pause)
 	}
+	left := r.roomsLeft(list)
 	count, seen := int(r.rooms), make(map[string]bool, len(list))
 	for _, name := range list {
 		member := len(in) > 0 && in[0] == name
@@ -169,6 +162,10 @@ func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
 				reject(name, r.tooMany(name))
 				continue
 			}
+			if !left(name) {
+				reject(name, r.tooManyInAll(name))
+				continue
+			}
 			count++
 		}
 		reply.Rooms = append(reply.Rooms, name)
@@ -185,7 +182,30 @@ func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
 }
 
 func (r *readSide) tooMany(room string) error {
+	r.conn.server.stats.limited.count(limitRooms)
 	return common.Errorf(protocol.CodeTooManyRooms, "room: %s would be one more than the %d rooms that a consumer may join", room, r.conn.server.opts.Limits.MaxRooms)
+}
+
+// roomsLeft returns what says of a room that may be new whether there is a place for it. Clients that join
+// at the same time may all get the last places.
+func (r *readSide) roomsLeft(rooms []string) func(string) bool {
+	most := r.conn.server.opts.Limits.MaxRoomsTotal
+	if most == 0 {
+		return func(string) bool { return true }
+	}
+	known, all := r.conn.server.opts.Hub.Known(rooms)
+	return func(room string) bool {
+		if known[room] {
+			return true
+		}
+		all++
+		return all <= most
+	}
+}
+
+func (r *readSide) tooManyInAll(room string) error {
+	r.conn.server.stats.limited.count(limitRoomsTotal)
+	return common.Errorf(protocol.CodeTooManyRooms, "room: %s would be one more than the %d rooms that this server keeps", room, r.conn.server.opts.Limits.MaxRoomsTotal)
 }
 
 // enter has the hub take the client into rooms, and then ingest give it the last prices.

@@ -55,6 +55,7 @@ type Options struct {
 	TLS      *tls.Config // nil: plain
 
 	Limits           Limits
+	Short            func() bool   // whether memory is short, so that newcomers are refused; nil: it never is
 	MaxConnectionAge time.Duration // about how old a WebSocket may grow; 0: as old as it likes
 
 	Logger *slog.Logger
@@ -105,7 +106,7 @@ func New(opts Options) *Server {
 	s.stats = newCounters(writes)
 	s.refusals = refusals.New(s.log, s.stats.kinds()...)
 	s.oldest = oldest.New(s.log, opts.Hub)
-	s.registry = newRegistry(opts.Limits.MaxConnections, opts.Limits.MaxConnectionsPerAddress, opts.Access, s.stats, s.refusals)
+	s.registry = newRegistry(&s.opts.Limits, opts.Access, s.stats, s.refusals)
 	return s
 }
 
@@ -115,7 +116,7 @@ func New(opts Options) *Server {
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s.web = newWeb(s.opts.Web, l.Addr(), s.log, s.registry.leave)
+	s.web = newWeb(s.opts.Web, l.Addr(), s.opts.Limits.HandshakeTimeout, s.log, s.registry.leave)
 	var parts sync.WaitGroup
 	parts.Go(s.registry.run)
 	parts.Go(func() { s.refusals.Run(s.stop) })
@@ -171,7 +172,7 @@ func (s *Server) acceptAll(ctx context.Context, l net.Listener) error {
 
 // place makes what is kept of a connection from its accept on.
 func (s *Server) place(c net.Conn) *place {
-	p := &place{conn: c, addr: addressOf(c), opening: &patient{Conn: c, until: time.Now().Add(handshakeTimeout), most: handshakeTimeout}}
+	p := &place{conn: c, addr: addressOf(c), opening: &patient{Conn: c, until: time.Now().Add(s.opts.Limits.HandshakeTimeout), most: s.opts.Limits.HandshakeTimeout}}
 	if tcp, ok := c.(*net.TCPConn); ok && s.opts.Limits.SocketSendBuffer > 0 {
 		if err := tcp.SetWriteBuffer(s.opts.Limits.SocketSendBuffer); err != nil {
 			s.log.Warn("the send buffer of a connection could not be set", "error", err)

@@ -93,6 +93,7 @@ type counters struct {
 	errors     *Metric // by code
 	messages   *Metric
 	delayed    *Metric
+	limited    *Metric // by limit
 	late       *Metric // by what did not come in time
 	bytesIn    *Metric
 	stalled    *Metric
@@ -127,7 +128,11 @@ func newCounters(writes []*sent) *counters {
 		Label: "code", Values: codeLabels()})
 	c.messages = c.add(Metric{Name: "messages_received_total", Help: "Messages from clients."})
 	c.bytesIn = c.add(Metric{Name: "received_bytes_total", Help: "Bytes of messages from clients."})
-	c.delayed = c.add(Metric{Name: "delays_total", Help: "Waits of ingestors that send faster than their rate."})
+	c.delayed = c.add(Metric{Name: "delays_total", Help: "Waits of clients that send faster than their rate."})
+	c.limited = c.add(Metric{Name: "limited_total", Help: "What a limit refused, delayed or closed, by limit.", Label: "limit", Values: []string{
+		limitConnections, limitPerAddress, limitOpens, limitMemory, limitHandshake, limitRooms, limitRoomsTotal, limitJoinRate,
+		limitMessageRate, limitBytes, limitChatRate, limitIngestRate, limitIngestBytes, limitBad,
+	}})
 	c.late = c.add(Metric{Name: "read_timeouts_total", Help: "Connections closed because something did not come from their client in time, by what.",
 		Label: "what", Values: []string{latePong, lateMessage}})
 	c.stalled = c.add(Metric{Name: "write_timeouts_total",

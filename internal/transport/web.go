@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // web serves requests that are not for a WebSocket: health, readiness, and 404 for the rest.
@@ -23,13 +24,13 @@ type web struct {
 const headSlop = 4 << 10
 
 // newWeb starts the HTTP server; stop must follow.
-func newWeb(h http.Handler, addr net.Addr, log *slog.Logger, leave func(*place)) *web {
+func newWeb(h http.Handler, addr net.Addr, timeout time.Duration, log *slog.Logger, leave func(*place)) *web {
 	w := &web{conns: make(chan net.Conn), done: make(chan struct{}), addr: addr, ended: make(chan struct{}), leave: leave}
 	w.http = &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: handshakeTimeout,
-		ReadTimeout:       handshakeTimeout,
-		WriteTimeout:      handshakeTimeout,
+		ReadHeaderTimeout: timeout,
+		ReadTimeout:       timeout,
+		WriteTimeout:      timeout,
 		MaxHeaderBytes:    maxHead - headSlop,
 		ConnState:         w.count,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),

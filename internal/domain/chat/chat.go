@@ -10,7 +10,9 @@ import (
 
 // Message is the domain of "message": a text to all members of a room, each of which
 // counts.
-type Message struct{}
+type Message struct {
+	Off bool // none is taken
+}
 
 // Type is "message".
 func (Message) Type() string { return protocol.TypeMessage }
@@ -35,7 +37,10 @@ const (
 
 // Validate returns the message with room and data. It escapes only what JSON requires. Of
 // several mistakes it reports an unknown field first, then room, then data.
-func (Message) Validate(obj *common.Object) (common.Event, error) {
+func (m Message) Validate(obj *common.Object) (common.Event, error) {
+	if m.Off {
+		return common.Event{}, common.Errorf(protocol.CodeForbidden, "type: this server takes no chat messages")
+	}
 	if err := obj.Only("room", "data"); err != nil {
 		return common.Event{}, err
 	}

@@ -32,6 +32,18 @@ func TestMessage(t *testing.T) {
 	}
 }
 
+func TestOff(t *testing.T) {
+	t.Parallel()
+	obj, err := common.NewDecoder().Object([]byte(`{"type":"message","room":"lobby","data":"text"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = chat.Message{Off: true}.Validate(obj)
+	if e, ok := errors.AsType[*common.RequestError](err); !ok || e.Code != protocol.CodeForbidden {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestData(t *testing.T) {
 	t.Parallel()
 	full := strings.Repeat("x", protocol.MaxChatBytes)
