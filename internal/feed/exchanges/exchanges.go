@@ -6,6 +6,7 @@ import (
 	"backbone/internal/feed/binance"
 	"backbone/internal/feed/bitfinex"
 	"backbone/internal/feed/bitget"
+	"backbone/internal/feed/bitmex"
 	"backbone/internal/feed/bitstamp"
 	"backbone/internal/feed/bybit"
 	"backbone/internal/feed/coinbase"
@@ -15,6 +16,7 @@ import (
 	"backbone/internal/feed/hyperliquid"
 	"backbone/internal/feed/kraken"
 	"backbone/internal/feed/okx"
+	"backbone/internal/feed/upbit"
 )
 
 // All returns the exchanges, in the order in which they are listed to people.
@@ -36,6 +38,8 @@ func All() []feed.Exchange {
 		gate.Spot(),
 		gate.USDT(),
 		bitfinex.New(),
+		bitmex.New(),
+		upbit.New(),
 	}
 }
 
