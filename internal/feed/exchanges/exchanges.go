@@ -15,6 +15,7 @@ import (
 	"backbone/internal/feed/htx"
 	"backbone/internal/feed/hyperliquid"
 	"backbone/internal/feed/kraken"
+	"backbone/internal/feed/kucoin"
 	"backbone/internal/feed/okx"
 	"backbone/internal/feed/upbit"
 )
@@ -38,6 +39,7 @@ func All() []feed.Exchange {
 		gate.Spot(),
 		gate.USDT(),
 		bitfinex.New(),
+		kucoin.New(),
 		bitmex.New(),
 		upbit.New(),
 	}

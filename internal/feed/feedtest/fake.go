@@ -182,15 +182,15 @@ func (f *Fake) Lose(n uint64) {
 
 // ServeHTTP accepts a connection, or answers as the manners say.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if d, ok := f.dialect.(Web); ok && d.Serve(w, r) {
+		return
+	}
 	var answer func(http.ResponseWriter) bool
 	f.Do(func() {
 		f.connects = append(f.connects, time.Now())
 		answer = f.manners.Answer
 	})
 	if answer != nil && answer(w) {
-		return
-	}
-	if d, ok := f.dialect.(Web); ok && d.Serve(w, r) {
 		return
 	}
 	p := newPeer(f)

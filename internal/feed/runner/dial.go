@@ -45,7 +45,7 @@ func (r *Runner) dial(ctx context.Context, part feed.Part) (*life, error) {
 	if err != nil {
 		return nil, r.dialError(ctx, limited, err)
 	}
-	ws, resp, err := websocket.Dial(limited, to.URL, &websocket.DialOptions{
+	ws, _, err := websocket.Dial(limited, to.URL, &websocket.DialOptions{
 		HTTPClient: r.http, HTTPHeader: to.Header,
 		OnPingReceived: func(context.Context, []byte) bool {
 			if limits.Pongs {
@@ -59,9 +59,6 @@ func (r *Runner) dial(ctx context.Context, part feed.Part) (*life, error) {
 		},
 	})
 	if err != nil {
-		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
-			return nil, refused(resp)
-		}
 		return nil, r.dialError(ctx, limited, err)
 	}
 	ws.SetReadLimit(feed.MaxFrame)
@@ -70,7 +67,7 @@ func (r *Runner) dial(ctx context.Context, part feed.Part) (*life, error) {
 }
 
 func (r *Runner) dialError(ctx, limited context.Context, err error) error {
-	if no, ok := errors.AsType[*RefusedError](err); ok { // of a request before the connection
+	if no, ok := errors.AsType[*RefusedError](err); ok {
 		return no
 	}
 	if in, ok := errors.AsType[*url.Error](err); ok {
@@ -82,7 +79,28 @@ func (r *Runner) dialError(ctx, limited context.Context, err error) error {
 	return &ConnectError{err}
 }
 
-// refused reads an answer that is no connection.
+// refusing makes an error of an answer that is not what was asked for: a connection, or what a
+// session asks for before. A redirect is none: where it leads was not asked for.
+type refusing struct{ http.RoundTripper }
+
+// RoundTrip is of http.RoundTripper.
+func (t refusing) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	granted := resp.StatusCode == http.StatusOK
+	if r.Header.Get("Upgrade") != "" {
+		granted = resp.StatusCode == http.StatusSwitchingProtocols
+	}
+	if !granted {
+		defer resp.Body.Close()
+		return nil, refused(resp)
+	}
+	return resp, nil
+}
+
+// refused reads an answer that refuses.
 func refused(resp *http.Response) *RefusedError {
 	e := &RefusedError{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header)}
 	if body, err := io.ReadAll(io.LimitReader(resp.Body, 1024)); err == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 
 	"backbone/internal/feed"
 	"backbone/internal/feed/bybit"
+	"backbone/internal/feed/kucoin"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -176,4 +178,39 @@ func TestGivesUpInTime(t *testing.T) {
 			t.Errorf("the error has %d bytes: %s", n, err)
 		}
 	})
+}
+
+// An exchange may refuse at the handshake, and before when it is asked where to connect to.
+func TestRefusals(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/busy":
+			w.Header().Set("Retry-After", "7")
+			http.Error(w, "too\n many", http.StatusTooManyRequests)
+		case "/elsewhere":
+			http.Redirect(w, r, "/busy", http.StatusFound)
+		case "/page":
+			_, _ = w.Write([]byte("<html>"))
+		}
+	}))
+	defer server.Close()
+	for path, want := range map[string]RefusedError{
+		"/busy":      {Status: http.StatusTooManyRequests, RetryAfter: 7 * time.Second, Body: "too many"},
+		"/elsewhere": {Status: http.StatusFound},
+		"/page":      {Status: http.StatusOK, Body: "<html>"},
+	} {
+		for _, e := range []feed.Exchange{bybit.Linear(), kucoin.New()} {
+			if e.Name == "kucoin" && want.Status == http.StatusOK {
+				continue // what it is asked for
+			}
+			r, err := New(Options{Exchange: e, Request: feed.Request{URL: "ws" + strings.TrimPrefix(server.URL, "http") + path, Kind: feed.Trades, Symbols: []string{"A-B"}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = r.dial(t.Context(), r.parts[0])
+			if got, ok := errors.AsType[*RefusedError](err); !ok || got.Status != want.Status || got.RetryAfter != want.RetryAfter || want.Body != "" && got.Body != want.Body {
+				t.Errorf("%s answers %s: %+v, want %+v", path, e.Name, err, want)
+			}
+		}
+	}
 }

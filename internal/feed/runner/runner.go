@@ -77,7 +77,7 @@ func New(o Options) (*Runner, error) {
 		return nil, err
 	}
 	r := &Runner{
-		o: o, parts: parts, connects: rate.NewLimiter(rate.Inf, 1), http: &http.Client{Transport: newTransport(&o), CheckRedirect: stay},
+		o: o, parts: parts, connects: rate.NewLimiter(rate.Inf, 1), http: &http.Client{Transport: newTransport(&o)},
 		batches: make(chan []feed.Price, 16), reports: make(chan report, 16),
 	}
 	if n := o.Exchange.Limits.Connects; n > 0 {
@@ -93,15 +93,12 @@ func New(o Options) (*Runner, error) {
 	return r, nil
 }
 
-// stay follows no redirect: where the answer of an exchange leads is not what was asked for.
-func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
-func newTransport(o *Options) *http.Transport {
+func newTransport(o *Options) http.RoundTripper {
 	t := &http.Transport{DisableKeepAlives: true, DialContext: o.DialContext}
 	if o.DialContext == nil {
 		t.Proxy = http.ProxyFromEnvironment
 	}
-	return t
+	return refusing{t}
 }
 
 // Run runs until ctx ends, and then returns nil. It also ends with ErrIdle, ErrRejected, a
