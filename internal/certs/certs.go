@@ -81,7 +81,10 @@ func parse(files []reload.File) (*set, error) {
 			}
 		}
 	}
-	now.config = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	now.config = &tls.Config{
+		Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12,
+		DynamicRecordSizingDisabled: true, // what is written at once is one record, and one system call
+	}
 	if len(files) > 2 {
 		now.ca = files[2].Text
 		now.config.ClientCAs, now.config.ClientAuth = x509.NewCertPool(), tls.VerifyClientCertIfGiven

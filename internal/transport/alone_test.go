@@ -376,7 +376,7 @@ func TestWhatIsLeftOfAWriteIsKept(t *testing.T) {
 	defer its.Close()
 	w := alone()
 	w.fresh = nil
-	w.conn.socket = socket{its, rawOf(its)}
+	w.conn.socket = newSocket(its)
 	w.raw.init()
 	big := bytes.Repeat([]byte("x"), 32<<20)
 	if w.send(big); w.phase == over || len(w.unwritten) == 0 || len(w.unwritten) == len(big) {

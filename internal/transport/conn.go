@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"crypto/tls"
 	"io"
 	"math"
 	"net"
@@ -50,14 +51,14 @@ type ending struct {
 }
 
 func (s *Server) newConn(p *place, role protocol.Role) *conn {
-	c := &conn{server: s, place: p, socket: socket{p.conn, rawOf(p.conn)}, replies: make(chan []byte, replyPlaces)}
+	c := &conn{server: s, place: p, socket: newSocket(p.conn), replies: make(chan []byte, replyPlaces)}
 	c.identity.Role = role
 	if s.opts.Limits.delays(role) {
 		c.over = make(chan struct{})
 	}
 	c.read.init(c)
 	c.write.init(c)
-	if c.socket.raw == nil {
+	if !c.socket.writesNow() {
 		c.client.Init(nil, &c.write)
 	} else {
 		c.write.writer = s.writers[s.next.Add(1)%uint32(len(s.writers))]
@@ -69,6 +70,10 @@ func (s *Server) newConn(p *place, role protocol.Role) *conn {
 // start makes the connection known to the hub, starts its WritePump and handles early, which is
 // what the client sent right behind its handshake. After an error the connection has to end.
 func (c *conn) start(early []byte) error {
+	if u := c.socket.under(); u != nil {
+		u.open.Store(u.raw != nil)
+		forgetHandshake(c.socket.Conn.(*tls.Conn)) //nolint:forcetypeassert // under is below one
+	}
 	c.server.stats.open.count(string(c.identity.Role))
 	if c.identity.Role == protocol.Consumer && c.server.opts.Limits.MaxAge > 0 {
 		c.write.fresh = newFreshness(c.server.opts.Limits.MaxAge, c.write.writer == nil)

@@ -31,7 +31,7 @@ func overTCP(t *testing.T, w *writeSide) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { mine.Close(); its.Close() })
-	w.conn.socket = socket{its, rawOf(its)}
+	w.conn.socket = newSocket(its)
 	w.raw.init()
 	return mine
 }

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"io"
+	"time"
 
 	"backbone/internal/domain/common"
 	"backbone/internal/hub"
@@ -15,8 +16,12 @@ const (
 	replyBytes  = 16 << 10 // of one hand-over; its last message can exceed that
 )
 
-// smallBytes is the size of the reads of a connection that cannot wait without memory.
-const smallBytes = 2 << 10
+// The size of the reads of a connection that cannot wait without memory. TLS keeps the rest of a
+// record, which can be read without waiting.
+const (
+	smallBytes = 2 << 10
+	leastBytes = 64 // with TLS: a short request
+)
 
 // readSide is the half of a connection that reads: the client's requests, and whether the client
 // is still there. It ends the connection, whichever side is the first to fail.
@@ -25,7 +30,7 @@ type readSide struct {
 
 	// Owned by the ReadPump.
 	raw       rawReader
-	small     *[smallBytes]byte // to wait with, where the socket is not raw
+	small     *[smallBytes]byte // to wait with, where the socket is neither raw nor TLS
 	rest      []byte            // of the stream: read, but not a whole frame yet
 	scratch   *scratch          // from fill to the end of process; nil while waiting
 	fragments fragments
@@ -62,19 +67,41 @@ func (r *readSide) fill() error {
 	if r.conn.socket.raw != nil {
 		return r.raw.fill()
 	}
-	if r.small == nil {
+	var small []byte
+	u := r.conn.socket.under()
+	switch {
+	case u != nil:
+		small = u.first[:]
+	case r.small == nil:
 		r.small = new([smallBytes]byte)
+		fallthrough
+	default:
+		small = r.small[:]
 	}
-	n, err := r.conn.socket.Read(r.small[:])
+	n, err := r.conn.socket.Read(small)
 	switch {
 	case n > 0:
-		copy(r.acquire(), r.small[:n])
+		place := r.acquire()
+		copy(place, small[:n])
+		if u != nil && n == len(small) {
+			n += r.readOn(place[n:])
+		}
 		r.filled(n)
 		return nil
 	case err == nil:
 		return io.ErrNoProgress
 	}
 	return err
+}
+
+// readOn reads what TLS has of a record already. It does not wait: its deadline has passed. A failure
+// comes again with the next read.
+func (r *readSide) readOn(place []byte) int {
+	if r.conn.socket.SetReadDeadline(time.Unix(1, 0)) != nil {
+		return 0
+	}
+	n, _ := r.conn.socket.Read(place)
+	return n
 }
 
 // acquire gets a scratch that begins with rest, and returns the place behind that.

@@ -179,9 +179,7 @@ func (s *Server) place(c net.Conn) *place {
 		}
 	}
 	if s.opts.TLS != nil {
-		under := &underTLS{Conn: p.opening}
-		under.timeout.Store(int64(s.opts.Limits.WriteTimeout))
-		p.conn = tls.Server(under, s.opts.TLS)
+		p.conn = tls.Server(newUnderTLS(p.opening, s.opts.Limits.WriteTimeout), s.opts.TLS)
 	}
 	return p
 }

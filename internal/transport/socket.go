@@ -1,21 +1,51 @@
 package transport
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"net"
 	"os"
+	"reflect"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"backbone/internal/rawio"
 )
 
-// socket is the connection to the peer. Where it is a plain TCP connection, system calls on its
-// descriptor let the read side wait without memory and the write side write without arming a
-// deadline. Both sides do what they can with any other net.Conn.
+// socket is the connection to the peer. Where it is a TCP connection, system calls on its descriptor
+// let the write side write without arming a deadline, with TLS too, and without TLS let the read side
+// wait without memory. Both sides do what they can with any other net.Conn.
 type socket struct {
 	net.Conn
 	raw syscall.RawConn // nil: not a plain TCP connection
+}
+
+func newSocket(c net.Conn) socket { return socket{c, rawOf(c)} }
+
+// under is the connection below TLS; nil: there is no TLS.
+func (s *socket) under() *underTLS {
+	if secure, ok := s.Conn.(*tls.Conn); ok {
+		under, _ := secure.NetConn().(*underTLS)
+		return under
+	}
+	return nil
+}
+
+// writesNow reports whether writes need not wait.
+func (s *socket) writesNow() bool {
+	u := s.under()
+	return s.raw != nil || u != nil && u.raw != nil
+}
+
+// waits reports whether TLS has written what the kernel did not take.
+func (s *socket) waits() bool {
+	if s.raw != nil {
+		return false
+	}
+	u := s.under()
+	return u != nil && u.unsent.Any()
 }
 
 // Close closes immediately. TLS would first wait to tell the peer, which might not read any
@@ -44,10 +74,16 @@ func (s *socket) halfClose() error {
 }
 
 // writeNow writes what can be written without waiting, or everything where there is no way to
-// tell.
+// tell. TLS takes everything; what the kernel does not take of it waits below.
 func (w *writeSide) writeNow(p []byte) (int, error) {
-	if raw := w.conn.socket.raw; raw != nil {
-		return w.raw.try(raw, p)
+	s := &w.conn.socket
+	if s.raw != nil {
+		return w.raw.try(s.raw, p)
+	}
+	if u := s.under(); u != nil && u.raw != nil {
+		u.ours.Store(true)
+		defer u.ours.Store(false)
+		return s.Conn.Write(p)
 	}
 	return len(p), w.writeWaiting(p)
 }
@@ -58,15 +94,13 @@ func (w *writeSide) writeWaiting(p []byte) error {
 	if w.phase == over {
 		timeout = finalTimeout
 	}
-	if secure, ok := socket.(*tls.Conn); ok {
-		if under, ok := secure.NetConn().(*underTLS); ok {
-			under.timeout.Store(int64(timeout))
-			under.fresh.Store(w.bound())
-		}
+	if u := w.conn.socket.under(); u != nil && u.raw == nil {
+		u.timeout.Store(int64(timeout))
+		u.fresh.Store(w.bound())
 		_, err := socket.Write(p)
 		return err
 	}
-	_, err := writeOn(socket, p, timeout, w.bound(), w)
+	_, err := writeOn(bottom(socket), p, timeout, w.bound(), w)
 	return err
 }
 
@@ -126,18 +160,58 @@ func writeOn(c net.Conn, p []byte, timeout time.Duration, f *freshness, w *write
 // underTLS is the connection below a TLS one. TLS cannot go on after a write that timed out, so
 // it does not get to see a time-out of a write that made progress. Its methods are safe for
 // concurrent use by multiple goroutines: a read can make TLS write.
+//
+// On a TCP connection, once that is a WebSocket, its writes wait for nothing: what the kernel does not
+// take is unsent, and for the write side to flush. TLS calls Write from one goroutine at a time.
 type underTLS struct {
 	net.Conn                           // a *patient
 	timeout  atomic.Int64              // of a write
 	fresh    atomic.Pointer[freshness] // of the connection, once it has one
+
+	raw    syscall.RawConn // immutable; nil: writes wait
+	open   atomic.Bool     // it is a WebSocket: writes do not wait
+	unsent rawio.Unsent
+	ours   atomic.Bool // the write side writes; TLS writes besides what a read wants it to
+	now    rawWriter   // owned by who calls Write
+
+	first [leastBytes]byte // to wait with; owned by who reads
+}
+
+func newUnderTLS(c *patient, timeout time.Duration) *underTLS {
+	u := &underTLS{Conn: c, raw: rawOf(c.Conn)}
+	u.timeout.Store(int64(timeout))
+	if u.raw != nil {
+		u.now.init()
+	}
+	return u
 }
 
 func (c *underTLS) Write(p []byte) (int, error) {
+	if c.open.Load() {
+		return len(p), c.unsent.Put(p, c.ours.Load(), c.writeNow)
+	}
 	return writeOn(c.Conn, p, time.Duration(c.timeout.Load()), c.fresh.Load(), nil)
 }
 
+func (c *underTLS) writeNow(p []byte) (int, error) { return c.now.try(c.raw, p) }
+
 // NetConn lets bottom find the connection.
 func (c *underTLS) NetConn() net.Conn { return c.Conn }
+
+// forgetHandshake has TLS let go of the empty buffers that the handshake has filled: 5 KiB that it
+// would keep for good, though it offers no way to say so. Nobody may use c meanwhile. Where a version
+// of Go has other fields, nothing happens.
+func forgetHandshake(c *tls.Conn) {
+	for _, name := range []string{"rawInput", "hand"} {
+		field := reflect.ValueOf(c).Elem().FieldByName(name)
+		if !field.IsValid() || field.Type() != reflect.TypeFor[bytes.Buffer]() {
+			continue
+		}
+		if b := (*bytes.Buffer)(field.Addr().UnsafePointer()); b.Len() == 0 {
+			*b = bytes.Buffer{}
+		}
+	}
+}
 
 func isTLS(c net.Conn) bool {
 	_, secure := c.(*tls.Conn)

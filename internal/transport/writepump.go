@@ -75,6 +75,11 @@ func (w *writeSide) await() {
 
 // writeRest waits until the kernel has taken the rest of a write.
 func (w *writeSide) writeRest() {
+	if w.conn.socket.waits() {
+		if err := w.conn.socket.under().unsent.Flush(w.writeWaiting); err != nil {
+			w.fail(err)
+		}
+	}
 	if len(w.unwritten) > 0 {
 		if err := w.writeWaiting(w.unwritten); err != nil {
 			w.fail(err)

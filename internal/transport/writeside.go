@@ -109,7 +109,7 @@ func (w *writeSide) needs() need {
 	switch {
 	case w.phase == over:
 		return needFarewell
-	case len(w.unwritten) > 0:
+	case len(w.unwritten) > 0, w.conn.socket.waits():
 		return needSocket
 	}
 	return needNothing
