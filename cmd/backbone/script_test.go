@@ -58,6 +58,7 @@ func TestScripts(t *testing.T) {
 			"address":     address,
 			"lines":       lines,
 			"certificate": certificate,
+			"token":       token,
 		},
 	})
 }

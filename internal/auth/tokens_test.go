@@ -214,6 +214,20 @@ func TestASecretIsTakenOnlyWhereItsAlgorithmIsListed(t *testing.T) {
 	_ = refusal(t, access, protocol.Consumer, authtest.New(t, "").Token(authtest.Claims{"sub": "ann", "exp": time.Now().Add(time.Hour).Unix()}))
 }
 
+// Even where HS256 is allowed beside it, a public key signs nothing as a secret.
+func TestAPublicKeyIsNoSecret(t *testing.T) {
+	for _, issuer := range []*authtest.Issuer{authtest.New(t, ""), authtest.NewRSA(t, "", 2048)} {
+		access := accepting(t, issuer.PEM(), append([]string{"HS256"}, usual...))
+		block, _ := pem.Decode(issuer.PEM())
+		for _, secret := range [][]byte{issuer.PEM(), bytes.TrimSpace(issuer.PEM()), block.Bytes, block.Bytes[len(block.Bytes)-32:]} {
+			token := (&authtest.Issuer{Algorithm: "HS256", Private: secret}).Token(authtest.Claims{"sub": "ann", "exp": time.Now().Add(time.Hour).Unix()})
+			if r := refusal(t, access, protocol.Consumer, token); !strings.Contains(r.Why, "no key is known") {
+				t.Errorf("%+v", r)
+			}
+		}
+	}
+}
+
 func TestFilesOfTokenKeys(t *testing.T) {
 	issuer, second, short := authtest.New(t, "a"), authtest.NewEC(t, ""), authtest.NewRSA(t, "", 1024)
 	block, _ := pem.Decode(issuer.PEM())
