@@ -12,12 +12,13 @@ import (
 // no more and no less. Test files are exempt.
 var arrows = []row{
 	{from: "protocol", why: "client authors copy it: it must stand alone"},
-	{from: "internal/config", to: []string{"internal/rates", "internal/redisurl", "internal/serverurl"}, why: "configuration knows no part that it configures, or it would be read everywhere"},
+	{from: "internal/config", to: []string{"internal/proxied", "internal/rates", "internal/redisurl", "internal/serverurl"}, why: "configuration knows no part that it configures, or it would be read everywhere"},
 	{from: "internal/redisurl", why: "a leaf: a Redis URL is checked as the flag and read by the bridge"},
 	{from: "internal/telemetry", why: "telemetry is a leaf: others hand it their figures through what it offers"},
 	{from: "internal/admin", why: "it serves pages to operators, whatever they show"},
 	{from: "internal/handshake", to: []string{"protocol"}, why: "it reads the text of a handshake, whoever sent it, and knows no socket"},
 	{from: "internal/reload", why: "it reads files again, whatever they hold"},
+	{from: "internal/proxied", why: "it reads what proxies say, and knows no socket of ours"},
 	{from: "internal/drain", why: "it says when clients are sent elsewhere, whatever they are"},
 	{from: "internal/certs", to: []string{"internal/reload"}, why: "it has certificates for whoever listens, and takes them from files that are read again"},
 	{from: "internal/rates", why: "it counts tokens, whatever they are for: the flags and the pumps know it"},
@@ -54,7 +55,7 @@ var arrows = []row{
 
 	{
 		from: "internal/transport",
-		to:   []string{"internal/awake", "internal/auth", "internal/credit", "internal/domain/common", "internal/drain", "internal/epochs", "internal/frame", "internal/handshake", "internal/hub", "internal/ingest", "internal/moment", "internal/oldest", "internal/paced", "internal/rates", "internal/rawio", "internal/refusals", "protocol"},
+		to:   []string{"internal/awake", "internal/auth", "internal/credit", "internal/domain/common", "internal/drain", "internal/epochs", "internal/frame", "internal/handshake", "internal/hub", "internal/ingest", "internal/moment", "internal/oldest", "internal/paced", "internal/proxied", "internal/rates", "internal/rawio", "internal/refusals", "protocol"},
 		why:  "an event goes from the pump to ingest to the hub; the pumps know neither Redis nor a single domain",
 	},
 	{

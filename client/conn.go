@@ -98,7 +98,7 @@ type Conn struct {
 }
 
 // Dial connects a consumer to the server at url, such as "ws://127.0.0.1:8080". The path /ws
-// is added if the URL has no path or one that ends with a slash. ctx bounds only the dial: once Dial
+// is put behind that of the URL. ctx bounds only the dial: once Dial
 // has returned, the end of ctx changes nothing, and the Conn lives until Close. A nil opt means all
 // defaults.
 //

@@ -141,8 +141,5 @@ func connectError(to *target, path string, resp *http.Response, err error) *Conn
 			e.Err = fmt.Errorf("%w: %s", e.Err, clip(text))
 		}
 	}
-	if elsewhere := e.Status == http.StatusNotFound || e.Status/100 == 3; elsewhere && !to.Base() {
-		e.Err = fmt.Errorf("%w (the URL's path is used as it is: end it with / to have %s added)", e.Err, path)
-	}
 	return e
 }

@@ -21,8 +21,8 @@ type Ingestor struct {
 	s *session
 }
 
-// DialIngestor connects an ingestor to the server at url. The path /ws/ingest is added if the
-// URL has no path or one that ends with a slash. Options.APIKey carries the key. In everything else it works like [Dial].
+// DialIngestor connects an ingestor to the server at url. The path /ws/ingest is put
+// behind that of the URL. Options.APIKey carries the key. In everything else it works like [Dial].
 func DialIngestor(ctx context.Context, url string, opt *IngestorOptions) (*Ingestor, error) {
 	s, err := open(ctx, url, protocol.PathIngest, opt.settings())
 	if err != nil {

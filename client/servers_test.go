@@ -174,13 +174,3 @@ func TestARefusalByOneOfSeveral(t *testing.T) {
 		}
 	})
 }
-
-func TestAPathThatIsUsedAsItIsIsNamed(t *testing.T) {
-	s := newServer(t)
-	s.refuse <- status(404)
-	_, err := Dial(t.Context(), s.url+"/prices", nil)
-	want := "client: cannot connect to " + s.url + "/prices: the server answered 404 Not Found: says the server (the URL's path is used as it is: end it with / to have /ws added)"
-	if err == nil || err.Error() != want {
-		t.Errorf("got %v\nwant %s", err, want)
-	}
-}

@@ -66,17 +66,6 @@ func (c *Connection) Validate() error {
 	return nil
 }
 
-// ServesBothRoles returns an error if a URL, which Validate has accepted, cannot be for consumers
-// and for ingestors.
-func (c *Connection) ServesBothRoles() error {
-	for _, s := range c.servers() {
-		if !s.Base() {
-			return config.Errorf(cmp.Or(c.flag, "url"), "must end after the port, or with /, so that the paths of consumers and ingestors can be added, not %s", s.Shown(""))
-		}
-	}
-	return nil
-}
-
 func (c *Connection) servers() []serverurl.Server {
 	servers, err := serverurl.Parse(c.URL())
 	if err != nil {

@@ -18,7 +18,7 @@ const (
 
 // Validate checks every field. It returns nil or an *Error.
 func (s *Serve) Validate() error {
-	for _, check := range []func() error{s.addresses, s.admin, s.access, s.redis, s.upstream, s.limits, s.log} {
+	for _, check := range []func() error{s.addresses, s.proxies, s.admin, s.access, s.redis, s.upstream, s.limits, s.log} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -27,7 +27,11 @@ func (s *Serve) Validate() error {
 }
 
 func (s *Serve) addresses() error {
-	if err := address("listen", s.Listen); err != nil {
+	if path, unix := UnixPath(s.Listen); unix {
+		if path == "" || strings.ContainsRune(path, 0) {
+			return Errorf("listen", "must have a path behind unix:, such as unix:/run/backbone.sock")
+		}
+	} else if err := address("listen", s.Listen); err != nil {
 		return err
 	}
 	if s.AdminListen != "" {
@@ -127,9 +131,12 @@ func address(flag, value string) error {
 	return nil
 }
 
-// Loopback reports whether only this machine reaches the address. Names other than
+// Loopback reports whether only this machine reaches the address, as it does a Unix socket. Names other than
 // localhost count as public: what they resolve to can change.
 func Loopback(address string) bool {
+	if _, unix := UnixPath(address); unix {
+		return true
+	}
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return false

@@ -24,6 +24,8 @@ type Head struct {
 	// Credentials are a key or a token, "" for none: of the header Authorization after "Bearer", of
 	// X-API-Key, or of a subprotocol after "bearer.", which is all that a page can send.
 	Credentials string
+	// ForwardedFor and Forwarded are the values of X-Forwarded-For and Forwarded, line by line.
+	ForwardedFor, Forwarded []string
 }
 
 // single lists the headers that have one value. A repetition of it is harmless, and some clients
@@ -61,7 +63,10 @@ func Parse(head []byte) (Head, error) {
 	if err != nil {
 		return Head{Text: []byte(line + crlf + crlf)}, err
 	}
-	return Head{Text: write(line, headers), Host: headers.get(host), Origin: headers.get("Origin"), Credentials: credentials}, nil
+	return Head{
+		Text: write(line, headers), Host: headers.get(host), Origin: headers.get("Origin"), Credentials: credentials,
+		ForwardedFor: slices.Collect(headers.all("X-Forwarded-For")), Forwarded: slices.Collect(headers.all("Forwarded")),
+	}, nil
 }
 
 // header is one line of a head. A map of all would cost each handshake a KiB.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"path"
+	"strings"
 
 	"backbone/protocol"
 )
@@ -43,6 +44,12 @@ func (s *Server) health() http.Handler {
 		writeJSON(w, status, r)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rest, ok := strings.CutPrefix(r.URL.Path, s.cfg.PathPrefix+"/"); ok && s.cfg.PathPrefix != "" {
+			at := *r.URL
+			at.Path, at.RawPath = "/"+rest, ""
+			r = r.Clone(r.Context())
+			r.URL = &at
+		}
 		if r.URL.Path != path.Clean(r.URL.Path) { // the mux would redirect, which no WebSocket client follows
 			http.NotFound(w, r)
 			return

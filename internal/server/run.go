@@ -140,9 +140,8 @@ func (s *Server) flush() {
 func (s *Server) listen(ctx context.Context) (public, admin net.Listener, err error) {
 	// Keep-alive probes are off: the server pings its clients itself.
 	config := net.ListenConfig{KeepAlive: -1}
-	public, err = config.Listen(ctx, "tcp", s.cfg.Listen)
-	if err != nil {
-		return nil, nil, fmt.Errorf("--listen: %w: choose another address, or end what uses this one", err)
+	if public, err = s.listenPublic(ctx, &config); err != nil {
+		return nil, nil, err
 	}
 	s.addr = public.Addr()
 	if s.cfg.AdminListen == "" {

@@ -114,6 +114,8 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 		Short:    s.memory.Short,
 
 		MaxConnectionAge: cfg.MaxConnectionAge,
+		Proxies:          cfg.Rules(),
+		PathPrefix:       cfg.PathPrefix,
 		Logger:           s.log,
 	})
 	registry := telemetry.NewRegistry(opts.Version)

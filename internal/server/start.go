@@ -45,12 +45,13 @@ func Start(ctx context.Context, cfg config.Serve, opts Options) (*Running, error
 	}
 }
 
-// URL is the address that clients connect to.
+// URL is the address that clients connect to. It is of no use for a Unix socket, which a client has to
+// dial by itself.
 func (r *Running) URL() string {
 	if r.cfg.TLSCert != "" {
-		return "wss://" + r.Addr().String()
+		return "wss://" + r.Addr().String() + r.cfg.PathPrefix
 	}
-	return "ws://" + r.Addr().String()
+	return "ws://" + r.Addr().String() + r.cfg.PathPrefix
 }
 
 // Stop ends the instance gracefully and returns what Run has returned. Calling it again

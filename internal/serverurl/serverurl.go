@@ -89,10 +89,6 @@ func (s *Server) Secure() bool { return s.url.Scheme == "wss" }
 // HoldsCredentials reports whether the URL has a user or a password.
 func (s *Server) HoldsCredentials() bool { return s.url.User != nil }
 
-// Base reports whether paths are added to the URL, because it has none or one that ends with /.
-// A path that ends otherwise is used as it is.
-func (s *Server) Base() bool { return s.url.Path == "" || strings.HasSuffix(s.url.Path, "/") }
-
 // To is the URL to connect to, for one of the server's paths such as /ws.
 func (s *Server) To(path string) string {
 	u := s.at(path)
@@ -108,13 +104,24 @@ func (s *Server) Shown(path string) string {
 	return u.Redacted()
 }
 
+// paths are those of the server. A URL that ends with one of them is the same without it.
+var paths = []string{"/ws/ingest", "/ws"}
+
+// at is the URL with the path behind its own, which is a base.
 func (s *Server) at(path string) url.URL {
 	u := s.url
-	if s.Base() {
-		u.Path = strings.TrimSuffix(u.Path, "/") + path
-		if u.RawPath != "" {
-			u.RawPath = strings.TrimSuffix(u.RawPath, "/") + path
-		}
+	u.Path = base(u.Path) + path
+	if u.RawPath != "" {
+		u.RawPath = base(u.RawPath) + path
 	}
 	return u
+}
+
+func base(path string) string {
+	for _, p := range paths {
+		if before, ok := strings.CutSuffix(path, p); ok {
+			return before
+		}
+	}
+	return strings.TrimSuffix(path, "/")
 }

@@ -330,7 +330,7 @@ func TestAReaderIsToldOfOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		debug, _ := debugLines("none")
 		s := New(Options{Limits: Limits{MaxAge: maxAge}, Logger: debug})
-		c := &conn{server: s, socket: socket{Conn: peerAt{port: 1}}}
+		c := &conn{server: s, place: &place{conn: peerAt{port: 1}}, socket: socket{Conn: peerAt{port: 1}}}
 		c.write.conn, c.write.fresh = c, newFreshness(maxAge, true)
 		places := 0
 		for full := oldest.New(debug, nil); full.Tell(oldest.Reader{}); {

@@ -125,7 +125,7 @@ func TestATimeOutThatPassesAsTheLastWriteEndsClosesNothing(t *testing.T) {
 				i := onPipes(t, settings{})
 				mine, its := net.Pipe()
 				defer mine.Close()
-				c := &conn{server: i.server, socket: socket{Conn: its}}
+				c := &conn{server: i.server, place: &place{conn: its}, socket: socket{Conn: its}}
 				last := c.closeLater()
 				last.until = last.until.Add(-last.timeout - late) // it is past
 				last.stop()

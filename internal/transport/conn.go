@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"backbone/internal/awake"
 	"backbone/internal/drain"
 	"backbone/internal/hub"
+	"backbone/internal/proxied"
 	"backbone/protocol"
 )
 
@@ -224,8 +226,34 @@ func (c *conn) producer() string {
 	if c.identity.Name != "" {
 		return c.identity.Name
 	}
+	if from := c.place.from.Load(); from != nil { // perhaps without a port, so that clients of one address would be one producer
+		return (*from).String() + " via " + c.socket.RemoteAddr().String()
+	}
 	return c.RemoteAddr().String()
 }
 
-// RemoteAddr is the address of the peer.
-func (c *conn) RemoteAddr() net.Addr { return c.socket.RemoteAddr() }
+// RemoteAddr is the address of the client, as far as it is known.
+func (c *conn) RemoteAddr() net.Addr { return c.place.remote() }
+
+// close ends the connection, whatever it is doing.
+func (p *place) close() {
+	p.closed.Store(true)
+	bottom(p.conn).Close()
+}
+
+// remote is whose the connection is: its peer's, or who a proxy says.
+func (p *place) remote() net.Addr {
+	if from := p.from.Load(); from != nil {
+		return *from
+	}
+	return p.conn.RemoteAddr()
+}
+
+// isFrom notes whose the connection is, as shown in the log. It counts for that address from now on.
+func (r *registry) isFrom(p *place, addr netip.Addr, shown string) {
+	if shown != "" {
+		from := net.Addr(proxied.Client(shown))
+		p.from.Store(&from)
+	}
+	r.changes <- change{place: p, step: moves, addr: proxied.Key(addr)}
+}

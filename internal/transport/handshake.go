@@ -17,13 +17,13 @@ import (
 	"github.com/gobwas/ws"
 
 	"backbone/internal/handshake"
+	"backbone/internal/proxied"
 	"backbone/protocol"
 )
 
 const (
-	maxHead      = 16 << 10 // bytes of the head of a request
-	headBytes    = 2 << 10  // enough for the heads of most clients
-	foreignBytes = 32       // enough to tell what is no HTTP
+	maxHead   = handshake.MaxBytes
+	headBytes = 2 << 10 // enough for the heads of most clients
 )
 
 // httpRefusal is a handshake that is answered with an HTTP status.
@@ -55,14 +55,14 @@ var challenge = ws.HandshakeHeaderHTTP{"WWW-Authenticate": {"Bearer"}}
 func (s *Server) accept(p *place) {
 	buf := s.arena.heads.Get().(*[headBytes]byte)
 	defer s.arena.heads.Put(buf)
-	text, rest, err := p.head(buf[:0])
+	text, rest, err := s.head(p, buf[:0])
 	if err != nil {
 		s.unfinished(p, err)
 		s.registry.leave(p)
 		return
 	}
-	role, ok := roleFor(requestPath(text))
-	if !ok || !bytes.HasSuffix(text, endOfHead) {
+	role, ok := roleFor(handshake.Path(text), s.opts.PathPrefix)
+	if !ok || !handshake.Whole(text) {
 		s.web.take(&replayConn{Conn: p.conn, head: slices.Concat(text, rest), place: p})
 		return
 	}
@@ -89,57 +89,91 @@ func (s *Server) accept(p *place) {
 }
 
 // head reads the head of the first request. Then the answer has a time of its own.
-func (p *place) head(buf []byte) (text, rest []byte, err error) {
+func (s *Server) head(p *place, buf []byte) (text, rest []byte, err error) {
 	if err := p.conn.SetDeadline(p.opening.until); err != nil {
 		return nil, nil, err
+	}
+	if s.opts.Proxies.Header {
+		if err := s.proxyHeader(p); err != nil {
+			return nil, nil, err
+		}
 	}
 	var r io.Reader = p.conn
 	if !isTLS(p.conn) { // below TLS it reads patiently already
 		r = p.opening
 	}
-	if text, rest, err = readHead(r, buf); err != nil {
+	if text, rest, err = handshake.Read(r, buf); err != nil {
 		return nil, nil, err
 	}
 	p.opening.spent = true
 	return text, rest, p.conn.SetDeadline(time.Now().Add(p.opening.most))
 }
 
+// proxyHeader reads the PROXY header that a connection begins with, below TLS.
+func (s *Server) proxyHeader(p *place) error {
+	sender, err := s.opts.Proxies.Sender(p.peer, p.opening)
+	if err != nil {
+		return err
+	}
+	shown := ""
+	if sender != p.peer {
+		p.peer, shown = sender, sender.String()
+	}
+	s.registry.isFrom(p, sender.Addr(), shown)
+	return nil
+}
+
+// forwarded finds out whose a request is by what proxies have added to it.
+func (s *Server) forwarded(p *place, h handshake.Head) {
+	peer := p.peer.Addr()
+	if len(s.opts.Proxies.Trusted) == 0 || peer.IsValid() && !s.opts.Proxies.Trusted.Trust(peer) {
+		return
+	}
+	from, ok := s.opts.Proxies.Trusted.Client(peer, h.ForwardedFor, h.Forwarded)
+	if !ok {
+		s.stats.unread.add(1)
+	}
+	shown := ""
+	if from != peer {
+		shown = from.String()
+	}
+	s.registry.isFrom(p, from, shown)
+}
+
 // unfinished counts a connection that ended before a whole request had come, and closes it.
 func (s *Server) unfinished(p *place, err error) {
-	foreign, isForeign := errors.AsType[foreignError](err)
+	foreign, isForeign := errors.AsType[handshake.ForeignError](err)
 	to := &socket{Conn: p.conn}
 	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok && record.Conn != nil {
-		foreign, isForeign = foreignError(cmp.Or(handshake.Foreign(record.RecordHeader[:], false), withoutTLS)), true
+		foreign, isForeign = handshake.ForeignError(cmp.Or(handshake.Foreign(record.RecordHeader[:], false), withoutTLS)), true
 		to.Conn = bottom(p.conn) // TLS has not begun
 	}
 	switch text := err.Error(); {
 	case isForeign:
 		s.stats.unfinished.count(noHTTP)
-		s.refusals.Tell(foreignKind(string(foreign)), "address", p.conn.RemoteAddr())
-		body := foreign.told(isTLS(p.conn))
+		s.refusals.Tell(foreignKind(string(foreign)), "address", p.remote())
+		body := told(foreign, isTLS(p.conn))
 		if _, err := fmt.Fprintf(to, refuseForeign, len(body), body); err == nil {
 			linger(to, maxHead)
 		}
+	case errors.Is(err, proxied.ErrNoHeader), errors.Is(err, proxied.ErrBadHeader):
+		s.stats.unfinished.count(noProxy)
+		s.refusals.Tell(noProxyHeader, "address", p.remote(), "reason", text)
 	case p.closed.Load(): // by the registry, which counts what it pushes out
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.stats.unfinished.count(timedOut)
 		s.stats.limited.count(limitHandshake)
 	case strings.Contains(text, "tls: "): // also "remote error: tls: " and "local error: tls: "
 		s.stats.unfinished.count(badTLS)
-		s.refusals.Tell(tlsFailed, "address", p.conn.RemoteAddr(), "reason", text)
+		s.refusals.Tell(tlsFailed, "address", p.remote(), "reason", text)
 	default:
 		s.stats.unfinished.count(gone)
 	}
 	bottom(p.conn).Close()
 }
 
-// foreignError is what a connection looks like that begins like no HTTP request.
-type foreignError string
-
-func (e foreignError) Error() string { return "what came looks like " + string(e) }
-
 // told is what the peer is told, by whether the port speaks TLS.
-func (e foreignError) told(overTLS bool) string {
+func told(e handshake.ForeignError, overTLS bool) string {
 	speaks := "HTTP and WebSocket"
 	if overTLS {
 		speaks = "WebSocket over TLS" // short: clients show the begin of it
@@ -149,50 +183,12 @@ func (e foreignError) told(overTLS bool) string {
 
 const refuseForeign = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%s"
 
-var endOfHead = []byte("\r\n\r\n")
-
-// readHead reads up to the empty line that ends the head of a request; rest is what came behind
-// it. A head that is too long is returned as it is, for the HTTP server to refuse. Both results
-// are in buf, if they fit.
-func readHead(r io.Reader, buf []byte) (head, rest []byte, err error) {
-	for {
-		if len(buf) == cap(buf) {
-			if len(buf) >= maxHead {
-				return buf, nil, nil
-			}
-			buf = append(make([]byte, 0, 2*cap(buf)), buf...)
-		}
-		n, err := r.Read(buf[len(buf):cap(buf)])
-		from := max(0, len(buf)-3)
-		buf = buf[:len(buf)+n]
-		if what := handshake.Foreign(buf[:min(len(buf), foreignBytes)], true); what != "" {
-			return nil, nil, foreignError(what)
-		}
-		if i := bytes.Index(buf[from:], endOfHead); i >= 0 {
-			end := from + i + len(endOfHead)
-			return buf[:end:end], buf[end:], nil
-		}
-		if err != nil {
-			return nil, nil, err
-		}
+// roleFor returns the role that the path of a WebSocket, behind the prefix, gives its client.
+func roleFor(path, prefix string) (protocol.Role, bool) {
+	path, ok := strings.CutPrefix(path, prefix)
+	if !ok {
+		return "", false
 	}
-}
-
-// requestPath is the path of a GET request, "" for any other request and for bytes that are not
-// HTTP.
-func requestPath(head []byte) string {
-	line, _, _ := bytes.Cut(head, endOfHead[:2])
-	target, get := strings.CutPrefix(string(line), "GET ")
-	target, version, _ := strings.Cut(target, " ")
-	if _, _, ok := http.ParseHTTPVersion(version); !get || !ok {
-		return ""
-	}
-	path, _, _ := strings.Cut(target, "?")
-	return path
-}
-
-// roleFor returns the role that the path of a WebSocket gives its client.
-func roleFor(path string) (protocol.Role, bool) {
 	switch path {
 	case protocol.PathConsume:
 		return protocol.Consumer, true
@@ -205,6 +201,7 @@ func roleFor(path string) (protocol.Role, bool) {
 // upgrade replies to the handshake. On success c is open for the registry.
 func (s *Server) upgrade(c *conn, text []byte) error {
 	h, malformed := handshake.Parse(text)
+	s.forwarded(c.place, h)
 	var refused error // by admit
 	u := ws.Upgrader{
 		Protocol: func(p []byte) bool { return string(p) == protocol.Subprotocol },

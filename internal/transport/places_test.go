@@ -3,9 +3,11 @@ package transport
 import (
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 
 	"backbone/internal/auth"
+	"backbone/internal/proxied"
 	"backbone/protocol"
 )
 
@@ -36,9 +38,19 @@ func TestAFloodOfInstrumentsRefusesOnlyItself(t *testing.T) {
 }
 
 func TestAProducerIsAKeyOrAConnection(t *testing.T) {
-	a, b := &conn{socket: socket{Conn: peerAt{port: 1}}}, &conn{socket: socket{Conn: peerAt{port: 2}}}
+	from := func(port int) *conn {
+		return &conn{socket: socket{Conn: peerAt{port: port}}, place: &place{conn: peerAt{port: port}}}
+	}
+	a, b := from(1), from(2)
 	if a.producer() != "192.0.2.1:1" || b.producer() != "192.0.2.1:2" {
 		t.Errorf("two connections without a key are %q and %q", a.producer(), b.producer())
+	}
+	behind := net.Addr(proxied.Client("203.0.113.9")) // of both
+	c, d := from(3), from(4)
+	c.place.from.Store(&behind)
+	d.place.from.Store(&behind)
+	if c.producer() == d.producer() || !strings.HasPrefix(c.producer(), "203.0.113.9 ") {
+		t.Errorf("two connections of a client behind a proxy are %q and %q", c.producer(), d.producer())
 	}
 	a.identity, b.identity = auth.Identity{Name: "feed"}, auth.Identity{Name: "feed"}
 	if a.producer() != "feed" || b.producer() != "feed" {

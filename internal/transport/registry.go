@@ -47,18 +47,20 @@ type registry struct {
 type place struct {
 	// Immutable.
 	conn    net.Conn
-	addr    netip.Addr
-	opening *patient // reads the head; owned by the handshake
+	peer    netip.AddrPort // not valid: it has no address. Set by the handshake after a PROXY header
+	opening *patient       // reads the head; owned by the handshake
 
 	client *conn // set by the handshake before it asks to be open; owned by the registry then
 
-	closed atomic.Bool // by the registry
-	asked  atomic.Bool // the client has sent a request; set by the read side, read by who warns it
+	closed atomic.Bool              // by the registry
+	asked  atomic.Bool              // the client has sent a request; set by the read side, read by who warns it
+	from   atomic.Pointer[net.Addr] // whose it is; nil: its peer's. Set by the handshake
 
 	news    atomic.Pointer[news] // for the ReadPump, from the registry: what became of its credentials
 	granted *auth.Grant          // what the credentials allow; nil: everything. Set by the handshake, then owned by the ReadPump
 
-	// Owned by the registry.
+	// Owned by the registry, once the connection has come.
+	addr     netip.Addr    // that it counts for; not valid: none
 	open     bool          // it is a WebSocket
 	grant    *auth.Grant   // what the registry knows of granted; nil: nothing can become of it any more
 	all, own *list.Element // in waiting of the registry and of the address; nil: not there
@@ -66,6 +68,7 @@ type place struct {
 
 // atAddress is who has connections, if they count for its limit or some of them wait.
 type atAddress struct { // owned by the registry
+	known   bool // it is an address: who has none is not limited by it
 	opened  int
 	waiting list.List // of *place
 }
@@ -76,12 +79,14 @@ type change struct {
 	step   step
 	grant  *auth.Grant // of opens and regrants
 	result chan error  // of opens: receives nil or an *httpRefusal; nil: there are no limits, so nobody waits
+	addr   netip.Addr  // of moves
 }
 
 type step uint8
 
 const (
 	comes step = iota
+	moves      // to the address of whom it is
 	opens
 	regrants
 	leaves
@@ -138,14 +143,36 @@ func (r *registry) run() {
 	}
 }
 
+func (r *registry) at(addr netip.Addr) *atAddress {
+	a := r.addresses[addr]
+	if a == nil {
+		a = &atAddress{known: addr.IsValid()}
+		r.addresses[addr] = a
+	}
+	return a
+}
+
+// forget forgets an address that has no connections any more.
+func (r *registry) forget(addr netip.Addr) {
+	if a := r.addresses[addr]; a != nil && a.opened == 0 && a.waiting.Len() == 0 {
+		delete(r.addresses, addr)
+	}
+}
+
 func (r *registry) apply(c change) {
 	p := c.place
-	a := r.addresses[p.addr]
-	if a == nil {
-		a = &atAddress{}
-		r.addresses[p.addr] = a
-	}
+	a := r.at(p.addr)
+	defer func() { r.forget(p.addr) }()
 	switch c.step {
+	case moves:
+		before := p.addr
+		if p.addr = c.addr; p.own != nil { // it was not pushed out meanwhile
+			a.waiting.Remove(p.own)
+			a = r.at(p.addr)
+			p.own = a.waiting.PushBack(p)
+			r.bound(a)
+		}
+		r.forget(before)
 	case comes:
 		r.places[p] = struct{}{}
 		p.all, p.own = r.waiting.PushBack(p), a.waiting.PushBack(p)
@@ -175,9 +202,6 @@ func (r *registry) apply(c change) {
 		}
 		delete(r.places, p)
 	}
-	if a.opened == 0 && a.waiting.Len() == 0 {
-		delete(r.addresses, p.addr)
-	}
 }
 
 // admit returns nil if one more WebSocket is within the limits.
@@ -188,7 +212,7 @@ func (r *registry) admit(p *place, a *atAddress) error {
 	case r.max > 0 && r.opened >= r.max:
 		r.stats.limited.count(limitConnections)
 		return busy("the server has as many connections as it may")
-	case r.maxPerAddress > 0 && a.opened >= r.maxPerAddress:
+	case r.maxPerAddress > 0 && a.known && a.opened >= r.maxPerAddress:
 		r.stats.limited.count(limitPerAddress)
 		return tooManyRequests("too many connections from this address")
 	case !r.opens.Allow():
@@ -202,11 +226,11 @@ func (r *registry) admit(p *place, a *atAddress) error {
 // who means to ask does so at once. It is one of the same address if there are others, so that one
 // address that says nothing does not push out the rest.
 func (r *registry) bound(a *atAddress) {
-	if r.maxPerAddress > 0 && a.waiting.Len() > max(r.maxPerAddress-a.opened, spareOfAddress) {
+	if r.maxPerAddress > 0 && a.known && a.waiting.Len() > max(r.maxPerAddress-a.opened, spareOfAddress) {
 		r.pushOut(&a.waiting, pushedOutOfAddress)
 	}
 	if r.max > 0 && r.waiting.Len() > max(r.max-r.opened, spare) {
-		if a.waiting.Len() > 1 {
+		if a.known && a.waiting.Len() > 1 {
 			r.pushOut(&a.waiting, pushedOutOfAll)
 		} else {
 			r.pushOut(&r.waiting, pushedOutOfAll)
@@ -237,14 +261,8 @@ func (r *registry) pushOut(from *list.List, why refusals.Kind) {
 	p := from.Front().Value.(*place) //nolint:forcetypeassert // it has nothing else
 	r.stopWaiting(p, r.addresses[p.addr])
 	r.stats.unfinished.count(pushedOut)
-	r.refusals.Tell(why, "address", p.conn.RemoteAddr())
+	r.refusals.Tell(why, "address", p.remote())
 	p.close()
-}
-
-// close ends the connection, whatever it is doing.
-func (p *place) close() {
-	p.closed.Store(true)
-	bottom(p.conn).Close()
 }
 
 func (r *registry) stopWaiting(p *place, a *atAddress) {
@@ -278,10 +296,4 @@ func (r *registry) noDescriptor() int {
 	n := make(chan int, 1)
 	r.lacks <- n
 	return <-n
-}
-
-// addressOf is who a connection counts for.
-func addressOf(c net.Conn) netip.Addr {
-	at, _ := netip.ParseAddrPort(c.RemoteAddr().String()) // the zero address is that of all that have none
-	return at.Addr().Unmap()
 }

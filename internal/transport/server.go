@@ -38,6 +38,7 @@ import (
 	"backbone/internal/ingest"
 	"backbone/internal/oldest"
 	"backbone/internal/paced"
+	"backbone/internal/proxied"
 	"backbone/internal/refusals"
 )
 
@@ -53,6 +54,9 @@ type Options struct {
 	ReadOnly string
 	Origins  auth.Origins
 	TLS      *tls.Config // nil: plain
+	Proxies  proxied.Rules
+	// PathPrefix is in front of the paths of WebSockets, "" for nothing.
+	PathPrefix string
 
 	Limits           Limits
 	Short            func() bool   // whether memory is short, so that newcomers are refused; nil: it never is
@@ -172,7 +176,10 @@ func (s *Server) acceptAll(ctx context.Context, l net.Listener) error {
 
 // place makes what is kept of a connection from its accept on.
 func (s *Server) place(c net.Conn) *place {
-	p := &place{conn: c, addr: addressOf(c), opening: &patient{Conn: c, until: time.Now().Add(s.opts.Limits.HandshakeTimeout), most: s.opts.Limits.HandshakeTimeout}}
+	p := &place{conn: c, peer: proxied.Peer(c), opening: &patient{Conn: c, until: time.Now().Add(s.opts.Limits.HandshakeTimeout), most: s.opts.Limits.HandshakeTimeout}}
+	if s.opts.Proxies.Direct(p.peer.Addr()) {
+		p.addr = proxied.Key(p.peer.Addr())
+	}
 	if tcp, ok := c.(*net.TCPConn); ok && s.opts.Limits.SocketSendBuffer > 0 {
 		if err := tcp.SetWriteBuffer(s.opts.Limits.SocketSendBuffer); err != nil {
 			s.log.Warn("the send buffer of a connection could not be set", "error", err)

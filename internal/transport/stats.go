@@ -69,6 +69,7 @@ const (
 	pushedOut = "pushed_out"
 	noHTTP    = "no_http"
 	badTLS    = "tls"
+	noProxy   = "proxy_header"
 )
 
 // What did not come in time.
@@ -89,6 +90,7 @@ type counters struct {
 	refused    *Metric // by HTTP status; other: without an answer
 	waiting    *Metric
 	unfinished *Metric // by why
+	unread     *Metric
 	closes     *Metric // by code; other: a code that the peer chose
 	errors     *Metric // by code
 	messages   *Metric
@@ -117,8 +119,10 @@ func newCounters(writes []*sent) *counters {
 	c.waiting = c.add(Metric{Name: "handshakes_open", Gauge: true,
 		Help: "Connections that have sent no whole request yet, or whose request is not for a WebSocket."})
 	c.unfinished = c.add(Metric{Name: "handshakes_unfinished_total",
-		Help:  "Connections that ended before a whole request had come, by why. pushed_out: there were too many of them.",
-		Label: "why", Values: []string{gone, timedOut, pushedOut, noHTTP, badTLS}})
+		Help:  "Connections that ended before a whole request had come, by why. pushed_out: there were too many of them. proxy_header: it had none, or a wrong one.",
+		Label: "why", Values: []string{gone, timedOut, pushedOut, noHTTP, badTLS, noProxy}})
+	c.unread = c.add(Metric{Name: "forwarded_unreadable_total",
+		Help: "Handshakes from trusted proxies whose X-Forwarded-For or Forwarded names no address where the client's should be."})
 	c.closes = c.add(Metric{Name: "closes_total", Help: "Close frames sent, by code; other is a code that the peer chose.",
 		Label: "code", Values: closeCodes(
 			protocol.CloseNormal, protocol.CloseGoingAway, protocol.CloseRestart, protocol.CloseProtocolError, protocol.CloseUnsupportedData,
@@ -200,6 +204,7 @@ var (
 	pushedOutOfAll          = refusals.Kind{Message: "connection without a request pushed out", Key: "limit", Of: "connections"}
 	pushedOutOfAddress      = refusals.Kind{Message: "connection without a request pushed out", Key: "limit", Of: "connections of an address"}
 	pushedOutForDescriptors = refusals.Kind{Message: "connection without a request pushed out", Key: "limit", Of: "file descriptors"}
+	noProxyHeader           = refusals.Kind{Message: "a connection without a PROXY header, or with a wrong one"}
 	tlsFailed               = refusals.Kind{Message: "TLS handshake failed"}
 )
 
@@ -224,7 +229,7 @@ var toldCodes = []protocol.CloseCode{
 
 // kinds are all kinds of refusals.
 func (c *counters) kinds() []refusals.Kind {
-	all := []refusals.Kind{notAccepted, pushedOutOfAll, pushedOutOfAddress, pushedOutForDescriptors, tlsFailed, foreignKind(withoutTLS)}
+	all := []refusals.Kind{notAccepted, pushedOutOfAll, pushedOutOfAddress, pushedOutForDescriptors, noProxyHeader, tlsFailed, foreignKind(withoutTLS)}
 	for _, status := range c.refused.Values {
 		all = append(all, statusKind(status))
 	}

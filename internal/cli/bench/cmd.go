@@ -115,11 +115,6 @@ func (c *Cmd) Validate() error {
 	if err := publish.Validate(); err != nil {
 		return err
 	}
-	if len(c.ConsumeURLs) == 0 {
-		if err := publish.ServesBothRoles(); err != nil {
-			return err
-		}
-	}
 	for i := range consume {
 		if err := consume[i].Validate(); err != nil {
 			return err
