@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -175,6 +174,14 @@ func (c *core) remote(events []hub.BroadcastEvent, now moment.Time) (pass []hub.
 	return append(pass, resumed...)
 }
 
+// copyLater notes that the payload of a value is a part of a message.
+func (c *core) copyLater(v *value) {
+	if !v.part {
+		v.part = true
+		c.parts = append(c.parts, v)
+	}
+}
+
 // copyParts makes copies of the payloads that this step has kept: one of them would keep the whole
 // message that it came in. Most payloads of a step are replaced within it.
 func (c *core) copyParts() {
@@ -195,11 +202,17 @@ func (c *core) admit(e *hub.BroadcastEvent, now moment.Time, resumed []hub.Broad
 	}
 	v := r.of(e.Type)
 	if v == nil {
-		if d := c.table.displacedValue(e.Room, e.Type); d != nil && e.Version.Compare(d.version) <= 0 {
+		d := c.table.displacedValue(e.Room, e.Type)
+		if d != nil && e.Version.Compare(d.version) <= 0 {
 			c.stats.Stale++
 			return false, resumed
 		}
 		if !c.hasPlace(r, e, now) {
+			if d != nil && d.known() { // or else its room would come back with what is older
+				d.heard = c.generation[d.room.partition]
+				c.table.set(d, e)
+				c.copyLater(d)
+			}
 			c.stats.Untracked++
 			return false, resumed
 		}
@@ -224,11 +237,12 @@ func (c *core) admit(e *hub.BroadcastEvent, now moment.Time, resumed []hub.Broad
 		return false, resumed
 	}
 	v.heard = c.generation[v.room.partition]
-	c.replace(v, e, now)
-	if !v.part {
-		v.part = true
-		c.parts = append(c.parts, v)
+	c.copyLater(v)
+	if !v.known() && e.Kind == hub.Recovered && now.Since(e.Born) >= c.opts.TTL {
+		c.adopt(v, e, now) // its members have none, and a value past its life greets nobody
+		return false, resumed
 	}
+	c.replace(v, e, now)
 	// A member that the hub has and that is not counted here yet may have got a local
 	// value already, and must get what is newer even if that is past its TTL by the time
 	// of the member's warm start.
@@ -238,23 +252,10 @@ func (c *core) admit(e *hub.BroadcastEvent, now moment.Time, resumed []hub.Broad
 // maxTypes bounds the types of one room, which are searched one by one.
 const maxTypes = 64
 
-// hasPlace reports whether a remote value of a new type may be kept. r is nil for a room
-// that is not in the table. The members of a room get all values of the types that this
-// instance knows, however many instruments there are.
-func (c *core) hasPlace(r *room, e *hub.BroadcastEvent, now moment.Time) bool {
-	if r != nil && r.members > 0 && slices.Contains(c.opts.Types, e.Type) {
-		return true
-	}
-	return (r == nil || r.types < maxTypes) && c.place(c.table.holder(e.Version.Instance, true), r, now)
-}
-
 // replace makes a value that came from elsewhere the newest of its room and type, and e
 // what the members get of it: a recovered value is marked as the current one, not a tick.
 func (c *core) replace(v *value, e *hub.BroadcastEvent, now moment.Time) {
-	c.table.set(v, e)
-	if !v.heldFor(c.opts.TTL, now) {
-		c.table.hold(v, c.table.holder(e.Version.Instance, true), now, c.opts.TTL)
-	}
+	c.adopt(v, e, now)
 	e.Missed = v.missing.take()
 	if e.Kind == hub.Recovered {
 		e.Payload = c.opts.Snapshot(e.Payload)
@@ -278,4 +279,12 @@ func (c *core) count() Stats {
 	left := c.out.LeftOut()
 	s.OutboxConflated, s.OutboxDropped = left.Conflated, left.Dropped+c.abandoned
 	return s
+}
+
+// adopt makes a value that came from elsewhere the newest of its room and type.
+func (c *core) adopt(v *value, e *hub.BroadcastEvent, now moment.Time) {
+	c.table.set(v, e)
+	if !v.heldFor(c.opts.TTL, now) {
+		c.table.hold(v, c.table.holder(e.Version.Instance, true), now, c.opts.TTL)
+	}
 }

@@ -52,6 +52,37 @@ func TestADisplacedRoomIsReadWhenItIsBack(t *testing.T) {
 	want(t, "read", b.answer(again(from("other", "X", 1500, 1, "newer"))), "recovered X newer!")
 }
 
+// What is newer and finds no place is what a displaced room comes back with.
+func TestADisplacedRoomHearsWhatIsNewer(t *testing.T) {
+	b, newest := gaveWay(t)
+	newer := from("other", "X", 1500, 1, "newer")
+	want(t, "a newer one meanwhile", b.take(newer), "")
+	want(t, "the one before, again", b.take(again(newest)), "")
+	if got := b.count(); got.Untracked != 1 || got.Stale != 1 {
+		t.Errorf("counted %+v, want one without a place and one that is stale", got)
+	}
+	want(t, "counted", b.join("X"), "warm X newer!")
+}
+
+// Another instance offers what it knows, however old, to whoever asks. Members that hold something
+// older are shown it; those that have nothing are greeted by no value past its life.
+func TestAnOldValueGreetsNobody(t *testing.T) {
+	b := newBox(t, true, func(*Options) {})
+	b.link(everyone)
+	b.wait(testTTL)
+	offered := func(ms int64, n uint64, payload string) hub.BroadcastEvent {
+		e := again(from("other", "X", ms, n, payload))
+		e.Born = b.now.Steady - testTTL
+		return e
+	}
+	b.join("X")
+	b.answer()
+	want(t, "offered to who has nothing", b.take(offered(1, 1, "old")), "")
+	want(t, "offered to who has nothing but knows it", b.take(offered(1, 1, "old")), "")
+	want(t, "offered to who knows an older one", b.take(offered(2, 2, "newer")), "recovered X newer!")
+	want(t, "a tick", b.take(from("other", "X", 3, 3, "tick")), "live X tick")
+}
+
 func TestADisplacedRoomThatIsNewAgain(t *testing.T) {
 	b, first := gaveWay(t)
 	b.wait(testTTL)

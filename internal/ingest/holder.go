@@ -1,8 +1,10 @@
 package ingest
 
 import (
+	"slices"
 	"time"
 
+	"backbone/internal/hub"
 	"backbone/internal/moment"
 )
 
@@ -258,6 +260,16 @@ func (c *core) place(h *holder, r *room, now moment.Time) bool {
 	c.stats.Displaced++
 	c.noPlace(now)
 	return true
+}
+
+// hasPlace reports whether a remote value of a new type may be kept. r is nil for a room
+// that is not in the table. The members of a room get all values of the types that this
+// instance knows, however many instruments there are.
+func (c *core) hasPlace(r *room, e *hub.BroadcastEvent, now moment.Time) bool {
+	if r != nil && r.members > 0 && slices.Contains(c.opts.Types, e.Type) {
+		return true
+	}
+	return (r == nil || r.types < maxTypes) && c.place(c.table.holder(e.Version.Instance, true), r, now)
 }
 
 // noPlace says in the log that not all instruments have a place, once a minute.

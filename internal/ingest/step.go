@@ -82,5 +82,13 @@ func (s Steps) NextTask() time.Duration { return s.core.next() }
 // Tasks does what is due.
 func (s Steps) Tasks(now moment.Time) []hub.BroadcastEvent { return s.core.tasks(now) }
 
+// Newest is the newest value of a room and type that is known, and its version; zero if none is.
+func (s Steps) Newest(room, typ string) (hub.Version, string) {
+	if v := s.core.table.peek(room).of(typ); v != nil && v.known() {
+		return v.version, v.payload
+	}
+	return hub.Version{}, ""
+}
+
 // Stats is [Ingest.Stats].
 func (s Steps) Stats() Stats { return s.core.count() }

@@ -73,6 +73,12 @@ func (t *table) find(name string) *room {
 	return r
 }
 
+// peek is find for who only looks: it keeps the room for no longer.
+func (t *table) peek(name string) *room {
+	p := &t.parts[partition.Of(name)]
+	return cmp.Or(p.watched[name], p.recent.rooms[name], p.old.rooms[name])
+}
+
 // watched returns the entry of a room with members, or nil.
 func (t *table) watched(name string) *room { return t.parts[partition.Of(name)].watched[name] }
 

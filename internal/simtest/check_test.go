@@ -94,7 +94,7 @@ func (w *world) latecomers() {
 			all = append(all, late{c, room})
 		}
 	}
-	w.pass(200 * time.Millisecond)
+	w.pass(w.toLearn())
 	for _, l := range all {
 		newest, num := w.newest(l.room)
 		if held := w.held[l.room]; w.prices[held].version.Compare(newest) > 0 {
@@ -121,11 +121,15 @@ func (w *world) ticks() {
 		if !in.alive {
 			continue
 		}
+		refused := map[string]bool{}
 		for _, room := range w.rooms {
-			w.publish(in, room, 1, hub.State)
+			refused[room] = !w.publish(in, room, 1, hub.State)
 		}
 		w.pass(200 * time.Millisecond)
 		w.each(func(c *consumer, room string, m *membership) {
+			if refused[room] {
+				return
+			}
 			if last := w.prices[m.lastNum]; m.lastNum == 0 || last.origin != in.origin || last.order != in.local[room] {
 				w.problem("%s holds %d of %s, not what i%d just published", c.name, m.lastNum, room, in.id)
 			}
@@ -145,7 +149,9 @@ func (w *world) gap() {
 		return
 	}
 	room := pick(w, w.rooms)
-	w.publish(from, room, 1, hub.State)
+	if !w.publish(from, room, 1, hub.State) {
+		return
+	}
 	w.pass(200 * time.Millisecond)
 	got := func() map[*membership]int {
 		counts := map[*membership]int{}

@@ -377,7 +377,7 @@ func (c *consumer) settle(room string, m *membership) {
 	// after a loss may be told of it with the next event.
 	remote, said := 0, 0
 	for i := range w.prices {
-		if p := &w.prices[i]; p.room == room && p.origin != c.in.origin {
+		if p := &w.prices[i]; p.room == room && p.origin != c.in.origin && !p.refused {
 			if p.message {
 				said++
 			} else {

@@ -127,6 +127,7 @@ func (w *world) background(calm bool) {
 		if calm || w.rng.IntN(2) == 0 {
 			l.hear()
 		}
+		in.giveWay()
 		for in.ingest.NextTask() <= in.time().Steady {
 			in.route(in.ingest.Tasks(in.time()))
 		}

@@ -34,7 +34,8 @@ type price struct {
 	at      time.Time
 	late    time.Duration // that its call was under way when it was stored, which no lifetime counts
 	message bool
-	order   int // of its instance's events of the room, from 1
+	refused bool // there was no place for it
+	order   int  // of its instance's events of the room, from 1
 	stamp   stamp
 }
 
@@ -68,6 +69,8 @@ type world struct {
 	clocks    *rand.Rand // of clocks that are set, apart as well; nil: none is
 	builds    *rand.Rand // of instances of a build that reads form 1 alone, apart as well; nil: there is none
 	conflated int        // times that a reader was found to be slow
+	producers *rand.Rand // of who publishes where places are few, apart as well; nil: there are enough
+	places    int        // for instruments, of each instance
 	seed      uint64
 	now       time.Time
 	ttl       time.Duration
@@ -110,6 +113,7 @@ func newWorld(seed uint64) *world {
 		seed:   seed,
 		now:    time.Unix(1_700_000_000, 0),
 		prices: make([]price, 1),
+		places: enough,
 
 		origins: map[string]bool{},
 	}
@@ -132,6 +136,7 @@ func newWorld(seed uint64) *world {
 	for i := range 2 + w.rng.IntN(4) {
 		w.rooms = append(w.rooms, "R"+strconv.Itoa(i))
 	}
+	w.fewPlaces()
 	w.store = newStore(w)
 	for i := range 2 + w.rng.IntN(2) {
 		w.instances = append(w.instances, w.newInstance(i))
@@ -159,7 +164,7 @@ func (w *world) newInstance(id int) *instance {
 	in.hub = hub.NewSteps(hub.Options{QueueBytes: queueBytes, Frame: frame, Stamped: frameStamped, Conflated: func(room string, n uint64) string { return fmt.Sprintf("conflated %s %d", room, n) },
 		Lost: func(room string, n uint64) string { return fmt.Sprintf("lost %s %d", room, n) }})
 	in.ingest = ingest.NewSteps(ingest.Options{
-		Instance: in.origin, Types: []string{""}, TTL: w.ttl, MaxInstruments: 1000, OutboxBytes: w.outbox, StoredLate: w.storing > 0,
+		Instance: in.origin, Types: []string{""}, TTL: w.ttl, MaxInstruments: w.places, OutboxBytes: w.outbox, StoredLate: w.storing > 0,
 		Snapshot:   func(p string) string { return p + " snapshot" },
 		NoSnapshot: func(room string) string { return "empty " + room },
 		FeedStatus: func(room string, silent bool, since int64) string {
@@ -208,7 +213,8 @@ func (in *instance) learn(room string, v hub.Version, n int) {
 	}
 }
 
-func (w *world) publish(in *instance, room string, n int, kind hub.Kind) {
+// publish reports whether all n events had a place.
+func (w *world) publish(in *instance, room string, n int, kind hub.Kind) bool {
 	var events []hub.BroadcastEvent
 	for range n {
 		num := len(w.prices)
@@ -219,10 +225,9 @@ func (w *world) publish(in *instance, room string, n int, kind hub.Kind) {
 		}
 		events = append(events, hub.BroadcastEvent{Room: room, Kind: kind, Payload: fmt.Sprintf("%s %s %d", verb, room, num)})
 	}
-	pass, rejected := in.ingest.Publish("p", events, in.time())
-	if len(rejected) > 0 {
-		w.problem("i%d refused events", in.id)
-	}
+	first := len(w.prices) - n
+	pass, rejected := in.ingest.Publish(w.producer(), events, in.time())
+	in.refuses(room, first, rejected)
 	for i := range pass {
 		if e := &pass[i]; e.Kind == hub.State || e.Kind == hub.Message {
 			p := &w.prices[number(e.Payload)]
@@ -237,6 +242,7 @@ func (w *world) publish(in *instance, room string, n int, kind hub.Kind) {
 	}
 	w.trace(room, "i%d publishes %d, the last is %d %v", in.id, n, len(w.prices)-1, w.prices[len(w.prices)-1].version)
 	in.route(pass)
+	return len(rejected) == 0
 }
 
 // number is that of a price or message, from its payload.
