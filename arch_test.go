@@ -16,6 +16,7 @@ var arrows = []row{
 	{from: "internal/redisurl", why: "a leaf: a Redis URL is checked as the flag and read by the bridge"},
 	{from: "internal/telemetry", why: "telemetry is a leaf: others hand it their figures through what it offers"},
 	{from: "internal/admin", why: "it serves pages to operators, whatever they show"},
+	{from: "internal/overview", why: "whoever serves the admin pages and whoever reads them have the same types"},
 	{from: "internal/handshake", to: []string{"protocol"}, why: "it reads the text of a handshake, whoever sent it, and knows no socket"},
 	{from: "internal/reload", why: "it reads files again, whatever they hold"},
 	{from: "internal/proxied", why: "it reads what proxies say, and knows no socket of ours"},
@@ -62,7 +63,7 @@ var arrows = []row{
 		from: "internal/server",
 		to: []string{
 			"internal/admin", "internal/auth", "internal/bridge", "internal/certs", "internal/config", "internal/domain/chat", "internal/domain/common",
-			"internal/domain/trading", "internal/hub", "internal/ingest", "internal/memory", "internal/reload", "internal/telemetry", "internal/transport", "internal/upstream", "protocol",
+			"internal/domain/trading", "internal/hub", "internal/ingest", "internal/memory", "internal/overview", "internal/reload", "internal/telemetry", "internal/transport", "internal/upstream", "protocol",
 		},
 		why: "the composition root, and only it, knows all parts",
 	},

@@ -21,20 +21,20 @@ type Token struct {
 }
 
 // Set takes what a token file holds. The error says what is wrong with it, without showing it, and
-// leaves the token as it was.
-func (t *Token) Set(file []byte) error {
+// leaves the token as it was. Set reports whether it is another token than before.
+func (t *Token) Set(file []byte) (changed bool, err error) {
 	text := strings.TrimSpace(strings.TrimPrefix(string(file), "\ufeff"))
 	switch {
 	case text == "":
-		return errors.New("holds no token")
+		return false, errors.New("holds no token")
 	case strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
-		return errors.New("must hold one token: it has a blank in it")
+		return false, errors.New("must hold one token: it has a blank in it")
 	case len(text) < minToken:
-		return fmt.Errorf("the token has fewer than %d characters and may be guessed: make one with openssl rand -hex 32", minToken)
+		return false, fmt.Errorf("the token has fewer than %d characters and may be guessed: make one with openssl rand -hex 32", minToken)
 	}
 	hash := sha256.Sum256([]byte(text))
-	t.hash.Store(&hash)
-	return nil
+	old := t.hash.Swap(&hash)
+	return old == nil || *old != hash, nil
 }
 
 // guard lets through who sends the token.

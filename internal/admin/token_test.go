@@ -19,7 +19,7 @@ func page(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("page"
 func get(t *testing.T, method, path string, header http.Header) *httptest.ResponseRecorder {
 	t.Helper()
 	var token admin.Token
-	if err := token.Set([]byte("\ufeff" + secret + "\r\n")); err != nil {
+	if changed, err := token.Set([]byte("\ufeff" + secret + "\r\n")); err != nil || !changed {
 		t.Fatal(err)
 	}
 	s := admin.New(admin.Options{
@@ -77,7 +77,7 @@ func TestTokensThatAreRefused(t *testing.T) {
 		"two tokens of one file here": "blank",
 	} {
 		var token admin.Token
-		err := token.Set([]byte(file))
+		_, err := token.Set([]byte(file))
 		if err == nil || !strings.Contains(err.Error(), want) || file != "" && strings.Contains(err.Error(), strings.TrimSpace(file)) && strings.TrimSpace(file) != "" {
 			t.Errorf("%q: %v, want %q", file, err, want)
 		}

@@ -88,6 +88,7 @@ const (
 	bridgeState
 	flush
 	stats
+	look
 )
 
 // input is one thing that happened.
@@ -103,6 +104,7 @@ type input struct {
 	reply  chan []int
 	stats  chan Stats
 	flush  chan struct{}
+	look   func(*core, moment.Time)
 }
 
 // inputPlaces is how many inputs wait in the channel before their senders have to.
@@ -226,6 +228,9 @@ func step(c *core, i input) (pass []hub.BroadcastEvent) {
 		c.flushes = append(c.flushes, i.flush)
 	case stats:
 		i.stats <- c.count()
+	case look:
+		i.look(c, now)
+		close(i.flush)
 	}
 	return pass
 }

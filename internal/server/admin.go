@@ -3,11 +3,12 @@ package server
 import (
 	"fmt"
 	"net/http"
-	"os"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"backbone/internal/admin"
+	"backbone/internal/reload"
+	"backbone/internal/telemetry"
 	"backbone/protocol"
 )
 
@@ -16,12 +17,18 @@ func (s *Server) buildAdmin(registry *prometheus.Registry) error {
 	if err := s.readAdminToken(); err != nil {
 		return err
 	}
+	info := telemetry.Family[string]{Name: "instance_info", Help: "Always 1; the label is the name of the instance.", Kind: telemetry.Gauge,
+		Label: "name", Values: []string{s.name}, Value: func(string, string) float64 { return 1 }}
+	if err := telemetry.Register(registry, func() string { return s.name }, info); err != nil {
+		return err
+	}
 	health := s.health()
 	s.admin = admin.New(admin.Options{
 		Registry: registry,
 		Token:    &s.adminToken,
 		Pprof:    s.cfg.AdminPprof,
 		Open:     map[string]http.Handler{"GET " + protocol.PathHealth: health, "GET " + protocol.PathReady: health},
+		Pages:    s.pages(),
 		Logger:   s.log,
 	})
 	return nil
@@ -32,12 +39,18 @@ func (s *Server) readAdminToken() error {
 	if name == "" {
 		return nil
 	}
-	text, err := os.ReadFile(name)
+	err := s.reload.Watch("admin-token-file", []string{name}, func(files []reload.File) (string, error) {
+		changed, err := s.adminToken.Set(files[0].Text)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", name, err)
+		}
+		if !changed {
+			return "", nil
+		}
+		return "the admin pages ask for another token", nil
+	})
 	if err != nil {
 		return fmt.Errorf("--admin-token-file: %w", err)
-	}
-	if err := s.adminToken.Set(text); err != nil {
-		return fmt.Errorf("--admin-token-file: %s: %w", name, err)
 	}
 	return nil
 }

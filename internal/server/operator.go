@@ -56,7 +56,7 @@ func (s *Server) open(role protocol.Role) int {
 }
 
 // watchable are the settings whose files can be watched.
-var watchable = []string{"tls-cert", "ingest-keys-file", "consumer-keys-file", "jwt-key-file"}
+var watchable = []string{"tls-cert", "ingest-keys-file", "consumer-keys-file", "jwt-key-file", "admin-token-file"}
 
 // reloadMetrics exist on every instance, at zero for files that it does not watch.
 func (s *Server) reloadMetrics(reg *prometheus.Registry) error {

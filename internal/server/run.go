@@ -73,6 +73,9 @@ func (s *Server) Run(ctx context.Context) error {
 	case <-ctx.Done():
 		s.stopping.Store(true)
 		err = s.lameDuck(failed)
+	case <-s.drainAsked:
+		s.stopping.Store(true)
+		err = s.lameDuck(failed)
 	case err = <-failed:
 		s.stopping.Store(true)
 	}

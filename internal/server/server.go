@@ -72,8 +72,11 @@ type Server struct {
 	certs     *certs.Store // nil: plain connections
 	began     time.Time
 
-	adminToken admin.Token // of the admin pages
-	stopping   atomic.Bool // set once, by Run: load balancers are to look elsewhere
+	adminToken admin.Token   // of the admin pages
+	looking    chan struct{} // has one place: for the admin page that is being answered
+	drainAsked chan struct{} // has one place: POST /drain
+	name       string        // of this instance, for operators
+	stopping   atomic.Bool   // set once, by Run: load balancers are to look elsewhere
 
 	// Set by Run before ready is closed.
 	addr, adminAddr net.Addr
@@ -86,7 +89,8 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, log: opts.Logger, ready: make(chan struct{}), reload: reload.New(opts.Logger), began: time.Now()}
+	s := &Server{cfg: cfg, log: opts.Logger, ready: make(chan struct{}), reload: reload.New(opts.Logger), began: time.Now(),
+		looking: make(chan struct{}, 1), drainAsked: make(chan struct{}, 1), name: cfg.Name()}
 	if err := s.buildAccess(); err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@
 package telemetry
 
 import (
+	"context"
 	"encoding"
 	"encoding/json"
 	"fmt"
@@ -20,6 +21,7 @@ type LogOptions struct {
 	Format   string // text, json, or auto: text on a terminal, JSON lines elsewhere; empty is auto
 	Terminal bool   // the writer is a terminal, see [IsTerminal]
 	NoColor  bool   // no colours, even on a terminal
+	Instance string // name of the instance, which each JSON line then ends with; empty: none
 
 	Var *slog.LevelVar // is set to Level, and holds from then on; nil: the level stays
 }
@@ -48,7 +50,7 @@ func NewLogger(w io.Writer, o LogOptions) (*slog.Logger, error) {
 	}
 	handler := func(w io.Writer) slog.Handler {
 		if lines {
-			return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: readable})
+			return ending(o.Instance, slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: readable}))
 		}
 		return tint.NewTextHandler(w, &tint.Options{
 			Level:      level,
@@ -63,6 +65,33 @@ func NewLogger(w io.Writer, o LogOptions) (*slog.Logger, error) {
 		})
 	}
 	return slog.New(handler(w)), nil
+}
+
+// instance is a handler whose entries end with the name of the instance.
+type instance struct {
+	slog.Handler
+	name string
+}
+
+func ending(name string, h slog.Handler) slog.Handler {
+	if name == "" {
+		return h
+	}
+	return instance{h, name}
+}
+
+func (h instance) Handle(ctx context.Context, r slog.Record) error {
+	r = r.Clone()
+	r.AddAttrs(slog.String("instance_name", h.name))
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h instance) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return instance{h.Handler.WithAttrs(attrs), h.name}
+}
+
+func (h instance) WithGroup(name string) slog.Handler {
+	return instance{h.Handler.WithGroup(name), h.name}
 }
 
 // readable writes what has a text of its own as that text, as the other format does: slog's JSON

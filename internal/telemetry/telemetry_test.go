@@ -189,3 +189,15 @@ func TestAWrongFamilyIsRefused(t *testing.T) {
 		t.Error("a name was taken twice")
 	}
 }
+
+func TestJSONLinesEndWithTheInstance(t *testing.T) {
+	var out bytes.Buffer
+	log, err := telemetry.NewLogger(&out, telemetry.LogOptions{Format: "json", Instance: "blue"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.With("a", 1).Info("listening", "b", 2)
+	if want := `"msg":"listening","a":1,"b":2,"instance_name":"blue"}` + "\n"; !strings.HasSuffix(out.String(), want) {
+		t.Errorf("got %s", out.String())
+	}
+}

@@ -294,7 +294,7 @@ func TestALonePongIsTakenFromAFewBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := onPipes(t, settings{change: fresh})
 		for _, number := range []uint64{1, 0x0102030405060708} {
-			c := &conn{server: i.server}
+			c := &conn{server: i.server, place: new(place)}
 			c.read.conn = c
 			if c.read.mayPong() {
 				t.Error("one without marks may answer some")

@@ -200,6 +200,16 @@ func (s *Server) Recheck() {
 	}
 }
 
+func (s *Server) webSockets(ctx context.Context) ([]*conn, error) {
+	list := make(chan []*conn, 1)
+	select {
+	case s.registry.lists <- list:
+		return <-list, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // Drain refuses new WebSockets from now on. It tells the clients to connect elsewhere, and closes them
 // over the window. It returns when no connection is open, when the window is over, or when ctx ends. Who
 // is still there is for the hub to close. Serve must be running.
@@ -207,10 +217,8 @@ func (s *Server) Drain(ctx context.Context, window time.Duration) {
 	s.draining.Store(true)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	list := make(chan []*conn, 1)
-	select {
-	case s.registry.lists <- list:
-	case <-ctx.Done():
+	all, err := s.webSockets(ctx)
+	if err != nil {
 		return
 	}
 	var idle sync.WaitGroup
@@ -218,7 +226,7 @@ func (s *Server) Drain(ctx context.Context, window time.Duration) {
 		_ = s.Wait(ctx) // fails once the window is over
 		cancel()
 	})
-	drain.Spread(ctx, <-list, window)
+	drain.Spread(ctx, all, window)
 	cancel()
 	idle.Wait()
 }

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"sync/atomic"
@@ -8,6 +9,7 @@ import (
 
 	"backbone/internal/credit"
 	"backbone/internal/handshake"
+	"backbone/internal/hub"
 	"backbone/internal/oldest"
 	"backbone/internal/refusals"
 	"backbone/protocol"
@@ -187,6 +189,7 @@ func closeLabel(code protocol.CloseCode) string { return strconv.Itoa(int(code))
 // tellAge has the log name the client if few read older prices.
 func (w *writeSide) tellAge(age time.Duration) {
 	c, f := w.conn, w.fresh
+	w.conn.place.seen.age.Store(max(f.age, uint32(age.Milliseconds())))
 	if c.server.oldest == nil || age < c.server.opts.Limits.MaxAge/2 {
 		return
 	}
@@ -196,6 +199,38 @@ func (w *writeSide) tellAge(age time.Duration) {
 	}) {
 		f.told = now
 	}
+}
+
+// Connection is how an open WebSocket stands. What the hub knows of it, it knows of Client.
+type Connection struct {
+	Client     *hub.Client
+	Address    string
+	Role, Name string
+	Open       time.Duration // since when
+	Age        time.Duration // of what it read, by its newest answer to a mark, or for how long it has not answered
+	Waits      uint32        // writes that had to wait for its socket
+	Waiting    time.Duration // for how long the write under way has waited; 0: it does not
+}
+
+// Connections returns all open WebSockets, in no order. The error is that of ctx. Serve must be running.
+func (s *Server) Connections(ctx context.Context) ([]Connection, error) {
+	conns, err := s.webSockets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now, all := s.now(), make([]Connection, 0, len(conns))
+	for _, c := range conns {
+		seen := &c.place.seen
+		o := Connection{
+			Client: &c.client, Address: c.RemoteAddr().String(), Role: string(c.identity.Role), Name: c.identity.Name,
+			Open: now - c.place.begun, Age: time.Duration(seen.age.Load()) * time.Millisecond, Waits: seen.waits.Load(),
+		}
+		if since := time.Duration(seen.since.Load()); since > 0 {
+			o.Waiting = max(now-since, 0)
+		}
+		all = append(all, o)
+	}
+	return all, nil
 }
 
 // The kinds of refusals that share their lines in the log.

@@ -20,7 +20,11 @@ func (w *writeSide) WritePump() {
 			}
 			w.await()
 		case needSocket:
+			seen := &w.conn.place.seen
+			seen.waits.Add(1)
+			seen.since.Store(int64(w.conn.server.now()))
 			w.writeRest()
+			seen.since.Store(0)
 		case needHub:
 			w.conn.server.opts.Hub.Pull(&w.conn.client, w.want())
 			w.phase = pulling

@@ -28,6 +28,7 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams, operator *cli.Operator, st
 		Terminal: telemetry.IsTerminal(s.Err),
 		NoColor:  cli.NoColor(),
 		Var:      level,
+		Instance: c.Name(),
 	})
 	if err != nil {
 		return err

@@ -1,0 +1,126 @@
+package ingest
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"backbone/internal/hub"
+	"backbone/internal/moment"
+	"backbone/internal/partition"
+)
+
+// RoomState is what is known of a room.
+type RoomState struct {
+	Room    string
+	Members int // of this instance
+	Values  []ValueState
+}
+
+// ValueState is the newest event of a type in a room.
+type ValueState struct {
+	Type    string
+	Version hub.Version
+	Seq     uint64        // number among its instance's live events of the room and type; 0: unknown
+	At      int64         // time of ingestion by its instance's clock, Unix milliseconds; 0: unknown
+	Age     time.Duration // since its ingestion
+	Payload string        // "": it is too old for a new member
+}
+
+// HasTable reports whether rooms are known here at all: without last prices they are not.
+func (in *Ingest) HasTable() bool { return in.opts.TTL > 0 }
+
+// Rooms returns the names of the rooms with a prefix, sorted: those with members, and those of which a
+// value is known. Events are ordered in between, one partition of rooms at a time. The error is that
+// of ctx, or ErrStopped.
+func (in *Ingest) Rooms(ctx context.Context, prefix string) ([]string, error) {
+	var all []string
+	for p := range partition.Count {
+		var some []string // its own, because a look can come after ctx has ended
+		if err := in.look(ctx, func(c *core, _ moment.Time) { some = c.table.names(p, prefix) }); err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	slices.Sort(all)
+	return all, nil
+}
+
+// States returns what is known of rooms. One that is not known any more has no values.
+func (in *Ingest) States(ctx context.Context, rooms []string) ([]RoomState, error) {
+	var all []RoomState
+	for some := range slices.Chunk(rooms, roomsPerInput) {
+		states := make([]RoomState, 0, len(some))
+		if err := in.look(ctx, func(c *core, now moment.Time) {
+			for _, name := range some {
+				states = append(states, c.table.state(name, c.opts.TTL, now))
+			}
+		}); err != nil {
+			return nil, err
+		}
+		all = append(all, states...)
+	}
+	return all, nil
+}
+
+// look has f look at what Run owns. If ctx ends first, f may be called later.
+func (in *Ingest) look(ctx context.Context, f func(*core, moment.Time)) error {
+	looked := make(chan struct{})
+	select {
+	case in.members <- input{kind: look, look: f, flush: looked}: // by turns with events
+	case <-in.done:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-looked:
+		return nil
+	case <-in.done:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// names are the rooms of a partition with a prefix.
+func (t *table) names(p int, prefix string) (some []string) {
+	part := &t.parts[p]
+	for _, rooms := range []map[string]*room{part.watched, part.recent.rooms, part.old.rooms} {
+		for name := range rooms {
+			if strings.HasPrefix(name, prefix) {
+				some = append(some, name)
+			}
+		}
+	}
+	return some
+}
+
+// state is what is known of a room. Unlike find it does not keep the room from rotating out.
+func (t *table) state(name string, ttl time.Duration, now moment.Time) RoomState {
+	s := RoomState{Room: name}
+	part := &t.parts[partition.Of(name)]
+	r := part.watched[name]
+	if r == nil {
+		r = part.recent.rooms[name]
+	}
+	if r == nil {
+		r = part.old.rooms[name]
+	}
+	if r == nil {
+		return s
+	}
+	s.Members = int(r.members)
+	for v := range r.values {
+		if !v.known() {
+			continue
+		}
+		value := ValueState{Type: v.typ, Version: v.version, Seq: v.number, At: v.at, Age: now.Since(v.born)}
+		if v.alive(now, ttl) {
+			value.Payload = v.payload
+		}
+		s.Values = append(s.Values, value)
+	}
+	return s
+}
