@@ -100,6 +100,10 @@ var arrows = []row{
 	},
 	{from: "internal/cli/health", to: []string{"internal/cli", "protocol"}, why: "it asks an instance as an operator does"},
 	{from: "internal/cli/config", to: []string{"internal/cli", "internal/config"}, why: "it prints what the configuration knows of itself"},
+	{
+		from: "internal/cli/top", to: []string{"internal/cli", "internal/config", "internal/human", "internal/overview", "internal/screen"},
+		why: "it asks instances as an operator does, and reads what they answer",
+	},
 	{from: "internal/cli/version", to: []string{"internal/cli"}, why: "it prints what the kit knows"},
 	{from: "internal/mapping", to: []string{"internal/config", "protocol"}, why: "it turns one text into another, and knows no connection"},
 	{from: "internal/market", why: "it invents prices, whoever publishes them"},
@@ -132,7 +136,7 @@ var arrows = []row{
 	{
 		from: "cmd/backbone",
 		to: []string{
-			"internal/cli", "internal/cli/bench", "internal/cli/config", "internal/cli/demo", "internal/cli/feed", "internal/cli/health", "internal/cli/publish", "internal/cli/serve", "internal/cli/subscribe", "internal/cli/version",
+			"internal/cli", "internal/cli/bench", "internal/cli/config", "internal/cli/demo", "internal/cli/feed", "internal/cli/health", "internal/cli/publish", "internal/cli/serve", "internal/cli/subscribe", "internal/cli/top", "internal/cli/version",
 			"internal/config", "internal/telemetry",
 		},
 		why: "it is the command line: what a command does is the command's",

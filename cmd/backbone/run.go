@@ -19,6 +19,7 @@ import (
 	"backbone/internal/cli/publish"
 	"backbone/internal/cli/serve"
 	"backbone/internal/cli/subscribe"
+	"backbone/internal/cli/top"
 	"backbone/internal/cli/version"
 	"backbone/internal/config"
 )
@@ -35,6 +36,7 @@ type program struct {
 	Bench     bench.Cmd     `cmd:"" help:"Put a server under load and measure latency and throughput. Starts a server if no URL is given."`
 	Health    health.Cmd    `cmd:"" help:"Ask an instance whether it is ready, for images without curl."`
 	Settings  settings.Cmd  `cmd:"" name:"config" help:"Check a configuration file, show the settings, or print an example."`
+	Top       top.Cmd       `cmd:"" help:"Watch clients, rooms and the bridge of instances, with the slow clients first and why they are slow."`
 	Version   version.Cmd   `cmd:"" help:"Print the version."`
 }
 

@@ -40,16 +40,16 @@ func (c *Client) Judge() {
 	var why []string
 	add := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
 	if c.WaitingMS >= slowWaiting.Milliseconds() {
-		add("its socket has taken nothing for %v", milliseconds(c.WaitingMS))
+		add("its socket takes nothing (%v)", milliseconds(c.WaitingMS))
 	}
 	if c.AgeMS >= slowAge.Milliseconds() {
-		add("it reads prices %v old", milliseconds(c.AgeMS))
+		add("reads prices %v old", milliseconds(c.AgeMS))
 	}
 	switch {
 	case c.Lags == "age":
-		add("it gets only the newest prices, because what waited grew old")
+		add("gets only newest prices: what waited grew old")
 	case c.Lags != "":
-		add("it gets only the newest prices, because too much waited")
+		add("gets only newest prices: too much waited")
 	case c.Queued >= slowQueued:
 		add("%d KiB wait for it", c.Queued>>10)
 	}

@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"sync"
@@ -17,12 +18,16 @@ type Page struct {
 	// Lines is called every 100 ms from a goroutine of the screen. The first line stands behind the
 	// title.
 	Lines func(now time.Time) []string
+	// Key is called with the name of each key, from the screen's goroutine. It reports whether the key was
+	// its own; if not, some keys quit. nil: none is.
+	Key  func(name string) bool
+	Help string // the last line; empty: how to quit
 }
 
 // RunPage shows a page until the user quits or ctx ends. An output that is not a terminal needs its
 // size in the options.
 func RunPage(ctx context.Context, s cli.Streams, p Page, options ...tea.ProgramOption) error {
-	program := newProgram(s, page{title: p.Title}, options)
+	program := newProgram(s, page{title: p.Title, key: p.Key, help: cmp.Or(p.Help, "q quits")}, options)
 	ctx, stop := context.WithCancel(ctx)
 	var feeding sync.WaitGroup
 	defer feeding.Wait()
@@ -52,7 +57,8 @@ func RunPage(ctx context.Context, s cli.Streams, p Page, options ...tea.ProgramO
 
 // page is the bubbletea model of a Page.
 type page struct {
-	title         string
+	title, help   string
+	key           func(string) bool
 	lines         []string
 	width, height int // of the terminal; 0 is not known yet
 }
@@ -66,6 +72,9 @@ func (p page) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.WindowSizeMsg:
 		p.width, p.height = msg.Width, msg.Height
 	case tea.KeyPressMsg:
+		if p.key != nil && p.key(msg.String()) {
+			return p, nil
+		}
 		return p, quits(msg)
 	}
 	return p, nil
@@ -76,7 +85,7 @@ func (p page) View() tea.View {
 	if len(p.lines) > 0 {
 		text += "   " + strings.Join(p.lines, "\n")
 	}
-	screen := tea.NewView(fitted(text+"\n"+cli.StyleFaint.Render("q quits"), p.width, p.height))
+	screen := tea.NewView(fitted(text+"\n"+cli.StyleFaint.Render(p.help), p.width, p.height))
 	screen.AltScreen = true
 	screen.WindowTitle = p.title
 	return screen
