@@ -10,12 +10,11 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// A kind of refusal is told so many times at once, then once in Every. One kind does not use up the
-// lines of another.
+// A kind of refusal has one line in Every at most, which says how many had none since the line before.
+// One kind does not use up the lines of another.
 const (
-	AtOnce = 5
-	Every  = 10 * time.Second
-	Rest   = time.Minute // how often the number of those that were not told is told
+	Every = time.Second
+	Rest  = 10 * time.Second // after which the number of those without a line is told, if no line came
 )
 
 // Kind is what refusals have in common that share their lines. Each line has all of it.
@@ -34,14 +33,14 @@ type Log struct {
 
 type account struct {
 	lines   *rate.Limiter
-	leftOut atomic.Int64 // refusals without a line; Run takes them
+	leftOut atomic.Int64 // refusals without a line; the next line, or Run, takes them
 }
 
 // New returns a Log of these kinds.
 func New(log *slog.Logger, kinds ...Kind) *Log {
 	l := &Log{log: log, kinds: map[Kind]*account{}}
 	for _, k := range kinds {
-		l.kinds[k] = &account{lines: rate.NewLimiter(rate.Every(Every), AtOnce)}
+		l.kinds[k] = &account{lines: rate.NewLimiter(rate.Every(Every), 1)}
 	}
 	return l
 }
@@ -54,10 +53,14 @@ func (l *Log) Tell(k Kind, attributes ...any) {
 		a.leftOut.Add(1)
 		return
 	}
-	l.log.Log(context.Background(), k.level(), k.Message, append(k.attributes(), attributes...)...)
+	line := append(k.attributes(), attributes...)
+	if n := a.leftOut.Swap(0); n > 0 {
+		line = append(line, "left_out", n)
+	}
+	l.log.Log(context.Background(), k.level(), k.Message, line...)
 }
 
-// Run tells now and then, and when stop closes, how many refusals had no line.
+// Run tells now and then, and when stop closes, how many refusals had no line and are in none.
 func (l *Log) Run(stop <-chan struct{}) {
 	ticker := time.NewTicker(Rest)
 	defer ticker.Stop()

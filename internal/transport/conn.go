@@ -55,7 +55,7 @@ type ending struct {
 func (s *Server) newConn(p *place, role protocol.Role) *conn {
 	c := &conn{server: s, place: p, socket: newSocket(p.conn), replies: make(chan []byte, replyPlaces)}
 	c.identity.Role = role
-	p.begun = s.now()
+	p.seen.begun = s.now()
 	if s.opts.Limits.delays(role) {
 		c.over = make(chan struct{})
 	}

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"sync/atomic"
-	"time"
 
 	"backbone/internal/auth"
 	"backbone/internal/rates"
@@ -53,9 +52,7 @@ type place struct {
 
 	client *conn // set by the handshake before it asks to be open; owned by the registry then
 
-	begun time.Duration // when the WebSocket began, in the time of the server; set like client
-	seen  seen          // safe for concurrent use by multiple goroutines
-
+	seen   seen                     // what operators see of it
 	closed atomic.Bool              // by the registry
 	asked  atomic.Bool              // the client has sent a request; set by the read side, read by who warns it
 	from   atomic.Pointer[net.Addr] // whose it is; nil: its peer's. Set by the handshake
@@ -68,14 +65,6 @@ type place struct {
 	open     bool          // it is a WebSocket
 	grant    *auth.Grant   // what the registry knows of granted; nil: nothing can become of it any more
 	all, own *list.Element // in waiting of the registry and of the address; nil: not there
-}
-
-// seen is what operators see of a write side. It is written once for each mark or wait, never for
-// each event.
-type seen struct {
-	age   atomic.Uint32 // of what the client read, milliseconds
-	waits atomic.Uint32 // writes that had to wait for the socket
-	since atomic.Int64  // when the write that waits began, in the time of the server; 0: none does
 }
 
 // atAddress is who has connections, if they count for its limit or some of them wait.

@@ -201,6 +201,16 @@ func (w *writeSide) tellAge(age time.Duration) {
 	}
 }
 
+// seen is what operators see of a connection. It is written once for each mark or wait, never for each
+// event.
+type seen struct {
+	begun time.Duration // when the WebSocket began, in the time of the server; set as place.client is
+
+	age   atomic.Uint32 // of what the client read, milliseconds; set by the write side
+	waits atomic.Uint32 // writes that had to wait for the socket; likewise
+	since atomic.Int64  // when the write that waits began, in the time of the server; 0: none does
+}
+
 // Connection is how an open WebSocket stands. What the hub knows of it, it knows of Client.
 type Connection struct {
 	Client     *hub.Client
@@ -223,7 +233,7 @@ func (s *Server) Connections(ctx context.Context) ([]Connection, error) {
 		seen := &c.place.seen
 		o := Connection{
 			Client: &c.client, Address: c.RemoteAddr().String(), Role: string(c.identity.Role), Name: c.identity.Name,
-			Open: now - c.place.begun, Age: time.Duration(seen.age.Load()) * time.Millisecond, Waits: seen.waits.Load(),
+			Open: now - seen.begun, Age: time.Duration(seen.age.Load()) * time.Millisecond, Waits: seen.waits.Load(),
 		}
 		if since := time.Duration(seen.since.Load()); since > 0 {
 			o.Waiting = max(now-since, 0)
@@ -257,9 +267,9 @@ func closeKind(code protocol.CloseCode) refusals.Kind {
 	return refusals.Kind{Message: "connection closed", Key: "code", Of: closeLabel(code)}
 }
 
-// toldCodes are the close codes for what a client should not do, and for what it may not do any more.
+// toldCodes are the close codes for what a client should not do, for what it may not do any more, and for one that does not keep up.
 var toldCodes = []protocol.CloseCode{
-	protocol.CloseProtocolError, protocol.CloseUnsupportedData, protocol.CloseInvalidData, protocol.CloseTooBig, protocol.CloseUnauthorized, protocol.CloseTooMany,
+	protocol.CloseProtocolError, protocol.CloseUnsupportedData, protocol.CloseInvalidData, protocol.CloseTooBig, protocol.CloseUnauthorized, protocol.CloseSlowConsumer, protocol.CloseTooMany,
 }
 
 // kinds are all kinds of refusals.
