@@ -20,8 +20,8 @@ type Options struct {
 	// Token returns the token, or the key, to connect with. It is called before each attempt to connect
 	// and, if the token says when it expires (JWT), some time before that: the new one takes the place
 	// of the old one without a new connection. So Token should return a token that is good for some
-	// minutes, and can return the same one again as long as it is. It must return when ctx ends, and
-	// calls of it do not overlap. After an error an attempt counts as failed, and the next one calls
+	// minutes, and can return the same one again as long as it is. It must return when ctx ends.
+	// Calls by one client do not overlap. After an error an attempt counts as failed, and the next one calls
 	// Token again. The token is sent in the header Authorization, or in X-API-Key if the URL holds a
 	// user. It is never in an error or an event of this package. APIKey must be empty. Default: none.
 	Token func(ctx context.Context) (string, error)

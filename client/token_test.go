@@ -35,7 +35,9 @@ func TestATokenIsRenewedBeforeItExpires(t *testing.T) {
 		renewed := func() protocol.ClientMessage {
 			t.Helper()
 			var m protocol.ClientMessage
-			_, b, err := p.ws.Read(t.Context())
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			_, b, err := p.ws.Read(ctx)
 			if err != nil || json.Unmarshal(b, &m) != nil || m.Type != protocol.TypeAuth {
 				t.Fatalf("server got %s, %v", b, err)
 			}

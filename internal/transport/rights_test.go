@@ -91,7 +91,7 @@ func TestAConsumerJoinsWhatItsPatternsAllow(t *testing.T) {
 // Who publishes, waits, or is slowed is closed as soon as its key is gone. Others do not notice.
 func TestARemovedKeyEndsItsConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		i, access := keeping(t, func(o *Options) { o.Limits.MaxIngestRate = rates.PerSecond(1) })
+		i, access := keeping(t, func(o *Options) { o.Limits.MaxIngestByteRate = rates.PerSecond(100) })
 		feed, owner := i.connectWith(keyOfFeed, protocol.PathIngest), i.connectWith(keyOfOwner, protocol.PathIngest)
 		slow, user := i.connectWith(keyOfFeed, protocol.PathIngest), i.connectWith(keyOfUser, protocol.PathConsume)
 		go slow.send("[" + strings.Repeat(price("BTC_USDT", "1")+",", 100) + price("BTC_USDT", "1") + "]")
@@ -305,6 +305,10 @@ func TestAKeyIsReplacedInBand(t *testing.T) {
 		const second = "second-key-of-feed-012"
 		access.Replace(protocol.Ingestor, keysOf(t, "feed:"+keyOfFeed+` ["BTC_*"]`, "feed:"+second))
 		p := i.connectWith(keyOfFeed, protocol.PathIngest)
+		first, err := access.Admit(protocol.Ingestor, keyOfFeed, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
 		p.send(`[{"type":"auth","token":"` + second + `"},` + price("ETH_USDT", "1") + `,{"type":"ping","id":"1"}]`)
 		p.hears(`{"type":"authenticated"}`)
 		if _, text, err := p.next(); err != nil || !strings.HasPrefix(text, `{"type":"pong","id":"1"`) {
@@ -315,6 +319,16 @@ func TestAKeyIsReplacedInBand(t *testing.T) {
 		synctest.Wait()
 		p.send(`{"type":"auth","token":"` + keyOfFeed + `"}`)
 		p.hears(`{"type":"error","code":"forbidden","message":"token: a valid key is required"}`)
+		list := make(chan []*conn, 1)
+		i.server.registry.lists <- list
+		(<-list)[0].place.news.Store(&news{about: first}) // as if the key had gone while the other one was looked at
+		p.send(`{"type":"ping"}`)
+		if _, text, err := p.next(); err != nil || !strings.HasPrefix(text, `{"type":"pong"`) {
+			t.Errorf("%s, %v", text, err)
+		}
+		access.Replace(protocol.Ingestor, keysOf(t, "owner:"+keyOfOwner))
+		i.server.Recheck()
+		p.closed(protocol.CloseUnauthorized)
 		open := onPipes(t, settings{}).ingestor()
 		open.send(`{"type":"auth","token":"x"}`)
 		open.hears(`{"type":"error","code":"forbidden","message":"type: this server asks for no credentials here"}`)
