@@ -98,9 +98,9 @@ func TestAConnMovesBeforeItIsClosed(t *testing.T) {
 	s := newServer(t)
 	c, old := s.joined()
 	old.write(`{"type":"price_update","instrument":"A","price":4,"ts":1}`, stampedPrice("S", "e.0", 4, false))
+	told := time.Now()
 	old.write(`{"type":"draining","reconnect_after_ms":50}`)
 	old.restamp(true, "A")
-	told := time.Now()
 	next := s.accept()
 	if after := time.Since(told); after < 45*time.Millisecond {
 		t.Errorf("it connected after %v", after)

@@ -136,7 +136,11 @@ func (s *KeySet) fetch(ctx context.Context) {
 		}
 		if why := err.Error(); s.told == "" || why != s.told && time.Since(s.toldAt) >= tellEvery {
 			s.told, s.toldAt = why, time.Now()
-			s.log.Warn("the keys of tokens could not be fetched: those that were fetched before stay in use", "flag", "--jwt-jwks-url", "err", why)
+			meanwhile := "those that were fetched before stay in use"
+			if s.keys.Load() == nil {
+				meanwhile = "tokens cannot be checked until they are"
+			}
+			s.log.Warn("the keys of tokens could not be fetched: "+meanwhile, "flag", "--jwt-jwks-url", "err", why)
 		}
 		return
 	}
