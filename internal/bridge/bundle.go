@@ -86,6 +86,9 @@ func apart(events []hub.BroadcastEvent, channel string) (done []bundle) {
 	sorted, count := divide(events)
 	open, begin, end := bundle{channel: channel}, 0, 0
 	for p, n := range count {
+		if n == 0 {
+			continue
+		}
 		part, of := sorted[end:end+n], partition.Only(p)
 		size := bytesOf(part)
 		if len(open.events) > 0 && (open.bytes+size > maxCallBytes || len(open.events)+n > maxCallEvents) {
