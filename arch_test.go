@@ -42,7 +42,7 @@ var arrows = []row{
 	{from: "internal/paced", why: "it shares out time, whatever the work is"},
 	{from: "internal/oldest", to: []string{"internal/hub"}, why: "it names clients of the hub in the log, whatever measured their age"},
 	{from: "internal/backlog", to: []string{"internal/hub", "internal/partition"}, why: "it holds events by room for ingest and for the bridge, and knows neither"},
-	{from: "internal/ingest", to: []string{"internal/backlog", "internal/hub", "internal/moment", "internal/partition"}, why: "ingest orders events; the bridge comes to it through small interfaces of its own"},
+	{from: "internal/ingest", to: []string{"internal/backlog", "internal/credit", "internal/hub", "internal/moment", "internal/partition"}, why: "ingest orders events; the bridge comes to it through small interfaces of its own"},
 	{from: "internal/bridge/wire", to: []string{"internal/hub", "internal/moment", "internal/partition"}, why: "it turns texts in Redis into events and back, and knows no connection"},
 	{from: "internal/bridge/flaws", why: "it reads a text of the server, and knows no connection"},
 	{from: "internal/bridge", to: []string{"internal/backlog", "internal/bridge/flaws", "internal/bridge/wire", "internal/hub", "internal/moment", "internal/partition", "internal/redisurl"}, why: "the bridge carries events and knows neither clients nor domains"},

@@ -1,5 +1,7 @@
 package hub
 
+import "time"
+
 // Segment is a run of consecutive frames of one room, or one fixed frame. It is immutable
 // and shared by all clients that get it.
 type Segment struct {
@@ -15,6 +17,8 @@ type Segment struct {
 	pulled bool     // what a pull brought: it counts for no bound, because at most one waits
 
 	messages *messages // nil: the frames are no messages
+
+	born time.Duration // of the last event in Data, as BroadcastEvent has it; 0: that is no live value
 }
 
 // newestAlone returns the last frame of the segment, in memory that holds nothing else. A
@@ -45,6 +49,15 @@ type Batch struct {
 
 // Len is the number of bytes in the batch.
 func (b *Batch) Len() int { return int(b.size) }
+
+// Born is when the live value was taken in that ends the first segment, as BroadcastEvent has it; 0:
+// no live value does.
+func (b *Batch) Born() time.Duration {
+	if b.one == nil {
+		return 0
+	}
+	return b.one.born
+}
 
 // Single returns the batch's bytes if they are contiguous in memory.
 func (b *Batch) Single() ([]byte, bool) {

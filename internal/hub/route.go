@@ -186,7 +186,7 @@ func (h *Hub) segment(events []*BroadcastEvent, slot *slot, stamped bool) *Segme
 		}
 	}
 	if last.Kind == State {
-		s.last = 1
+		s.last, s.born = 1, last.Born
 	}
 	return s
 }

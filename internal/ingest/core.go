@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"backbone/internal/backlog"
+	"backbone/internal/credit"
 	"backbone/internal/hub"
 	"backbone/internal/moment"
 	"backbone/internal/partition"
@@ -36,6 +37,8 @@ type core struct {
 	toRead  []string                // rooms for the bridge to read
 	reads   map[string]*pendingRead // reads of the rooms in toRead and of those the bridge is reading
 	toLeave []string                // rooms for an edge to leave upstream
+
+	lag *credit.Ages // nil: not measured
 
 	// Each is closed when the bridge takes an empty batch. It takes a batch only when it
 	// has sent the one before.

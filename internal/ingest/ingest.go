@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"backbone/internal/credit"
 	"backbone/internal/hub"
 	"backbone/internal/moment"
 	"backbone/internal/partition"
@@ -71,6 +72,7 @@ type Ingest struct {
 	members chan input    // watch and unwatch, by turns with inputs: events do not wait behind many members
 	done    chan struct{} // closed when Run has ended
 
+	lag    credit.Ages   // of prices of other instances; written by Run alone
 	latest atomic.Uint64 // the newest stamp given or seen; written by Run alone
 	final  Stats         // written by Run before done is closed
 }
@@ -124,6 +126,7 @@ func New(opts Options) *Ingest {
 // Run is ingest's one goroutine. It returns when ctx ends.
 func (in *Ingest) Run(ctx context.Context) {
 	c := newCore(in.opts, moment.Now())
+	c.lag = &in.lag
 	defer func() {
 		c.abandon()
 		in.final = c.count()
@@ -215,6 +218,7 @@ func step(c *core, i input) (pass []hub.BroadcastEvent) {
 		c.linger(i.rooms, now)
 		c.unwatch(i.rooms, i.groups)
 	case remote:
+		c.measure(i.events, now)
 		pass = c.remote(i.events, now)
 	case lastPrices:
 		pass = c.lastPrices(i.rooms, i.events, i.failed, now)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"backbone/internal/credit"
 	"backbone/internal/hub"
 	"backbone/internal/moment"
 	"backbone/internal/partition"
@@ -62,6 +63,20 @@ func (in *Ingest) States(ctx context.Context, rooms []string) ([]RoomState, erro
 		all = append(all, states...)
 	}
 	return all, nil
+}
+
+// RemoteLag returns how old live prices of other instances were when they came, one of each message, by
+// the clocks of both instances. A clock that is behind makes some of them 0.
+func (in *Ingest) RemoteLag() *credit.Ages { return &in.lag }
+
+// measure takes the age of the last live value of a message.
+func (c *core) measure(events []hub.BroadcastEvent, now moment.Time) {
+	if c.lag == nil || len(events) == 0 {
+		return
+	}
+	if last := &events[len(events)-1]; last.Kind == hub.State && last.At > 0 {
+		c.lag.Observe(max(0, time.Duration(now.UnixMS-last.At)*time.Millisecond))
+	}
 }
 
 // look has f look at what Run owns. If ctx ends first, f may be called later.

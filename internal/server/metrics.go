@@ -53,6 +53,11 @@ func (s *Server) transportMetrics(reg *prometheus.Registry) error {
 		"How old what a consumer read was when it read it, by its answers to marks.", s.transport.Ages().Read); err != nil {
 		return err
 	}
+	if err := telemetry.RegisterHistogram(reg, "ingest_to_write_seconds",
+		"From when a price was taken in until a consumer's socket had taken it, for one batch in 64 of each connection; of a price of another instance without the way between them.",
+		s.transport.ToWrite().Read); err != nil {
+		return err
+	}
 	return telemetry.Register(reg, func() none { return none{} }, families...)
 }
 
@@ -89,6 +94,11 @@ func (s *Server) hubMetrics(reg *prometheus.Registry) error {
 
 func (s *Server) ingestMetrics(reg *prometheus.Registry) error {
 	type S = ingest.Stats
+	if err := telemetry.RegisterHistogram(reg, "remote_lag_seconds",
+		"From when a price was taken in on another instance until it came to ingest here, by the clocks of both, for the last of each message.",
+		s.ingest.RemoteLag().Read); err != nil {
+		return err
+	}
 	return telemetry.Register(reg, s.ingest.Stats,
 		gauge("instruments", "Known last values, one for each room and type.", func(s S) int { return s.Instruments }),
 		counter("published_total", "Live events accepted from this instance's ingestors.", func(s S) uint64 { return s.Published }),

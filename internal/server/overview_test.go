@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -126,5 +127,47 @@ func TestDrainAtTheAdminAddress(t *testing.T) {
 	}
 	if err := in.Err(); err != nil {
 		t.Error(err)
+	}
+}
+
+// counted is the count of a histogram.
+func (in *instance) counted(name string) int {
+	in.t.Helper()
+	_, body := in.ask("GET", "/metrics", nil)
+	_, rest, _ := strings.Cut(body, "\nbackbone_"+name+"_count ")
+	text, _, _ := strings.Cut(rest, "\n")
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		in.t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+func TestLatenciesAreMeasured(t *testing.T) {
+	redis := redistest.Start(t)
+	a, b := pair(t, redis.URL())
+	here, there := a.consume("A"), b.consume("A")
+	ingestor := a.ingestor()
+	const prices = 300
+	for n := range prices { // each is a batch of its own
+		if err := ingestor.PublishAck(t.Context(), price("A", n)); err != nil {
+			t.Fatal(err)
+		}
+		for e := range here.Events() {
+			if u, ok := e.(client.PriceUpdate); ok && u.Price == price("A", n).Price {
+				break
+			}
+		}
+	}
+	for e := range there.Events() {
+		if u, ok := e.(client.PriceUpdate); ok && u.Price == price("A", prices-1).Price {
+			break
+		}
+	}
+	if n := a.counted("ingest_to_write_seconds"); n < 3 || n > prices/32 {
+		t.Errorf("%d of %d writes were measured, want one in 64", n, prices)
+	}
+	if n := b.counted("remote_lag_seconds"); n == 0 || a.counted("remote_lag_seconds") != 0 {
+		t.Errorf("%d messages were measured on the other instance", n)
 	}
 }

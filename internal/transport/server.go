@@ -250,6 +250,10 @@ func (s *Server) Wait(ctx context.Context) error {
 // Ages returns how old what consumers read was.
 func (s *Server) Ages() *credit.Ages { return &s.stats.age }
 
+// ToWrite returns how long it took from when a price was taken in until a socket had taken it, for one
+// batch in 64 of each connection.
+func (s *Server) ToWrite() *credit.Ages { return &s.stats.toWrite }
+
 // Metrics returns all that the server counts.
 func (s *Server) Metrics() []*Metric { return s.stats.all }
 

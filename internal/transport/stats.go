@@ -105,6 +105,7 @@ type counters struct {
 	marksOff   *Metric
 	warned     *Metric
 	age        credit.Ages
+	toWrite    credit.Ages
 }
 
 // sent counts what was written. Each writer has its own, so that writers on different cores
@@ -199,16 +200,6 @@ func (w *writeSide) tellAge(age time.Duration) {
 	}) {
 		f.told = now
 	}
-}
-
-// seen is what operators see of a connection. It is written once for each mark or wait, never for each
-// event.
-type seen struct {
-	begun time.Duration // when the WebSocket began, in the time of the server; set as place.client is
-
-	age   atomic.Uint32 // of what the client read, milliseconds; set by the write side
-	waits atomic.Uint32 // writes that had to wait for the socket; likewise
-	since atomic.Int64  // when the write that waits began, in the time of the server; 0: none does
 }
 
 // Connection is how an open WebSocket stands. What the hub knows of it, it knows of Client.

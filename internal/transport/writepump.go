@@ -3,9 +3,11 @@ package transport
 import (
 	"errors"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"backbone/internal/awake"
+	"backbone/internal/moment"
 )
 
 // WritePump writes until the connection ends or, where it has a writer, until it needs nothing
@@ -25,6 +27,7 @@ func (w *writeSide) WritePump() {
 			seen.since.Store(int64(w.conn.server.now()))
 			w.writeRest()
 			seen.since.Store(0)
+			w.written()
 		case needHub:
 			w.conn.server.opts.Hub.Pull(&w.conn.client, w.want())
 			w.phase = pulling
@@ -162,4 +165,29 @@ func (w *writeSide) farewell() error {
 		}
 	}
 	return nil
+}
+
+// seen is what operators see of a connection. It is written once for each mark or wait, never for each
+// event.
+type seen struct {
+	begun time.Duration // when the WebSocket began, in the time of the server; set as place.client is
+
+	age   atomic.Uint32 // of what the client read, milliseconds; set by the write side
+	waits atomic.Uint32 // writes that had to wait for the socket; likewise
+	since atomic.Int64  // when the write that waits began, in the time of the server; 0: none does
+
+	born time.Duration // of what is being written, as hub.Batch.Born has it, if it is measured; owned as the write side is
+}
+
+// sampleEvery is of how many batches of a connection one is measured.
+const sampleEvery = 64
+
+// written measures what was to be measured, once all of it is written.
+func (w *writeSide) written() {
+	if seen := &w.conn.place.seen; seen.born > 0 && len(w.unwritten) == 0 {
+		if w.err == nil {
+			w.conn.server.stats.toWrite.Observe(moment.Now().Since(seen.born))
+		}
+		seen.born = 0
+	}
 }

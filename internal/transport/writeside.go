@@ -29,6 +29,7 @@ type writeSide struct {
 	fresh     *freshness // set by conn.start; nil: what is under way is not bounded
 	beat      *heartbeat // nil: the client never wanted any
 	unwritten []byte     // of complete frames: what the kernel did not take yet
+	batches   uint8      // that were written, to measure one in sampleEvery
 	raw       rawWriter
 	closing   *closeError // what the peer is told at the end; nil: nothing
 	err       error       // of the write that failed
@@ -161,6 +162,10 @@ func (w *writeSide) writeReply(frames []byte) {
 // writeBatch writes b and what is queued behind it, and returns how many batches that were.
 func (w *writeSide) writeBatch(b *hub.Batch) int {
 	w.note(b)
+	if w.batches++; w.batches%sampleEvery == 0 {
+		w.conn.place.seen.born = b.Born()
+		defer w.written()
+	}
 	if data, ok := b.Single(); ok && len(w.conn.client.Queue()) == 0 && !w.markDue(len(data)) {
 		w.send(data)
 		return 1
