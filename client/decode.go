@@ -53,14 +53,12 @@ func toEvent(m *protocol.ServerMessage, raw []byte) Event {
 	case protocol.TypePriceUpdate:
 		if m.Instrument != "" && m.Price != "" && m.TS != nil && (m.Data == nil || m.Data[0] == '{') {
 			u := PriceUpdate{Instrument: m.Instrument, Price: m.Price, TS: *m.TS, Data: m.Data, Snapshot: m.Snapshot}
-			if m.Epoch != "" {
-				var age int64
-				if m.AgeMS != nil {
-					age = *m.AgeMS
-				}
-				u.Stamp = newStamp(m.Epoch, m.Seq, m.At, age)
-			}
+			u.Stamp = stampOf(m)
 			return u
+		}
+	case protocol.TypeRetired:
+		if m.Instrument != "" {
+			return Retired{Instrument: m.Instrument, Snapshot: m.Snapshot, Stamp: stampOf(m)}
 		}
 	case protocol.TypeMessage:
 		if text, ok := protocol.TextOf(m.Data); ok && m.Room != "" {
@@ -88,6 +86,18 @@ func toEvent(m *protocol.ServerMessage, raw []byte) Event {
 		return nil
 	}
 	return Unknown{Type: m.Type, Raw: bytes.Clone(raw)}
+}
+
+// stampOf is the stamp of a price, nil if it has none.
+func stampOf(m *protocol.ServerMessage) *Stamp {
+	if m.Epoch == "" {
+		return nil
+	}
+	var age int64
+	if m.AgeMS != nil {
+		age = *m.AgeMS
+	}
+	return newStamp(m.Epoch, m.Seq, m.At, age)
 }
 
 // toStatus is nil for a status that this version does not know.

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Event is what a [Conn] delivers: one of [PriceUpdate], [ChatMessage], [Conflated], [Lost],
+// Event is what a [Conn] delivers: one of [PriceUpdate], [Retired], [ChatMessage], [Conflated], [Lost],
 // [NoSnapshot], [FeedStatus], [BridgeStatus], [Heartbeat], [Connected], [Disconnected],
 // [Rejoined], [Moved], [Missed], [Unknown] or *[RequestError]. An [Ingestor] reports Connected, Disconnected, Moved, [LeftOut], Unknown
 // and *RequestError to [IngestorOptions].OnEvent. The client keeps no reference to an event, so
@@ -50,6 +50,16 @@ type Stamp struct {
 	// while the snapshot waits to be sent, is on its way, and waits in Events. The server's side
 	// measures it, so the clock of this machine does not matter. It is 0 for a live price.
 	Age time.Duration
+}
+
+// Retired says that an instrument has no price any more: its producer has retired it. What the program
+// holds of it is void. A price that comes later brings it back.
+type Retired struct {
+	Instrument string
+	// Snapshot says that it was retired some time ago, and that the server has learned of it now.
+	Snapshot bool
+	// Stamp is that of a price: see [PriceUpdate].
+	Stamp *Stamp
 }
 
 // ChatMessage is a text that a member sent to a room. The member can be this client.
@@ -155,6 +165,7 @@ type Unknown struct {
 }
 
 func (PriceUpdate) event()   {}
+func (Retired) event()       {}
 func (ChatMessage) event()   {}
 func (Conflated) event()     {}
 func (Lost) event()          {}

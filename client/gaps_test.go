@@ -60,6 +60,7 @@ func TestMissedEventsAreCounted(t *testing.T) {
 		want          []Missed
 	}{
 		"a live price":                {[]string{stamped("A", "e", 5, false)}, []string{stamped("A", "e", 9, false), stamped("A", "e", 10, false)}, []Missed{{"A", 3, true}}},
+		"a retirement":                {[]string{stamped("A", "e", 5, false)}, []string{`{"type":"retired","instrument":"A","epoch":"e","seq":9,"at":1}`, stamped("A", "e", 10, false)}, []Missed{{"A", 3, true}}},
 		"a snapshot":                  {[]string{stamped("A", "e", 5, false)}, []string{stamped("A", "e", 9, true), stamped("A", "e", 12, false), stamped("A", "e", 14, false)}, []Missed{{"A", 3, true}, {"A", 2, true}}},
 		"conflated after a snapshot":  {[]string{stamped("A", "e", 5, false)}, []string{stamped("A", "e", 9, true), skipped(2), stamped("A", "e", 12, false)}, []Missed{{"A", 3, true}}},
 		"nothing":                     {[]string{stamped("A", "e", 5, false)}, []string{stamped("A", "e", 5, true), stamped("A", "e", 6, false)}, nil},

@@ -99,6 +99,18 @@ func (p *Ingestor) PublishAsync(ctx context.Context, u PriceUpdate) (*Pending, e
 	return p.async(ctx, func(c *call) []byte { return appendUpdate(make([]byte, 0, smallUpdate), &u, c.id) })
 }
 
+// Retire says that an instrument has no price any more, and waits until the server has acknowledged it:
+// consumers are told with a [Retired], and who joins later gets no last price, on all instances. A price
+// that is published later brings the instrument back. The error is that of [Ingestor.PublishAck].
+func (p *Ingestor) Retire(ctx context.Context, instrument string) error {
+	if fault := protocol.RoomFault(instrument); fault != "" {
+		return invalid(protocol.CodeInvalidRoom, "instrument: %q %s", clip(instrument), fault)
+	}
+	data := []byte(`{"type":"` + protocol.TypeRetire + `","instrument":"` + instrument + `"}`)
+	_, err := p.s.do(ctx, func(c *call) []byte { return withID(data, c.id) })
+	return err
+}
+
 // PublishJSON is [Ingestor.Publish] for an event of any type that the server knows. event is
 // encoded by encoding/json, so it may be a struct, a map or a json.RawMessage. The result must
 // be an object with a "type" and without an "id", because the client sets the id. If event

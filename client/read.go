@@ -131,6 +131,8 @@ func (s *session) pass(conn *connection, ev Event) bool {
 	switch e := ev.(type) {
 	case PriceUpdate:
 		return s.passPrice(conn, e, ev)
+	case Retired: // like a price in all but its text
+		return s.passPrice(conn, PriceUpdate{Instrument: e.Instrument, Snapshot: e.Snapshot, Stamp: e.Stamp}, ev)
 	case Conflated:
 		if conn.moved && s.rooms.newHere(e.Room) {
 			return true // the other connection may have brought some of them: the numbers tell
@@ -156,19 +158,27 @@ func (s *session) passPrice(conn *connection, e PriceUpdate, ev Event) bool {
 			return true
 		case isBack:
 			e.Snapshot = true
-			ev = e
+			ev = e.asEvent()
 		case isNew:
 		}
 	}
 	missed, told := s.rooms.missed(&e)
 	if s.extra.Load() && !s.rooms.stamped(e.Instrument) {
 		e.Stamp = nil
-		ev = e
+		ev = e.asEvent()
 		if told = told && missed.Events > 0; told {
 			return s.deliver(Conflated{Room: e.Instrument, Skipped: missed.Events}) && s.deliver(ev)
 		}
 	}
 	return (!told || s.deliver(missed)) && s.deliver(ev)
+}
+
+// asEvent is the event of u, which has no price if it stands for a Retired.
+func (u PriceUpdate) asEvent() Event {
+	if u.Price == "" {
+		return Retired{Instrument: u.Instrument, Snapshot: u.Snapshot, Stamp: u.Stamp}
+	}
+	return u
 }
 
 // repeats notes what has no stamp while another connection is made ready, and reports whether the

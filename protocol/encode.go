@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"strings"
 )
 
 // Append appends m as the server writes it: keys in the order of the struct, without blanks,
@@ -40,6 +41,14 @@ func Conflated(room string, skipped uint64) string {
 func Lost(room string, messages uint64) string {
 	return `{"type":"` + TypeLost + `","room":"` + room + `","messages":` + strconv.FormatUint(messages, 10) + `}`
 }
+
+const retiredOpen = `{"type":"` + TypeRetired + `","instrument":"`
+
+// Retired is the event that an instrument has no price any more.
+func Retired(instrument string) string { return retiredOpen + instrument + `"}` }
+
+// IsRetired reports whether an event, as servers write it, is one that [Retired] made.
+func IsRetired(event string) bool { return strings.HasPrefix(event, retiredOpen) }
 
 // NoSnapshot tells a joiner that no last price of room is known.
 func NoSnapshot(room string) string {

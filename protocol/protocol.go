@@ -77,6 +77,7 @@ const (
 	TypeAuth        = "auth"         // both: credentials in place of those that the connection has
 	TypeMarked      = "marked"       // consumer: it has read up to a mark
 	TypePriceUpdate = "price_update" // ingestor: a price; also the delivered event
+	TypeRetire      = "retire"       // ingestor: an instrument has no price any more
 )
 
 // Types of messages that a server sends, besides [TypeMessage] and [TypePriceUpdate].
@@ -88,6 +89,7 @@ const (
 	TypeError      = "error"       // reply to a request that was not carried out
 	TypeConflated  = "conflated"   // live events of a room were left out before the next one
 	TypeLost       = "lost"        // chat messages of a room were lost, because this consumer is slow
+	TypeRetired    = "retired"     // an instrument of a joined room has no price any more
 	TypeNoSnapshot = "no_snapshot" // follows a join with mark_empty: no last price is known
 	TypeMark       = "mark"        // follows a join with marks: the client replies with marked when it comes to it
 	TypeStatus     = "status"      // follows a join with status: a room's feed, or the instance's bridge, has changed
@@ -159,6 +161,7 @@ const (
 //	ping          ID
 //	auth          Token, ID
 //	price_update  Instrument, Price, TS, Data, ID
+//	retire        Instrument, ID
 //
 // ID is optional everywhere, at most [MaxIDLength] characters, and is echoed in
 // exactly one reply.
@@ -191,6 +194,7 @@ type ClientMessage struct {
 //	ack           ID
 //	error         Code, Message; ID if the request had one; Index within a batch
 //	price_update  Instrument, Price, TS, Data, Snapshot; Epoch, Seq and At to a join with Stamp, with AgeMS in a snapshot
+//	retired       Instrument, Snapshot; a Stamp as of a price_update
 //	message       Room, Data
 //	conflated     Room, Skipped
 //	lost          Room, Messages

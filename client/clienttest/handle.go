@@ -16,8 +16,8 @@ func (s *Server) handle(c *conn, m protocol.ClientMessage, index *int) {
 	case m.Type == protocol.TypePing:
 		now := time.Now().UnixMilli()
 		c.reply(protocol.ServerMessage{Type: protocol.TypePong, ID: m.ID, TS: &now})
-	case c.ingestor && m.Type == protocol.TypePriceUpdate:
-		if err = s.price(m); err == nil && m.ID != "" {
+	case c.ingestor && (m.Type == protocol.TypePriceUpdate || m.Type == protocol.TypeRetire):
+		if err = s.event(m); err == nil && m.ID != "" {
 			c.reply(protocol.ServerMessage{Type: protocol.TypeAck, ID: m.ID})
 		}
 	case !c.ingestor && m.Type == protocol.TypeJoin:
@@ -110,7 +110,7 @@ func (s *Server) join(c *conn, m protocol.ClientMessage) {
 	c.reply(reply)
 	for _, room := range fresh {
 		s.watch(c, room)
-		if last := s.last[room]; last != nil {
+		if last := s.last[room]; last != nil && !protocol.IsRetired(last.event) {
 			c.send(last.snapshot(c.rooms[room].stamp))
 		} else if m.MarkEmpty {
 			c.send([]byte(protocol.NoSnapshot(room)))
@@ -124,12 +124,31 @@ func (s *Server) publish(text string) error {
 	if err := json.Unmarshal([]byte(text), &m); err != nil {
 		return &rejectedError{protocol.CodeInvalidJSON, err.Error()}
 	}
-	if m.Type != protocol.TypePriceUpdate {
+	if m.Type != protocol.TypePriceUpdate && m.Type != protocol.TypeRetire {
 		return &rejectedError{protocol.CodeUnknownType, "type: expected price_update, got " + strconv.Quote(m.Type)}
 	}
-	if err := s.price(m); err != nil {
+	if err := s.event(m); err != nil {
 		return err
 	}
+	return nil
+}
+
+func (s *Server) event(m protocol.ClientMessage) *rejectedError {
+	if m.Type == protocol.TypeRetire {
+		return s.retire(m)
+	}
+	return s.price(m)
+}
+
+func (s *Server) retire(m protocol.ClientMessage) *rejectedError {
+	if !protocol.ValidRoom(m.Instrument) {
+		return &rejectedError{protocol.CodeInvalidRoom, "instrument: " + protocol.RoomFault(m.Instrument)}
+	}
+	if r, ok := s.rejected[m.Instrument]; ok {
+		return &rejectedError{r.Code, r.Message}
+	}
+	s.published = append(s.published, `{"type":"retire","instrument":"`+m.Instrument+`"}`)
+	s.live(m.Instrument, protocol.Retired(m.Instrument))
 	return nil
 }
 

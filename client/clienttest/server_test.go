@@ -81,6 +81,12 @@ func TestServerSpeaksTheProtocol(t *testing.T) {
 	if got := next(t, c); got != (client.ChatMessage{Room: "B", Text: "hello"}) {
 		t.Errorf("got %+v", got)
 	}
+	if err := srv.Publish(`{"type":"retire","instrument":"B"}`); err != nil {
+		t.Fatal(err)
+	}
+	if got := next(t, c); got != (client.Retired{Instrument: "B"}) {
+		t.Errorf("got %#v", got)
+	}
 	srv.Send("B", `{"type":"lost","room":"B","messages":4}`)
 	if got := next(t, c); got != (client.Lost{Room: "B", Messages: 4}) {
 		t.Errorf("got %#v", got)
@@ -101,6 +107,7 @@ func TestServerSpeaksTheProtocol(t *testing.T) {
 	want := []string{
 		`{"type":"price_update","instrument":"A","price":1,"ts":1}`,
 		`{"type":"price_update","instrument":"A","price":1.10,"ts":2,"data":{ "size":1.50 }}`,
+		`{"type":"retire","instrument":"B"}`,
 	}
 	if got := srv.Published(); !slices.Equal(got, want) {
 		t.Errorf("published %q", got)

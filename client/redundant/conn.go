@@ -85,7 +85,7 @@ func Dial(ctx context.Context, urls []string, opt *Options) (*Conn, error) {
 		onLine: o.OnLine, events: make(chan client.Event), in: make(chan func()), calls: make(chan func()), begun: make(chan error, 1), done: make(chan struct{}),
 		wanted: wanted{rooms: map[string]bool{}},
 	}
-	c.merger = merger{lines: len(urls), rooms: map[string]*room{}, deliver: c.deliver}
+	c.merger = merger{lines: len(urls), rooms: map[string]*room{}, deliver: c.show}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	for i, url := range urls {
 		w := &worker{conn: c, index: i, url: url, opt: o.ConnOptions, work: make(chan work, 1), keepTrying: o.KeepTrying}

@@ -45,6 +45,19 @@ func expectPrice(t *testing.T, c *redundant.Conn, seq uint64) {
 	}
 }
 
+// A retirement is delivered once, by the line that brings it first, as a price is.
+func TestARetirementComesOnce(t *testing.T) {
+	c, a, _, _ := two(t, "A")
+	if err := a.Publish(`{"type":"price_update","instrument":"A","price":1,"ts":1}`, `{"type":"retire","instrument":"A"}`, `{"type":"price_update","instrument":"A","price":2,"ts":2}`); err != nil {
+		t.Fatal(err)
+	}
+	expectPrice(t, c, 1)
+	if r, ok := next(t, c).(client.Retired); !ok || r.Instrument != "A" || r.Stamp.Seq != 2 {
+		t.Errorf("got %+v", r)
+	}
+	expectPrice(t, c, 3)
+}
+
 // two starts two servers and a Conn to them that has joined rooms on both.
 func two(t *testing.T, rooms ...string) (c *redundant.Conn, a, b *clienttest.Server, said chan client.Event) {
 	t.Helper()

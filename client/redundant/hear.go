@@ -15,6 +15,9 @@ func (c *Conn) hear(i int, ev client.Event) {
 	case client.PriceUpdate:
 		c.merger.price(i, ev, time.Now())
 		return
+	case client.Retired: // to the merger a price without a text
+		c.merger.price(i, client.PriceUpdate{Instrument: ev.Instrument, Snapshot: ev.Snapshot, Stamp: ev.Stamp}, time.Now())
+		return
 	case client.Connected:
 		c.merger.down(i) // nothing of the connection before counts
 		first := !c.anyUp()
@@ -42,6 +45,14 @@ func (c *Conn) hear(i int, ev client.Event) {
 		return
 	}
 	c.say(i, ev)
+}
+
+// show delivers what the merger lets through.
+func (c *Conn) show(ev client.Event) {
+	if u, ok := ev.(client.PriceUpdate); ok && u.Price == "" {
+		ev = client.Retired{Instrument: u.Instrument, Snapshot: u.Snapshot, Stamp: u.Stamp}
+	}
+	c.deliver(ev)
 }
 
 // say tells the program what a line says about itself.

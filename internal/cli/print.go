@@ -53,6 +53,8 @@ func jsonLine(e client.Event, _ time.Time) []byte {
 	switch e := e.(type) {
 	case client.PriceUpdate:
 		m = protocol.ServerMessage{Type: protocol.TypePriceUpdate, Instrument: e.Instrument, Price: e.Price, TS: &e.TS, Data: e.Data, Snapshot: e.Snapshot}
+	case client.Retired:
+		m = protocol.ServerMessage{Type: protocol.TypeRetired, Instrument: e.Instrument, Snapshot: e.Snapshot}
 	case client.ChatMessage:
 		m = protocol.ServerMessage{Type: protocol.TypeMessage, Room: e.Room, Data: protocol.Text(e.Text)}
 	case client.Conflated:
@@ -108,6 +110,10 @@ func (p *pretty) line(e client.Event, now time.Time) []byte {
 	switch e := e.(type) {
 	case client.PriceUpdate:
 		room, text = e.Instrument, p.price(e)
+	case client.Retired:
+		room, text = e.Instrument, p.paint(StyleWarn, "  retired: it has no price any more")
+		delete(p.prices, e.Instrument)
+		delete(p.directions, e.Instrument)
 	case client.ChatMessage:
 		room, text = e.Room, Printable(e.Text)
 	case client.Conflated:

@@ -22,6 +22,7 @@ func TestJSONLinesAreTheServersMessages(t *testing.T) {
 		`{"type":"message","room":"r","data":"<ä\n>"}`:                                       client.ChatMessage{Room: "r", Text: "<ä\n>"},
 		`{"type":"message","room":"r","data":""}`:                                            client.ChatMessage{Room: "r"},
 		`{"type":"conflated","room":"A","skipped":37}`:                                       client.Conflated{Room: "A", Skipped: 37},
+		`{"type":"retired","instrument":"A","snapshot":true}`:                                client.Retired{Instrument: "A", Snapshot: true},
 		`{"type":"lost","room":"A","messages":4}`:                                            client.Lost{Room: "A", Messages: 4},
 		`{"type":"no_snapshot","room":"A"}`:                                                  client.NoSnapshot{Room: "A"},
 		`{"type": "new"}`:                                                                    client.Unknown{Type: "new", Raw: []byte(`{"type":` + "\n" + `"new"}`)},
@@ -47,6 +48,7 @@ func TestPrettyLinesAreAligned(t *testing.T) {
 		client.PriceUpdate{Instrument: "LONGER", Price: "5", Data: json.RawMessage("{\"size\":\n1}")},
 		client.Conflated{Room: "A", Skipped: 12},
 		client.Lost{Room: "A", Messages: 4},
+		client.Retired{Instrument: "A"},
 		client.NoSnapshot{Room: "LONGER"},
 		client.ChatMessage{Room: "A", Text: "a\x1b[31m\nb"},
 	} {
@@ -61,6 +63,7 @@ func TestPrettyLinesAreAligned(t *testing.T) {
 		"12:00:00.005  LONGER             5  +0.0000%  {\"size\": 1}\n",
 		"12:00:00.005  A         … 12 left out: this reader is slower than the room\n",
 		"12:00:00.005  A         … 4 messages lost: this reader is slow\n",
+		"12:00:00.005  A         retired: it has no price any more\n",
 		"12:00:00.005  LONGER    no last price is known\n",
 		"12:00:00.005  A       a�[31m b\n",
 	} {

@@ -44,6 +44,8 @@ type Serve struct {
 	LastPriceTTL   time.Duration `group:"Last prices" name:"last-price-ttl" default:"30s" min:"1ms" orzero:"" help:"How long after its ingestion a price is given to new consumers. 0: no prices are kept, so there are no warm starts."`
 	MaxInstruments int           `group:"Last prices" default:"100000" min:"1" help:"Instruments whose newest price is kept. Beyond it, producers with fewer take places from those with more, and who holds most is refused."`
 
+	MaxInstrumentsPerKey int `group:"Last prices" default:"0" min:"0" help:"Instruments that one ingestor's key may begin, or one connection where there are no keys. Beyond it new ones are refused. 0: a key may take all places."`
+
 	// A message of the largest size always fits into ClientQueueBytes.
 	ClientQueueBytes int `group:"Limits" default:"262144" min:"65536" help:"Unsent bytes at which a consumer counts as slow and its prices are conflated. At least 65536."`
 	Limits

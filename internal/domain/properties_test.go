@@ -119,6 +119,12 @@ func checkEvent(t testing.TB, ev common.Event) {
 	if len(ev.Payload) > protocol.MaxMessageBytes*2 {
 		t.Errorf("an event of %d bytes", len(ev.Payload))
 	}
+	if ev.Ends != "" {
+		if ev.Ends != protocol.TypePriceUpdate || ev.Payload != protocol.Retired(ev.Room) || !protocol.IsRetired(ev.Payload) {
+			t.Errorf("%+v", ev)
+		}
+		return
+	}
 	// An event is its own canonical form.
 	if again := handle(t, common.NewDecoder(), []byte(ev.Payload)); len(again) != 1 || again[0].err != nil || again[0].event != ev {
 		t.Errorf("%+v\nbecame %+v", ev, again)

@@ -52,6 +52,7 @@ func reference(object []byte) (payload string, err error) {
 	allowed := map[string]string{
 		"price_update": " type id instrument price ts data ",
 		"message":      " type id room data ",
+		"retire":       " type id instrument ",
 	}[typ]
 	for name := range fields {
 		if !strings.Contains(allowed, " "+name+" ") || strings.Contains(name, " ") {
@@ -64,6 +65,13 @@ func reference(object []byte) (payload string, err error) {
 			return "", errRefused
 		}
 		return `{"type":"message","room":"` + room + `","data":` + quote(data) + `}`, nil
+	}
+	if typ == "retire" {
+		instrument := text("instrument")
+		if err != nil || !validName(instrument) {
+			return "", errRefused
+		}
+		return `{"type":"retired","instrument":"` + instrument + `"}`, nil
 	}
 	instrument, price, ts := text("instrument"), number("price"), number("ts")
 	if err != nil || !validName(instrument) || !digitsRule.MatchString(ts) {

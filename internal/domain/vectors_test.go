@@ -18,7 +18,9 @@ import (
 	"backbone/internal/domain/trading"
 )
 
-func domains() common.Domains { return common.NewDomains(trading.PriceUpdate{}, chat.Message{}) }
+func domains() common.Domains {
+	return common.NewDomains(trading.PriceUpdate{}, trading.Retire{}, chat.Message{})
+}
 
 // answer is what became of one object of a message.
 type answer struct {

@@ -57,7 +57,7 @@ type core struct {
 func newCore(opts Options, now moment.Time) *core {
 	c := &core{opts: opts, out: backlog.New(opts.OutboxBytes, outboxMaximum*opts.OutboxBytes), reads: map[string]*pendingRead{}}
 	if opts.TTL > 0 {
-		c.table = newTable(opts.Types, now.Steady)
+		c.table = newTable(opts.Types, opts.Ends, now.Steady)
 	} else {
 		c.counts = counts{limit: opts.MaxInstruments, recent: map[place]*count{}, rotated: now.Steady}
 	}
@@ -121,8 +121,9 @@ func (c *core) publish(from *producer, events []hub.BroadcastEvent, now moment.T
 func (c *core) remember(e *hub.BroadcastEvent, from *producer, h *holder, now moment.Time) *value {
 	r := c.table.find(e.Room)
 	v := r.of(e.Type)
+	ends := c.opts.Ends(e.Payload)
 	if v == nil || !v.known() {
-		if !c.place(h, r, now) {
+		if ends && !c.placeForEnd(r, now) || !ends && !c.place(h, r, now) {
 			return nil
 		}
 		r = c.table.find(e.Room) // if it was past its life, it may have given way itself
@@ -133,7 +134,9 @@ func (c *core) remember(e *hub.BroadcastEvent, from *producer, h *holder, now mo
 	v.seq++
 	e.Room, e.Seq, e.Life = v.room.name, v.seq, v.own
 	v.heard = c.generation[v.room.partition]
-	c.turn(v, from, now)
+	if !ends {
+		c.turn(v, from, now)
+	}
 	c.table.set(v, e)
 	c.table.hold(v, h, now, c.opts.TTL)
 	return v
@@ -241,8 +244,8 @@ func (c *core) admit(e *hub.BroadcastEvent, now moment.Time, resumed []hub.Broad
 	}
 	v.heard = c.generation[v.room.partition]
 	c.copyLater(v)
-	if !v.known() && e.Kind == hub.Recovered && now.Since(e.Born) >= c.opts.TTL {
-		c.adopt(v, e, now) // its members have none, and a value past its life greets nobody
+	if !v.known() && e.Kind == hub.Recovered && (now.Since(e.Born) >= c.opts.TTL || c.opts.Ends(e.Payload)) {
+		c.adopt(v, e, now) // its members have none: a value past its life greets nobody, and what ends one says nothing
 		return false, resumed
 	}
 	c.replace(v, e, now)

@@ -1,10 +1,8 @@
 package ingest
 
 import (
-	"slices"
 	"time"
 
-	"backbone/internal/hub"
 	"backbone/internal/moment"
 )
 
@@ -246,42 +244,4 @@ func (t *table) makePlace(h *holder, r *room, now moment.Time, ttl time.Duration
 	}
 	t.displace(v, now)
 	return true
-}
-
-// place reports whether there is a place for a new value of h and of a room, nil if that is new
-// too, after another one gave way if it had to.
-func (c *core) place(h *holder, r *room, now moment.Time) bool {
-	if c.table.known < c.opts.MaxInstruments {
-		return true
-	}
-	if !c.table.makePlace(h, r, now, c.opts.TTL) {
-		return false
-	}
-	c.stats.Displaced++
-	c.noPlace(now)
-	return true
-}
-
-// hasPlace reports whether a remote value of a new type may be kept. r is nil for a room
-// that is not in the table. The members of a room get all values of the types that this
-// instance knows, however many instruments there are.
-func (c *core) hasPlace(r *room, e *hub.BroadcastEvent, now moment.Time) bool {
-	if r != nil && r.members > 0 && slices.Contains(c.opts.Types, e.Type) {
-		return true
-	}
-	return (r == nil || r.types < maxTypes) && c.place(c.table.holder(e.Version.Instance, true), r, now)
-}
-
-// noPlace says in the log that not all instruments have a place, once a minute.
-func (c *core) noPlace(now moment.Time) {
-	if now.Steady < c.placesQuiet {
-		return
-	}
-	c.placesQuiet = now.Steady + skewQuiet
-	line := c.opts.Logger
-	if most := c.table.holdsMost(false); most != nil {
-		line = line.With("most_held_by", most.name, "held", most.held)
-	}
-	line.Warn("too many instruments: new ones take the places of old ones, or are refused; raise --max-instruments, or stop who publishes too many",
-		"limit", c.opts.MaxInstruments, "displaced", c.stats.Displaced, "refused", c.stats.TooMany)
 }

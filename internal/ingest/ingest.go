@@ -23,10 +23,12 @@ type Options struct {
 	Types          []string      // State types that this instance knows; a room may have a value of each
 	TTL            time.Duration // lifetime of a last value from ingestion; 0: no warm starts, no table
 	MaxInstruments int           // known values at most, counted by room and type
+	MaxOfProducer  int           // of them that one local producer may begin; 0: all
 	OutboxBytes    int           // bound of the batch that waits for the bridge; 0: 16 MiB
 	StoredLate     bool          // Redis may have an older value than others: who has read it asks them
 
 	Snapshot     func(payload string) string                          // marks an event as the current value, not a tick
+	Ends         func(payload string) bool                            // whether a value says that there is none any more; nil: none does
 	NoSnapshot   func(room string) string                             // says that a room has no last value
 	FeedStatus   func(room string, silent bool, sinceMS int64) string // tells of a room's feed, since a time in Unix milliseconds
 	BridgeStatus func(ok bool, sinceMS int64) string                  // tells of the bridge, since a time in Unix milliseconds
@@ -119,6 +121,9 @@ func New(opts Options) *Ingest {
 	}
 	if opts.Delay == nil {
 		opts.Delay = func(limit time.Duration) time.Duration { return rand.N(limit) }
+	}
+	if opts.Ends == nil {
+		opts.Ends = func(string) bool { return false }
 	}
 	return &Ingest{opts: opts, inputs: make(chan input, inputPlaces), members: make(chan input, 1), done: make(chan struct{})}
 }

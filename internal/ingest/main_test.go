@@ -30,6 +30,7 @@ func testOptions(origin string, linked bool) Options {
 	o := Options{
 		Instance: origin, Types: []string{""}, TTL: testTTL, MaxInstruments: 1000, OutboxBytes: 1 << 20,
 		Snapshot:   func(payload string) string { return payload + "!" },
+		Ends:       func(payload string) bool { return strings.HasPrefix(payload, "gone") },
 		NoSnapshot: func(room string) string { return "no " + room },
 		FeedStatus: func(room string, silent bool, sinceMS int64) string {
 			return fmt.Sprintf("%s silent=%t since=%d", room, silent, sinceMS-epoch.UnixMS)

@@ -55,7 +55,7 @@ func (c *core) catchUp(now moment.Time) {
 			continue
 		}
 		for v := range r.values {
-			if v.alive(now, c.opts.TTL) && (!c.opts.StoredLate || v.version.Instance == c.opts.Instance) {
+			if v.fresh(now, c.opts.TTL) && (!c.opts.StoredLate || v.version.Instance == c.opts.Instance) {
 				c.offer(v)
 			} else {
 				c.offerLater(v, now)

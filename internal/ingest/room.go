@@ -41,6 +41,7 @@ type value struct {
 	heard   uint64        // generation of the partition in which an event last set the value
 
 	part bool // payload is a part of a longer text
+	ends bool // the value says that there is none any more: see retire.go
 
 	offer   offerState
 	missing missingState
@@ -54,10 +55,13 @@ type value struct {
 
 func (v *value) known() bool { return v.payload != "" }
 
-// alive reports whether the value may still be given to a new member.
-func (v *value) alive(now moment.Time, ttl time.Duration) bool {
+// fresh reports whether the value is within its life.
+func (v *value) fresh(now moment.Time, ttl time.Duration) bool {
 	return v.known() && now.Since(v.born) < ttl
 }
+
+// alive reports whether the value may still be given to a new member.
+func (v *value) alive(now moment.Time, ttl time.Duration) bool { return v.fresh(now, ttl) && !v.ends }
 
 // of returns the room's value of a type, or nil. r may be nil.
 func (r *room) of(typ string) *value {
@@ -93,6 +97,16 @@ func (r *room) values(f func(*value) bool) {
 	}
 	for v := &r.value; v != nil && f(v); v = v.next {
 	}
+}
+
+// fresh reports whether one of the room's values is within its life.
+func (r *room) fresh(now moment.Time, ttl time.Duration) bool {
+	for v := range r.values {
+		if v.fresh(now, ttl) {
+			return true
+		}
+	}
+	return false
 }
 
 // alive reports whether one of the room's values may still be given to a new member.

@@ -177,7 +177,7 @@ func TestTableModel(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		now, clock := epoch, uint64(0)
-		table := newTable(nil, now.Steady)
+		table := newTable(nil, func(string) bool { return false }, now.Steady)
 		model := map[string]*known{}
 		at := func(room string) *known {
 			if model[room] == nil {

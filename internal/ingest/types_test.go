@@ -23,6 +23,8 @@ import (
 //	generation           begins in all partitions
 //	found TYPE ROOM N …  the result of the read that is pending; without values nothing was found
 //	wait SECONDS
+//
+// A value of the type gone is one of the type price that says that there is none any more.
 func play(t *testing.T, script string) (lines []string) {
 	t.Helper()
 	b := newBox(t, true, func(o *Options) { o.Types = []string{"price", "book"} })
@@ -34,7 +36,9 @@ func play(t *testing.T, script string) (lines []string) {
 				t.Fatalf("%q: %v", step, err)
 			}
 			e := from("other", f[1], int64(n), uint64(n), f[0]+f[2])
-			e.Type = f[0]
+			if e.Type = f[0]; e.Type == "gone" {
+				e.Type = "price"
+			}
 			return e
 		}
 		var got string
@@ -44,7 +48,7 @@ func play(t *testing.T, script string) (lines []string) {
 		case "leave":
 			b.unwatch(f[1:2], nil)
 		case "local":
-			e := hub.BroadcastEvent{Room: f[2], Type: f[1], Payload: f[1] + f[3]}
+			e := hub.BroadcastEvent{Room: f[2], Type: value(f[1:]).Type, Payload: f[1] + f[3]}
 			pass, _ := b.publish("p", []hub.BroadcastEvent{e}, b.now)
 			got = describe(pass)
 		case "remote":

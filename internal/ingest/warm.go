@@ -66,7 +66,7 @@ func (c *core) watch(rooms []string, wants hub.Wants, now moment.Time) (pass []h
 func (c *core) current(r *room, now moment.Time) bool {
 	alive := 0
 	for v := range r.values {
-		if v.alive(now, c.opts.TTL) {
+		if v.fresh(now, c.opts.TTL) {
 			if v.heard != c.generation[r.partition] {
 				return false
 			}
@@ -157,6 +157,10 @@ func (c *core) lastPrices(rooms []string, found []hub.BroadcastEvent, failed boo
 		case e.Version.Compare(v.version) <= 0:
 			continue
 		}
+		if !v.known() && c.opts.Ends(e.Payload) { // its members have none
+			c.adopt(v, e, now)
+			continue
+		}
 		c.replace(v, e, now)
 		pass = append(pass, *e)
 		if given == nil {
@@ -180,7 +184,7 @@ func (c *core) lastPrices(rooms []string, found []hub.BroadcastEvent, failed boo
 			r.warm.read = q.generation
 			// Redis may not have yet what another instance knows: as nothing else brings that, it is
 			// asked for however full the outbox is. Or Redis has forgotten it, as after FLUSHALL.
-			if !c.due.Has(int(r.partition)) && (c.opts.StoredLate || !c.full() && !r.alive(now, c.opts.TTL)) {
+			if !c.due.Has(int(r.partition)) && (c.opts.StoredLate || !c.full() && !r.fresh(now, c.opts.TTL)) {
 				r.warm.resyncDue = true
 			}
 			if c.read(r) == nil { // else another generation began meanwhile

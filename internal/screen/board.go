@@ -87,6 +87,13 @@ func (b *board) update(u client.PriceUpdate, now time.Time) {
 	}
 }
 
+// retire forgets the price of an instrument that has none any more.
+func (b *board) retire(instrument string) {
+	if b.rows[instrument] != nil {
+		b.rows[instrument] = &row{instrument: instrument}
+	}
+}
+
 // sample ends a second.
 func (b *board) sample() {
 	slices.Sort(b.second.latencies)

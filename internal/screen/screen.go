@@ -99,6 +99,8 @@ func (o *Options) feed(ctx context.Context, newest chan picture) {
 			switch e := e.(type) {
 			case client.PriceUpdate:
 				b.update(e, time.Now())
+			case client.Retired:
+				b.retire(e.Instrument)
 			case client.Conflated:
 				b.missed += e.Skipped
 			}

@@ -36,6 +36,9 @@ func (f *foreign) valid(e *hub.BroadcastEvent) bool {
 	if e.Kind == hub.Resync {
 		return protocol.ValidRoom(e.Room)
 	}
+	if e.Type == protocol.TypePriceUpdate && protocol.IsRetired(e.Payload) {
+		return e.Kind != hub.Message && protocol.ValidRoom(e.Room) && e.Payload == protocol.Retired(e.Room)
+	}
 	c := f.checkers.Get().(*checker) //nolint:forcetypeassert // nothing else is in it
 	c.text = append(c.text[:0], e.Payload...)
 	defer f.checkers.Put(c)

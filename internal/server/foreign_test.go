@@ -17,23 +17,26 @@ import (
 
 // breaches are events of the room BTC that break the protocol: type, kind and payload.
 var breaches = map[string][3]string{
-	"another instrument": {"price_update", "state", `{"type":"price_update","instrument":"ETH","price":1,"ts":1}`},
-	"no price":           {"price_update", "state", `{"type":"price_update","instrument":"BTC","ts":1}`},
-	"price is text":      {"price_update", "state", `{"type":"price_update","instrument":"BTC","price":"x","ts":1}`},
-	"price is too small": {"price_update", "state", `{"type":"price_update","instrument":"BTC","price":1e-400,"ts":1}`},
-	"another form":       {"price_update", "state", `{"type":"price_update","instrument":"BTC","ts":1,"price":1}`},
-	"a snapshot":         {"price_update", "state", `{"type":"price_update","instrument":"BTC","price":1,"ts":1,"snapshot":true}`},
-	"twice a key":        {"price_update", "state", `{"type":"price_update","instrument":"BTC","price":1,"price":1,"ts":1}`},
-	"too large":          {"price_update", "state", `{"type":"price_update","instrument":"BTC","price":1,"ts":1,"data":{"a":"` + strings.Repeat("x", protocol.MaxDataBytes) + `"}}`},
-	"too deep":           {"price_update", "state", `{"type":"price_update","instrument":"BTC","price":1,"ts":1,"data":` + strings.Repeat(`{"a":`, protocol.MaxDataDepth+1) + "1" + strings.Repeat("}", protocol.MaxDataDepth+1) + `}`},
-	"a status":           {"price_update", "state", `{"type":"status","feed":"silent"}`},
-	"a type of nobody":   {"status", "state", `{"type":"status","feed":"silent"}`},
-	"an error":           {"error", "message", `{"type":"error","code":"internal","message":"x"}`},
-	"a message as state": {"message", "state", `{"type":"message","room":"BTC","data":"x"}`},
-	"a price as message": {"price_update", "message", `{"type":"price_update","instrument":"BTC","price":1,"ts":1}`},
-	"no text":            {"message", "message", `{"type":"message","room":"BTC","data":{}}`},
-	"an empty object":    {"price_update", "recovered", `{}`},
-	"a foreign question": {"status", "resync", `{}`},
+	"another instrument":       {"price_update", "state", `{"type":"price_update","instrument":"ETH","price":1,"ts":1}`},
+	"no price":                 {"price_update", "state", `{"type":"price_update","instrument":"BTC","ts":1}`},
+	"price is text":            {"price_update", "state", `{"type":"price_update","instrument":"BTC","price":"x","ts":1}`},
+	"price is too small":       {"price_update", "state", `{"type":"price_update","instrument":"BTC","price":1e-400,"ts":1}`},
+	"another form":             {"price_update", "state", `{"type":"price_update","instrument":"BTC","ts":1,"price":1}`},
+	"a snapshot":               {"price_update", "state", `{"type":"price_update","instrument":"BTC","price":1,"ts":1,"snapshot":true}`},
+	"twice a key":              {"price_update", "state", `{"type":"price_update","instrument":"BTC","price":1,"price":1,"ts":1}`},
+	"too large":                {"price_update", "state", `{"type":"price_update","instrument":"BTC","price":1,"ts":1,"data":{"a":"` + strings.Repeat("x", protocol.MaxDataBytes) + `"}}`},
+	"too deep":                 {"price_update", "state", `{"type":"price_update","instrument":"BTC","price":1,"ts":1,"data":` + strings.Repeat(`{"a":`, protocol.MaxDataDepth+1) + "1" + strings.Repeat("}", protocol.MaxDataDepth+1) + `}`},
+	"a status":                 {"price_update", "state", `{"type":"status","feed":"silent"}`},
+	"a type of nobody":         {"status", "state", `{"type":"status","feed":"silent"}`},
+	"an error":                 {"error", "message", `{"type":"error","code":"internal","message":"x"}`},
+	"a message as state":       {"message", "state", `{"type":"message","room":"BTC","data":"x"}`},
+	"a price as message":       {"price_update", "message", `{"type":"price_update","instrument":"BTC","price":1,"ts":1}`},
+	"retired, of another room": {"price_update", "state", `{"type":"retired","instrument":"OTHER"}`},
+	"retired, and more":        {"price_update", "state", `{"type":"retired","instrument":"BTC","price":1}`},
+	"retired as a message":     {"price_update", "message", `{"type":"retired","instrument":"BTC"}`},
+	"no text":                  {"message", "message", `{"type":"message","room":"BTC","data":{}}`},
+	"an empty object":          {"price_update", "recovered", `{}`},
+	"a foreign question":       {"status", "resync", `{}`},
 }
 
 const version = "0fffffffffffffff-X" // newer than what instances set
@@ -94,6 +97,8 @@ func TestWhatInstancesPublishIsValid(t *testing.T) {
 		{Room: "BTC", Type: "price_update", Kind: hub.Recovered, Payload: `{"type":"price_update","instrument":"BTC","price":1,"ts":1,"data":{"a": [1]}}`},
 		{Room: "BRK B", Type: "price_update", Kind: hub.Resync, Payload: `{}`},
 		{Room: "lobby", Type: "message", Kind: hub.Message, Payload: `{"type":"message","room":"lobby","data":"a\n\"ä"}`},
+		{Room: "BTC", Type: "price_update", Kind: hub.State, Payload: `{"type":"retired","instrument":"BTC"}`},
+		{Room: "BTC", Type: "price_update", Kind: hub.Recovered, Payload: `{"type":"retired","instrument":"BTC"}`},
 	} {
 		if !server.Valid(&e) {
 			t.Errorf("not valid: %+v", e)

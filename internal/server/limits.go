@@ -30,6 +30,7 @@ var limits = []limit{
 	{"ingest_rate", func(c *config.Serve) float64 { return float64(c.MaxIngestRate.PerSecond) }, nil},
 	{"ingest_byte_rate", func(c *config.Serve) float64 { return float64(c.MaxIngestByteRate.PerSecond) }, nil},
 	{"bad_messages", func(c *config.Serve) float64 { return float64(c.MaxBadMessages) }, nil},
+	{"instruments_per_key", func(c *config.Serve) float64 { return float64(c.MaxInstrumentsPerKey) }, nil},
 	{"instruments", func(c *config.Serve) float64 { return float64(c.MaxInstruments) }, func(s *Server) float64 { return float64(s.ingest.Stats().Instruments) }},
 }
 

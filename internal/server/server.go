@@ -33,6 +33,7 @@ import (
 func domains() common.Domains {
 	return common.NewDomains(
 		trading.PriceUpdate{},
+		trading.Retire{},
 		chat.Message{},
 	)
 }
@@ -41,6 +42,7 @@ func domains() common.Domains {
 func accepted(chatting string) common.Domains {
 	return common.NewDomains(
 		trading.PriceUpdate{},
+		trading.Retire{},
 		chat.Message{Off: chatting == "off"},
 	)
 }
@@ -140,8 +142,10 @@ func (s *Server) buildRouting() error {
 		Types:          domains().StateTypes(),
 		TTL:            s.cfg.LastPriceTTL,
 		MaxInstruments: s.cfg.MaxInstruments,
+		MaxOfProducer:  s.cfg.MaxInstrumentsPerKey,
 		StoredLate:     s.cfg.RedisStoreInterval > 0,
 		Snapshot:       protocol.MarkSnapshot,
+		Ends:           protocol.IsRetired,
 		NoSnapshot:     protocol.NoSnapshot,
 		FeedStatus:     protocol.FeedStatus,
 		BridgeStatus:   protocol.BridgeStatus,

@@ -61,7 +61,7 @@ func (w *world) each(f func(*consumer, string, *membership)) {
 func (w *world) check(when string) {
 	w.each(func(c *consumer, room string, m *membership) {
 		_, num := w.newest(room)
-		alive := num > 0 && w.age(num) < w.ttl
+		alive := num > 0 && w.age(num) < w.ttl && !w.prices[num].gone
 		switch {
 		case m.lastNum == num:
 		case m.lastNum == 0 && !alive:
@@ -102,6 +102,10 @@ func (w *world) latecomers() {
 		}
 		m := l.c.rooms[l.room]
 		switch {
+		case num > 0 && w.prices[num].gone:
+			if m.lastNum != 0 && m.lastNum != num {
+				w.problem("the latecomer %s got %d of %s, which was retired by %d", l.c.name, m.lastNum, l.room, num)
+			}
 		case num > 0 && w.age(num) < w.ttl && m.lastNum != num:
 			w.problem("the latecomer %s got %d of %s, the newest is %d, %v old", l.c.name, m.lastNum, l.room, num, w.age(num))
 		case m.lastNum > 0 && w.age(m.lastNum)-w.prices[m.lastNum].late > w.ttl+slack:
@@ -115,6 +119,7 @@ func (w *world) latecomers() {
 // ticks come again, on one instance after the other, also where a clock is far behind:
 // each must be heard everywhere at once.
 func (w *world) ticks() {
+	w.ticking = true
 	order := w.rng.Perm(len(w.instances))
 	for _, i := range order {
 		in := w.instances[i]

@@ -296,7 +296,7 @@ func (c *consumer) hear(f []string) {
 		}
 		m.skipped += n
 	case "empty":
-		if m.lastNum != 0 || !c.wants.Absent {
+		if m.lastNum != 0 && !w.prices[m.lastNum].gone || !c.wants.Absent {
 			w.problem("%s was told that %s is empty after %d", c.name, room, m.lastNum)
 		}
 	case "feed":

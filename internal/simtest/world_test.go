@@ -35,6 +35,7 @@ type price struct {
 	late    time.Duration // that its call was under way when it was stored, which no lifetime counts
 	message bool
 	refused bool // there was no place for it
+	gone    bool // it says that there is no price any more
 	order   int  // of its instance's events of the room, from 1
 	stamp   stamp
 }
@@ -67,6 +68,8 @@ type world struct {
 	rng       *rand.Rand
 	fate      *rand.Rand // of readers: apart, so that a seed goes on meaning the same
 	clocks    *rand.Rand // of clocks that are set, apart as well; nil: none is
+	ticking   bool       // all is over: what is published now is a price
+	retires   *rand.Rand // of producers that retire what they publish, apart as well; nil: none does
 	builds    *rand.Rand // of instances of a build that reads form 1 alone, apart as well; nil: there is none
 	conflated int        // times that a reader was found to be slow
 	producers *rand.Rand // of who publishes where places are few, apart as well; nil: there are enough
@@ -130,6 +133,9 @@ func newWorld(seed uint64) *world {
 	if storing := rand.New(rand.NewPCG(seed, 0x5704)); storing.IntN(3) == 0 { // apart, as above
 		w.storing = time.Duration(20+storing.IntN(1000)) * time.Millisecond
 	}
+	if retires := rand.New(rand.NewPCG(seed, 0x9014)); retires.IntN(3) == 0 {
+		w.retires = retires
+	}
 	if builds := rand.New(rand.NewPCG(seed, 0xb01d)); builds.IntN(3) == 0 {
 		w.builds = builds
 	}
@@ -166,6 +172,7 @@ func (w *world) newInstance(id int) *instance {
 	in.ingest = ingest.NewSteps(ingest.Options{
 		Instance: in.origin, Types: []string{""}, TTL: w.ttl, MaxInstruments: w.places, OutboxBytes: w.outbox, StoredLate: w.storing > 0,
 		Snapshot:   func(p string) string { return p + " snapshot" },
+		Ends:       func(p string) bool { return strings.Contains(p, " gone") },
 		NoSnapshot: func(room string) string { return "empty " + room },
 		FeedStatus: func(room string, silent bool, since int64) string {
 			return fmt.Sprintf("feed %s %v %d", room, silent, since)
@@ -223,7 +230,12 @@ func (w *world) publish(in *instance, room string, n int, kind hub.Kind) bool {
 		if kind == hub.Message {
 			verb = "message"
 		}
-		events = append(events, hub.BroadcastEvent{Room: room, Kind: kind, Payload: fmt.Sprintf("%s %s %d", verb, room, num)})
+		text := fmt.Sprintf("%s %s %d", verb, room, num)
+		if kind == hub.State && w.retires != nil && !w.ticking && w.retires.IntN(8) == 0 {
+			w.prices[num].gone = true
+			text += " gone"
+		}
+		events = append(events, hub.BroadcastEvent{Room: room, Kind: kind, Payload: text})
 	}
 	first := len(w.prices) - n
 	pass, rejected := in.ingest.Publish(w.producer(), events, in.time())

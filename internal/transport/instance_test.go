@@ -59,6 +59,7 @@ func start(t *testing.T, l net.Listener, s settings) *instance {
 		TTL:            30 * time.Second,
 		MaxInstruments: cmp.Or(s.instruments, 1000),
 		Snapshot:       protocol.MarkSnapshot,
+		Ends:           protocol.IsRetired,
 		NoSnapshot:     protocol.NoSnapshot,
 		FeedStatus:     protocol.FeedStatus,
 		Types:          []string{protocol.TypePriceUpdate},
@@ -68,7 +69,7 @@ func start(t *testing.T, l net.Listener, s settings) *instance {
 	})
 	o := Options{
 		Hub: h, Ingest: in,
-		Domains: common.NewDomains(trading.PriceUpdate{}, chat.Message{}),
+		Domains: common.NewDomains(trading.PriceUpdate{}, trading.Retire{}, chat.Message{}),
 		Web:     http.NotFoundHandler(),
 		Limits: Limits{
 			PingInterval:   25 * time.Second,

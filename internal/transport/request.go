@@ -190,14 +190,17 @@ func (r *readSide) event(domain common.Domain, o *common.Object, index int) erro
 	if domain.MembersOnly() && len(r.conn.server.opts.Hub.Among(&r.conn.client, []string{e.Room}, nil)) == 0 {
 		return common.Errorf(protocol.CodeNotJoined, "room: join %s first", e.Room)
 	}
-	kind := hub.Message
-	if domain.State() {
+	kind, typ := hub.Message, domain.Type()
+	if e.Ends != "" {
+		typ = e.Ends
+	}
+	if domain.State() || e.Ends != "" {
 		kind = hub.State
 	}
 	if r.scratch.events == nil {
 		r.scratch.events = make([]hub.BroadcastEvent, 0, eventsIn(len(r.scratch.data), len(e.Payload)))
 	}
-	r.scratch.events = append(r.scratch.events, hub.BroadcastEvent{Room: e.Room, Type: domain.Type(), Payload: e.Payload, Kind: kind})
+	r.scratch.events = append(r.scratch.events, hub.BroadcastEvent{Room: e.Room, Type: typ, Payload: e.Payload, Kind: kind})
 	r.scratch.receipts = append(r.scratch.receipts, receipt{id: id, index: index, field: domain.RoomField()})
 	if len(r.scratch.events) >= maxPublish {
 		r.publish()

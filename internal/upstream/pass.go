@@ -17,10 +17,15 @@ func (u *Upstream) price(p *client.PriceUpdate) {
 	if r == nil {
 		return // it was left
 	}
-	var digits [20]byte
-	ts := strconv.AppendInt(digits[:0], p.TS, 10)
-	u.scratch = protocol.AppendPriceUpdate(u.scratch[:0], p.Instrument, string(p.Price), string(ts), string(p.Data))
-	e := hub.BroadcastEvent{Room: r.name, Type: protocol.TypePriceUpdate, Payload: string(u.scratch)}
+	e := hub.BroadcastEvent{Room: r.name, Type: protocol.TypePriceUpdate}
+	if p.Price == "" {
+		e.Payload = protocol.Retired(r.name)
+	} else {
+		var digits [20]byte
+		ts := strconv.AppendInt(digits[:0], p.TS, 10)
+		u.scratch = protocol.AppendPriceUpdate(u.scratch[:0], p.Instrument, string(p.Price), string(ts), string(p.Data))
+		e.Payload = string(u.scratch)
+	}
 	if p.Snapshot {
 		e.Kind = hub.Recovered
 	}

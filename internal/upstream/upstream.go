@@ -151,6 +151,8 @@ func (u *Upstream) take(ctx context.Context, ev client.Event) {
 	switch e := ev.(type) {
 	case client.PriceUpdate:
 		u.price(&e)
+	case client.Retired: // it is like a price in all but its text
+		u.price(&client.PriceUpdate{Instrument: e.Instrument, Snapshot: e.Snapshot, Stamp: e.Stamp})
 	case client.Conflated:
 		if r := u.rooms[e.Room]; r != nil {
 			r.tell(e.Skipped)

@@ -25,6 +25,8 @@ type Cmd struct {
 	TS         *int64 `group:"One event" name:"ts" placeholder:"N" help:"Time of the price, in a unit of your choice. If left out: now, in milliseconds."`
 	Data       string `group:"One event" placeholder:"OBJECT" help:"A JSON object that consumers receive with the price, such as '{\"size\":0.5}'."`
 
+	Retire []string `placeholder:"NAME" help:"Instrument to retire instead: it has no price any more, on all instances. Several with commas, or the flag repeated."`
+
 	File string  `placeholder:"FILE" help:"Read lines from a file instead of standard input."`
 	Rate float64 `placeholder:"N" help:"Events a second. 0 is as fast as the server accepts them."`
 	Ack  bool    `help:"Wait for the server's reply to each event, and report rejected or lost events by their lines: the first 20, then one a second and how many more."`
@@ -40,6 +42,9 @@ type Cmd struct {
 // Validate is called by kong.
 func (c *Cmd) Validate() error {
 	one := c.Instrument != "" || c.Price != "" || c.TS != nil || c.Data != ""
+	if err := c.checkRetire(one); err != nil {
+		return err
+	}
 	switch {
 	case one && c.File != "":
 		return config.Errorf("file", "and an event in flags exclude each other: leave one out")
@@ -61,7 +66,7 @@ func (c *Cmd) Validate() error {
 		return config.Errorf("data", "must have at most %d bytes and be nested at most %d deep, not %d bytes and %d deep",
 			protocol.MaxDataBytes, protocol.MaxDataDepth, len(c.Data), protocol.Depth(c.Data))
 	}
-	if err := c.foreign.check(one); err != nil {
+	if err := c.foreign.check(one || len(c.Retire) > 0); err != nil {
 		return err
 	}
 	if err := cli.CheckRateOrNone("rate", c.Rate, cli.MaxPublishRate); err != nil {
@@ -78,6 +83,9 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	opt, err := c.Options()
 	if err != nil {
 		return err
+	}
+	if len(c.Retire) > 0 {
+		return c.retire(ctx, s, opt)
 	}
 	input, err := c.input(s)
 	if err != nil {

@@ -164,7 +164,7 @@ func (sub *subscription) handle(e client.Event) error {
 			return err
 		}
 		return sub.answered(e.Instrument)
-	case client.ChatMessage:
+	case client.ChatMessage, client.Retired:
 		if sub.SnapshotOnly {
 			return nil
 		}

@@ -9,6 +9,7 @@ import "backbone/protocol"
 type Event struct {
 	Room    string // a valid room name
 	Payload string // the message that the room's members receive, canonical JSON
+	Ends    string // the type of the value whose place it takes, because there is none any more; "": it is of its domain's type
 }
 
 // Domain validates one type of message and turns it into an Event. A Domain has no
