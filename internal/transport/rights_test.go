@@ -56,9 +56,12 @@ func TestAKeyPublishesWhatItsPatternsAllow(t *testing.T) {
 			feed.send(price("ETH_USDT", "1"))
 			feed.hears(forbidden + "}")
 		}
+		feed.send(`[{"type":"retire","instrument":"ETH_USDT"},{"type":"retire","instrument":"BTC_USDT"}]`)
+		feed.hears(forbidden + `,"index":0}`)
+		owner.hears(protocol.Retired("BTC_USDT"))
 		i.connectWith(keyOfOwner, protocol.PathIngest).send(price("ETH_USDT", "5"))
 		owner.hears(price("ETH_USDT", "5"))
-		if n := i.counts()["requests_refused_total forbidden"]; n != 15 {
+		if n := i.counts()["requests_refused_total forbidden"]; n != 16 {
 			t.Errorf("%d refused", n)
 		}
 	})
