@@ -38,6 +38,7 @@ type KeySet struct {
 
 	// Owned by Run.
 	last  time.Time // when it was fetched last, or tried; zero: never
+	asked time.Time // likewise for an unknown kid
 	retry time.Duration
 	told  string // the reason that the log was told of; "": none since it worked
 
@@ -74,8 +75,9 @@ func (s *KeySet) Run(ctx context.Context) {
 		case <-next.C:
 			s.fetch(ctx)
 		case done := <-s.asks:
-			if time.Since(s.last) >= unknownEvery {
+			if time.Since(s.asked) >= unknownEvery { // whenever it was fetched otherwise: an issuer may change keys at any time
 				s.fetch(ctx)
+				s.asked = time.Now()
 			}
 			close(done)
 		}
