@@ -149,6 +149,7 @@ var arrows = []row{
 	{from: "scripts/proxies", why: "a tool for measuring runs the program, and knows its commands only"},
 	{from: "scripts/browser", why: "a tool for measuring runs the program, and knows its commands only"},
 	{from: "scripts/joins", to: []string{"client", "internal/frame"}, why: "a tool for measuring runs the program, and talks to it like clients with and without the SDK"},
+	{from: "scripts/rolling", to: []string{"client"}, why: "a tool for measuring runs the program, and talks to it like any client"},
 	{from: "scripts/upgrade", to: []string{"client"}, why: "a tool for measuring runs the program, and talks to it like any client"},
 	{from: "scripts/picture", why: "it runs the program in a terminal, as a person does"},
 

@@ -94,3 +94,40 @@ func TestNothingIsMissedWhileAnInstanceDrains(t *testing.T) {
 		})
 	}
 }
+
+// An edge whose upstream drains moves like any consumer: its own consumers miss nothing.
+func TestAnEdgeMovesWhenItsUpstreamDrains(t *testing.T) {
+	const n = 3000
+	url := redistest.Start(t).URL()
+	a, b := pair(t, url, lossless, func(c *config.Serve) { c.DrainWindow = 2 * time.Second })
+	producer := start(t, withRedis(url))
+	producer.bridgeState("ok")
+	e := edge(t, a.URL()+","+b.URL(), lossless)
+	c := e.consume("A")
+	p := producer.ingestor()
+	published := make(chan error, 1)
+	go func() {
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for i := 1; i <= n; i++ {
+			<-tick.C
+			if err := p.Publish(t.Context(), price("A", i)); err != nil {
+				published <- err
+				return
+			}
+		}
+		published <- p.Flush(t.Context())
+	}()
+	got := listen(t, c, func(g tally) bool { return g.live >= n/2 })
+	stopped := make(chan error, 1)
+	go func() { stopped <- a.Stop() }()
+	got = listenFrom(t, c, got, func(g tally) bool { return g.last == n })
+	if got.live != n || got.snapshots != 0 || got.skipped != 0 {
+		t.Errorf("got %+v, want %d prices", got, n)
+	}
+	for _, err := range []error{<-published, <-stopped} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
