@@ -25,6 +25,8 @@ type Grant struct {
 	rooms  *Patterns         // to join or to publish; nil: all
 	source [sha256.Size]byte // names the key, or that of the token, without showing it
 	token  bool              // it comes from a token
+
+	certificate bool // it comes from a certificate
 }
 
 // Allows reports whether a room may be joined, or an instrument be published.
@@ -44,6 +46,8 @@ type Options struct {
 	Consume *Keys   // of consumers; nil: there are none
 	Tokens  *Tokens // of both; nil: there are none
 
+	Certificates bool // clients can have them; ingestors then need one, or a key or token
+
 	AllPublish bool // without a key or a token, though there are tokens; there must be no keys of ingestors
 }
 
@@ -52,12 +56,14 @@ type Access struct {
 	tokens     *Tokens // immutable; nil: there are none
 	allPublish bool    // immutable
 
+	certificates bool // immutable
+
 	ingest, consume atomic.Pointer[Keys] // nil: there are none; set by who reloads
 }
 
 // New returns an Access. Who has no credentials may do everything in a role for which there are none.
 func New(o Options) *Access {
-	a := &Access{tokens: o.Tokens, allPublish: o.AllPublish}
+	a := &Access{tokens: o.Tokens, allPublish: o.AllPublish, certificates: o.Certificates}
 	a.ingest.Store(o.Ingest)
 	a.consume.Store(o.Consume)
 	return a
@@ -81,7 +87,15 @@ func (a *Access) Replace(role protocol.Role, keys *Keys) { a.keys(role).Store(ke
 
 // Open reports whether a role needs no credentials.
 func (a *Access) Open(role protocol.Role) bool {
-	return a.Keys(role) == nil && (a.tokens == nil || role == protocol.Ingestor && a.allPublish)
+	switch {
+	case a.Keys(role) != nil:
+		return false
+	case role == protocol.Ingestor && a.allPublish:
+		return true
+	case role == protocol.Ingestor && a.certificates:
+		return false
+	}
+	return a.tokens == nil
 }
 
 // RefusedError is why credentials are not accepted. Both texts are fixed words: nothing of the
@@ -108,6 +122,8 @@ func (r *RefusedError) Error() string { return r.Why }
 const (
 	neededKey   = "a valid key is required"
 	neededToken = "a valid key or token is required"
+
+	neededCertificate = "a certificate is required"
 )
 
 // Admit returns what credentials grant in a role: nil, if it needs none. The error is a
@@ -126,8 +142,11 @@ func (a *Access) Admit(role protocol.Role, credentials string, gone <-chan struc
 		return a.tokens.verify(role, credentials, gone)
 	}
 	text := neededKey
-	if a.tokens != nil {
+	switch {
+	case a.tokens != nil:
 		text = neededToken
+	case a.Keys(role) == nil:
+		text = neededCertificate
 	}
 	if credentials == "" {
 		return nil, &RefusedError{Unauthorized, text, "no credentials were sent"}
@@ -139,6 +158,13 @@ func (a *Access) Admit(role protocol.Role, credentials string, gone <-chan struc
 // good as long as the file has its key. One whose key was at a URL is good until it expires: issuers
 // take keys out of their sets as they please.
 func (a *Access) Still(role protocol.Role, g *Grant) *Grant {
+	if g.certificate {
+		now := a.certified(role, g.Name)
+		if now != nil && now.same(g) {
+			return g
+		}
+		return now
+	}
 	if g.token {
 		if a.tokens.set == nil && !a.tokens.Keys().has(g.source) {
 			return nil

@@ -53,14 +53,19 @@ func NewPatterns(list []string) (*Patterns, error) {
 		}
 	}
 	slices.Sort(p.prefixes)
-	kept := p.prefixes[:0]
-	for _, prefix := range p.prefixes {
+	p.prefixes = withoutLonger(p.prefixes)
+	return p, nil
+}
+
+// withoutLonger leaves out of sorted prefixes those that begin with another.
+func withoutLonger(prefixes []string) []string {
+	kept := prefixes[:0]
+	for _, prefix := range prefixes {
 		if len(kept) == 0 || !strings.HasPrefix(prefix, kept[len(kept)-1]) {
 			kept = append(kept, prefix)
 		}
 	}
-	p.prefixes = kept
-	return p, nil
+	return kept
 }
 
 // unescape returns the name in a pattern, and whether a rest may follow it.

@@ -33,6 +33,8 @@ type Connection struct {
 // URLs embeds it instead of Connection.
 type Reach struct {
 	CAFile             string        `group:"Connection" name:"ca-file" placeholder:"FILE" help:"Certificates in PEM, one of which signed the server's. Without it, those that this machine trusts."`
+	CertFile           string        `group:"Connection" name:"cert-file" placeholder:"FILE" help:"Certificate chain in PEM that the server gets. With --key-file."`
+	KeyFile            string        `group:"Connection" name:"key-file" placeholder:"FILE" help:"Private key of --cert-file, in PEM."`
 	InsecureSkipVerify bool          `group:"Connection" help:"Accept any certificate. Anyone on the way to the server can then read and change everything."`
 	ConnectTimeout     time.Duration `group:"Connection" default:"5s" help:"How long to try to connect."`
 }
@@ -56,9 +58,15 @@ func (c *Connection) Validate() error {
 		if s.HoldsCredentials() {
 			return config.Errorf(name, "must not hold credentials: keys go to --api-key-file or %s, tokens to --token-file or %s", APIKeyVariable, TokenVariable)
 		}
-		if !s.Secure() && (c.CAFile != "" || c.InsecureSkipVerify) {
-			return config.Errorf(name, "must begin with wss:// where --ca-file or --insecure-skip-verify is given")
+		if !s.Secure() && (c.CAFile != "" || c.InsecureSkipVerify || c.CertFile != "") {
+			return config.Errorf(name, "must begin with wss:// where --ca-file, --cert-file or --insecure-skip-verify is given")
 		}
+	}
+	switch {
+	case c.CertFile != "" && c.KeyFile == "":
+		return config.Errorf("cert-file", "needs --key-file, the private key of the certificate")
+	case c.KeyFile != "" && c.CertFile == "":
+		return config.Errorf("key-file", "needs --cert-file, the certificate of the key")
 	}
 	if c.ConnectTimeout <= 0 {
 		return config.Errorf("connect-timeout", "must be above 0, not %v", c.ConnectTimeout)
@@ -77,7 +85,7 @@ func (c *Connection) servers() []serverurl.Server {
 // Options are those of the SDK for these flags.
 func (c *Connection) Options() (client.Options, error) {
 	o := client.Options{DialTimeout: c.ConnectTimeout, APIKey: c.Key, Token: c.Token}
-	if c.CAFile == "" && !c.InsecureSkipVerify {
+	if c.CAFile == "" && !c.InsecureSkipVerify && c.CertFile == "" {
 		return o, nil
 	}
 	o.TLSConfig = &tls.Config{InsecureSkipVerify: c.InsecureSkipVerify} //nolint:gosec // only where the flag says so
@@ -90,6 +98,13 @@ func (c *Connection) Options() (client.Options, error) {
 		if !o.TLSConfig.RootCAs.AppendCertsFromPEM(pem) {
 			return o, config.Errorf("ca-file", "%s holds no certificate in PEM", c.CAFile)
 		}
+	}
+	if c.CertFile != "" {
+		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+		if err != nil {
+			return o, fmt.Errorf("--cert-file, --key-file: %w", err)
+		}
+		o.TLSConfig.Certificates = []tls.Certificate{pair}
 	}
 	return o, nil
 }

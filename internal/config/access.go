@@ -16,7 +16,7 @@ func (s *Serve) access() error {
 	if s.IngestKeysFile != "" && s.InsecureNoAuth {
 		return Errorf("insecure-no-auth", "and --ingest-keys-file exclude each other: leave one out")
 	}
-	if !Loopback(s.Listen) && s.IngestKeysFile == "" && !s.Tokens() && !s.InsecureNoAuth && !s.Edge() {
+	if !Loopback(s.Listen) && s.IngestKeysFile == "" && s.TLSClientCA == "" && !s.Tokens() && !s.InsecureNoAuth && !s.Edge() {
 		return Errorf("listen", "%s can be reached from other machines, and anyone there could publish: set --ingest-keys-file, or --insecure-no-auth if that is intended", s.Listen)
 	}
 	for _, origin := range s.AllowedOrigins {

@@ -12,8 +12,9 @@ type Serve struct {
 	AdminListen string `group:"Addresses" default:"127.0.0.1:8081" empty:"" help:"Address for /metrics, profiles and health. Without --admin-token-file it asks for no credentials: keep it private. Empty turns it off."`
 	Admin
 	Proxies
-	TLSCert string `group:"Addresses" name:"tls-cert" placeholder:"FILE" help:"Certificate chain in PEM. With --tls-key, --listen speaks TLS."`
-	TLSKey  string `group:"Addresses" name:"tls-key" placeholder:"FILE" help:"Private key of --tls-cert, in PEM."`
+	TLSCert     string `group:"Addresses" name:"tls-cert" placeholder:"FILE" help:"Certificate chain in PEM. With --tls-key, --listen speaks TLS."`
+	TLSKey      string `group:"Addresses" name:"tls-key" placeholder:"FILE" help:"Private key of --tls-cert, in PEM."`
+	TLSClientCA string `group:"Addresses" name:"tls-client-ca" placeholder:"FILE" help:"Certificates in PEM, one of which must have signed that of a client. A client with such a certificate needs no key: its name is the common name of the subject. Publishing then needs a certificate, a key or a token."`
 
 	IngestKeysFile   string `group:"Access" placeholder:"FILE" help:"Keys of ingestors, one \"name:key\" a line, # for comments. A JSON array of patterns can follow a key, such as [\"BTC_*\"]: the instruments that may be published with it. Only a client that sends one of the keys can publish."`
 	ConsumerKeysFile string `group:"Access" placeholder:"FILE" help:"Keys of consumers, in the same form, with patterns of rooms. Without it, and without tokens, consumers need no credentials."`

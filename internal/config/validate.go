@@ -47,6 +47,8 @@ func (s *Serve) addresses() error {
 		return Errorf("tls-cert", "needs --tls-key, the private key of the certificate")
 	case s.TLSKey != "" && s.TLSCert == "":
 		return Errorf("tls-key", "needs --tls-cert, the certificate of the key")
+	case s.TLSClientCA != "" && s.TLSCert == "":
+		return Errorf("tls-client-ca", "needs --tls-cert: clients show certificates only over TLS")
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 
 // buildAccess reads who may do what, and has the files watched.
 func (s *Server) buildAccess() error {
-	o := auth.Options{AllPublish: s.cfg.InsecureNoAuth}
+	o := auth.Options{AllPublish: s.cfg.InsecureNoAuth, Certificates: s.cfg.TLSClientCA != ""}
 	var err error
 	if o.Ingest, err = s.watchKeys("ingest-keys-file", s.cfg.IngestKeysFile, protocol.Ingestor); err != nil {
 		return err
@@ -160,13 +160,17 @@ func (s *Server) announceAccess() {
 }
 
 func (s *Server) needed(role protocol.Role) string {
-	switch {
-	case s.access.Tokens() == nil:
-		return "a key"
-	case s.access.Keys(role) == nil:
-		return "a token"
+	var ways []string
+	if s.access.Keys(role) != nil {
+		ways = append(ways, "a key")
 	}
-	return "a key or a token"
+	if s.access.Tokens() != nil {
+		ways = append(ways, "a token")
+	}
+	if s.access.Certificates() {
+		ways = append(ways, "a certificate")
+	}
+	return strings.Join(ways, " or ")
 }
 
 func (s *Server) count(role protocol.Role) []any {

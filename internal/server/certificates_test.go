@@ -94,3 +94,10 @@ func TestRedisWithCertificates(t *testing.T) {
 	start(t, with(false, true)).cause("certificate")
 	start(t, with(true, false)).bridgeState("connecting")
 }
+
+// pool trusts the authority.
+func (a *authority) pool() *x509.CertPool {
+	p := x509.NewCertPool()
+	p.AddCert(a.cert)
+	return p
+}

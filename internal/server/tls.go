@@ -17,8 +17,12 @@ func (s *Server) certificates() (*tls.Config, error) {
 		return nil, nil //nolint:nilnil // plain connections
 	}
 	s.certs = certs.New(s.log)
-	if err := s.reload.Watch("tls-cert", []string{s.cfg.TLSCert, s.cfg.TLSKey}, s.certs.Take); err != nil {
-		return nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
+	files, flags := []string{s.cfg.TLSCert, s.cfg.TLSKey}, "--tls-cert, --tls-key"
+	if s.cfg.TLSClientCA != "" {
+		files, flags = append(files, s.cfg.TLSClientCA), flags+", --tls-client-ca"
+	}
+	if err := s.reload.Watch("tls-cert", files, s.certs.Take); err != nil {
+		return nil, fmt.Errorf("%s: %w", flags, err)
 	}
 	return s.certs.Config(), nil
 }

@@ -16,7 +16,13 @@ func (s *Server) identify(c *conn, credentials string) error {
 	if s.opts.Access == nil {
 		return nil
 	}
-	grant, err := s.opts.Access.Admit(c.identity.Role, credentials, s.closing)
+	var grant *auth.Grant
+	var err error
+	if name, has := c.socket.certified(); has && credentials == "" && s.opts.Access.Certificates() {
+		grant, err = s.opts.Access.AdmitCertificate(c.identity.Role, name)
+	} else {
+		grant, err = s.opts.Access.Admit(c.identity.Role, credentials, s.closing)
+	}
 	if r, ok := errors.AsType[*auth.RefusedError](err); ok {
 		refusal := &httpRefusal{status: http.StatusUnauthorized, reason: r.Text, why: r.Why}
 		switch r.Reason {

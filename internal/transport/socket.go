@@ -33,6 +33,20 @@ func (s *socket) under() *underTLS {
 	return nil
 }
 
+// certified returns the common name of the certificate that the client has shown and that was
+// verified, and whether there is one.
+func (s *socket) certified() (name string, has bool) {
+	secure, ok := s.Conn.(*tls.Conn)
+	if !ok {
+		return "", false
+	}
+	state := secure.ConnectionState()
+	if len(state.VerifiedChains) == 0 {
+		return "", false
+	}
+	return state.PeerCertificates[0].Subject.CommonName, true
+}
+
 // writesNow reports whether writes need not wait.
 func (s *socket) writesNow() bool {
 	u := s.under()
