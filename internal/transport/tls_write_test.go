@@ -80,6 +80,30 @@ func TestWhatIsLeftOfAWriteOverTLSIsKept(t *testing.T) {
 	}
 }
 
+// An end is told behind what waits, however full the kernel is.
+func TestAnEndOverTLSIsTold(t *testing.T) {
+	t.Parallel()
+	w, peer := secured(t)
+	if err := limitUnsent(w.conn.socket.Conn); err != nil {
+		t.Fatal(err)
+	}
+	w.send(make([]byte, 8<<20))
+	w.finish(&closeError{code: 1000, reason: ""})
+	w.readEnded, w.conn.ending = false, &ending{ended: make(chan struct{})}
+	told := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(io.Discard, peer) // nil at a close_notify, an error at an end without one
+		told <- err
+		w.conn.replies <- nil
+	}()
+	if err := w.farewell(); err != nil {
+		t.Error(err)
+	}
+	if err := <-told; err != nil {
+		t.Errorf("the peer sees %v", err)
+	}
+}
+
 // A peer that takes nothing is given up after the time-out.
 func TestAPeerOverTLSThatTakesNothingIsGivenUp(t *testing.T) {
 	t.Parallel()

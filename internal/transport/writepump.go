@@ -149,6 +149,9 @@ func (w *writeSide) farewell() error {
 	if err := w.conn.socket.halfClose(); err != nil {
 		return err
 	}
+	if w.writeRest(); w.err != nil { // that of TLS
+		return w.err
+	}
 	linger := time.NewTimer(lingerTimeout)
 	until, spent := time.Now().Add(lingerTimeout), false
 	defer linger.Stop()
