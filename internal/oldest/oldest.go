@@ -42,13 +42,13 @@ type Log struct {
 	worst []Reader // at most Lines, the oldest first; owned by Run
 }
 
-// New returns a Log, or nil if the log leaves out the level debug: then nobody is to be told of.
+// New returns a Log.
 func New(log *slog.Logger, h *hub.Hub) *Log {
-	if !log.Enabled(context.Background(), slog.LevelDebug) {
-		return nil
-	}
 	return &Log{log: log, hub: h, told: make(chan Reader, places)}
 }
+
+// On reports whether the log takes the level debug now, so that readers are to be told of.
+func (l *Log) On() bool { return l.log.Enabled(context.Background(), slog.LevelDebug) }
 
 // Tell takes what is known of a reader. It never waits, and reports false if there was no place: then
 // it may be told again.

@@ -3,6 +3,7 @@ package oldest
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"strings"
@@ -172,8 +173,14 @@ func TestTellingNeverWaits(t *testing.T) {
 	}
 }
 
-func TestWithoutTheLevelDebugThereIsNoLog(t *testing.T) {
-	if log, _ := lines(slog.LevelInfo); New(log, nil) != nil {
-		t.Error("there is a log")
+// The level can change while the program runs.
+func TestItIsOnAtTheLevelDebug(t *testing.T) {
+	level := new(slog.LevelVar)
+	l := New(slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: level})), nil)
+	if l.On() {
+		t.Error("it is on at the level info")
+	}
+	if level.Set(slog.LevelDebug); !l.On() {
+		t.Error("it is off at the level debug")
 	}
 }

@@ -18,7 +18,6 @@ import (
 func alone() *writeSide {
 	debug, _ := debugLines("none")
 	s := New(Options{Hub: newHub(), Limits: Limits{MaxAge: maxAge, PongTimeout: 10 * time.Second, WriteTimeout: time.Second}, Logger: debug})
-	s.oldest = nil
 	c := &conn{server: s, place: &place{conn: peerAt{port: 1}}, socket: socket{Conn: peerAt{port: 1}}, replies: make(chan []byte, replyPlaces)}
 	c.client.Init(nil, &c.write)
 	c.read.conn, c.write.conn, c.write.fresh = c, c, newFreshness(maxAge, true)

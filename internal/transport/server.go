@@ -77,7 +77,7 @@ type Server struct {
 	stop     chan struct{} // closed when nothing is left to write
 	stats    *counters
 	refusals *refusals.Log
-	oldest   *oldest.Log   // nil: the log does not have the level debug
+	oldest   *oldest.Log
 	closing  chan struct{} // closed when all sockets are to be closed
 	begin    time.Time
 	joins    *paced.Work // long joins
@@ -124,9 +124,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	var parts sync.WaitGroup
 	parts.Go(s.registry.run)
 	parts.Go(func() { s.refusals.Run(s.stop) })
-	if s.oldest != nil {
-		parts.Go(func() { s.oldest.Run(s.stop) })
-	}
+	parts.Go(func() { s.oldest.Run(s.stop) })
 	for _, w := range s.writers {
 		parts.Go(w.run)
 	}

@@ -191,7 +191,7 @@ func closeLabel(code protocol.CloseCode) string { return strconv.Itoa(int(code))
 func (w *writeSide) tellAge(age time.Duration) {
 	c, f := w.conn, w.fresh
 	w.conn.place.seen.age.Store(max(f.age, uint32(age.Milliseconds())))
-	if c.server.oldest == nil || age < c.server.opts.Limits.MaxAge/2 {
+	if age < c.server.opts.Limits.MaxAge/2 || !c.server.oldest.On() {
 		return
 	}
 	if now := uint32(c.server.now() / oldest.Again); now != f.told && c.server.oldest.Tell(oldest.Reader{
