@@ -3,7 +3,6 @@ package oldest
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"strings"
@@ -176,7 +175,7 @@ func TestTellingNeverWaits(t *testing.T) {
 // The level can change while the program runs.
 func TestItIsOnAtTheLevelDebug(t *testing.T) {
 	level := new(slog.LevelVar)
-	l := New(slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: level})), nil)
+	l := New(slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: level})), nil)
 	if l.On() {
 		t.Error("it is on at the level info")
 	}
