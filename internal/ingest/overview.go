@@ -32,20 +32,18 @@ type ValueState struct {
 // HasTable reports whether rooms are known here at all: without last prices they are not.
 func (in *Ingest) HasTable() bool { return in.opts.TTL > 0 }
 
-// Rooms returns the names of the rooms with a prefix, sorted: those with members, and those of which a
-// value is known. Events are ordered in between, one partition of rooms at a time. The error is that
-// of ctx, or ErrStopped.
-func (in *Ingest) Rooms(ctx context.Context, prefix string) ([]string, error) {
-	var all []string
+// Rooms returns the first names of the rooms with a prefix, at most limit of them, and how many such
+// rooms there are: those with members, and those of which a value is known. Events are ordered in
+// between, one partition of rooms at a time. The error is that of ctx, or ErrStopped.
+func (in *Ingest) Rooms(ctx context.Context, prefix string, limit int) (first []string, total int, err error) {
 	for p := range partition.Count {
-		var some []string // its own, because a look can come after ctx has ended
-		if err := in.look(ctx, func(c *core, _ moment.Time) { some = c.table.names(p, prefix) }); err != nil {
-			return nil, err
+		some, n := slices.Clone(first), 0 // its own, because a look can come after ctx has ended
+		if err := in.look(ctx, func(c *core, _ moment.Time) { some, n = c.table.names(some, p, prefix, limit) }); err != nil {
+			return nil, 0, err
 		}
-		all = append(all, some...)
+		first, total = some, total+n
 	}
-	slices.Sort(all)
-	return all, nil
+	return first, total, nil
 }
 
 // States returns what is known of rooms. One that is not known any more has no values.
@@ -99,17 +97,35 @@ func (in *Ingest) look(ctx context.Context, f func(*core, moment.Time)) error {
 	}
 }
 
-// names are the rooms of a partition with a prefix.
-func (t *table) names(p int, prefix string) (some []string) {
+// names adds the rooms of a partition with a prefix to the first names so far, of which it keeps limit, and
+// counts them.
+func (t *table) names(first []string, p int, prefix string, limit int) (names []string, n int) {
 	part := &t.parts[p]
+	keep := func() {
+		slices.Sort(first)
+		first = first[:min(len(first), limit)]
+	}
+	last := "" // of first, where that is full
+	if len(first) == limit {
+		last = first[limit-1]
+	}
 	for _, rooms := range []map[string]*room{part.watched, part.recent.rooms, part.old.rooms} {
 		for name := range rooms {
-			if strings.HasPrefix(name, prefix) {
-				some = append(some, name)
+			if !strings.HasPrefix(name, prefix) {
+				continue
+			}
+			n++
+			if last != "" && name > last {
+				continue
+			}
+			if first = append(first, name); len(first) >= 2*limit {
+				keep()
+				last = first[limit-1]
 			}
 		}
 	}
-	return some
+	keep()
+	return first, n
 }
 
 // state is what is known of a room. Unlike find it does not keep the room from rotating out.

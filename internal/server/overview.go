@@ -142,12 +142,12 @@ func (s *Server) roomsPage(ctx context.Context, r *http.Request) (any, error) {
 	if !s.ingest.HasTable() {
 		return s.roomsOfHub(ctx, values["prefix"], limit, body)
 	}
-	names, err := s.ingest.Rooms(ctx, values["prefix"])
+	names, total, err := s.ingest.Rooms(ctx, values["prefix"], limit)
 	if err != nil {
 		return nil, err
 	}
-	body.Total = len(names)
-	states, err := s.ingest.States(ctx, names[:min(len(names), limit)])
+	body.Total = total
+	states, err := s.ingest.States(ctx, names)
 	if err != nil {
 		return nil, err
 	}
