@@ -123,3 +123,22 @@ func TestARoundTripWithoutPartitions(t *testing.T) {
 		t.Errorf("a call is for %x", got)
 	}
 }
+
+func TestWhatWasNotSentBecauseItsSlotMoved(t *testing.T) {
+	of := func(p int, payload string) hub.BroadcastEvent {
+		return hub.BroadcastEvent{Room: inPartition(p), Payload: payload}
+	}
+	events := []hub.BroadcastEvent{of(3, "1"), of(5, "2"), of(3, "3"), of(9, "4"), of(3, "5"), of(3, "6"), of(9, "7")}
+	m := moved{partitions: partition.Only(3) | partition.Only(9)}
+	m.taken[3] = 2
+	got := ""
+	for _, e := range m.unsent(events) {
+		got += e.Payload
+	}
+	if got != "4567" {
+		t.Errorf("not sent are %s, want the last two of one partition and all of the other", got)
+	}
+	if back := (moved{}).unsent(events); back != nil {
+		t.Errorf("not sent are %+v though nothing moved", back)
+	}
+}
