@@ -160,7 +160,11 @@ func (s *Server) listen(ctx context.Context) (public, admin net.Listener, err er
 }
 
 func (s *Server) announce() {
-	args := []any{"listen", s.addr.String()}
+	listen := s.addr.String()
+	if s.addr.Network() == "unix" {
+		listen = "unix:" + listen
+	}
+	args := []any{"listen", listen}
 	if s.adminAddr != nil {
 		args = append(args, "admin", s.adminAddr.String())
 	}

@@ -139,8 +139,12 @@ func (c *conn) Warn(after time.Duration) {
 	c.server.stats.warned.add(1)
 }
 
-// Dismiss closes the connection, behind what the client is to get already.
-func (c *conn) Dismiss() { c.server.opts.Hub.Close(&c.client) }
+// Dismiss closes the connection, behind what the client is to get: also what was accepted from producers
+// and has not reached the hub yet.
+func (c *conn) Dismiss() {
+	c.server.opts.Ingest.Settle()
+	c.server.opts.Hub.Close(&c.client)
+}
 
 // dismissal is what a client is told at an end that the hub has asked for.
 func (c *conn) dismissal() *closeError {
