@@ -97,7 +97,7 @@ func TestARemovedKeyEndsItsConnections(t *testing.T) {
 		i, access := keeping(t, func(o *Options) { o.Limits.MaxIngestByteRate = rates.PerSecond(100) })
 		feed, owner := i.connectWith(keyOfFeed, protocol.PathIngest), i.connectWith(keyOfOwner, protocol.PathIngest)
 		slow, user := i.connectWith(keyOfFeed, protocol.PathIngest), i.connectWith(keyOfUser, protocol.PathConsume)
-		go slow.send("[" + strings.Repeat(price("BTC_USDT", "1")+",", 100) + price("BTC_USDT", "1") + "]")
+		go slow.Write(masked(ws.OpText, "["+strings.Repeat(price("BTC_USDT", "1")+",", 100)+price("BTC_USDT", "1")+"]")) // which may be cut short
 		time.Sleep(1500 * time.Millisecond)
 		access.Replace(protocol.Ingestor, keysOf(t, "owner:"+keyOfOwner, "feed:another-key-of-feed-0"))
 		i.server.Recheck()
@@ -208,7 +208,7 @@ func TestATokenEndsItsConnectionsWhenItExpires(t *testing.T) {
 		idle := i.connectWith(issuer.Token(claimsFor(40*time.Second, "*")), protocol.PathConsume)
 		idle.join("X")
 		slow := i.connectWith(issuer.Token(claimsFor(40*time.Second, "*")), protocol.PathIngest)
-		go slow.send("[" + strings.Repeat(price("BTC_USDT", "1")+",", 200) + price("BTC_USDT", "1") + "]")
+		go slow.Write(masked(ws.OpText, "["+strings.Repeat(price("BTC_USDT", "1")+",", 200)+price("BTC_USDT", "1")+"]")) // which may be cut short
 		ended := make(chan time.Duration, 1)
 		go func() {
 			for op := ws.OpText; op != ws.OpClose; {
