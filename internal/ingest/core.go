@@ -244,8 +244,8 @@ func (c *core) admit(e *hub.BroadcastEvent, now moment.Time, resumed []hub.Broad
 	}
 	v.heard = c.generation[v.room.partition]
 	c.copyLater(v)
-	if !v.known() && e.Kind == hub.Recovered && (now.Since(e.Born) >= c.opts.TTL || c.opts.Ends(e.Payload)) {
-		c.adopt(v, e, now) // its members have none: a value past its life greets nobody, and what ends one says nothing
+	if !v.known() && e.Kind == hub.Recovered && (now.Since(e.Born) >= c.opts.TTL && !v.room.missed(e) || c.opts.Ends(e.Payload)) {
+		c.adopt(v, e, now) // its members have none: a value past its life greets nobody but who missed it, and what ends one says nothing
 		return false, resumed
 	}
 	c.replace(v, e, now)

@@ -147,3 +147,16 @@ func TestARoomDoesNotGiveWayToItself(t *testing.T) {
 		t.Error("X0 lost a value, or F0 stayed")
 	}
 }
+
+// A member that was there when a price was taken in elsewhere has missed it. It is shown the price
+// however late the offer comes.
+func TestAMemberIsShownWhatItMissedHoweverOld(t *testing.T) {
+	b := newBox(t, true, func(*Options) {})
+	b.link(everyone)
+	b.join("X")
+	b.answer()
+	missed := again(from("other", "X", 1, 1, "missed"))
+	missed.Born = b.now.Steady + time.Second
+	b.wait(2 * testTTL)
+	want(t, "offered to who was there", b.take(missed), "recovered X missed!")
+}

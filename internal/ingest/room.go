@@ -63,6 +63,10 @@ func (v *value) fresh(now moment.Time, ttl time.Duration) bool {
 // alive reports whether the value may still be given to a new member.
 func (v *value) alive(now moment.Time, ttl time.Duration) bool { return v.fresh(now, ttl) && !v.ends }
 
+// missed reports whether a member may have been in the room when a value was taken in, while the room had
+// no other since its first member came.
+func (r *room) missed(e *hub.BroadcastEvent) bool { return r.feed != nil && e.Born >= r.feed.live }
+
 // of returns the room's value of a type, or nil. r may be nil.
 func (r *room) of(typ string) *value {
 	if r == nil || r.types == 0 {
