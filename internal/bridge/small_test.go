@@ -10,6 +10,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"backbone/internal/hub"
+	"backbone/internal/partition"
 	"backbone/internal/redisurl"
 )
 
@@ -98,5 +99,29 @@ func TestWhatABacklogLeavesOutIsCountedOnce(t *testing.T) {
 		if got := count.conflated.Load(); left.Conflated == 0 || left.Repeated == 0 || got != left.Conflated+left.Repeated {
 			t.Fatalf("counted are %d of %+v", got, left)
 		}
+	}
+}
+
+// Of each value the newest is stored later, and what waits is counted in bytes. What is no value, or
+// of a partition that is left out, does not wait.
+func TestWhatWaitsToBeStored(t *testing.T) {
+	u := unstored{every: time.Minute}
+	of := func(p int, clock uint64, payload string) hub.BroadcastEvent {
+		return hub.BroadcastEvent{Room: inPartition(p), Kind: hub.State, Payload: payload, Version: hub.Version{Clock: clock, Instance: "A"}}
+	}
+	u.add([]hub.BroadcastEvent{chat(inPartition(7), "no value"), of(7, 1, "left out"), of(3, 2, "long payload"), of(5, 1, "other")}, partition.Only(7))
+	u.add([]hub.BroadcastEvent{of(3, 1, "an older one"), of(3, 2, "as old"), of(3, 3, "new"), of(9, 1, "12")}, 0)
+	var got []string
+	for _, e := range u.values {
+		got = append(got, e.Payload)
+	}
+	if want := []string{"new", "other", "12"}; !slices.Equal(got, want) {
+		t.Errorf("waiting are %q, want %q", got, want)
+	}
+	if want := 3*eventBytes + len("new") + len("other") + len("12"); u.bytes != want || u.due == nil {
+		t.Errorf("%d bytes wait, want %d", u.bytes, want)
+	}
+	if values := u.take(); len(values) != 3 || u.bytes != 0 || u.values != nil || u.due != nil || u.every != time.Minute {
+		t.Errorf("taken are %d, left is %+v", len(values), u)
 	}
 }
