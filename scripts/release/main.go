@@ -115,6 +115,9 @@ func build(out, target string, date time.Time, licences []byte) (names []string,
 	if err != nil {
 		return nil, err
 	}
+	if info.Main.Version == "(devel)" {
+		return nil, errors.New("the Go tool does not see the commit: run this in a clone, not in a further work tree of one")
+	}
 	name := fmt.Sprintf("backbone_%s_%s_%s", strings.TrimPrefix(info.Main.Version, "v"), system, arch)
 	parts := name + ".cdx.json"
 	if _, err := command("go", "run", lister, "bin", "-json", "-std", "-licenses", "-assert-licenses", "-noserial", "-notimestamp",

@@ -86,7 +86,7 @@ func (d dialect) Price(symbol, text string, n int, ms int64) feed.Price {
 	if d.kind == feed.Tickers {
 		return p
 	}
-	p.ID, p.Size, p.Side = fmt.Sprint(1_790_000_000_000_000+n*7919%1000), "8.428e-05", feed.Buy
+	p.ID, p.Size, p.Side = fmt.Sprint(int64(1_790_000_000_000_000)+int64(n*7919%1000)), "8.428e-05", feed.Buy
 	if n%2 == 0 {
 		p.Side = feed.Sell
 	}
