@@ -47,10 +47,15 @@ func (s *session) attend(conn *connection) (next *connection, err error) {
 	_ = conn.ws.CloseNow()
 	<-conn.readDone
 	<-conn.writeDone
+	if conn.standby != nil {
+		conn.standby.drain()
+	}
 	s.age.Store(nil)
 
 	if next != nil {
-		next.repeats = countOf(conn.overlap)
+		if f := conn.fence.Load(); f != nil {
+			next.repeats = countOf(f.overlap)
+		}
 	}
 	err = conn.failure()
 	switch {

@@ -20,6 +20,7 @@ type connection struct {
 	// Immutable.
 	ws       *websocket.Conn
 	wire     *wireConn
+	at       int           // of servers.all; set before it is attended to
 	secure   bool          // by TLS
 	expires  time.Time     // when the token of the handshake does; zero: it does not say
 	renewed  chan renewal  // from the reader: the answer to conn.token
@@ -38,20 +39,17 @@ type connection struct {
 	aside  atomic.Pointer[[][]byte] // joins of the move
 	urgent chan struct{}            // a signal for the writer: one of these has changed
 
-	frozen    atomic.Bool        // no request is written; set by the move, and at the session's end by the writer
-	fenced    chan struct{}      // closed by the reader: what was written before has its replies
-	drains    chan time.Duration // from the reader: after how long the server wants this client elsewhere
-	discarded chan struct{}      // closed by the move: it does not take over
-	live      atomic.Bool        // set by the session: it has taken over
+	fence     atomic.Pointer[fence] // no request is written behind it; nil: there is none; set by the move, and at the session's end by the writer
+	drains    chan time.Duration    // from the reader: after how long the server wants this client elsewhere
+	discarded chan struct{}         // closed by the move: it does not take over
+	live      atomic.Bool           // set by the session: it has taken over
 
 	// Owned by the writer.
 	answered  uint64   // number of the newest answer
 	asideLeft [][]byte // joins of the move that are not written yet
-	fenceSent bool
 
 	// Set by the move, then owned by the session until it attends to the connection.
 	moved   bool     // it takes over from another one
-	plain   []string // rooms whose stamps the program does not want
 	standby *standby // nil: it never stood by
 
 	// Written by the writer before it closes writeDone.
@@ -71,7 +69,6 @@ func newConnection(ws *websocket.Conn, wire *wireConn, slots int) *connection {
 		inflight:  make(chan *call, slots),
 		quit:      make(chan struct{}),
 		urgent:    make(chan struct{}, 1),
-		fenced:    make(chan struct{}),
 		drains:    make(chan time.Duration, 1),
 		discarded: make(chan struct{}),
 		renewed:   make(chan renewal, 1),
@@ -93,8 +90,8 @@ func (s *session) write(conn *connection, first [][]byte) error {
 		s.next = s.poll() // what was kept while there was no connection is before what is queued
 	}
 	for {
-		if conn.frozen.Load() {
-			if err := s.frozenWriter(conn); err != nil || conn.frozen.Load() {
+		if conn.fence.Load() != nil {
+			if err := s.frozenWriter(conn); err != nil || conn.fence.Load() != nil {
 				return err
 			}
 		}

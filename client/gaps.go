@@ -1,6 +1,7 @@
 package client
 
 import (
+	"slices"
 	"sync"
 
 	"backbone/internal/epochs"
@@ -59,9 +60,10 @@ func (r *joinedRooms) moved() {
 }
 
 // newHere reports whether all that came in a room since another connection took over may have come before.
-func (r *joinedRooms) newHere(room string) bool {
+// early is whether it came while the other went on.
+func (r *joinedRooms) newHere(room string, early bool) bool {
 	c := r.counts[room]
-	return c != nil && c.fresh
+	return c != nil && c.fresh || c == nil && early
 }
 
 // repetition is what a price is to those that another connection has brought.
@@ -95,8 +97,20 @@ func (r *joinedRooms) stamped(room string) bool {
 	return opt != nil && opt.(JoinOptions).Stamp
 }
 
+// plain returns the rooms whose stamps the program does not want.
+func (r *joinedRooms) plain() (rooms []string) {
+	for room, opt := range r.options.Range {
+		if !opt.(JoinOptions).Stamp {
+			rooms = append(rooms, room.(string))
+		}
+	}
+	slices.Sort(rooms)
+	return rooms
+}
+
 // forgetExtra forgets the counts of rooms whose stamps the program does not want.
 func (r *joinedRooms) forgetExtra() {
+	r.extra.Clear()
 	for room := range r.counts {
 		if !r.stamped(room) {
 			delete(r.counts, room)
@@ -160,6 +174,9 @@ type joinedRooms struct {
 	// JoinOptions by room, for the same rooms. Written by the owner of names, read by any
 	// goroutine.
 	options sync.Map
+
+	// Rooms whose stamps were turned on for a move. The move adds to it, and the owner of names removes.
+	extra sync.Map
 }
 
 // add notes that room is joined. It is false for a room that was joined before with other
@@ -186,4 +203,5 @@ func (r *joinedRooms) remove(room string) {
 	delete(r.names, room)
 	delete(r.counts, room)
 	r.options.Delete(room)
+	r.extra.Delete(room)
 }

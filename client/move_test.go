@@ -61,21 +61,34 @@ func hearsShort(t *testing.T, c *Conn, want ...string) {
 // fence answers the ping behind which nothing comes.
 func (p *peer) fence() {
 	p.t.Helper()
-	if m := p.expect(protocol.TypePing); m.ID != fenceID {
+	m := p.expect(protocol.TypePing)
+	if !strings.HasPrefix(m.ID, fenceID) {
 		p.t.Fatalf("server got the ping %q", m.ID)
 	}
-	p.write(`{"type":"pong","id":"fence","ts":1}`)
+	p.write(`{"type":"pong","id":"` + m.ID + `","ts":1}`)
+}
+
+// pongs answers fences until it has answered a ping of the program.
+func (p *peer) pongs() {
+	for fence := true; fence; {
+		m := p.expect(protocol.TypePing)
+		p.write(`{"type":"pong","id":"` + m.ID + `","ts":1}`)
+		fence = strings.HasPrefix(m.ID, fenceID)
+	}
 }
 
 // restamp expects the join that turns stamps on or off, and answers it.
 func (p *peer) restamp(on bool, rooms ...string) {
 	p.t.Helper()
-	text := p.readText()
-	if want := fmt.Sprintf(`"stamp":%t,"id":"aside"}`, on); !strings.HasSuffix(text, want) || !strings.Contains(text, `"`+strings.Join(rooms, `","`)+`"`) {
+	text, id := p.readText(), plainID
+	if on {
+		id = stampID
+	}
+	if want := fmt.Sprintf(`"stamp":%t,"id":"%s"}`, on, id); !strings.HasSuffix(text, want) || !strings.Contains(text, `"`+strings.Join(rooms, `","`)+`"`) {
 		p.t.Fatalf("server got %s, want a join of %v with %s", text, rooms, want)
 	}
 	b, _ := json.Marshal(rooms)
-	p.write(`{"type":"joined","rooms":` + string(b) + `,"id":"aside"}`)
+	p.write(`{"type":"joined","rooms":` + string(b) + `,"id":"` + id + `"}`)
 }
 
 // joined is a Conn in A, without stamps, and in S, with stamps.
@@ -100,6 +113,7 @@ func TestAConnMovesBeforeItIsClosed(t *testing.T) {
 	old.write(`{"type":"price_update","instrument":"A","price":4,"ts":1}`, stampedPrice("S", "e.0", 4, false))
 	told := time.Now()
 	old.write(`{"type":"draining","reconnect_after_ms":50}`)
+	old.fence()
 	old.restamp(true, "A")
 	next := s.accept()
 	if after := time.Since(told); after < 45*time.Millisecond {
@@ -146,6 +160,7 @@ func TestAMoveEndsOnTheNewestOfTwoCounts(t *testing.T) {
 	s := newServer(t)
 	c, old := s.joined()
 	old.write(stampedPrice("S", "e.0", 1, false), stampedPrice("S", "f.0", 7, false), `{"type":"draining","reconnect_after_ms":0}`)
+	old.fence()
 	old.restamp(true, "A")
 	next := s.accept()
 	old.fence()
@@ -162,6 +177,7 @@ func TestAMoveTellsWhatIsRefused(t *testing.T) {
 	s := newServer(t)
 	c, old := s.joined()
 	old.write(`{"type":"draining","reconnect_after_ms":0}`)
+	old.fence()
 	old.restamp(true, "A")
 	next := s.accept()
 	pinged := make(chan error, 1)
@@ -180,8 +196,7 @@ func TestAMoveTellsWhatIsRefused(t *testing.T) {
 	if ev, ok := nextEvent(t, c).(Moved); !ok || len(ev.Rejected) != 1 || ev.Rejected[0].Room != "A" {
 		t.Errorf("got %+v", ev)
 	}
-	next.restamp(false, "A")
-	next.pong()
+	next.pong() // it does not ask again for what was refused
 	if err := <-pinged; err != nil {
 		t.Error(err)
 	}
@@ -205,11 +220,12 @@ func TestAMoveThatFailsChangesNothing(t *testing.T) {
 			s := newServer(t)
 			c, old := s.joined()
 			old.write(`{"type":"draining","reconnect_after_ms":0}`)
+			old.fence()
 			old.restamp(true, "A")
 			next := s.accept()
 			old.fence()
 			fail(next)
-			async(t, func() { old.pong() })
+			async(t, old.pongs)
 			if _, err := c.Ping(t.Context()); err != nil {
 				t.Error(err)
 			}
@@ -242,15 +258,17 @@ func TestWhoTakesMessagesDoesNotMove(t *testing.T) {
 // A move that is under way ends with the Conn.
 func TestCloseDuringAMove(t *testing.T) {
 	for name, until := range map[string]func(s *server, old *peer){
-		"before it connects": func(_ *server, old *peer) { old.restamp(true, "A") },
-		"before the fence":   func(s *server, _ *peer) { s.accept() },
+		"before it connects": func(_ *server, old *peer) { old.fence() },
+		"before the fence":   func(s *server, old *peer) { old.fence(); s.accept() },
 		"before it joined": func(s *server, old *peer) {
+			old.fence()
 			old.restamp(true, "A")
 			next := s.accept()
 			old.fence()
 			next.expect(protocol.TypeJoin)
 		},
 		"before it takes over": func(s *server, old *peer) {
+			old.fence()
 			old.restamp(true, "A")
 			next := s.accept()
 			old.fence()
@@ -316,6 +334,7 @@ func TestAStandbyIsBounded(t *testing.T) {
 	s := newServer(t)
 	c, old := s.joined()
 	old.write(`{"type":"draining","reconnect_after_ms":0}`)
+	old.fence()
 	old.restamp(true, "A")
 	next := s.accept()
 	old.fence()

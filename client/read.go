@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"backbone/protocol"
@@ -22,9 +23,9 @@ type reader struct {
 
 	// Owned by the reader.
 	delivered bool           // an event of the server on this connection
-	passed    bool           // the ping of the fence was answered
 	asides    int            // joins that turn stamps off and have no reply yet
-	overlap   []string       // what has no stamp and came while another connection was made ready
+	stamps    bool           // one of them was refused
+	early     bool           // what is received came while the connection before went on
 	repeats   map[string]int // how often such was brought by the connection before; nil: no more is expected
 }
 
@@ -134,10 +135,14 @@ func (s *session) pass(conn *connection, ev Event) bool {
 	case Retired: // like a price in all but its text
 		return s.passPrice(conn, PriceUpdate{Instrument: e.Instrument, Snapshot: e.Snapshot, Stamp: e.Stamp}, ev)
 	case Conflated:
-		if conn.moved && s.rooms.newHere(e.Room) {
+		if conn.moved && s.rooms.newHere(e.Room, conn.early) {
 			return true // the other connection may have brought some of them: the numbers tell
 		}
 		s.rooms.left(e.Room, e.Skipped)
+	case Lost:
+		if conn.early {
+			return true // the other connection has brought them, or its own Lost
+		}
 	case ChatMessage:
 		if s.repeats(conn, e.Room+"\n"+e.Text) {
 			return true
@@ -184,8 +189,8 @@ func (u PriceUpdate) asEvent() Event {
 // repeats notes what has no stamp while another connection is made ready, and reports whether the
 // connection before has brought it.
 func (s *session) repeats(conn *connection, what string) bool {
-	if conn.frozen.Load() {
-		conn.overlap = append(conn.overlap, what)
+	if f := conn.fence.Load(); f != nil {
+		f.overlap = append(f.overlap, what)
 	}
 	if conn.repeats[what] == 0 {
 		return false
@@ -203,9 +208,12 @@ func (s *session) offer(b []byte) bool {
 
 // answered handles the reply to a request.
 func (s *session) answered(conn *connection, m *protocol.ServerMessage) bool {
-	defer conn.passFence(m.ID == fenceID)
-	if m.ID == fenceID || m.ID == asideID {
-		s.asideAnswered(conn, m)
+	defer conn.passFence(m.ID)
+	switch {
+	case strings.HasPrefix(m.ID, fenceID), m.ID == stampID:
+		return true
+	case m.ID == plainID:
+		s.plainAnswered(conn, m)
 		return true
 	}
 	id := parseID(m.ID)

@@ -199,6 +199,7 @@ func (s *session) joined(m *protocol.ServerMessage, opt JoinOptions) error {
 // rejoin prepares the messages that join again what was joined.
 func (s *session) rejoin(conn *connection) (messages [][]byte) {
 	s.plain.Store(false)
+	s.noExtra() // of a move that did not come about
 	s.rooms.lost()
 	for _, join := range s.rejoins() {
 		conn.rejoined.Rooms = append(conn.rejoined.Rooms, join.rooms...)

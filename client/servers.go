@@ -44,6 +44,7 @@ func (s *session) round(ctx context.Context) (*connection, error) {
 			conn, err := s.dial(ctx, to)
 			if err == nil {
 				to.failed, to.refusals, s.servers.accepted = nil, 0, true
+				conn.at = s.servers.at
 				return conn, nil
 			}
 			to.failed = err
@@ -74,9 +75,10 @@ func (s *servers) final(err error) bool {
 	return errors.Is(err, ErrRefused) && (!s.accepted || !s.renews && errors.As(err, new(*CloseError)))
 }
 
-// lost notes that the connection to the present server ended with err.
-func (s *session) lost(err error) {
-	from := &s.servers.all[s.servers.at]
+// lost notes that conn ended with err. The server after its own is tried next.
+func (s *session) lost(conn *connection, err error) {
+	s.servers.at = conn.at
+	from := &s.servers.all[conn.at]
 	if d := s.opt.pause(0, err, jitter()); d > 0 {
 		from.failed = &ConnectError{URL: from.Shown(s.servers.path), Err: err}
 		from.rest(d)

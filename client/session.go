@@ -29,7 +29,7 @@ type session struct {
 	lastID  atomic.Uint64
 	up      atomic.Bool // there is a connection
 	stalled atomic.Bool // the program does not take what is received, so nothing is read
-	extra   atomic.Bool // prices come with stamps that the program does not want; set by a move, cleared by the reader
+	extra   atomic.Bool // prices come with stamps that the program does not want; set by a move, cleared by the reader; between two connections by run
 	plain   atomic.Bool // the server of this connection knows no marks or no heartbeats, and is asked for neither
 
 	age     atomic.Pointer[time.Duration] // that the server has told last; nil: none on this connection; set by the reader, cleared by run
@@ -109,7 +109,7 @@ func (s *session) run(conn *connection, err error) {
 			if time.Since(began) >= s.opt.BackoffMax {
 				failures = 0
 			}
-			s.lost(err)
+			s.lost(conn, err)
 		}
 		if s.ctx.Err() != nil {
 			return

@@ -132,6 +132,32 @@ func (s *session) keepAnswer(next *connection, join rejoin, m *protocol.ServerMe
 	return true
 }
 
+// arrive delivers what came before the connection took over. It is false once the session has ended.
+func (s *session) arrive(conn *connection) (alive bool, err error) {
+	if !s.deliver(Moved{Rejected: conn.rejoined.Rejected}) {
+		return false, nil
+	}
+	b := conn.standby
+	if b == nil {
+		return true, nil
+	}
+	conn.early = true
+	for i, message := range b.held {
+		b.held[i] = nil
+		if !s.receive(conn, message) {
+			return false, nil
+		}
+	}
+	conn.early = false
+	for message := range b.early {
+		if !s.receive(conn, message) {
+			return false, nil
+		}
+	}
+	conn.repeats = nil
+	return true, b.err
+}
+
 // readEarly reads until the connection has taken over and one more message has come, or it ends.
 func (conn *connection) readEarly() {
 	b := conn.standby
@@ -181,8 +207,14 @@ func (conn *connection) discard() {
 	if b := conn.standby; b != nil {
 		close(b.quit)
 		<-b.written
-		for range b.early { // ends
-		}
+		b.drain()
+		conn.readErr = b.err
+	}
+}
+
+// drain returns when the reader has ended, which nobody listens to any more. The connection is closed.
+func (b *standby) drain() {
+	for range b.early { // ends
 	}
 }
 
