@@ -152,7 +152,8 @@ type Rejoined struct {
 // Moved comes instead of a Disconnected when the server wanted the client elsewhere, because it stops or
 // the connection is old, and the client has connected to the next one before it left. The events go on,
 // and nothing is missing or comes twice; a [Missed] says where that did not succeed. Requests wait
-// meanwhile, for a second or so. Rejected rooms are no longer joined.
+// meanwhile, for a second or so. A move that fails is tried again for as long as the server keeps the
+// connection. Rejected rooms are no longer joined.
 type Moved struct {
 	Rejected []Rejected
 }
