@@ -121,11 +121,9 @@ func TestAMoveIsTriedAgain(t *testing.T) {
 		last.join()
 		last.write(`{"type":"price_update","instrument":"A","price":2,"ts":1}`)
 		hearsShort(t, c, "Connected", "Rejoined", "A2")
-		joined := s.call(func(ctx context.Context) error { return c.JoinWith(ctx, JoinOptions{Stamp: true}, "A") })
-		last.join()
-		joined()
-		last.write(stampedPrice("A", "e.0", 3, false))
-		hearsShort(t, c, "A3S")
+		last.write(`{"type":"draining","reconnect_after_ms":0}`) // stamps are as off as on any new connection
+		last.fence()
+		last.restamp(true, "A")
 	})
 }
 
