@@ -39,6 +39,7 @@ type readSide struct {
 	pace      *pace             // nil until something is counted
 	groups    map[string]uint32 // rooms whose status it wants by a threshold of its own, in milliseconds; nil: never any
 	rooms     int32             // that the client is in
+	renewals  uint32            // how often it has sent other credentials
 }
 
 // scratch is the memory that a read side needs to read and to handle what it read. A connection

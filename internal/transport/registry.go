@@ -63,6 +63,7 @@ type place struct {
 	// Owned by the registry, once the connection has come.
 	addr     netip.Addr    // that it counts for; not valid: none
 	open     bool          // it is a WebSocket
+	renewals uint32        // that the registry knows of
 	grant    *auth.Grant   // what the registry knows of granted; nil: nothing can become of it any more
 	all, own *list.Element // in waiting of the registry and of the address; nil: not there
 }
@@ -193,8 +194,7 @@ func (r *registry) apply(c change) {
 			c.result <- err
 		}
 	case regrants:
-		p.grant = c.grant
-		r.recheck(p)
+		r.renew(p, c.grant)
 	case leaves:
 		r.stopWaiting(p, a)
 		if p.open {

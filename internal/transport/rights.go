@@ -43,11 +43,19 @@ func (s *Server) identify(c *conn, credentials string) error {
 // news is what became of the credentials of a connection. The ReadPump is told in a way that ends its
 // wait: its read deadline passes.
 type news struct {
-	about *auth.Grant // what the connection had
-	now   *auth.Grant // what it has instead; nil: nothing
+	renewals uint32      // how often the client had sent others: news of those before are old
+	now      *auth.Grant // what they allow; nil: nothing any more
 }
 
-// recheck tells a connection what became of its credentials, if anything did. Only run calls it.
+// renew takes note of other credentials of a connection. Only run calls it.
+func (r *registry) renew(p *place, to *auth.Grant) {
+	p.renewals++
+	p.grant = to
+	r.recheck(p)
+}
+
+// recheck tells a connection what became of its credentials, if anything did. What it was told before
+// and has not taken yet is replaced. Only run calls it.
 func (r *registry) recheck(p *place) {
 	if p.grant == nil {
 		return
@@ -56,7 +64,7 @@ func (r *registry) recheck(p *place) {
 	if now == p.grant {
 		return
 	}
-	p.news.Store(&news{p.grant, now})
+	p.news.Store(&news{p.renewals, now})
 	p.grant = now
 	_ = p.conn.SetReadDeadline(time.Now()) // on failure the connection has ended
 }
@@ -75,7 +83,7 @@ func (r *readSide) standing() error {
 	if r.conn.place.granted == nil {
 		return nil
 	}
-	if n := r.conn.place.news.Load(); n != nil && n.about == r.conn.place.granted {
+	if n := r.conn.place.news.Load(); n != nil && n.renewals == r.renewals && n.now != r.conn.place.granted {
 		switch {
 		case n.now == nil:
 			return errRevoked
@@ -146,6 +154,7 @@ func (r *readSide) authenticate(o *common.Object) error {
 		return common.Errorf(protocol.CodeForbidden, "token: does not allow %s, which is joined: leave it first", room)
 	}
 	r.conn.place.granted = grant
+	r.renewals++
 	r.conn.server.registry.changes <- change{place: r.conn.place, step: regrants, grant: grant}
 	id, _ := o.ID()
 	reply := protocol.ServerMessage{Type: protocol.TypeAuthenticated, ID: id}

@@ -308,10 +308,6 @@ func TestAKeyIsReplacedInBand(t *testing.T) {
 		const second = "second-key-of-feed-012"
 		access.Replace(protocol.Ingestor, keysOf(t, "feed:"+keyOfFeed+` ["BTC_*"]`, "feed:"+second))
 		p := i.connectWith(keyOfFeed, protocol.PathIngest)
-		first, err := access.Admit(protocol.Ingestor, keyOfFeed, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
 		p.send(`[{"type":"auth","token":"` + second + `"},` + price("ETH_USDT", "1") + `,{"type":"ping","id":"1"}]`)
 		p.hears(`{"type":"authenticated"}`)
 		if _, text, err := p.next(); err != nil || !strings.HasPrefix(text, `{"type":"pong","id":"1"`) {
@@ -324,7 +320,7 @@ func TestAKeyIsReplacedInBand(t *testing.T) {
 		p.hears(`{"type":"error","code":"forbidden","message":"token: a valid key is required"}`)
 		list := make(chan []*conn, 1)
 		i.server.registry.lists <- list
-		(<-list)[0].place.news.Store(&news{about: first}) // as if the key had gone while the other one was looked at
+		(<-list)[0].place.news.Store(&news{}) // as if the key had gone while the other one was looked at
 		p.send(`{"type":"ping"}`)
 		if _, text, err := p.next(); err != nil || !strings.HasPrefix(text, `{"type":"pong"`) {
 			t.Errorf("%s, %v", text, err)
@@ -376,5 +372,42 @@ func TestTheLogHasNoCredentials(t *testing.T) {
 				}
 			}
 		}
+	})
+}
+
+// Who is busy when its key changes twice is told what became of it in the end.
+func TestAKeyThatIsChangedAndThenRemovedEndsItsConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, access := keeping(t)
+		user := i.connectWith(keyOfUser, protocol.PathConsume)
+		user.join("BTC_USDT")
+		sent := make(chan struct{})
+		go func() { // it asks and does not read, so that its ReadPump waits for a place of its replies
+			defer close(sent)
+			for range 30 {
+				if _, err := user.Write(masked(ws.OpText, `{"type":"ping"}`)); err != nil {
+					return
+				}
+			}
+		}()
+		synctest.Wait()
+		for _, keys := range []*auth.Keys{keysOf(t, "user:"+keyOfUser+` ["BTC_*","LOBBY","NEW"]`, "owner:"+keyOfOwner), keysOf(t, "owner:"+keyOfOwner)} {
+			access.Replace(protocol.Consumer, keys)
+			i.server.Recheck()
+			synctest.Wait()
+		}
+		go func() {
+			for {
+				if _, _, err := user.next(); err != nil {
+					return
+				}
+			}
+		}()
+		<-sent
+		synctest.Wait()
+		if n := i.counts()["closes_total 4401"]; n != 1 {
+			t.Errorf("%d closed with 4401", n)
+		}
+		user.Close()
 	})
 }
