@@ -58,8 +58,9 @@ func (h *Hub) Unregister(c *Client, pause func()) []string {
 
 // Join puts c into rooms and returns those that it was not in before. The client gets
 // reply before any event of them, and once it is in all of them. The hub owns rooms afterwards.
-// pause is called between the steps of a join of many rooms.
-func (h *Hub) Join(c *Client, rooms []string, wants Wants, reply []byte, pause func()) []string {
+// pause is called between the steps of a join of many rooms. If it reports false, the join is broken off:
+// the client gets nothing any more, and is to be unregistered.
+func (h *Hub) Join(c *Client, rooms []string, wants Wants, reply []byte, pause func() bool) []string {
 	return h.joinIn(command{op: opJoin, client: c, rooms: rooms, wants: wants, reply: reply}, h.sendAndWait, pause)
 }
 

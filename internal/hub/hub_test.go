@@ -246,7 +246,7 @@ func TestRun(t *testing.T) {
 	go h.Run(ctx)
 	c := newClient()
 	h.Register(c)
-	if joined := h.Join(c, []string{"A"}, Wants{}, line("joined A"), noPause); len(joined) != 1 {
+	if joined := h.Join(c, []string{"A"}, Wants{}, line("joined A"), goesOn); len(joined) != 1 {
 		t.Fatalf("joined %v", joined)
 	}
 	h.Events() <- []BroadcastEvent{value("A", 1)}

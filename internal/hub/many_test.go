@@ -45,7 +45,7 @@ func TestOthersGetEventsWhileAClientJoinsAndLeavesManyRooms(t *testing.T) {
 		other, c := newClient(), newClient()
 		h.handle(command{op: opRegister, client: other})
 		h.handle(command{op: opRegister, client: c})
-		h.joinIn(command{op: opJoin, client: other, rooms: []string{"X"}, reply: line("joined")}, Steps{h}.handle, noPause)
+		h.joinIn(command{op: opJoin, client: other, rooms: []string{"X"}, reply: line("joined")}, Steps{h}.handle, goesOn)
 		<-other.Queue()
 		steps := 0
 		between := func(command) {
@@ -60,8 +60,8 @@ func TestOthersGetEventsWhileAClientJoinsAndLeavesManyRooms(t *testing.T) {
 			do   func() []string
 			want int
 		}{
-			{"join", func() []string { return h.Join(c, names(rooms), Wants{}, line("joined"), noPause) }, rooms},
-			{"join again", func() []string { return h.Join(c, names(rooms), Wants{}, line("joined"), noPause) }, 0},
+			{"join", func() []string { return h.Join(c, names(rooms), Wants{}, line("joined"), goesOn) }, rooms},
+			{"join again", func() []string { return h.Join(c, names(rooms), Wants{}, line("joined"), goesOn) }, 0},
 			{"among", func() []string { return h.Among(c, append(names(rooms), "Z"), noPause) }, rooms},
 			{"unregister", func() []string { return h.Unregister(c, noPause) }, rooms},
 		} {
@@ -94,7 +94,7 @@ func TestTheReplyToALongJoinComesWhenAllRoomsAreJoined(t *testing.T) {
 				h.handle(command{op: opConflate, client: c, done: make(chan struct{})})
 			}
 			n, last := 0, 0
-			meanwhile(t, h, func() { h.Join(c, names(rooms), Wants{}, line("joined"), noPause) }, func(cmd command) {
+			meanwhile(t, h, func() { h.Join(c, names(rooms), Wants{}, line("joined"), goesOn) }, func(cmd command) {
 				for range 50 {
 					n++
 					h.turn([]BroadcastEvent{value("R0", n), value("R250", n)})
@@ -141,7 +141,7 @@ func TestAClientThatIsClosedInTheMiddleOfAJoinGetsWhatWaits(t *testing.T) {
 		steps := 0
 		var joined, left []string
 		meanwhile(t, h, func() {
-			joined = h.Join(c, names(3*roomsPerStep), Wants{}, line("joined"), noPause)
+			joined = h.Join(c, names(3*roomsPerStep), Wants{}, line("joined"), goesOn)
 			left = h.Unregister(c, noPause)
 		}, func(cmd command) {
 			if steps++; steps == 1 {
@@ -152,6 +152,27 @@ func TestAClientThatIsClosedInTheMiddleOfAJoinGetsWhatWaits(t *testing.T) {
 				}
 			}
 		})
+		if len(joined) != roomsPerStep || len(left) != roomsPerStep || len(h.rooms) != 0 {
+			t.Errorf("it joined %d rooms and left %d, %d are left", len(joined), len(left), len(h.rooms))
+		}
+	})
+}
+
+// A client whose join is broken off gets nothing of it, and leaves the rooms that it was in already.
+func TestAJoinThatIsBrokenOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := New(withQueue(1000))
+		c := newClient()
+		h.handle(command{op: opRegister, client: c})
+		var joined, left []string
+		meanwhile(t, h, func() {
+			joined = h.Join(c, names(3*roomsPerStep), Wants{}, line("joined"), func() bool { return false })
+		}, func(command) {})
+		h.turn([]BroadcastEvent{value("R0", 1)})
+		if got := readAll(t, Steps{h}, c); len(got) > 0 {
+			t.Errorf("it got %q", got)
+		}
+		meanwhile(t, h, func() { left = h.Unregister(c, noPause) }, func(command) {})
 		if len(joined) != roomsPerStep || len(left) != roomsPerStep || len(h.rooms) != 0 {
 			t.Errorf("it joined %d rooms and left %d, %d are left", len(joined), len(left), len(h.rooms))
 		}
@@ -186,7 +207,7 @@ func TestSettleRoutesWhatWaits(t *testing.T) {
 		h := New(withQueue(100_000))
 		c := newClient()
 		h.handle(command{op: opRegister, client: c})
-		h.joinIn(command{op: opJoin, client: c, rooms: []string{"X"}, reply: line("joined")}, Steps{h}.handle, noPause)
+		h.joinIn(command{op: opJoin, client: c, rooms: []string{"X"}, reply: line("joined")}, Steps{h}.handle, goesOn)
 		for n := range 3 {
 			h.events <- []BroadcastEvent{value("X", n)}
 		}

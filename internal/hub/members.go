@@ -6,8 +6,9 @@ import "slices"
 // events in between, so whoever sends them sends several. Each waits for the one before, so the
 // clients that join together take turns.
 
-// joinIn has do carry out a join, a few rooms at a time. It returns the rooms that are new.
-func (h *Hub) joinIn(cmd command, do func(command) []string, pause func()) []string {
+// joinIn has do carry out a join, a few rooms at a time. It returns the rooms that are new. A client whose
+// join is broken off is entering for the rest of its life.
+func (h *Hub) joinIn(cmd command, do func(command) []string, pause func() bool) []string {
 	rooms := cmd.rooms
 	joined := rooms[:0]
 	for {
@@ -15,10 +16,9 @@ func (h *Hub) joinIn(cmd command, do func(command) []string, pause func()) []str
 		cmd.rooms, rooms = rooms[:n:n], rooms[n:]
 		cmd.more = len(rooms) > 0
 		joined = append(joined, do(cmd)...)
-		if !cmd.more {
+		if !cmd.more || !pause() {
 			return joined
 		}
-		pause()
 	}
 }
 

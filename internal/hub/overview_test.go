@@ -29,7 +29,7 @@ func TestEventsGoBetweenTwoLooksAtRooms(t *testing.T) {
 	for i := range names {
 		names[i] = fmt.Sprintf("R%05d", i)
 	}
-	h.Join(c, names, Wants{}, []byte("reply"), func() {})
+	h.Join(c, names, Wants{}, []byte("reply"), goesOn)
 	calls, routed := 0, 0
 	all, err := h.Rooms(t.Context(), func(string) bool { // called by Run
 		if calls++; calls == 1 {
@@ -61,7 +61,7 @@ func TestStandingsOfManyClients(t *testing.T) {
 		clients[i].Init(nil, nil)
 		if i > 0 {
 			h.Register(clients[i])
-			h.Join(clients[i], []string{"A"}, Wants{}, []byte("reply"), func() {})
+			h.Join(clients[i], []string{"A"}, Wants{}, []byte("reply"), goesOn)
 		}
 	}
 	all, err := h.Standings(t.Context(), clients)

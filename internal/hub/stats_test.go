@@ -41,7 +41,7 @@ func TestTheHubTellsHowAClientStands(t *testing.T) {
 	go h.Run(ctx)
 	c := newClient()
 	h.Register(c)
-	h.Join(c, []string{"A"}, Wants{}, line("joined"), noPause)
+	h.Join(c, []string{"A"}, Wants{}, line("joined"), goesOn)
 	if got, ok := h.ClientStats(c); !ok || got.Rooms != 1 {
 		t.Errorf("%+v %v", got, ok)
 	}

@@ -18,7 +18,7 @@ func (s Steps) Unregister(c *Client) []string {
 
 // Join is [Hub.Join].
 func (s Steps) Join(c *Client, rooms []string, wants Wants, reply []byte) []string {
-	return s.hub.joinIn(command{op: opJoin, client: c, rooms: rooms, wants: wants, reply: reply}, s.handle, noPause)
+	return s.hub.joinIn(command{op: opJoin, client: c, rooms: rooms, wants: wants, reply: reply}, s.handle, goesOn)
 }
 
 // JoinPart is one of the steps of [Hub.Join]; more says that another follows. The client does
@@ -61,3 +61,5 @@ func (s Steps) handle(c command) []string {
 }
 
 func noPause() {}
+
+func goesOn() bool { return true }

@@ -31,9 +31,9 @@ type Work struct {
 func New(stop <-chan struct{}) *Work { return &Work{turn: make(chan struct{}, 1), stop: stop} }
 
 // Begin waits for the caller's turn, in the order in which they came. Meanwhile it calls waits each
-// time that it waited for so long, which must not take long. It reports false if stop was closed
-// instead. After true, End must be called.
-func (w *Work) Begin(each time.Duration, waits func()) bool {
+// time that it waited for so long, which must not take long, and gives up if waits reports false. It
+// reports false if it gave up or stop was closed instead. After true, End must be called.
+func (w *Work) Begin(each time.Duration, waits func() bool) bool {
 	select {
 	case w.turn <- struct{}{}: // no timer for the usual case
 	default:
@@ -47,13 +47,15 @@ func (w *Work) Begin(each time.Duration, waits func()) bool {
 }
 
 // queue waits in a goroutine of its own, which keeps its place however often it waited for so long.
-func (w *Work) queue(each time.Duration, waits func()) bool {
-	begun := make(chan bool, 1)
+func (w *Work) queue(each time.Duration, waits func() bool) bool {
+	begun, givesUp := make(chan bool, 1), make(chan struct{})
 	go func() {
 		select {
 		case w.turn <- struct{}{}:
 			begun <- true
 		case <-w.stop:
+			begun <- false
+		case <-givesUp:
 			begun <- false
 		}
 	}()
@@ -64,7 +66,14 @@ func (w *Work) queue(each time.Duration, waits func()) bool {
 		case turn := <-begun:
 			return turn
 		case <-every.C:
-			waits()
+			if waits() {
+				continue
+			}
+			close(givesUp)
+			if <-begun { // at that moment
+				<-w.turn
+			}
+			return false
 		}
 	}
 }

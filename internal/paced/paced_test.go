@@ -89,7 +89,7 @@ func TestTurnsAndSignsOfLife(t *testing.T) {
 		var signs atomic.Int32
 		for n := range 3 {
 			go func() {
-				w.Begin(time.Second, func() { signs.Add(1) })
+				w.Begin(time.Second, func() bool { signs.Add(1); return true })
 				order <- n
 				w.End()
 			}()
@@ -127,6 +127,25 @@ func TestTheEndWaitsForNobody(t *testing.T) {
 		w.Pause()
 		if took := time.Since(begin); took != time.Minute {
 			t.Errorf("it rested for %v", took-time.Minute)
+		}
+		w.End()
+	})
+}
+
+func TestWhoGivesUpLeavesItsTurnToTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := New(nil)
+		w.Begin(time.Hour, nil)
+		begin := time.Now()
+		if w.Begin(time.Second, func() bool { return time.Since(begin) < 3*time.Second }) {
+			t.Error("it began though another one works")
+		}
+		if took := time.Since(begin); took != 3*time.Second {
+			t.Errorf("it gave up after %v", took)
+		}
+		w.End()
+		if !w.Begin(time.Hour, nil) {
+			t.Error("the next one did not begin")
 		}
 		w.End()
 	})

@@ -113,7 +113,7 @@ func (c *conn) end(err error) {
 	if c.age != nil {
 		c.age.End()
 	}
-	c.leaveRooms()
+	c.leaveRooms(why)
 	if why != nil {
 		linger(&c.socket, lingerBytes)
 		c.socket.Close()
@@ -156,7 +156,7 @@ func (c *conn) dismissal() *closeError {
 
 // leaveRooms takes the client out of the hub and of ingest. Those that end with many rooms take turns,
 // each once it gets no more events.
-func (c *conn) leaveRooms() {
+func (c *conn) leaveRooms(why *closeError) {
 	s, begun := c.server, false
 	pause := func() {
 		switch {
@@ -164,10 +164,13 @@ func (c *conn) leaveRooms() {
 		case begun:
 			s.leaves.Pause()
 		default:
-			begun = s.leaves.Begin(time.Hour, func() {})
+			begun = s.leaves.Begin(time.Hour, func() bool { return true })
 		}
 	}
 	rooms := s.opts.Hub.Unregister(&c.client, pause)
+	if why != nil && len(why.unwatched) > 0 {
+		rooms = slices.DeleteFunc(rooms, func(room string) bool { return why.unwatched[room] })
+	}
 	for ; len(rooms) > roomsPerMessage; rooms = rooms[roomsPerMessage:] {
 		s.opts.Ingest.Unwatch(rooms[:roomsPerMessage], c.read.groups)
 		pause()

@@ -65,6 +65,8 @@ type closeError struct {
 	code   protocol.CloseCode
 	reason string
 	last   protocol.Code // of the last of too many errors; "" for another reason
+
+	unwatched map[string]bool // rooms that the client is in and ingest does not know of, where it broke off a join
 }
 
 const closedByClient = "closed by the client"

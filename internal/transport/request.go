@@ -67,7 +67,18 @@ func (r *readSide) turn(long bool) (end func(), gone error) {
 		return func() {}, nil
 	}
 	joins := r.conn.server.joins
-	if !joins.Begin(reassureEvery, r.reassure) {
+	waited := time.Duration(0)
+	begun := joins.Begin(standingEvery, func() bool {
+		if waited += standingEvery; waited%reassureEvery == 0 {
+			r.reassure()
+		}
+		gone = r.standing()
+		return gone == nil
+	})
+	switch {
+	case gone != nil:
+		return nil, gone
+	case !begun:
 		return nil, errGone
 	}
 	if r.scratch.last && r.conn.socket.atEnd() {
@@ -77,11 +88,13 @@ func (r *readSide) turn(long bool) (end func(), gone error) {
 	return joins.End, nil
 }
 
-// pause is called between two pieces of a join of many rooms.
-func (r *readSide) pause() {
+// pause is called between two pieces of a join of many rooms. It reports whether the join goes on: not
+// where the credentials of the connection have ended.
+func (r *readSide) pause() bool {
 	if r.scratch.long {
 		r.conn.server.joins.Pause()
 	}
+	return r.standing() == nil
 }
 
 // errGone ends a connection whose client left while its join waited.
@@ -104,10 +117,7 @@ func (r *readSide) request(o *common.Object, index int, malformed error) error {
 	if err == nil {
 		err = r.handle(o, index)
 	}
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, errGone):
+	if _, ends := errors.AsType[*closeError](err); err == nil || ends || errors.Is(err, errGone) {
 		return err
 	}
 	return r.replyError(err, id, index)
@@ -138,7 +148,8 @@ func errorMessage(e *common.RequestError, id string, index int) protocol.ServerM
 	return m
 }
 
-// handle carries out one request, or returns the *common.RequestError that says why not, or errGone.
+// handle carries out one request, or returns the *common.RequestError that says why not, or why the
+// connection has to end: errGone or a *closeError.
 func (r *readSide) handle(o *common.Object, index int) error {
 	typ := o.Type()
 	switch typ {

@@ -139,7 +139,10 @@ func (r *readSide) authenticate(o *common.Object) error {
 	}
 	r.publish() // what came before was allowed, and its acks need not wait for a key that has to be fetched
 	r.flushReplies()
-	grant, err := r.conn.server.opts.Access.Admit(r.conn.identity.Role, string(text), r.conn.server.closing)
+	grant, err := r.admit(string(text))
+	if ended := r.standing(); ended != nil {
+		return ended
+	}
 	if refused, ok := errors.AsType[*auth.RefusedError](err); ok {
 		code := protocol.CodeForbidden
 		if refused.Reason == auth.Unavailable {
@@ -163,6 +166,32 @@ func (r *readSide) authenticate(o *common.Object) error {
 	}
 	r.reply(reply)
 	return nil
+}
+
+// admit is [auth.Access.Admit] for other credentials of the client. It waits no longer than those that it
+// has are good.
+func (r *readSide) admit(credentials string) (grant *auth.Grant, err error) {
+	gone, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		grant, err = r.conn.server.opts.Access.Admit(r.conn.identity.Role, credentials, gone)
+	}()
+	every := time.NewTicker(standingEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-done:
+			return grant, err
+		case <-every.C:
+			if r.standing() == nil {
+				continue
+			}
+		case <-r.conn.server.closing:
+		}
+		close(gone)
+		<-done
+		return grant, err
+	}
 }
 
 // notGranted is the error of a room that a client's credentials do not allow. A client may know that

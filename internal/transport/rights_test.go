@@ -12,6 +12,7 @@ import (
 
 	"backbone/internal/auth"
 	"backbone/internal/auth/authtest"
+	"backbone/internal/hub"
 	"backbone/internal/rates"
 	"backbone/protocol"
 )
@@ -25,11 +26,17 @@ const (
 // keeping runs an instance with keys for both roles.
 func keeping(t *testing.T, change ...func(*Options)) (*instance, *auth.Access) {
 	t.Helper()
+	return keepingTo(t, nil, change...)
+}
+
+// keepingTo is keeping, with events passed on in place of the hub.
+func keepingTo(t *testing.T, events chan<- []hub.BroadcastEvent, change ...func(*Options)) (*instance, *auth.Access) {
+	t.Helper()
 	access := auth.New(auth.Options{
 		Ingest:  keysOf(t, "feed:"+keyOfFeed+` ["BTC_*","BRK B"]`, "owner:"+keyOfOwner),
 		Consume: keysOf(t, "user:"+keyOfUser+` ["BTC_*","LOBBY"]`, "owner:"+keyOfOwner),
 	})
-	return onPipes(t, settings{change: func(o *Options) {
+	return onPipes(t, settings{hubEvents: events, instruments: 10_000, change: func(o *Options) {
 		o.Access = access
 		for _, c := range change {
 			c(o)

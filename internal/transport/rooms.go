@@ -117,8 +117,7 @@ func (r *readSide) joinOne(o *common.Object, wish wish) error {
 	r.payForRooms(1)
 	id, _ := o.ID()
 	reply := protocol.ServerMessage{Type: protocol.TypeJoined, Room: room, ID: id}
-	r.enter([]string{room}, wish, Frame(nil, string(reply.Append(nil))))
-	return nil
+	return r.enter([]string{room}, wish, Frame(nil, string(reply.Append(nil))))
 }
 
 func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
@@ -136,7 +135,7 @@ func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
 	}
 	var in []string // rooms of the list that the client is in already, in its order; none while the limit is far
 	if int(r.rooms)+len(list) > r.conn.server.opts.Limits.MaxRooms {
-		in = r.conn.server.opts.Hub.Among(&r.conn.client, slices.Clone(list), r.pause)
+		in = r.conn.server.opts.Hub.Among(&r.conn.client, slices.Clone(list), func() { r.pause() })
 	}
 	left := r.roomsLeft(list)
 	count, seen := int(r.rooms), make(map[string]bool, len(list))
@@ -177,8 +176,7 @@ func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
 	for _, one := range reply.Rejected {
 		r.conn.server.stats.errors.count(string(one.Code))
 	}
-	r.enter(reply.Rooms, wish, frame)
-	return nil
+	return r.enter(reply.Rooms, wish, frame)
 }
 
 func (r *readSide) tooMany(room string) error {
@@ -208,8 +206,9 @@ func (r *readSide) tooManyInAll(room string) error {
 	return common.Errorf(protocol.CodeTooManyRooms, "room: %s would be one more than the %d rooms that this server keeps", room, r.conn.server.opts.Limits.MaxRoomsTotal)
 }
 
-// enter has the hub take the client into rooms, and then ingest give it the last prices.
-func (r *readSide) enter(rooms []string, wish wish, reply []byte) {
+// enter has the hub take the client into rooms, and then ingest give it the last prices. An error says
+// that the credentials ended meanwhile, so that the rest was left out.
+func (r *readSide) enter(rooms []string, wish wish, reply []byte) error {
 	if f := r.conn.write.fresh; wish.marks && f != nil {
 		f.messages.Store(true)
 	}
@@ -219,7 +218,7 @@ func (r *readSide) enter(rooms []string, wish wish, reply []byte) {
 	joined := r.conn.server.opts.Hub.Join(&r.conn.client, rooms, wish.Wants, reply, r.pause)
 	r.rooms += int32(len(joined))
 	if len(joined) == 0 {
-		return
+		return r.standing()
 	}
 	if wish.Group != 0 {
 		if r.groups == nil {
@@ -229,13 +228,28 @@ func (r *readSide) enter(rooms []string, wish wish, reply []byte) {
 			r.groups[room] = wish.Group
 		}
 	}
-	for len(joined) > roomsPerMessage { // snapshots do not pile up in the hub, before the events of others
-		r.conn.server.opts.Ingest.Watch(joined[:roomsPerMessage], wish.Wants)
-		joined = joined[roomsPerMessage:]
+	for {
+		if err := r.standing(); err != nil {
+			return brokenOff(err, joined)
+		}
+		n := min(len(joined), roomsPerMessage) // snapshots do not pile up in the hub, before the events of others
+		r.conn.server.opts.Ingest.Watch(joined[:n:n], wish.Wants)
+		if joined = joined[n:]; len(joined) == 0 {
+			return nil
+		}
 		r.conn.server.opts.Hub.Settle()
 		r.pause()
 	}
-	r.conn.server.opts.Ingest.Watch(joined, wish.Wants)
+}
+
+// brokenOff is an error of standing that broke off a join, before ingest was told of rooms.
+func brokenOff(err error, rooms []string) error {
+	why := *err.(*closeError) //nolint:errorlint,forcetypeassert // it has no others
+	why.unwatched = make(map[string]bool, len(rooms))
+	for _, room := range rooms {
+		why.unwatched[room] = true
+	}
+	return &why
 }
 
 func (r *readSide) leave(o *common.Object) error {
