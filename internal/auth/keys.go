@@ -61,7 +61,7 @@ func ReadableByOthers(path string, mode fs.FileMode) string {
 // no key occurs twice. A JSON array of patterns can follow a key, after a blank: the rooms that the
 // key is for. Without it a key is for all. Each warning is a line for an operator about something
 // that is allowed but unwise. Errors, which are of type *SyntaxError, and warnings name the source
-// as file.
+// as file. A file that has text, if only a comment, can hold no key: who takes it then lets nobody in.
 func ParseKeys(file string, text []byte) (*Keys, []string, error) {
 	var (
 		keys     = &Keys{byHash: map[[sha256.Size]byte]*Grant{}}
@@ -117,8 +117,8 @@ func ParseKeys(file string, text []byte) (*Keys, []string, error) {
 	} else if err != nil {
 		return nil, nil, err
 	}
-	if line = 0; len(keys.entries) == 0 {
-		return nil, nil, wrong("holds no key, so nobody could connect: add a line name:key")
+	if line = 0; len(bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\ufeff")))) == 0 {
+		return nil, nil, wrong("is empty: add a line name:key, or a comment if there is to be no key any more")
 	}
 	return keys, warnings, nil
 }

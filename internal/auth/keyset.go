@@ -9,7 +9,6 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -29,7 +28,8 @@ const (
 // TokenKeys are what tokens are verified with: public keys, or a secret. They are immutable.
 type TokenKeys struct {
 	keys    []tokenKey
-	LeftOut int // how many of a JWK set could not be used
+	LeftOut int  // how many of a JWK set could not be used
+	private bool // one of these is a private key or a secret
 }
 
 type tokenKey struct {
@@ -49,8 +49,9 @@ func (k *TokenKeys) Secret() bool {
 func (k *TokenKeys) Len() int { return len(k.keys) }
 
 // ParseTokenKeys reads a file: public keys or certificates in PEM, a JWK set or a single JWK, or a
-// secret, which is everything else. A secret needs an HS algorithm among those that are allowed. The
-// error is a *SyntaxError, and shows nothing of the file.
+// secret, which is everything else. A secret needs an HS algorithm among those that are allowed. A JWK set
+// can be empty: who takes it then lets nobody in. The error is a *SyntaxError, and shows nothing of the
+// file.
 func ParseTokenKeys(file string, text []byte, algorithms []string) (*TokenKeys, error) {
 	text = bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\ufeff")))
 	var (
@@ -63,7 +64,15 @@ func ParseTokenKeys(file string, text []byte, algorithms []string) (*TokenKeys, 
 	case bytes.Contains(text, []byte("-----BEGIN ")):
 		keys, err = parsePEM(text)
 	case text[0] == '{' || text[0] == '[':
-		keys, err = ParseJWKs(text)
+		switch keys, err = parseSet(text); {
+		case err != nil:
+		case keys.private:
+			err = errPrivate
+		case len(keys.keys) == 0 && keys.LeftOut == 0:
+			return keys, nil
+		case len(keys.keys) == 0:
+			err = errNoneUsable(keys.LeftOut)
+		}
 	default:
 		keys, err = parseSecret(text, algorithms)
 	}
@@ -95,7 +104,7 @@ func parsePEM(text []byte) (*TokenKeys, error) {
 		var err error
 		switch {
 		case strings.Contains(block.Type, "PRIVATE KEY"):
-			return nil, errors.New("holds a private key: the server needs the public one only, and a private key must not lie there")
+			return nil, errPrivate
 		case block.Type == "CERTIFICATE":
 			var c *x509.Certificate
 			if c, err = x509.ParseCertificate(block.Bytes); err == nil {
@@ -123,9 +132,26 @@ func parsePEM(text []byte) (*TokenKeys, error) {
 	return keys, nil
 }
 
-// ParseJWKs reads a JWK set, or a single JWK. A key that cannot be used is left out. It is an error
-// if none can.
+// errPrivate is the error of a file that holds more than the server needs.
+var errPrivate = errors.New("holds a private key or a secret among public keys: the server needs public keys only, and others must not lie there")
+
+func errNoneUsable(of int) error { return fmt.Errorf("holds no key that can be used, of %d", of) }
+
+// ParseJWKs reads a JWK set, or a single JWK. A key that cannot be used is left out, and so are private
+// keys and secrets: what is in a set may be published. It is an error if there is no other.
 func ParseJWKs(text []byte) (*TokenKeys, error) {
+	keys, err := parseSet(text)
+	if err == nil && len(keys.keys) == 0 {
+		err = errNoneUsable(keys.LeftOut)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return keys, nil
+}
+
+// parseSet reads a JWK set, or a single JWK. It may hold no key that can be used.
+func parseSet(text []byte) (*TokenKeys, error) {
 	var set struct {
 		Keys []jsontext.Value `json:"keys"`
 		KTY  string           `json:"kty"`
@@ -133,8 +159,11 @@ func ParseJWKs(text []byte) (*TokenKeys, error) {
 	if err := json.Unmarshal(text, &set); err != nil {
 		return nil, errors.New("is no JWK set in JSON")
 	}
-	if set.Keys == nil && set.KTY != "" {
+	switch {
+	case set.Keys == nil && set.KTY != "":
 		set.Keys = []jsontext.Value{text}
+	case set.Keys == nil:
+		return nil, errNoneUsable(0)
 	}
 	if len(set.Keys) > maxTokenKeys {
 		return nil, fmt.Errorf("holds more than %d keys", maxTokenKeys)
@@ -144,18 +173,24 @@ func ParseJWKs(text []byte) (*TokenKeys, error) {
 		key, err := parseJWK(one)
 		if err != nil {
 			keys.LeftOut++
+			keys.private = keys.private || errors.Is(err, errPrivate)
 			continue
 		}
 		keys.keys = append(keys.keys, key)
-	}
-	if len(keys.keys) == 0 {
-		return nil, fmt.Errorf("holds no key that can be used, of %d", len(set.Keys))
 	}
 	return keys, nil
 }
 
 func parseJWK(text []byte) (tokenKey, error) {
-	// A secret, "oct", is refused here: what is in a set may be published.
+	var members map[string]jsontext.Value
+	if err := json.Unmarshal(text, &members); err != nil {
+		return tokenKey{}, err
+	}
+	for _, private := range []string{"d", "k", "p", "q", "dp", "dq", "qi", "oth", "priv"} { // RFC 7518, section 6
+		if _, has := members[private]; has {
+			return tokenKey{}, errPrivate
+		}
+	}
 	j, err := jwkset.NewJWKFromRawJSON(text, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
 	if err != nil {
 		return tokenKey{}, err
@@ -234,23 +269,6 @@ func parseSecret(text []byte, algorithms []string) (*TokenKeys, error) {
 		return nil, errors.New("holds neither PEM nor a JWK set. If it is a secret, --jwt-algorithms must list HS256")
 	}
 	return &TokenKeys{keys: []tokenKey{key}}, nil
-}
-
-// isPublic reports whether a text is a public key in one of its other forms.
-func isPublic(text []byte) bool {
-	for _, prefix := range []string{"ssh-", "ecdsa-", "sk-"} {
-		if bytes.HasPrefix(text, []byte(prefix)) {
-			return true
-		}
-	}
-	der := text
-	if raw, err := base64.StdEncoding.DecodeString(string(bytes.Join(bytes.Fields(text), nil))); err == nil {
-		der = raw
-	}
-	_, pkix := x509.ParsePKIXPublicKey(der)
-	_, pkcs1 := x509.ParsePKCS1PublicKey(der)
-	_, certificate := x509.ParseCertificate(der)
-	return pkix == nil || pkcs1 == nil || certificate == nil
 }
 
 // find returns the keys that may verify a token. They are for its algorithm, so that a public key is

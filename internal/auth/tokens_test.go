@@ -3,6 +3,7 @@ package auth_test
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -231,6 +232,7 @@ func TestAPublicKeyIsNoSecret(t *testing.T) {
 func TestFilesOfTokenKeys(t *testing.T) {
 	issuer, second, short := authtest.New(t, "a"), authtest.NewEC(t, ""), authtest.NewRSA(t, "", 1024)
 	block, _ := pem.Decode(issuer.PEM())
+	rsaBlock, _ := pem.Decode(authtest.NewRSA(t, "", 2048).PEM())
 	private := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("s3cr3t")})
 	with := append([]string{"HS256"}, usual...)
 	for name, c := range map[string]struct {
@@ -256,11 +258,22 @@ func TestFilesOfTokenKeys(t *testing.T) {
 		"HS256 and a PEM":      {string(issuer.PEM()), []string{"HS256"}, 0, "holds no key for an algorithm"},
 		"a DER as secret":      {string(block.Bytes), with, 0, "holds a public key"},
 		"base64 of it":         {base64.StdEncoding.EncodeToString(block.Bytes), with, 0, "holds a public key"},
+		"base64url of it":      {base64.RawURLEncoding.EncodeToString(block.Bytes), with, 0, "holds a public key"},
+		"unpadded":             {base64.RawStdEncoding.EncodeToString(rsaBlock.Bytes), with, 0, "holds a public key"},
+		"hex of it":            {hex.EncodeToString(block.Bytes), with, 0, "holds a public key"},
+		"hex with colons":      {"30:" + strings.ToUpper(hex.EncodeToString(block.Bytes))[2:], with, 0, "holds a public key"},
+		"base64 of a PEM":      {base64.StdEncoding.EncodeToString(issuer.PEM()), with, 0, "holds a public key"},
+		"RFC 4716":             {"---- BEGIN SSH2 PUBLIC KEY ----\nAAAAC3NzaC1lZDI1NTE5AAAAIKxT\n---- END SSH2 PUBLIC KEY ----", with, 0, "holds a public key"},
+		"an SSH key's base64":  {"AAAAC3NzaC1lZDI1NTE5AAAAIKxT" + strings.Repeat("AAAA", 8), with, 0, "holds a public key"},
+		"a secret in hex":      {strings.Repeat("9f1c0c0a", 8), with, 1, ""},
 		"an SSH key":           {"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKxT a@b", with, 0, "holds a public key"},
-		"an empty set":         {`{"keys":[]}`, usual, 0, "no key that can be used"},
+		"an empty set":         {`{"keys":[]}`, usual, 0, ""},
+		"only others in a set": {`{"keys":[{"kty":"AKP"}]}`, usual, 0, "no key that can be used, of 1"},
+		"a private JWK":        {`{"kty":"OKP","crv":"Ed25519","d":"s3cr3t","x":"` + base64.RawURLEncoding.EncodeToString(block.Bytes[len(block.Bytes)-32:]) + `"}`, usual, 0, "holds a private key"},
+		"one beside others":    {strings.Replace(string(authtest.Set(issuer)), `{"keys":[`, `{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA","d":"s3cr3t"},`, 1), usual, 0, "holds a private key"},
 		"no set":               {`{"a":1}`, usual, 0, "no key that can be used"},
 		"no JSON":              {`{"keys":[`, usual, 0, "no JWK set"},
-		"a secret in a set":    {`{"keys":[{"kty":"oct","k":"c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA"}]}`, with, 0, "no key that can be used"},
+		"a secret in a set":    {`{"keys":[{"kty":"oct","k":"c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA"}]}`, with, 0, "or a secret"},
 		"a key of another use": {`{"kty":"OKP","use":"enc","crv":"Ed25519","x":"` + base64.RawURLEncoding.EncodeToString(block.Bytes[len(block.Bytes)-32:]) + `"}`, usual, 0, "no key that can be used"},
 		"too many":             {strings.Repeat(string(issuer.PEM()), 101), usual, 0, "more than 100"},
 	} {

@@ -48,6 +48,12 @@ func (s *Server) watchKeys(flag, path string, role protocol.Role) (first *auth.K
 		if err != nil {
 			return "", err
 		}
+		switch none := keys.Len() == 0; {
+		case none && first == nil:
+			return "", noKey(path)
+		case none:
+			warnings = append(warnings, path+": holds no key any more, so that no key is accepted")
+		}
 		s.warn(append(warnings, auth.ReadableByOthers(path, files[0].Mode))...)
 		if first == nil {
 			first = keys
@@ -64,6 +70,11 @@ func (s *Server) watchKeys(flag, path string, role protocol.Role) (first *auth.K
 	return first, nil
 }
 
+// noKey is the error of a file without keys at the start. Later it takes away those that there were.
+func noKey(path string) error {
+	return &auth.SyntaxError{File: path, Problem: "holds no key, so nobody could connect with one: add one"}
+}
+
 // watchTokenKeys reads the keys of tokens. Those that come later replace them.
 func (s *Server) watchTokenKeys() (first *auth.TokenKeys, err error) {
 	const flag = "jwt-key-file"
@@ -72,6 +83,12 @@ func (s *Server) watchTokenKeys() (first *auth.TokenKeys, err error) {
 		keys, err := auth.ParseTokenKeys(path, files[0].Text, s.cfg.JWTAlgorithms)
 		if err != nil {
 			return "", err
+		}
+		switch none := keys.Len() == 0; {
+		case none && first == nil:
+			return "", noKey(path)
+		case none:
+			s.warn(path + ": holds no key any more, so that no token is accepted")
 		}
 		if keys.LeftOut > 0 {
 			s.log.Warn("keys of tokens that cannot be used were left out", "file", path, "left_out", keys.LeftOut, "keys", keys.Len())

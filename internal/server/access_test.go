@@ -254,6 +254,56 @@ func TestTokenKeysAreReloaded(t *testing.T) {
 	}
 }
 
+// A file that holds no key any more lets nobody in, unless it is empty: then it may be half written.
+func TestTheLastKeyIsRevoked(t *testing.T) {
+	t.Parallel()
+	issuer := authtest.New(t, "k")
+	dir := t.TempDir()
+	consumers, tokens := filepath.Join(dir, "keys"), filepath.Join(dir, "keys.json")
+	writeFile(t, consumers, "feed:"+keyOne+"\n")
+	writeFile(t, tokens, string(authtest.Set(issuer)))
+	written, log := debugLog()
+	s := servertest.StartLogged(t, log, func(c *config.Serve) { c.ConsumerKeysFile, c.JWTKeyFile = consumers, tokens })
+	token := issuer.Token(authtest.Claims{"sub": "x", "exp": time.Now().Add(time.Hour).Unix()})
+	for _, of := range []struct{ path, key, none string }{{consumers, keyOne, "# nobody\n"}, {tokens, token, `{"keys":[]}`}} {
+		c, err := client.Dial(within(t), s.URL(), &client.ConnOptions{Options: client.Options{APIKey: of.key}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		writeFile(t, of.path, "")
+		if _, err := s.Reload(within(t)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Ping(within(t)); err != nil {
+			t.Errorf("behind an empty file: %v", err)
+		}
+		writeFile(t, of.path, of.none)
+		if _, err := s.Reload(within(t)); err != nil {
+			t.Fatal(err)
+		}
+		if d := ended(t, c.Events()); d > time.Second {
+			t.Errorf("closed after %v", d)
+		}
+		if _, err := client.Dial(within(t), s.URL(), &client.ConnOptions{Options: client.Options{APIKey: of.key}}); !errors.Is(err, client.ErrRefused) {
+			t.Errorf("a revoked key: %v", err)
+		}
+		if text := written.String(); !strings.Contains(text, of.path+": holds no key any more") {
+			t.Errorf("the log: %s", text)
+		}
+	}
+	for flag, set := range map[string]func(*config.Serve){
+		"--consumer-keys-file: ": func(c *config.Serve) { c.ConsumerKeysFile = consumers },
+		"--jwt-key-file: ":       func(c *config.Serve) { c.JWTKeyFile = tokens },
+	} {
+		cfg := config.Default()
+		set(&cfg)
+		if _, err := server.New(cfg, server.Options{Logger: log}); err == nil || !strings.HasPrefix(err.Error(), flag) || !strings.Contains(err.Error(), "holds no key") {
+			t.Errorf("a start without keys: %v", err)
+		}
+	}
+}
+
 // The keys of tokens are fetched, also by a server that starts before its issuer.
 func TestTokenKeysAreFetched(t *testing.T) {
 	t.Parallel()
