@@ -243,6 +243,35 @@ func TestAKeyThatLeavesTheSetIsForgotten(t *testing.T) {
 	})
 }
 
+// An issuer whose keys have no kid changes its key.
+func TestAKeyWithoutAKidIsReplacedAtTheURL(t *testing.T) {
+	for name, kid := range map[string]string{"no kid": "", "a kid of tokens only": "a"} {
+		first, second := authtest.New(t, kid), authtest.New(t, kid)
+		at(t, func(s *site, _ *auth.KeySet, access *auth.Access, _ *lines) {
+			set := func(i *authtest.Issuer) { s.set(200, strings.Replace(string(authtest.Set(i)), `"kid":"a",`, "", 1)) }
+			set(first)
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			if got := reason(access, tokenOf(first)); got != "" {
+				t.Errorf("%s: the first: %q", name, got)
+			}
+			set(second)
+			before := s.fetches.Load()
+			if got := reason(access, tokenOf(second)); got != "" {
+				t.Errorf("%s: the second: %q", name, got)
+			}
+			for range 10 {
+				if got := reason(access, tokenOf(first)); got != "unauthorized" {
+					t.Errorf("%s: the first, once it is gone: %q", name, got)
+				}
+			}
+			if n := s.fetches.Load() - before; n != 1 {
+				t.Errorf("%s: %d fetches", name, n)
+			}
+		})
+	}
+}
+
 // A handshake that waits for a key ends with the server.
 func TestWhoWaitsForAKeyEndsWithTheServer(t *testing.T) {
 	at(t, func(s *site, _ *auth.KeySet, access *auth.Access, _ *lines) {

@@ -173,17 +173,24 @@ func (t *Tokens) keyFor(token *jwt.Token, gone <-chan struct{}) (*tokenKey, erro
 	if !slices.Contains(t.algorithms, algorithm) {
 		return nil, errUnknownKey
 	}
-	found := t.find(kid, algorithm)
-	if len(found) == 0 && t.set != nil {
-		if err := t.set.ask(gone); err != nil {
-			return nil, err
-		}
-		found = t.find(kid, algorithm)
+	key, err := t.choose(token, t.find(kid, algorithm))
+	if err == nil || t.set == nil {
+		return key, err
 	}
+	if err := t.set.ask(gone); err != nil { // an issuer whose keys have no kid may have changed them, too
+		return nil, err
+	}
+	return t.choose(token, t.find(kid, algorithm))
+}
+
+// choose returns the key of a token among those that it may be: the only one, which the library verifies
+// it with, or the first that it is verified with. The only one at a URL may be of before, unless it has
+// the kid of the token.
+func (t *Tokens) choose(token *jwt.Token, found []*tokenKey) (*tokenKey, error) {
 	switch {
 	case len(found) == 0:
 		return nil, errUnknownKey
-	case len(found) == 1:
+	case len(found) == 1 && (t.set == nil || found[0].named && token.Header["kid"] != nil):
 		return found[0], nil
 	case len(found) > maxTried:
 		found = found[:maxTried]
