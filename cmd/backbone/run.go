@@ -77,7 +77,8 @@ func run(ctx context.Context, args []string, operator *cli.Operator, s cli.Strea
 		return cli.Finish(s, usage(err, &lines))
 	}
 	strays = config.FindStrays(parser.Model, os.Environ(), cli.APIKeyVariable, cli.TokenVariable)
-	if k.Command() != "serve" { // which logs them
+	if k.Command() != "serve" { // which logs them, and heeds the operator
+		operator.Decline()
 		for _, stray := range strays {
 			s.Say("backbone: %s", stray)
 		}

@@ -18,7 +18,7 @@ type signals struct {
 	nohup     bool       // SIGHUP was ignored when the program started
 	terminals []*os.File // the standard streams that were a terminal then
 
-	// Owned by handle.
+	// Owned by the goroutine of handle.
 	stopping bool
 }
 
@@ -42,19 +42,41 @@ func newSignals(operator *cli.Operator) *signals {
 // handle handles signals for as long as the program runs. The first that asks for its end calls
 // stop, a second one now.
 func (s *signals) handle(stop, now func()) {
-	for sig := range s.incoming {
-		wish, is := wishes()[sig]
-		hangup := sig == syscall.SIGHUP
-		switch {
-		case is && (!hangup || !s.terminalClosed()) && s.operator.Ask(wish):
-		case is && (!hangup || s.nohup):
-		case !s.stopping:
-			s.stopping = true
-			stop()
-		case hangup: // a closing terminal sends it several times, and asks for no haste
-		default:
-			now()
+	var early []os.Signal // that mean something else to each command
+	known := s.operator.Known()
+	for {
+		select {
+		case sig, more := <-s.incoming:
+			if !more {
+				return
+			}
+			if _, is := wishes()[sig]; !is || known == nil {
+				s.one(sig, stop, now)
+			} else if len(early) < cap(s.incoming) {
+				early = append(early, sig)
+			}
+		case <-known:
+			known = nil
+			for _, sig := range early {
+				s.one(sig, stop, now)
+			}
 		}
+	}
+}
+
+// one handles a signal, once the command is known or for one that all commands take alike.
+func (s *signals) one(sig os.Signal, stop, now func()) {
+	wish, is := wishes()[sig]
+	hangup := sig == syscall.SIGHUP
+	switch {
+	case is && (!hangup || !s.terminalClosed()) && s.operator.Ask(wish):
+	case is && (!hangup || s.nohup):
+	case !s.stopping:
+		s.stopping = true
+		stop()
+	case hangup: // a closing terminal sends it several times, and asks for no haste
+	default:
+		now()
 	}
 }
 

@@ -47,10 +47,12 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams, operator *cli.Operator, st
 	}
 	raiseHeapFloor()
 	ctx, stop := context.WithCancel(ctx)
+	over := make(chan struct{})
 	var heeding sync.WaitGroup
-	heeding.Go(func() { heed(ctx, wishes, srv, log, level) })
+	heeding.Go(func() { heed(ctx, over, wishes, srv, log, level) })
 	err = srv.Run(ctx)
 	stop()
+	close(over)
 	heeding.Wait()
 	return err
 }

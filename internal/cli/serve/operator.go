@@ -8,24 +8,28 @@ import (
 	"backbone/internal/server"
 )
 
-// heed does what the operator asks for, once the instance runs and until ctx ends.
-func heed(ctx context.Context, wishes <-chan cli.Wish, srv *server.Server, log *slog.Logger, level *slog.LevelVar) {
+// heed does what the operator asks for, once the instance runs and until it is over. Once stopping has ended
+// nothing is read again.
+func heed(stopping context.Context, over <-chan struct{}, wishes <-chan cli.Wish, srv *server.Server, log *slog.Logger, level *slog.LevelVar) {
 	usual := level.Level()
 	select {
 	case <-srv.Ready():
-	case <-ctx.Done():
-		return
+	case <-stopping.Done():
 	}
 	for {
 		var wish cli.Wish
 		select {
 		case wish = <-wishes:
-		case <-ctx.Done():
+		case <-over:
 			return
 		}
 		switch wish {
 		case cli.Reload:
-			_, _ = srv.Reload(ctx) // which logs what came of it
+			if stopping.Err() != nil {
+				log.Warn("not reloaded: the instance is stopping")
+				continue
+			}
+			_, _ = srv.Reload(stopping) // which logs what came of it
 		case cli.LogState:
 			srv.LogState()
 		case cli.ToggleLogs:
