@@ -27,6 +27,8 @@ func (s *Serve) access() error {
 	return s.tokens()
 }
 
+const jwksFlag = "jwt-jwks-url"
+
 // tokens checks the flags of tokens.
 func (s *Serve) tokens() error {
 	if !s.Tokens() {
@@ -38,7 +40,7 @@ func (s *Serve) tokens() error {
 		return nil
 	}
 	if s.JWTKeyFile != "" && s.JWTJWKSURL != "" {
-		return Errorf("jwt-jwks-url", "and --jwt-key-file exclude each other: leave one out")
+		return Errorf(jwksFlag, "and --jwt-key-file exclude each other: leave one out")
 	}
 	if len(s.JWTAlgorithms) == 0 {
 		return Errorf("jwt-algorithms", "must name at least one algorithm")
@@ -57,9 +59,9 @@ func (s *Serve) tokens() error {
 	u, err := url.Parse(s.JWTJWKSURL)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.Fragment != "":
-		return Errorf("jwt-jwks-url", "must be a URL like https://issuer.example/keys")
+		return Errorf(jwksFlag, "must be a URL like https://issuer.example/keys")
 	case u.User != nil:
-		return Errorf("jwt-jwks-url", "must not hold credentials: a JWK set is public")
+		return Errorf(jwksFlag, "must not hold credentials: a JWK set is public")
 	}
 	return nil
 }

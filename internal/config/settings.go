@@ -50,13 +50,16 @@ func Settings(ctx *kong.Context, lines *Lines) []Setting {
 		if urls, is := flag.Target.Interface().([]string); is && flag.Name == upstreamFlag {
 			shown = reflect.ValueOf(withoutQueries(urls, &s.Hidden))
 		}
+		if url, is := flag.Target.Interface().(string); is && flag.Name == jwksFlag {
+			shown = reflect.ValueOf(withoutQueries([]string{url}, &s.Hidden)[0])
+		}
 		s.Value = inYAML(shown)
 		all = append(all, s)
 	}
 	return all
 }
 
-// withoutQueries leaves out queries, which may hold tokens of a proxy.
+// withoutQueries leaves out queries, which may hold tokens of a proxy or an issuer.
 func withoutQueries(urls []string, cut *bool) (shown []string) {
 	for _, url := range urls {
 		plain, _, found := strings.Cut(url, "?")

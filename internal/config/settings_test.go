@@ -109,12 +109,12 @@ func TestSettingsSayWhereTheyComeFrom(t *testing.T) {
 		}
 	}
 	t.Setenv("BACKBONE_REDIS_URL", "")
-	edge, err := k.Parse([]string{"serve", "--upstream=wss://h/?token=secret,ws://g"})
+	edge, err := k.Parse([]string{"serve", "--upstream=wss://h/?token=secret,ws://g", "--jwt-jwks-url=https://i/k?token=secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range config.Settings(edge, &lines) {
-		if s.Name == "upstream" && (strings.Contains(s.Value, "secret") || !s.Hidden) {
+		if (s.Name == "upstream" || s.Name == "jwt-jwks-url") && (!strings.Contains(s.Value, "?...") || strings.Contains(s.Value, "secret") || !s.Hidden) {
 			t.Errorf("%+v", s)
 		}
 	}
