@@ -25,6 +25,7 @@ type Grant struct {
 	rooms  *Patterns         // to join or to publish; nil: all
 	source [sha256.Size]byte // names the key, or that of the token, without showing it
 	token  bool              // it comes from a token
+	line   int               // of the key in its file; 0: it comes from no key
 
 	certificate bool // it comes from a certificate
 }
@@ -34,6 +35,14 @@ func (g *Grant) Allows(room string) bool { return g == nil || g.rooms.Match(room
 
 // Bounded reports whether there are rooms that Allows refuses.
 func (g *Grant) Bounded() bool { return g != nil && !g.rooms.everything() }
+
+// Line is where the file had the key when it was read, from 1; 0 for who has none.
+func (g *Grant) Line() int {
+	if g == nil {
+		return 0
+	}
+	return g.line
+}
 
 // same reports whether two grants allow the same to the same.
 func (g *Grant) same(o *Grant) bool {

@@ -94,7 +94,7 @@ func ParseKeys(file string, text []byte) (*Keys, []string, error) {
 		case strings.ContainsFunc(key, blank):
 			return nil, nil, wrong("expected name:key, found a blank in the key: only patterns can follow it, as a JSON array")
 		}
-		grant := &Grant{Name: name, source: sha256.Sum256([]byte(key))}
+		grant := &Grant{Name: name, line: line, source: sha256.Sum256([]byte(key))}
 		if patterns != "" {
 			var err error
 			if grant.rooms, err = parsePatterns([]byte(patterns)); err != nil {

@@ -80,7 +80,7 @@ func (s *Server) accept(p *place) {
 		}
 	}
 	s.stats.accepted.add(1)
-	s.log.Debug("connection opened", "address", c.RemoteAddr(), "role", role, "name", c.identity.Name)
+	s.log.Debug("connection opened", "address", c.RemoteAddr(), "role", role, "name", c.identity.Name, "key_line", c.place.granted.Line())
 	if err := c.start(rest); err != nil {
 		c.end(err)
 		return

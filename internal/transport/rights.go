@@ -158,6 +158,7 @@ func (r *readSide) authenticate(o *common.Object) error {
 	}
 	r.conn.place.granted = grant
 	r.renewals++
+	r.conn.server.log.Debug("credentials renewed", "address", r.conn.RemoteAddr(), "role", r.conn.identity.Role, "name", grant.Name, "key_line", grant.Line())
 	r.conn.server.registry.changes <- change{place: r.conn.place, step: regrants, grant: grant}
 	id, _ := o.ID()
 	reply := protocol.ServerMessage{Type: protocol.TypeAuthenticated, ID: id}

@@ -418,3 +418,24 @@ func TestAKeyThatIsChangedAndThenRemovedEndsItsConnections(t *testing.T) {
 		user.Close()
 	})
 }
+
+// Which of the keys of a name a client uses is in the log, so that the other one can be removed.
+func TestTheLogSaysOnWhichLineAKeyIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := make(logLines, 1000)
+		i, access := keeping(t, func(o *Options) {
+			o.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		})
+		access.Replace(protocol.Consumer, keysOf(t, "# keys", "user:"+keyOfUser, "user:"+keyOfOwner))
+		p := i.connectWith(keyOfUser, protocol.PathConsume)
+		p.send(`{"type":"auth","token":"` + keyOfOwner + `"}`)
+		p.hears(`{"type":"authenticated"}`)
+		synctest.Wait()
+		text := strings.Join(log.take(), "")
+		for _, want := range []string{`"connection opened" address=`, "name=user key_line=2\n", `"credentials renewed" address=`, "name=user key_line=3\n"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("no %q in the log: %s", want, text)
+			}
+		}
+	})
+}
