@@ -16,7 +16,7 @@ type Serve struct {
 	TLSKey      string `group:"Addresses" name:"tls-key" placeholder:"FILE" help:"Private key of --tls-cert, in PEM."`
 	TLSClientCA string `group:"Addresses" name:"tls-client-ca" placeholder:"FILE" help:"Certificates in PEM, one of which must have signed that of a client. A client with such a certificate needs no key: its name is the common name of the subject. Publishing then needs a certificate, a key or a token."`
 
-	IngestKeysFile   string `group:"Access" placeholder:"FILE" help:"Keys of ingestors, one \"name:key\" a line, # for comments. A JSON array of patterns can follow a key, such as [\"BTC_*\"]: the instruments that may be published with it. Only a client that sends one of the keys can publish."`
+	IngestKeysFile   string `group:"Access" placeholder:"FILE" help:"Keys of ingestors, one \"name:key\" a line, # for comments. A JSON array of patterns can follow a key, such as [\"BTC_*\"]: the instruments that may be published with it. Then only a client with one of the keys can publish, or with a token or a certificate where these are accepted."`
 	ConsumerKeysFile string `group:"Access" placeholder:"FILE" help:"Keys of consumers, in the same form, with patterns of rooms. Without it, and without tokens, consumers need no credentials."`
 
 	JWTKeyFile    string   `group:"Access" name:"jwt-key-file" placeholder:"FILE" help:"What tokens (JWT) are verified with: public keys or certificates in PEM, a JWK set, or a secret for HS256. Consumers and ingestors then need a token or one of the keys."`
