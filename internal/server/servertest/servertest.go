@@ -12,7 +12,8 @@ import (
 )
 
 // Start starts an instance on free ports of the loopback address and stops it when the
-// test ends. The changes are made to the default configuration.
+// test ends. The changes are made to the default configuration. The test fails if the instance has
+// shown any of its secrets.
 func Start(t testing.TB, change ...func(*config.Serve)) *server.Running {
 	t.Helper()
 	return StartLogged(t, slog.New(slog.DiscardHandler), change...)
@@ -27,14 +28,18 @@ func StartLogged(t testing.TB, log *slog.Logger, change ...func(*config.Serve)) 
 	for _, c := range change {
 		c(&cfg)
 	}
-	r, err := server.Start(context.WithoutCancel(t.Context()), cfg, server.Options{Logger: log, Version: "test"})
+	w := newWatch(cfg)
+	r, err := server.Start(context.WithoutCancel(t.Context()), cfg, server.Options{Logger: w.tee(log), Version: "test"})
 	if err != nil {
 		t.Fatalf("the instance did not start: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := r.Stop(); err != nil {
+		pages := w.pages(r)
+		err := r.Stop()
+		if err != nil {
 			t.Errorf("the instance ended with: %v", err)
 		}
+		w.check(t, err, pages)
 	})
 	return r
 }
