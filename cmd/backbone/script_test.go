@@ -41,13 +41,14 @@ func TestScripts(t *testing.T) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // what nohup has them ignore is the default again for commands
 	t.Cleanup(func() { signal.Stop(hangups) })
+	const folder = "testdata/script"
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+		Dir:                 folder,
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GORACE", quickExit)
 			env.Values["processes"] = map[string]*process{}
-			return nil
+			return watchSecrets(t, env, folder)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":       exits,

@@ -17,6 +17,7 @@ import (
 
 	"backbone/client"
 	"backbone/internal/proctest"
+	"backbone/internal/secrettest"
 )
 
 func command(args ...string) *exec.Cmd {
@@ -42,7 +43,7 @@ func runs(t *testing.T, out, stderr *proctest.Pipe, args ...string) *exec.Cmd {
 		cmd.Stdout = out.W
 	}
 	if stderr != nil {
-		cmd.Stderr = stderr.W
+		cmd.Stderr, stderr.Secrets = stderr.W, secrettest.Args("", args)
 	}
 	begin(t, cmd)
 	return cmd

@@ -88,6 +88,9 @@ func (in *instance) kill(round int) {
 	in.t.Helper()
 	in.alive()
 	in.run.Kill()
+	if err := in.run.Err(); err == nil || err.Error() != "signal: killed" {
+		in.t.Errorf("%s was killed and ended with: %v", in.name, err)
+	}
 	in.run, in.cold, in.died = nil, false, round
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"backbone/client"
 	"backbone/internal/proctest"
+	"backbone/internal/secrettest"
 )
 
 // patience bounds every wait of a test; only a failing one uses it up.
@@ -58,7 +59,7 @@ func serve(t *testing.T, before string, args ...string) *instance {
 	in := &instance{t: t, log: proctest.NewPipe(t)}
 	args = append([]string{"-c", before + ` exec "$@"`, "sh", program, "serve", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0", "--log-format=json"}, args...)
 	in.cmd = exec.Command("bash", args...)
-	in.cmd.Stderr = in.log.W
+	in.cmd.Stderr, in.log.Secrets = in.log.W, secrettest.Args("", args)
 	in.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
 	if err := in.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -11,16 +11,20 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"backbone/internal/secrettest"
 )
 
 // Pipe is a stream of a program that is read only when the test wants to. Its methods are for
 // the goroutine of the test.
 type Pipe struct {
-	W *os.File // for the program
+	W       *os.File            // for the program
+	Secrets []secrettest.Secret // of the program: its test fails if the stream shows one, or a token
 
 	t      testing.TB
 	r      *os.File
 	reader *bufio.Reader
+	read   bytes.Buffer // all that was read
 }
 
 // NewPipe returns an empty pipe. It is closed at the end of the test.
@@ -30,8 +34,21 @@ func NewPipe(t testing.TB) *Pipe {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _, _ = r.Close(), w.Close() })
-	return &Pipe{t: t, r: r, W: w, reader: bufio.NewReader(r)}
+	p := &Pipe{t: t, r: r, W: w}
+	p.reader = bufio.NewReader(io.TeeReader(r, &p.read))
+	t.Cleanup(p.end)
+	return p
+}
+
+// end closes the pipe and searches what went through it.
+func (p *Pipe) end() {
+	_ = p.W.Close()
+	_ = p.r.SetReadDeadline(time.Now().Add(time.Second)) // a program of the program may still have it
+	_, _ = io.Copy(io.Discard, p.reader)
+	_ = p.r.Close()
+	for _, place := range secrettest.Found(p.Secrets, p.read.Bytes()) {
+		p.t.Errorf("the program shows a secret: %s of its stream", place)
+	}
 }
 
 // Fill writes line ends to the pipe until it takes nothing more.

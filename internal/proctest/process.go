@@ -11,8 +11,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
+
+	"backbone/internal/secrettest"
 )
 
 // patience bounds the wait for a program to be ready. A healthy one needs milliseconds.
@@ -31,7 +34,8 @@ type Process struct {
 
 // Start starts cmd and returns when a line of its output holds ready. Its standard
 // output and error are read; hear, if not nil, is given each line, one at a time, valid
-// until it returns. The error says why cmd did not get ready, with what it printed.
+// until it returns. The error says why cmd did not get ready, with what it printed. That a line
+// shows a secret of its flags or variables, or a token, is an error of Err.
 //
 // The goroutine that starts the program keeps its thread until the program is gone: the
 // signal that ends an orphan is sent when the starting thread ends, not the process.
@@ -73,9 +77,14 @@ func (p *Process) live(out io.Reader, ready string, hear func([]byte), begun cha
 	}
 	var log bytes.Buffer
 	waiting := true
+	secrets := secrettest.Args(p.cmd.Dir, slices.Concat(p.cmd.Args, p.cmd.Env))
+	var shown []error
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, maxLine)
 	for lines.Scan() {
+		for _, place := range secrettest.Found(secrets, lines.Bytes()) {
+			shown = append(shown, fmt.Errorf("%s shows a secret: %s of an entry", p.name(), place))
+		}
 		if hear != nil {
 			hear(lines.Bytes())
 		}
@@ -89,7 +98,7 @@ func (p *Process) live(out io.Reader, ready string, hear func([]byte), begun cha
 			begun <- nil
 		}
 	}
-	p.err = p.cmd.Wait()
+	p.err = errors.Join(append(shown, p.cmd.Wait())...)
 	if waiting {
 		begun <- fmt.Errorf("%s ended before it was ready: %w\n%s", p.name(), p.err, log.Bytes())
 	}

@@ -79,3 +79,16 @@ func TestAFullPipeTakesNothingUntilItIsRead(t *testing.T) {
 		t.Errorf("%q was left", rest)
 	}
 }
+
+func TestAShownSecretIsAnError(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("sh", "-c", `echo ready; echo "with $BACKBONE_API_KEY"`)
+	cmd.Env = append(cmd.Environ(), "BACKBONE_API_KEY=key-of-ann")
+	p, err := proctest.Start(cmd, "ready", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Err(); err == nil || err.Error() != "sh shows a secret: API_KEY in line 1 of an entry" {
+		t.Errorf("it ended with: %v", err)
+	}
+}
