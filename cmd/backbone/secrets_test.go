@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,9 +21,9 @@ func watchSecrets(t *testing.T, env *testscript.Env, folder string) error {
 		return err
 	}
 	words := strings.Fields(string(text))
-	secrets := secrettest.Args(env.WorkDir, words)
+	before := secrettest.Args(env.WorkDir, words)
 	env.Defer(func() {
-		secrets = append(secrets, secrettest.Args(env.WorkDir, words)...)
+		secrets := slices.Concat(before, secrettest.Args(env.WorkDir, words))
 		for name := range env.Values["processes"].(map[string]*process) {
 			for _, stream := range []string{name + ".out", name + ".err"} {
 				said, err := os.ReadFile(filepath.Join(env.WorkDir, stream))

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,7 +86,7 @@ func get(url, token string) []byte {
 // ended with, and on its pages.
 func (w *watch) check(t testing.TB, ended error, pages map[string][]byte) {
 	t.Helper()
-	secrets := append(w.before, secrettest.Fields(w.cfg)...)
+	secrets := slices.Concat(w.before, secrettest.Fields(w.cfg))
 	pages["its log"] = w.log.Bytes()
 	if ended != nil {
 		pages["its error"] = []byte(ended.Error())
