@@ -2,7 +2,9 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -181,4 +183,99 @@ func TestClaimsOfTwoSessionsNeverMeet(t *testing.T) {
 	}
 	cancel()
 	sessions.Wait()
+}
+
+// heard is all that was logged so far.
+func (i *instance) heard() (text string) {
+	for {
+		select {
+		case line := <-i.log.lines:
+			text += line
+		default:
+			return text
+		}
+	}
+}
+
+func newQuietTopology(t *testing.T, addresses ...string) (*instance, *topology) {
+	i, o := newInstance(t, "me")
+	o.BackoffMin = time.Hour // one attempt
+	o = o.withDefaults()
+	return i, newTopology(newTarget(&redisurl.URL{Setup: redisurl.Cluster, Addresses: addresses}, nil), &shared{
+		opts: &o, names: wire.Names{Prefix: o.Prefix}, bySlot: true, changed: make(chan struct{}, 1), count: new(counters), log: o.Logger,
+	})
+}
+
+func TestAllOtherMastersHoldPartitions(t *testing.T) {
+	_, y := newQuietTopology(t, "a:1")
+	for p, address := range []string{"a:1", "b:1", "c:1", "d:1"} {
+		s := new(shard)
+		s.held.store(partition.Only(p))
+		y.running[address] = runningShard{shard: s}
+	}
+	if got, want := y.heldBeside("b:1"), partition.Only(0)|partition.Only(2)|partition.Only(3); got != want {
+		t.Errorf("held beside b are %x, want %x", got, want)
+	}
+}
+
+// A move is told once, with how many partitions come.
+func TestAMoveIsToldOnce(t *testing.T) {
+	i, y := newQuietTopology(t, "a:1")
+	s := &shard{shared: y.shared, name: "a:1", changed: make(chan struct{}, 1)}
+	s.wanted.store(partition.Only(1) | partition.Only(2))
+	y.grant(s, partition.Only(1)|partition.Only(2)|partition.Only(5))
+	if got := i.heard(); !strings.Contains(got, "has moved rooms") || !strings.Contains(got, "partitions=1\n") {
+		t.Errorf("logged %q, want a move of one partition", got)
+	}
+	y.grant(s, partition.Only(1)|partition.Only(5))
+	if got := i.heard(); got != "" || s.wanted.load() != partition.Only(1)|partition.Only(5) || y.last[5] != s {
+		t.Errorf("logged %q without a move to it, it shall hold %x", got, s.wanted.load())
+	}
+}
+
+func TestPartitionsWithoutAMasterAreToldOnce(t *testing.T) {
+	i, y := newQuietTopology(t, "a:1")
+	for round, want := range []int{1, 0, 0} {
+		y.lacks(errors.New("gone"))
+		if got := strings.Count(i.heard(), "has no master"); got != want {
+			t.Errorf("round %d: told %d times, want %d", round, got, want)
+		}
+	}
+	y.missing.Store(nil) // each had one meanwhile
+	y.lacks(errors.New("gone"))
+	if got := strings.Count(i.heard(), "has no master"); got != 1 || y.missing.Load().State != Degraded {
+		t.Errorf("told %d times that masters were lost again: %+v", got, y.missing.Load())
+	}
+}
+
+// A shard is connecting since its master is sought, and another address of a master is told.
+func TestAShardGoesOnWhereTheLastOneWas(t *testing.T) {
+	noLeak(t)
+	const one, two = "127.0.0.1:1", "127.0.0.1:2"
+	i, y := newQuietTopology(t, one)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel() // its session tries nothing
+	since := time.Now().Add(-time.Hour)
+	for n, step := range []struct {
+		address string
+		first   State
+		since   bool
+		others  bool
+	}{{one, Connecting, true, false}, {one, Degraded, true, false}, {two, Degraded, true, true}} {
+		y.missing.Store(&ShardStatus{State: step.first, Since: since})
+		y.begin(ended, step.address, partition.Only(3))
+		<-y.running[step.address].ended
+		if st := y.last[3].status.Load(); st.Since.Equal(since) != step.since || st.State != Connecting || st.Name != step.address {
+			t.Errorf("step %d: %+v, want since %v", n, st, since)
+		}
+		if got := strings.Contains(i.heard(), "has other masters"); got != step.others {
+			t.Errorf("step %d: told that the master is another one: %t", n, got)
+		}
+	}
+	y.missing.Store(&ShardStatus{State: Degraded, Since: since})
+	y.begin(ended, one, partition.Only(4)) // none had it before
+	<-y.running[one].ended
+	if st := y.last[4].status.Load(); st.Since.Equal(since) {
+		t.Errorf("a new shard is connecting since others lack a master: %+v", st)
+	}
 }
