@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -120,6 +121,8 @@ func (c *Connection) Failure(err error) error {
 	switch {
 	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401 && strings.Contains(c.Key, ":"):
 		return Failf(ExitRefused, "%s refuses the key: --api-key-file or %s holds a line name:key of the server's keys file, and must hold only the part after the colon", where, APIKeyVariable)
+	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401 && (c.Key != "" || c.Token != nil):
+		return Failf(ExitRefused, "%s refuses the key or token that was sent: %s: the line \"handshake refused\" of its log says why", where, human.Error(err))
 	case errors.Is(err, client.ErrRefused) && ok && refused.Status == 401:
 		return Failf(ExitRefused, "%s refuses without a valid key or token: set --api-key-file or %s, or --token-file or %s", where, APIKeyVariable, TokenVariable)
 	case errors.Is(err, client.ErrRefused):
@@ -139,6 +142,8 @@ func advice(servers []serverurl.Server, err error) string {
 		return "set --ca-file to the server's certificate, or to the one that signed it"
 	case errors.As(err, new(*tls.CertificateVerificationError)):
 		return "use a host name that is in the certificate, and check that it has not expired"
+	case busy(err):
+		return "an instance, or a proxy in front of it, answers and takes no client now: ask it for /readyz"
 	case !insecure && !isRefusedConnection(err):
 		return "does \"backbone serve\" run there with --tls-cert? Without it the URL begins with ws:// (--url)"
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.Contains(err.Error(), "malformed HTTP") ||
@@ -146,4 +151,10 @@ func advice(servers []serverurl.Server, err error) string {
 		return "does the server use TLS? Then the URL begins with wss:// (--url)"
 	}
 	return "does \"backbone serve\" run there? (--url)"
+}
+
+// busy reports whether an instance or a proxy answered that no client can be served now.
+func busy(err error) bool {
+	e, ok := errors.AsType[*client.ConnectError](err)
+	return ok && (e.Status == http.StatusTooManyRequests || e.Status == http.StatusBadGateway || e.Status == http.StatusServiceUnavailable || e.Status == http.StatusGatewayTimeout)
 }

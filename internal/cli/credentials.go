@@ -22,7 +22,6 @@ type Credentials struct {
 // GiveTo has a connection send what the flags or the environment hold. A file comes before a
 // variable.
 func (c *Credentials) GiveTo(to *Connection) (err error) {
-	key, token := os.Getenv(APIKeyVariable), os.Getenv(TokenVariable)
 	switch {
 	case c.APIKeyFile != "" && c.TokenFile != "":
 		return config.Errorf("token-file", "and --api-key-file exclude each other: leave one out")
@@ -32,10 +31,12 @@ func (c *Credentials) GiveTo(to *Connection) (err error) {
 		read := func(context.Context) (string, error) { return config.ReadCredentials("token-file", c.TokenFile) }
 		to.Token = read
 		_, err = read(context.Background())
-	case key != "" && token != "":
+	case os.Getenv(APIKeyVariable) != "" && os.Getenv(TokenVariable) != "":
 		return config.Errorf("", "%s and %s exclude each other: leave one out", APIKeyVariable, TokenVariable)
+	case os.Getenv(TokenVariable) != "":
+		to.Key, err = config.CredentialsOf(TokenVariable) // the header takes both
 	default:
-		to.Key = key + token // the header takes both
+		to.Key, err = config.CredentialsOf(APIKeyVariable)
 	}
 	return err
 }

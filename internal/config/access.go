@@ -17,7 +17,7 @@ func (s *Serve) access() error {
 		return Errorf("insecure-no-auth", "and --ingest-keys-file exclude each other: leave one out")
 	}
 	if !Loopback(s.Listen) && s.IngestKeysFile == "" && s.TLSClientCA == "" && !s.Tokens() && !s.InsecureNoAuth && !s.Edge() {
-		return Errorf("listen", "%s can be reached from other machines, and anyone there could publish: set --ingest-keys-file, or --insecure-no-auth if that is intended", s.Listen)
+		return Errorf("listen", "%s can be reached from other machines, and anyone there could publish: set --ingest-keys-file, --jwt-key-file, --jwt-jwks-url or --tls-client-ca, or --insecure-no-auth if that is intended", s.Listen)
 	}
 	for _, origin := range s.AllowedOrigins {
 		if origin != "*" && !validOrigin(origin) {

@@ -165,6 +165,9 @@ func (s *Server) unfinished(p *place, err error) {
 		s.stats.limited.count(limitHandshake)
 	case strings.Contains(text, "tls: "): // also "remote error: tls: " and "local error: tls: "
 		s.stats.unfinished.count(badTLS)
+		if strings.HasSuffix(text, "bad record MAC") { // OpenSSL gives up before it encrypts what it says
+			text += ": likely a client that does not trust the certificate"
+		}
 		s.refusals.Tell(tlsFailed, "address", p.remote(), "reason", text)
 	default:
 		s.stats.unfinished.count(gone)
