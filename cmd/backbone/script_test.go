@@ -19,6 +19,7 @@ import (
 
 	"backbone/internal/cli"
 	"backbone/internal/proctest"
+	"backbone/internal/secrettest"
 )
 
 func TestMain(m *testing.M) {
@@ -70,11 +71,16 @@ const quickExit = "atexit_sleep_ms=0"
 // patience bounds every wait of a script; only a failing one uses it up.
 const patience = 30 * time.Second
 
-// exits CODE COMMAND... runs a command and checks its exit code.
+// exits CODE COMMAND... runs a command, checks its exit code and that it shows no secret of its own.
 func exits(ts *testscript.TestScript, _ bool, args []string) {
 	err := ts.Exec(args[1], args[2:]...)
 	if got := exitCode(err); strconv.Itoa(got) != args[0] {
 		ts.Fatalf("exit code %d (%v), want %s", got, err, args[0])
+	}
+	for _, stream := range []string{"stdout", "stderr"} {
+		for _, place := range secrettest.Found(secrettest.Args(ts.MkAbs("."), args), []byte(ts.ReadFile(stream))) {
+			ts.Fatalf("%s shows a secret: %s", stream, place)
+		}
 	}
 }
 
