@@ -100,16 +100,13 @@ func (c *Cmd) once(ctx context.Context, s cli.Streams) error {
 			return err
 		}
 	} else {
-		t := newTable(got, w)
-		for _, view := range []view{clients, rooms} {
-			t.view.Store(int32(view))
-			text := strings.Join(t.lines(time.Now()), "\n") + "\n"
-			if !s.Pretty() {
-				text = ansi.Strip(text)
-			}
-			if err := s.Print([]byte(text)); err != nil {
-				return err
-			}
+		lines := append(newTable(got, w).lines(time.Now()), "") // of clients
+		text := strings.Join(append(lines, roomLines(got)...), "\n") + "\n"
+		if !s.Pretty() {
+			text = ansi.Strip(text)
+		}
+		if err := s.Print([]byte(text)); err != nil {
+			return err
 		}
 	}
 	return got.failure()
