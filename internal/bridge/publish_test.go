@@ -53,10 +53,27 @@ func TestWhatWasRefusedIsOfferedAgain(t *testing.T) {
 	for _, p := range []int{1, 2, 3} {
 		hand(ticks(p))
 	}
-	sink := y.shared.opts.Sink.(*instance)
-	for again := partition.Set(0); again != only(1, 2); {
-		if again |= receive(t, sink.generations, "a generation"); again&^only(1, 2) != 0 {
-			t.Fatalf("offered again are %x, want 1 and 2", again)
+	y.offersAgain(t, only(1, 2))
+}
+
+// As what could not be stored later is.
+func TestWhatCouldNotBeStoredIsOfferedAgain(t *testing.T) {
+	noLeak(t)
+	y := newTalking(t, true, map[string]string{"SPUBLISH 1": tryAgain, "SPUBLISH": ":1\r\n", "EVALSHA 2": tryAgain, "EVALSHA": stored, "SET": "_\r\n"})
+	y.shared.opts.Heartbeat, y.shared.opts.StoreInterval = 300*time.Millisecond, time.Millisecond
+	hand := y.publishing(t)
+	for _, p := range []int{1, 2, 3} {
+		hand(ticks(p))
+	}
+	y.offersAgain(t, only(1, 2))
+}
+
+// offersAgain waits until generations have begun for some partitions, and for no others.
+func (y talking) offersAgain(t *testing.T, want partition.Set) {
+	t.Helper()
+	for again := partition.Set(0); again != want; {
+		if again |= receive(t, y.shared.opts.Sink.(*instance).generations, "a generation"); again&^want != 0 {
+			t.Fatalf("offered again are %x, want %x", again, want)
 		}
 	}
 }

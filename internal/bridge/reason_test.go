@@ -44,6 +44,10 @@ func TestTheReasonSaysWhatToDo(t *testing.T) {
 			if !strings.Contains(line, c.want) || strings.Contains(line, "local byte") || strings.Contains(line, "secret") || strings.Contains(line, `\n`) {
 				t.Errorf("logged %s, want one line with %q", line, c.want)
 			}
+			const lacks = "lacks a command"
+			if strings.Contains(line, lacks) != strings.Contains(c.want, lacks) {
+				t.Errorf("logged %s, want %q to be told only where it is so", line, lacks)
+			}
 			if want, known := map[string]string{
 				"full": "maxclients", "no password": "password", "no HELLO": "RESP3", "RESP2": "RESP3", "certificate": "certificate",
 				"loading": "answer", "no scripts": "command", "full memory": "memory",

@@ -125,3 +125,17 @@ func TestWhatWaitsToBeStored(t *testing.T) {
 		t.Errorf("taken are %d, left is %+v", len(values), u)
 	}
 }
+
+// What is wrong with a version is told when it is new, also if it was told before another one.
+func TestAFlawIsToldOnce(t *testing.T) {
+	i, o := newInstance(t, "me")
+	s := &shard{shared: &shared{log: o.Logger}}
+	for n, step := range []struct {
+		flaw string
+		told bool
+	}{{"", false}, {"a", true}, {"a", false}, {"b", true}, {"", false}, {"", false}, {"b", true}} {
+		if s.warnOf(step.flaw); (i.heard() != "") != step.told {
+			t.Errorf("step %d: %q is told: %t", n, step.flaw, !step.told)
+		}
+	}
+}
