@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +17,9 @@ import (
 // A server in a terminal reloads when it is told to, and stops when the terminal closes.
 func TestAServerStopsWithItsTerminal(t *testing.T) {
 	t.Parallel()
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // or else the program ignores it where the tests do, as under nohup
+	defer signal.Stop(hangups)
 	main, terminal := openTerminal(t)
 	program, err := exec.LookPath("backbone")
 	if err != nil {
