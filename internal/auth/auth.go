@@ -168,7 +168,7 @@ func (a *Access) Admit(role protocol.Role, credentials string, gone <-chan struc
 // take keys out of their sets as they please.
 func (a *Access) Still(role protocol.Role, g *Grant) *Grant {
 	if g.certificate {
-		now := a.certified(role, g.Name)
+		now := a.certified(role, g.Name, g.Expires)
 		if now != nil && now.same(g) {
 			return g
 		}

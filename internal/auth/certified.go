@@ -2,6 +2,7 @@ package auth
 
 import (
 	"slices"
+	"time"
 
 	"backbone/protocol"
 )
@@ -10,23 +11,26 @@ import (
 func (a *Access) Certificates() bool { return a.certificates }
 
 // AdmitCertificate returns what a certificate that was verified grants in a role, by the common name
-// of its subject: what the keys of that name do, or everything where the role has no keys. The error
-// is a *RefusedError.
-func (a *Access) AdmitCertificate(role protocol.Role, name string) (*Grant, error) {
-	if name == "" {
+// of its subject and its end: what the keys of that name do, or everything where the role has no keys.
+// Without a name it grants what no credentials do, which is nil. The error is a *RefusedError.
+func (a *Access) AdmitCertificate(role protocol.Role, name string, until time.Time) (*Grant, error) {
+	switch {
+	case name == "" && a.Open(role):
+		return nil, nil //nolint:nilnil // the grant of everything
+	case name == "":
 		return nil, &RefusedError{Unauthorized, "the certificate has no common name", "the certificate of the client has no common name"}
 	}
-	if g := a.certified(role, name); g != nil {
+	if g := a.certified(role, name, until); g != nil {
 		return g, nil
 	}
 	return nil, &RefusedError{Forbidden, "the certificate is not for this", "the keys have no line of the name in the certificate"}
 }
 
 // certified is what a certificate grants now; nil: nothing.
-func (a *Access) certified(role protocol.Role, name string) *Grant {
+func (a *Access) certified(role protocol.Role, name string, until time.Time) *Grant {
 	keys := a.Keys(role)
 	if keys == nil {
-		return &Grant{Name: name, certificate: true}
+		return &Grant{Name: name, Expires: until, certificate: true}
 	}
 	var rooms []*Patterns
 	for _, e := range keys.entries {
@@ -37,7 +41,7 @@ func (a *Access) certified(role protocol.Role, name string) *Grant {
 	if len(rooms) == 0 {
 		return nil
 	}
-	return &Grant{Name: name, certificate: true, rooms: union(rooms)}
+	return &Grant{Name: name, Expires: until, certificate: true, rooms: union(rooms)}
 }
 
 // union is what any of several patterns match.

@@ -18,8 +18,8 @@ func (s *Server) identify(c *conn, credentials string) error {
 	}
 	var grant *auth.Grant
 	var err error
-	if name, has := c.socket.certified(); has && credentials == "" && s.opts.Access.Certificates() {
-		grant, err = s.opts.Access.AdmitCertificate(c.identity.Role, name)
+	if name, until, has := c.socket.certified(); has && credentials == "" && s.opts.Access.Certificates() {
+		grant, err = s.opts.Access.AdmitCertificate(c.identity.Role, name, until)
 	} else {
 		grant, err = s.opts.Access.Admit(c.identity.Role, credentials, s.closing)
 	}

@@ -33,18 +33,19 @@ func (s *socket) under() *underTLS {
 	return nil
 }
 
-// certified returns the common name of the certificate that the client has shown and that was
-// verified, and whether there is one.
-func (s *socket) certified() (name string, has bool) {
+// certified returns the common name and the end of the certificate that the client has shown and that
+// was verified, and whether there is one.
+func (s *socket) certified() (name string, until time.Time, has bool) {
 	secure, ok := s.Conn.(*tls.Conn)
 	if !ok {
-		return "", false
+		return "", time.Time{}, false
 	}
 	state := secure.ConnectionState()
 	if len(state.VerifiedChains) == 0 {
-		return "", false
+		return "", time.Time{}, false
 	}
-	return state.PeerCertificates[0].Subject.CommonName, true
+	shown := state.PeerCertificates[0]
+	return shown.Subject.CommonName, shown.NotAfter, true
 }
 
 // writesNow reports whether writes need not wait.
