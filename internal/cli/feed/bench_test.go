@@ -163,7 +163,8 @@ func farEnds() {
 			due := min(most, int(time.Since(began).Milliseconds()+1)*tradesPerMillisecond)
 			for ; n < due; n++ {
 				id++
-				text := fmt.Appendf(nil, `{"e":"trade","E":%d,"s":"BTCUSDT","t":%d,"p":"70123.45000000","q":"0.00120000","T":%d,"m":%t,"M":true}`, 1790000000000+id, id, 1790000000000+id, id%2 == 0)
+				at := 1790000000000 + int64(id)
+				text := fmt.Appendf(nil, `{"e":"trade","E":%d,"s":"BTCUSDT","t":%d,"p":"70123.45000000","q":"0.00120000","T":%d,"m":%t,"M":true}`, at, id, at, id%2 == 0)
 				if ws.Write(context.Background(), websocket.MessageText, text) != nil {
 					return
 				}
