@@ -50,8 +50,7 @@ type place struct {
 	peer    netip.AddrPort // not valid: it has no address. Set by the handshake after a PROXY header
 	opening *patient       // reads the head; owned by the handshake
 
-	client *conn // set by the handshake before it asks to be open; owned by the registry then
-
+	client *conn                    // set by the handshake before it asks to be open; owned by the registry then
 	seen   seen                     // what operators see of it
 	closed atomic.Bool              // by the registry
 	asked  atomic.Bool              // the client has sent a request; set by the read side, read by who warns it
@@ -59,6 +58,7 @@ type place struct {
 
 	news    atomic.Pointer[news] // for the ReadPump, from the registry: what became of its credentials
 	granted *auth.Grant          // what the credentials allow; nil: everything. Set by the handshake, then owned by the ReadPump
+	ended   *closeError          // what became of them in the end, as standing returned it; nil: nothing yet. Owned by the ReadPump
 
 	// Owned by the registry, once the connection has come.
 	addr     netip.Addr    // that it counts for; not valid: none

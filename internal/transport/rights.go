@@ -76,10 +76,23 @@ var (
 	errChanged = &closeError{code: protocol.CloseRestart, reason: "the rights of these credentials have changed: connect again"}
 )
 
-// standing returns why the connection has to end because of its credentials, nil if it has not. It
-// takes what the registry has told. To miss nothing it is to be called behind each change of the read
-// deadline.
+// standing returns why the connection has to end because of its credentials, nil if it has not. What it
+// has returned it returns again, even if the credentials are good again: the hub gives nothing any more to
+// a client whose join was broken off for it.
 func (r *readSide) standing() error {
+	p := r.conn.place
+	if p.ended == nil {
+		p.ended = r.judge()
+	}
+	if p.ended == nil { // as an error it would not be nil
+		return nil
+	}
+	return p.ended
+}
+
+// judge takes what the registry has told. To miss nothing it is to be called behind each change of the
+// read deadline.
+func (r *readSide) judge() *closeError {
 	if r.conn.place.granted == nil {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -104,4 +105,21 @@ func TestARemovedKeyEndsTheWaitForTheKeysOfTokens(t *testing.T) {
 		}
 		p.Close()
 	})
+}
+
+// A key that comes back at once leaves no connection whose join was broken off: it would hear nothing more.
+func TestAKeyThatComesBackDoesNotKeepABrokenOffJoin(t *testing.T) {
+	granted := &auth.Grant{}
+	r := &readSide{conn: &conn{place: &place{granted: granted}}, scratch: new(scratch)}
+	if !r.pause() {
+		t.Fatal("a join with a good key is broken off")
+	}
+	r.conn.place.news.Store(&news{})
+	if r.pause() {
+		t.Fatal("a join without a key goes on")
+	}
+	r.conn.place.news.Store(&news{now: granted})
+	if err := r.standing(); !errors.Is(err, errRevoked) {
+		t.Errorf("afterwards: %v", err)
+	}
 }
