@@ -45,6 +45,14 @@ func (h *Hub) Rooms(ctx context.Context, keep func(room string) bool) (all []Roo
 		next func() (string, map[*Client]int32, bool)
 		stop = func() {}
 	)
+	defer func() {
+		if err == nil || errors.Is(err, ErrEnded) {
+			stop()
+			return
+		}
+		// The last look may be under way, or still to come. One more, which nobody waits for, ends what it began.
+		h.send(command{op: opLook, look: func() { stop() }, result: make(chan []string, 1)})
+	}()
 	for more := true; more; {
 		var some []RoomMembers
 		begins := next == nil
@@ -67,7 +75,6 @@ func (h *Hub) Rooms(ctx context.Context, keep func(room string) bool) (all []Roo
 		}
 		all = append(all, some...)
 	}
-	stop()
 	return all, nil
 }
 

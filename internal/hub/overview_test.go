@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
+
+	"go.uber.org/goleak"
 )
 
 func running(t *testing.T) *Hub {
@@ -77,5 +80,50 @@ func TestStandingsOfManyClients(t *testing.T) {
 	}
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("after its context: %v", err)
+	}
+}
+
+// An answer that is cut off leaves no goroutine, whether its look is under way or has not begun.
+func TestRoomsThatAreCutOffLeaveNothing(t *testing.T) {
+	h := running(t)
+	c := new(Client)
+	c.Init(nil, nil)
+	h.Register(c)
+	names := make([]string, 3*perLook)
+	for i := range names {
+		names[i] = fmt.Sprintf("R%03d", i)
+	}
+	h.Join(c, names, Wants{}, []byte("reply"), goesOn)
+	before := goleak.IgnoreCurrent()
+	for name, begins := range map[string]bool{"under way": true, "not begun": false} {
+		ctx, end := context.WithCancel(t.Context())
+		looks, free := make(chan struct{}, len(names)), make(chan struct{})
+		if !begins {
+			go h.look(func() { looks <- struct{}{}; <-free })
+			<-looks
+		}
+		returned := make(chan error)
+		go func() {
+			_, err := h.Rooms(ctx, func(string) bool { // called by Run
+				looks <- struct{}{}
+				<-free
+				return true
+			})
+			returned <- err
+		}()
+		if begins {
+			<-looks
+		}
+		for !begins && len(h.commands) == 0 {
+			runtime.Gosched()
+		}
+		end()
+		if err := <-returned; !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", name, err)
+		}
+		close(free)
+		if err := goleak.Find(before); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
