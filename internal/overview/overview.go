@@ -69,14 +69,15 @@ var orders = map[string]func(*Client) float64{
 // Orders returns the names of the orders.
 func Orders() []string { return []string{"age", "queued", "conflated", "rooms"} }
 
-// Sort puts slow clients first, then the others, in each part those with the most first. It reports
-// false if there is no such order.
-func Sort(clients []Client, order string) bool {
+// Sort puts the rows of slow clients first, then the others, in each part those with the most first. Whose
+// row it is says client. Sort reports false if there is no such order.
+func Sort[Row any](rows []Row, client func(Row) Client, order string) bool {
 	by, known := orders[order]
 	if !known {
 		return false
 	}
-	slices.SortFunc(clients, func(a, b Client) int {
+	slices.SortStableFunc(rows, func(one, other Row) int {
+		a, b := client(one), client(other)
 		if (a.Slow != "") != (b.Slow != "") {
 			if a.Slow != "" {
 				return -1

@@ -128,7 +128,7 @@ func (s *Server) clientsPage(ctx context.Context, r *http.Request) (any, error) 
 		}
 		all = append(all, row)
 	}
-	overview.Sort(all, order)
+	overview.Sort(all, func(c overview.Client) overview.Client { return c }, order)
 	body.Clients = all[:min(len(all), limit)]
 	return body, nil
 }

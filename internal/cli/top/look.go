@@ -145,16 +145,7 @@ func (c *client) has(filter string) bool {
 
 // sortClients sorts those of several instances as each of these does.
 func sortClients(clients []client, order string) {
-	plain := make([]overview.Client, len(clients))
-	from := map[string]string{}
-	for i, c := range clients {
-		plain[i] = c.Client
-		from[c.Address] = c.Instance
-	}
-	overview.Sort(plain, order)
-	for i, c := range plain {
-		clients[i] = client{from[c.Address], c}
-	}
+	overview.Sort(clients, func(c client) overview.Client { return c.Client }, order)
 }
 
 // merge has each room once, with the newest of its versions.

@@ -3,6 +3,7 @@ package top
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -126,6 +127,23 @@ func TestSlowClientsAreOnTop(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
+	}
+}
+
+// Behind a proxy clients of several instances have one address, without a port.
+func TestClientsOfOneAddressStayWithTheirInstances(t *testing.T) {
+	clients := []client{
+		{"blue", overview.Client{Address: "203.0.113.9", Rooms: 1}},
+		{"green", overview.Client{Address: "203.0.113.9", Rooms: 2}},
+		{"blue", overview.Client{Address: "203.0.113.9", Rooms: 3}},
+	}
+	sortClients(clients, "rooms")
+	var got []string
+	for _, c := range clients {
+		got = append(got, fmt.Sprint(c.Instance, c.Rooms))
+	}
+	if text := strings.Join(got, " "); text != "blue3 green2 blue1" {
+		t.Errorf("got %s", text)
 	}
 }
 
