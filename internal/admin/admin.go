@@ -24,6 +24,7 @@ const (
 type Options struct {
 	Registry *prometheus.Registry
 	Token    *Token                  // that all pages but Open ask for
+	Listen   string                  // address of the listener; its host names the server even without a token
 	Open     map[string]http.Handler // by pattern: pages that ask for no token, for probes
 	Pages    map[string]http.Handler // by pattern
 	Pprof    bool                    // serve /debug/pprof/
@@ -49,7 +50,7 @@ func New(o Options) *http.Server {
 		guarded.Handle(pattern, h)
 	}
 	all := http.NewServeMux()
-	all.Handle("/", o.Token.guard(guarded))
+	all.Handle("/", o.Token.hosted(o.Listen, o.Token.guard(guarded)))
 	for pattern, h := range o.Open {
 		all.Handle(pattern, h)
 	}

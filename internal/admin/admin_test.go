@@ -152,7 +152,7 @@ func TestProfilesAreServed(t *testing.T) {
 	} {
 		s := admin.New(admin.Options{Registry: telemetry.NewRegistry(""), Token: new(admin.Token), Pprof: true, Logger: slog.New(slog.DiscardHandler)})
 		w := httptest.NewRecorder()
-		s.Handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		s.Handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost"+path, nil))
 		if w.Code != want {
 			t.Errorf("%s: status %d, want %d", path, w.Code, want)
 		}

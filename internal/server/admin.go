@@ -26,6 +26,7 @@ func (s *Server) buildAdmin(registry *prometheus.Registry) error {
 	s.admin = admin.New(admin.Options{
 		Registry: registry,
 		Token:    &s.adminToken,
+		Listen:   s.cfg.AdminListen,
 		Pprof:    s.cfg.AdminPprof,
 		Open:     map[string]http.Handler{"GET " + protocol.PathHealth: health, "GET " + protocol.PathReady: health},
 		Pages:    s.pages(),

@@ -203,7 +203,7 @@ func TestMetrics(t *testing.T) {
 func scrape(t *testing.T, reg *prometheus.Registry) string {
 	answer := httptest.NewRecorder()
 	o := admin.Options{Registry: reg, Token: new(admin.Token), Logger: slog.New(slog.DiscardHandler)}
-	admin.New(o).Handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	admin.New(o).Handler.ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/metrics", nil))
 	return answer.Body.String()
 }
 

@@ -31,7 +31,7 @@ func (c *Cmd) serveMetrics(ctx context.Context, r *runner.Runner, log *slog.Logg
 		return nil, fmt.Errorf("--metrics-listen: %w: choose another address, or end what uses this one", err)
 	}
 	log.Info("metrics", "listen", l.Addr().String())
-	server := admin.New(admin.Options{Registry: reg, Token: new(admin.Token), Pprof: true, Logger: log})
+	server := admin.New(admin.Options{Registry: reg, Token: new(admin.Token), Listen: c.MetricsListen, Pprof: true, Logger: log})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

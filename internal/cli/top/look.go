@@ -210,6 +210,8 @@ func (c *Cmd) get(ctx context.Context, base, path string) (io.ReadCloser, error)
 		return resp.Body, nil
 	case resp.StatusCode == http.StatusUnauthorized:
 		err = fmt.Errorf("%s asks for a token: set --admin-token-file", base)
+	case resp.StatusCode == http.StatusMisdirectedRequest:
+		err = fmt.Errorf("%s asks for no token, and then answers to no such name: give --admin-url its IP address", base)
 	case resp.StatusCode == http.StatusNotFound:
 		err = fmt.Errorf("%s has no %s: is it an admin address, of this version?", base, path)
 	default:

@@ -73,6 +73,10 @@ func TestRefusedLooks(t *testing.T) {
 	if code, _, said := run(t, "--once", "--admin-url", s.URL); code != cli.ExitFailed || !strings.Contains(said, "asks for a token: set --admin-token-file") {
 		t.Errorf("without a token: %d %s", code, said)
 	}
+	status = http.StatusMisdirectedRequest
+	if _, _, said := run(t, "--once", "--admin-url", s.URL); !strings.Contains(said, "give --admin-url its IP address") {
+		t.Errorf("by another name: %s", said)
+	}
 	status = http.StatusNotFound
 	if _, _, said := run(t, "--once", "--admin-url", s.URL); !strings.Contains(said, "is it an admin address") {
 		t.Errorf("at another address: %s", said)
