@@ -126,6 +126,9 @@ func TestKeysAreReloaded(t *testing.T) {
 		t.Error(err)
 	}
 	with(keyTwo)
+	if _, err := s.Reload(within(t)); err != nil { // behind it the look before has said what it found
+		t.Error(err)
+	}
 	if text := written.String(); !strings.Contains(text, "removed feed") || strings.Contains(text, "integration-key") {
 		t.Errorf("the log: %s", text)
 	}
