@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -63,13 +62,9 @@ func (a *Admin) Get(ctx context.Context, base, path string) (*http.Response, err
 	}
 	transport := &http.Transport{Proxy: nil} // the address is of this network
 	if a.CAFile != "" {
-		pem, err := os.ReadFile(a.CAFile)
+		roots, err := config.Authorities("ca-file", a.CAFile)
 		if err != nil {
-			return nil, fmt.Errorf("--ca-file: %w", err)
-		}
-		roots := x509.NewCertPool()
-		if !roots.AppendCertsFromPEM(pem) {
-			return nil, config.Errorf("ca-file", "%s holds no certificate in PEM", a.CAFile)
+			return nil, err
 		}
 		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -91,13 +90,9 @@ func (c *Connection) Options() (client.Options, error) {
 	}
 	o.TLSConfig = &tls.Config{InsecureSkipVerify: c.InsecureSkipVerify} //nolint:gosec // only where the flag says so
 	if c.CAFile != "" {
-		pem, err := os.ReadFile(c.CAFile)
-		if err != nil {
-			return o, fmt.Errorf("--ca-file: %w", err)
-		}
-		o.TLSConfig.RootCAs = x509.NewCertPool()
-		if !o.TLSConfig.RootCAs.AppendCertsFromPEM(pem) {
-			return o, config.Errorf("ca-file", "%s holds no certificate in PEM", c.CAFile)
+		var err error
+		if o.TLSConfig.RootCAs, err = config.Authorities("ca-file", c.CAFile); err != nil {
+			return o, err
 		}
 	}
 	if c.CertFile != "" {

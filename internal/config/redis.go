@@ -45,7 +45,7 @@ func (s *Serve) RedisTLS() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if s.RedisTLSCA != "" {
 		var err error
-		if c.RootCAs, err = authorities("redis-tls-ca", s.RedisTLSCA); err != nil {
+		if c.RootCAs, err = Authorities("redis-tls-ca", s.RedisTLSCA); err != nil {
 			return nil, err
 		}
 	}
@@ -59,8 +59,8 @@ func (s *Serve) RedisTLS() (*tls.Config, error) {
 	return c, nil
 }
 
-// authorities reads the certificates in the file of a flag.
-func authorities(flag, file string) (*x509.CertPool, error) {
+// Authorities reads the certificates in the file of a flag. The error is that of reading it, or an *Error.
+func Authorities(flag, file string) (*x509.CertPool, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("--%s: %w", flag, err)

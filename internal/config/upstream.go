@@ -22,7 +22,7 @@ func (s *Serve) UpstreamTLS() (*tls.Config, error) {
 	if s.UpstreamTLSCA == "" {
 		return nil, nil //nolint:nilnil // as by default
 	}
-	pool, err := authorities("upstream-tls-ca", s.UpstreamTLSCA)
+	pool, err := Authorities("upstream-tls-ca", s.UpstreamTLSCA)
 	if err != nil {
 		return nil, err
 	}
