@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 
 	"backbone/internal/config"
@@ -54,11 +53,11 @@ func (a *Admin) Get(ctx context.Context, base, path string) (*http.Response, err
 	}
 	req.Close = true // or else a connection would stay
 	if a.TokenFile != "" {
-		token, err := os.ReadFile(a.TokenFile)
+		token, err := config.ReadCredentials("admin-token-file", a.TokenFile)
 		if err != nil {
-			return nil, fmt.Errorf("--admin-token-file: %w", err)
+			return nil, err
 		}
-		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	transport := &http.Transport{Proxy: nil} // the address is of this network
 	if a.CAFile != "" {
