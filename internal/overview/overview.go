@@ -58,24 +58,36 @@ func (c *Client) Judge() {
 
 func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
 
-// Orders are the orders in which clients can be had.
-var orders = map[string]func(*Client) float64{
-	"age":       func(c *Client) float64 { return float64(max(c.AgeMS, c.WaitingMS)) },
-	"queued":    func(c *Client) float64 { return float64(c.Queued) },
-	"conflated": func(c *Client) float64 { return float64(c.Conflated) },
-	"rooms":     func(c *Client) float64 { return float64(c.Rooms) },
+// MaxRows is the most clients or rooms that one answer can have.
+const MaxRows = 10_000
+
+// orders are those in which clients can be had, the usual one first.
+var orders = []struct {
+	name string
+	by   func(*Client) float64
+}{
+	{"age", func(c *Client) float64 { return float64(max(c.AgeMS, c.WaitingMS)) }},
+	{"queued", func(c *Client) float64 { return float64(c.Queued) }},
+	{"conflated", func(c *Client) float64 { return float64(c.Conflated) }},
+	{"rooms", func(c *Client) float64 { return float64(c.Rooms) }},
 }
 
-// Orders returns the names of the orders.
-func Orders() []string { return []string{"age", "queued", "conflated", "rooms"} }
+// Orders returns the names of the orders, the usual one first.
+func Orders() (names []string) {
+	for _, o := range orders {
+		names = append(names, o.name)
+	}
+	return names
+}
 
 // Sort puts the rows of slow clients first, then the others, in each part those with the most first. Whose
 // row it is says client. Sort reports false if there is no such order.
 func Sort[Row any](rows []Row, client func(Row) Client, order string) bool {
-	by, known := orders[order]
-	if !known {
+	i := slices.Index(Orders(), order)
+	if i < 0 {
 		return false
 	}
+	by := orders[i].by
 	slices.SortStableFunc(rows, func(one, other Row) int {
 		a, b := client(one), client(other)
 		if (a.Slow != "") != (b.Slow != "") {

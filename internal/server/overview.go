@@ -15,7 +15,6 @@ import (
 
 const (
 	lookTimeout = 5 * time.Second // for an answer of the goroutines that know
-	maxLimit    = 10_000          // rows of an answer
 	clientRows  = 20
 	roomRows    = 100
 )
@@ -82,8 +81,8 @@ func parameters(r *http.Request, limit int, known ...string) (map[string]string,
 	}
 	if text, given := values["limit"]; given {
 		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxLimit {
-			return nil, 0, &refusal{http.StatusBadRequest, fmt.Sprintf("limit: must be a number from 1 to %d", maxLimit)}
+		if err != nil || n < 1 || n > overview.MaxRows {
+			return nil, 0, &refusal{http.StatusBadRequest, fmt.Sprintf("limit: must be a number from 1 to %d", overview.MaxRows)}
 		}
 		limit = n
 	}

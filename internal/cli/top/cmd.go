@@ -5,7 +5,6 @@ package top
 import (
 	"context"
 	"encoding/json"
-	"slices"
 	"strings"
 	"time"
 
@@ -32,14 +31,12 @@ type Cmd struct {
 // Validate is called by kong.
 func (c *Cmd) Validate() error {
 	switch {
-	case c.Limit < 1 || c.Limit > 10_000:
-		return config.Errorf("limit", "must be from 1 to 10000, not %d", c.Limit)
+	case c.Limit < 1 || c.Limit > overview.MaxRows:
+		return config.Errorf("limit", "must be from 1 to %d, not %d", overview.MaxRows, c.Limit)
 	case c.Interval < 100*time.Millisecond:
 		return config.Errorf("interval", "must be at least 100ms, not %v", c.Interval)
 	case c.JSON && !c.Once:
 		return config.Errorf("json", "needs --once")
-	case !slices.Contains(overview.Orders(), c.Sort):
-		return config.Errorf("sort", "must be one of %s", strings.Join(overview.Orders(), ", "))
 	}
 	return c.Admin.Validate()
 }
@@ -52,7 +49,8 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	if !s.Screen() {
 		return cli.Failf(cli.ExitUsage, "a table that changes needs a terminal: use --once, or --once --json")
 	}
-	first := c.look(ctx, wish{sort: c.Sort, filter: c.Filter})
+	w := wish{sort: c.Sort, filter: c.Filter}
+	first := c.look(ctx, w)
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -61,7 +59,7 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	t := newTable(first, wish{sort: c.Sort, filter: c.Filter})
+	t := newTable(first, w)
 	looking := make(chan struct{})
 	go func() {
 		defer close(looking)

@@ -84,6 +84,9 @@ func TestRefusedLooks(t *testing.T) {
 	if code, _, said := run(t, "--admin-url", s.URL); code != cli.ExitUsage || !strings.Contains(said, "use --once") {
 		t.Errorf("in a pipe: %d %s", code, said)
 	}
+	if code, _, said := run(t, "--sort=x"); code == cli.ExitDone || !strings.Contains(said, `--sort must be one of "age","queued","conflated","rooms"`) {
+		t.Errorf("in no order: %d %s", code, said)
+	}
 	for flags, want := range map[string]string{
 		"--json": "--json needs --once", "--limit=0": "--limit must be from 1", "--interval=1ms": "--interval must be at least", "--admin-url=host:1": "--admin-url must be like",
 	} {
