@@ -89,32 +89,13 @@ func (p *picture) failure() error {
 func (c *Cmd) look(ctx context.Context, w wish) *picture {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	type found struct {
-		instance instance
-		clients  overview.Clients
-		rooms    overview.Rooms
-	}
 	all := make([]found, len(c.URLs))
 	var asking sync.WaitGroup
 	for i, base := range c.URLs {
 		asking.Go(func() {
 			f := &all[i]
-			f.instance.URL = base
-			err := c.metrics(ctx, base, &f.instance)
-			if err == nil {
-				err = c.readiness(ctx, base, &f.instance)
-			}
-			if err == nil {
-				limit := c.Limit
-				if w.filter != "" {
-					limit = 10_000 // the filter is here
-				}
-				err = c.json(ctx, base, "/clients?sort="+w.sort+"&limit="+strconv.Itoa(limit), &f.clients)
-			}
-			if err == nil {
-				err = c.json(ctx, base, "/rooms?prefix="+url.QueryEscape(w.filter)+"&limit="+strconv.Itoa(c.Limit), &f.rooms)
-			}
-			if f.instance.Slow = f.clients.Slow; err != nil {
+			err := c.ask(ctx, base, w, f)
+			if f.instance.URL, f.instance.Slow = base, f.clients.Slow; err != nil {
 				f.instance.failed, f.instance.Error = err, err.Error()
 			}
 		})
@@ -135,6 +116,31 @@ func (c *Cmd) look(ctx context.Context, w wish) *picture {
 	p.Clients = p.Clients[:min(len(p.Clients), c.Limit)]
 	p.Rooms = merge(rooms, c.Limit)
 	return p
+}
+
+// found is what one instance has answered.
+type found struct {
+	instance instance
+	clients  overview.Clients
+	rooms    overview.Rooms
+}
+
+// ask asks an instance. After an error f has what it answered before.
+func (c *Cmd) ask(ctx context.Context, base string, w wish, f *found) error {
+	if err := c.metrics(ctx, base, &f.instance); err != nil {
+		return err
+	}
+	if err := c.readiness(ctx, base, &f.instance); err != nil {
+		return err
+	}
+	limit := c.Limit
+	if w.filter != "" {
+		limit = overview.MaxRows // the filter is here
+	}
+	if err := c.json(ctx, base, "/clients?sort="+w.sort+"&limit="+strconv.Itoa(limit), &f.clients); err != nil {
+		return err
+	}
+	return c.json(ctx, base, "/rooms?prefix="+url.QueryEscape(w.filter)+"&limit="+strconv.Itoa(c.Limit), &f.rooms)
 }
 
 func (c *client) has(filter string) bool {
