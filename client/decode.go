@@ -52,9 +52,7 @@ func toEvent(m *protocol.ServerMessage, raw []byte) Event {
 	switch m.Type {
 	case protocol.TypePriceUpdate:
 		if m.Instrument != "" && m.Price != "" && m.TS != nil && (m.Data == nil || m.Data[0] == '{') {
-			u := PriceUpdate{Instrument: m.Instrument, Price: m.Price, TS: *m.TS, Data: m.Data, Snapshot: m.Snapshot}
-			u.Stamp = stampOf(m)
-			return u
+			return PriceUpdate{Instrument: m.Instrument, Price: m.Price, TS: *m.TS, Data: m.Data, Snapshot: m.Snapshot, Stamp: stampOf(m)}
 		}
 	case protocol.TypeRetired:
 		if m.Instrument != "" {

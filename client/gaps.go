@@ -41,7 +41,7 @@ func (c *roomCounts) epoch(b []byte) string {
 // lost notes that the connection was lost.
 func (r *joinedRooms) lost() {
 	for room := range r.names {
-		if opt, _ := r.options.Load(room); opt.(JoinOptions).Stamp && r.counts[room] == nil {
+		if r.stamped(room) && r.counts[room] == nil {
 			r.counts[room] = &roomCounts{}
 		}
 	}

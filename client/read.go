@@ -46,18 +46,23 @@ func (s *session) read(conn *connection) error {
 	}
 	buf := make([]byte, 0, 4<<10)
 	for {
-		// No context, as in write.
-		_, msg, err := conn.ws.Reader(context.Background())
-		if err == nil {
-			buf, err = readAll(buf[:0], msg)
-		}
-		if err != nil {
+		var err error
+		if buf, err = conn.readMessage(buf); err != nil {
 			return err
 		}
 		if !s.receive(conn, buf) {
 			return nil
 		}
 	}
+}
+
+// readMessage reads the next message into buf, which may grow.
+func (conn *connection) readMessage(buf []byte) ([]byte, error) {
+	_, msg, err := conn.ws.Reader(context.Background()) // no context, as in write
+	if err != nil {
+		return buf, err
+	}
+	return readAll(buf[:0], msg)
 }
 
 func readAll(buf []byte, r io.Reader) ([]byte, error) {

@@ -132,9 +132,7 @@ func (s *session) again(failures int, last error) (*connection, error) {
 	if !s.deliver(Disconnected{Err: last, Attempt: failures + 1, Wait: wait}) {
 		return nil, s.ended()
 	}
-	select {
-	case <-time.After(wait):
-	case <-s.ctx.Done():
+	if !sleep(s.ctx, wait) {
 		return nil, s.ended()
 	}
 	conn, err := s.round(s.ctx)

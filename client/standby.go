@@ -32,10 +32,7 @@ type standby struct {
 // cannot. An Ingestor has no rooms, and waits only until its last events can have come to the next instance.
 func (s *session) standBy(ctx context.Context, next *connection) bool {
 	if s.events == nil {
-		select {
-		case <-time.After(quietTime):
-		case <-ctx.Done():
-		}
+		_ = sleep(ctx, quietTime) // or until the connection before ends
 		return s.ctx.Err() == nil
 	}
 	b := &standby{quit: make(chan struct{}), written: make(chan struct{}), early: make(chan []byte)}
@@ -164,12 +161,7 @@ func (conn *connection) readEarly() {
 	defer close(b.early)
 	buf := make([]byte, 0, 4<<10)
 	for !conn.live.Load() {
-		_, msg, err := conn.ws.Reader(context.Background())
-		if err == nil {
-			buf, err = readAll(buf[:0], msg)
-		}
-		if err != nil {
-			b.err = err
+		if buf, b.err = conn.readMessage(buf); b.err != nil {
 			return
 		}
 		select {
