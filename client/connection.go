@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -127,6 +128,21 @@ func (s *session) write(conn *connection, first [][]byte) error {
 			return err
 		}
 	}
+}
+
+func (conn *connection) writeText(data []byte) error {
+	// No context: one that ends would close the connection. Closing the wire ends Write.
+	return conn.ws.Write(context.Background(), websocket.MessageText, data)
+}
+
+// writeUrgent writes what is urgent.
+func (conn *connection) writeUrgent() error {
+	for kind, data := conn.nextUrgent(); kind != 0; kind, data = conn.nextUrgent() {
+		if err := conn.ws.Write(context.Background(), kind, data); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // promised notes that the server has accepted a join that asked for heartbeats, if one did.

@@ -136,6 +136,18 @@ func random(limit time.Duration, r float64) time.Duration {
 
 func jitter() float64 { return rand.Float64() }
 
+// sleep reports false if ctx ends first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 func retryAfter(err error) time.Duration {
 	if failed, ok := errors.AsType[*ConnectError](err); ok {
 		return failed.RetryAfter

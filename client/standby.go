@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"backbone/protocol"
 )
 
@@ -208,19 +206,4 @@ func (conn *connection) discard() {
 func (b *standby) drain() {
 	for range b.early { // ends
 	}
-}
-
-func (conn *connection) writeText(data []byte) error {
-	// No context: one that ends would close the connection. Closing the wire ends Write.
-	return conn.ws.Write(context.Background(), websocket.MessageText, data)
-}
-
-// writeUrgent writes what is urgent.
-func (conn *connection) writeUrgent() error {
-	for kind, data := conn.nextUrgent(); kind != 0; kind, data = conn.nextUrgent() {
-		if err := conn.ws.Write(context.Background(), kind, data); err != nil {
-			return err
-		}
-	}
-	return nil
 }

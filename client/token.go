@@ -148,15 +148,3 @@ func (s *session) tryRenewal(ctx context.Context, conn *connection, expires time
 		return r, false
 	}
 }
-
-// sleep reports false if ctx ends first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
