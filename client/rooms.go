@@ -238,10 +238,7 @@ func (s *session) rejoinAnswered(conn *connection, join rejoin, m *protocol.Serv
 			conn.promised(s.opt.heartbeat)
 		}
 	}
-	rejected := m.Rejected
-	if m.Type == protocol.TypeError {
-		rejected = append(rejected, rejectAll(join.rooms, m.Code, m.Message)...)
-	}
+	rejected := join.refused(m)
 	for _, r := range rejected {
 		s.rooms.remove(r.Room)
 	}
@@ -255,6 +252,14 @@ func (s *session) rejoinAnswered(conn *connection, join rejoin, m *protocol.Serv
 		}
 	}
 	return s.deliver(conn.rejoined)
+}
+
+// refused returns the rooms that a reply refuses.
+func (j *rejoin) refused(m *protocol.ServerMessage) []Rejected {
+	if m.Type == protocol.TypeError {
+		return append(m.Rejected, rejectAll(j.rooms, m.Code, m.Message)...)
+	}
+	return m.Rejected
 }
 
 func rejectAll(rooms []string, code Code, message string) (rejected []Rejected) {

@@ -115,15 +115,13 @@ func isReply(message []byte) bool {
 }
 
 func (s *session) keepAnswer(next *connection, join rejoin, m *protocol.ServerMessage) bool {
-	next.rejoined.Rejected = append(next.rejoined.Rejected, m.Rejected...)
-	switch {
-	case m.Type == protocol.TypeJoined:
-		next.promised(s.opt.heartbeat)
-	case m.Code == protocol.CodeUnknownField: // it is too old for this
+	if m.Code == protocol.CodeUnknownField { // it is too old for this
 		return false
-	default:
-		next.rejoined.Rejected = append(next.rejoined.Rejected, rejectAll(join.rooms, m.Code, m.Message)...)
 	}
+	if m.Type == protocol.TypeJoined {
+		next.promised(s.opt.heartbeat)
+	}
+	next.rejoined.Rejected = append(next.rejoined.Rejected, join.refused(m)...)
 	return true
 }
 
