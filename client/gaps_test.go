@@ -3,6 +3,7 @@ package client
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,9 +12,9 @@ import (
 	"backbone/protocol"
 )
 
-// stamped is a price with a stamp, whose price and ts say nothing.
+// stamped is a price with a stamp, whose price is its number and whose ts says nothing.
 func stamped(room, epoch string, seq uint64, snapshot bool) string {
-	event := string(protocol.AppendPriceUpdate(nil, room, "1", "1", ""))
+	event := string(protocol.AppendPriceUpdate(nil, room, strconv.FormatUint(seq, 10), "1", ""))
 	s := protocol.Stamp{Epoch: epoch, Seq: seq, At: 1_700_000_000_000 + int64(seq)}
 	if snapshot {
 		return string(protocol.AppendStampedSnapshot(nil, protocol.MarkSnapshot(event), s, 250))

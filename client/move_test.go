@@ -16,15 +16,6 @@ import (
 	"backbone/protocol"
 )
 
-// stampedPrice is a price whose text is its number, of the count e.
-func stampedPrice(room, epoch string, seq int, snapshot bool) string {
-	mark := ""
-	if snapshot {
-		mark = `,"age_ms":1,"snapshot":true`
-	}
-	return fmt.Sprintf(`{"type":"price_update","instrument":%q,"price":%d,"ts":1,"epoch":%q,"seq":%d,"at":1%s}`, room, seq, epoch, seq, mark)
-}
-
 // short is an event in few characters: a price as room, number, S for a stamp and = for a snapshot.
 func short(ev Event) string {
 	switch e := ev.(type) {
@@ -110,7 +101,7 @@ func (s *server) joined() (*Conn, *peer) {
 func TestAConnMovesBeforeItIsClosed(t *testing.T) {
 	s := newServer(t)
 	c, old := s.joined()
-	old.write(`{"type":"price_update","instrument":"A","price":4,"ts":1}`, stampedPrice("S", "e.0", 4, false))
+	old.write(price("A", "4", 1), stamped("S", "e.0", 4, false))
 	told := time.Now()
 	old.write(`{"type":"draining","reconnect_after_ms":50}`)
 	old.fence()
@@ -119,7 +110,7 @@ func TestAConnMovesBeforeItIsClosed(t *testing.T) {
 	if after := time.Since(told); after < 45*time.Millisecond {
 		t.Errorf("it connected after %v", after)
 	}
-	old.write(stampedPrice("A", "e.0", 5, false))
+	old.write(stamped("A", "e.0", 5, false))
 	old.fence()
 	for range 2 {
 		if m := next.join(); !m.Stamp || !m.Marks {
@@ -128,22 +119,22 @@ func TestAConnMovesBeforeItIsClosed(t *testing.T) {
 	}
 	// A 5 and 6 and S 5 come on both, A 8 on neither, and S 7 and 8 only as a count.
 	chat := `{"type":"message","room":"A","data":"hi"}`
-	next.write(stampedPrice("A", "e.0", 5, true), stampedPrice("A", "e.0", 6, false), stampedPrice("S", "e.0", 5, true), chat,
-		`{"type":"conflated","room":"A","skipped":3}`, stampedPrice("A", "e.0", 9, false),
-		`{"type":"conflated","room":"S","skipped":3}`, stampedPrice("S", "e.0", 9, false), `{"type":"mark","n":7}`)
+	next.write(stamped("A", "e.0", 5, true), stamped("A", "e.0", 6, false), stamped("S", "e.0", 5, true), chat,
+		`{"type":"conflated","room":"A","skipped":3}`, stamped("A", "e.0", 9, false),
+		`{"type":"conflated","room":"S","skipped":3}`, stamped("S", "e.0", 9, false), `{"type":"mark","n":7}`)
 	if m := next.expect(protocol.TypeMarked); m.N != 7 { // at once
 		t.Errorf("it answered mark %d", m.N)
 	}
-	old.write(stampedPrice("A", "e.0", 6, false), stampedPrice("S", "e.0", 5, false), stampedPrice("S", "e.0", 6, false), chat, stampedPrice("A", "e.0", 7, false))
+	old.write(stamped("A", "e.0", 6, false), stamped("S", "e.0", 5, false), stamped("S", "e.0", 6, false), chat, stamped("A", "e.0", 7, false))
 	hearsShort(t, c, "A4", "S4S", "A5", "A6", "S5S", "S6S", "chat hi", "A7")
 	if err := old.untilGone(); websocket.CloseStatus(err) != websocket.StatusNormalClosure {
 		t.Errorf("the old connection ended with %v", err)
 	}
 	hearsShort(t, c, "Moved", "left out A 1", "A9", "missed S 2 true", "S9S")
-	next.write(stampedPrice("A", "e.0", 10, false), chat)
+	next.write(stamped("A", "e.0", 10, false), chat)
 	hearsShort(t, c, "A10", "chat hi")
 	next.restamp(false, "A")
-	next.write(`{"type":"price_update","instrument":"A","price":11,"ts":1}`, stampedPrice("S", "e.0", 10, false))
+	next.write(price("A", "11", 1), stamped("S", "e.0", 10, false))
 	hearsShort(t, c, "A11", "S10S")
 	async(t, func() { next.pong() })
 	if _, err := c.Ping(t.Context()); err != nil {
@@ -159,14 +150,14 @@ func TestAConnMovesBeforeItIsClosed(t *testing.T) {
 func TestAMoveEndsOnTheNewestOfTwoCounts(t *testing.T) {
 	s := newServer(t)
 	c, old := s.joined()
-	old.write(stampedPrice("S", "e.0", 1, false), stampedPrice("S", "f.0", 7, false), `{"type":"draining","reconnect_after_ms":0}`)
+	old.write(stamped("S", "e.0", 1, false), stamped("S", "f.0", 7, false), `{"type":"draining","reconnect_after_ms":0}`)
 	old.fence()
 	old.restamp(true, "A")
 	next := s.accept()
 	old.fence()
 	next.join()
 	next.join()
-	next.write(stampedPrice("S", "e.0", 1, true), stampedPrice("S", "e.0", 2, false), stampedPrice("S", "f.0", 7, false), stampedPrice("S", "f.0", 8, false))
+	next.write(stamped("S", "e.0", 1, true), stamped("S", "e.0", 2, false), stamped("S", "f.0", 7, false), stamped("S", "f.0", 8, false))
 	hearsShort(t, c, "S1S", "S7S")
 	_ = old.untilGone()
 	hearsShort(t, c, "Moved", "S2S", "S7S=", "S8S")
@@ -229,7 +220,7 @@ func TestAMoveThatFailsChangesNothing(t *testing.T) {
 			if _, err := c.Ping(t.Context()); err != nil {
 				t.Error(err)
 			}
-			old.write(stampedPrice("A", "e.0", 1, false))
+			old.write(stamped("A", "e.0", 1, false))
 			hearsShort(t, c, "A1")
 			async(t, func() { old.close(websocket.StatusServiceRestart, "the server is stopping") })
 			var closed *CloseError
@@ -351,7 +342,7 @@ func TestAStandbyIsBounded(t *testing.T) {
 	if n := wrote.Load(); n > 2*maxStandby {
 		t.Errorf("%d bytes were taken", n)
 	}
-	old.write(stampedPrice("S", "e.0", 1, false))
+	old.write(stamped("S", "e.0", 1, false))
 	hearsShort(t, c, "S1S")
 	old.close(websocket.StatusServiceRestart, "the server is stopping")
 	expectDisconnected(t, c)

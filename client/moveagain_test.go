@@ -81,7 +81,7 @@ func TestAMoveKeepsToTheRoomsOfTheProgram(t *testing.T) {
 		_ = old.untilGone()
 		next.restamp(false, "D", "E")
 		hearsShort(t, c, "Moved")
-		next.write(stampedPrice("C", "e.0", 1, false))
+		next.write(stamped("C", "e.0", 1, false))
 		hearsShort(t, c, "C1S")
 	})
 }
@@ -111,7 +111,7 @@ func TestAMoveIsTriedAgain(t *testing.T) {
 		if text := next.readText(); !strings.Contains(text, plainID) {
 			t.Fatalf("server got %s", text)
 		}
-		next.write(`{"type":"error","code":"invalid_event","message":"no","id":"`+plainID+`"}`, stampedPrice("A", "e.0", 1, false))
+		next.write(`{"type":"error","code":"invalid_event","message":"no","id":"`+plainID+`"}`, stamped("A", "e.0", 1, false))
 		hearsShort(t, c, "A1")
 
 		next.close(websocket.StatusServiceRestart, "")
@@ -119,7 +119,7 @@ func TestAMoveIsTriedAgain(t *testing.T) {
 		last := s.accept()
 		last.join()
 		last.join()
-		last.write(`{"type":"price_update","instrument":"A","price":2,"ts":1}`)
+		last.write(price("A", "2", 1))
 		hearsShort(t, c, "Connected", "Rejoined", "A2")
 		last.write(`{"type":"draining","reconnect_after_ms":0}`) // stamps are as off as on any new connection
 		last.fence()
@@ -139,7 +139,7 @@ func TestAMoveCountsOnce(t *testing.T) {
 		old.fence()
 		next.join()
 		next.join()
-		next.write(`{"type":"lost","room":"A","messages":3}`, `{"type":"conflated","room":"S","skipped":3}`, stampedPrice("S", "e.0", 9, false), `{"type":"mark","n":1}`)
+		next.write(`{"type":"lost","room":"A","messages":3}`, `{"type":"conflated","room":"S","skipped":3}`, stamped("S", "e.0", 9, false), `{"type":"mark","n":1}`)
 		next.expect(protocol.TypeMarked) // it has come
 		old.write(`{"type":"lost","room":"A","messages":2}`)
 		_ = old.untilGone()
@@ -163,10 +163,10 @@ func TestCloseWhileTheNextConnectionTakesOver(t *testing.T) {
 		old.fence()
 		next.join()
 		for i := range 100 {
-			next.write(stampedPrice("S", "e.0", i+1, false))
+			next.write(stamped("S", "e.0", uint64(i+1), false))
 		}
 		_ = old.untilGone()
-		next.write(stampedPrice("S", "e.0", 200, false))
+		next.write(stamped("S", "e.0", 200, false))
 		synctest.Wait() // it waits for who takes it
 		async(t, func() { _ = next.untilGone() })
 		c.Close()
