@@ -56,14 +56,14 @@ func (p *peer) fence() {
 	if !strings.HasPrefix(m.ID, fenceID) {
 		p.t.Fatalf("server got the ping %q", m.ID)
 	}
-	p.write(`{"type":"pong","id":"` + m.ID + `","ts":1}`)
+	p.write(pongTo(m.ID))
 }
 
 // pongs answers fences until it has answered a ping of the program.
 func (p *peer) pongs() {
 	for fence := true; fence; {
 		m := p.expect(protocol.TypePing)
-		p.write(`{"type":"pong","id":"` + m.ID + `","ts":1}`)
+		p.write(pongTo(m.ID))
 		fence = strings.HasPrefix(m.ID, fenceID)
 	}
 }
@@ -86,16 +86,43 @@ func (p *peer) restamp(on bool, rooms ...string) {
 func (s *server) joined() (*Conn, *peer) {
 	s.t.Helper()
 	c, p := s.consumer(ConnOptions{})
-	joined := make(chan error, 1)
-	async(s.t, func() {
-		joined <- errors.Join(c.Join(s.t.Context(), "A"), c.JoinWith(s.t.Context(), JoinOptions{Stamp: true}, "S"))
+	joined := s.call(func(ctx context.Context) error {
+		return errors.Join(c.Join(ctx, "A"), c.JoinWith(ctx, JoinOptions{Stamp: true}, "S"))
 	})
 	p.join()
 	p.join()
-	if err := <-joined; err != nil {
-		s.t.Fatal(err)
-	}
+	joined()
 	return c, p
+}
+
+// drains has the client connect elsewhere after that many milliseconds.
+func (p *peer) drains(after int) {
+	p.t.Helper()
+	p.write(fmt.Sprintf(`{"type":"draining","reconnect_after_ms":%d}`, after))
+}
+
+// moves has the client of old, which is in A without stamps, move at once, and returns the next connection,
+// on which it joins.
+func (s *server) moves(old *peer) (next *peer) {
+	s.t.Helper()
+	old.drains(0)
+	old.fence()
+	old.restamp(true, "A")
+	next = s.accept()
+	old.fence()
+	return next
+}
+
+// call runs a request of the program, and returns a function that waits for its error.
+func (s *server) call(f func(ctx context.Context) error) (wait func()) {
+	ended := make(chan error, 1)
+	async(s.t, func() { ended <- f(s.t.Context()) })
+	return func() {
+		s.t.Helper()
+		if err := <-ended; err != nil {
+			s.t.Error(err)
+		}
+	}
 }
 
 func TestAConnMovesBeforeItIsClosed(t *testing.T) {
@@ -103,7 +130,7 @@ func TestAConnMovesBeforeItIsClosed(t *testing.T) {
 	c, old := s.joined()
 	old.write(price("A", "4", 1), stamped("S", "e.0", 4, false))
 	told := time.Now()
-	old.write(`{"type":"draining","reconnect_after_ms":50}`)
+	old.drains(50)
 	old.fence()
 	old.restamp(true, "A")
 	next := s.accept()
@@ -150,11 +177,8 @@ func TestAConnMovesBeforeItIsClosed(t *testing.T) {
 func TestAMoveEndsOnTheNewestOfTwoCounts(t *testing.T) {
 	s := newServer(t)
 	c, old := s.joined()
-	old.write(stamped("S", "e.0", 1, false), stamped("S", "f.0", 7, false), `{"type":"draining","reconnect_after_ms":0}`)
-	old.fence()
-	old.restamp(true, "A")
-	next := s.accept()
-	old.fence()
+	old.write(stamped("S", "e.0", 1, false), stamped("S", "f.0", 7, false))
+	next := s.moves(old)
 	next.join()
 	next.join()
 	next.write(stamped("S", "e.0", 1, true), stamped("S", "e.0", 2, false), stamped("S", "f.0", 7, false), stamped("S", "f.0", 8, false))
@@ -167,14 +191,13 @@ func TestAMoveEndsOnTheNewestOfTwoCounts(t *testing.T) {
 func TestAMoveTellsWhatIsRefused(t *testing.T) {
 	s := newServer(t)
 	c, old := s.joined()
-	old.write(`{"type":"draining","reconnect_after_ms":0}`)
+	old.drains(0)
 	old.fence()
 	old.restamp(true, "A")
 	next := s.accept()
-	pinged := make(chan error, 1)
 	m := old.expect(protocol.TypePing)
-	async(t, func() { _, err := c.Ping(t.Context()); pinged <- err })
-	old.write(`{"type":"pong","id":"` + m.ID + `","ts":1}`)
+	pinged := s.call(func(ctx context.Context) error { _, err := c.Ping(ctx); return err })
+	old.write(pongTo(m.ID))
 	for range 2 {
 		m := next.expect(protocol.TypeJoin)
 		if m.Rooms[0] == "A" {
@@ -188,9 +211,7 @@ func TestAMoveTellsWhatIsRefused(t *testing.T) {
 		t.Errorf("got %+v", ev)
 	}
 	next.pong() // it does not ask again for what was refused
-	if err := <-pinged; err != nil {
-		t.Error(err)
-	}
+	pinged()
 	if rooms := c.Rooms(); !slices.Equal(rooms, []string{"S"}) {
 		t.Errorf("it is in %v", rooms)
 	}
@@ -210,11 +231,7 @@ func TestAMoveThatFailsChangesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
 			c, old := s.joined()
-			old.write(`{"type":"draining","reconnect_after_ms":0}`)
-			old.fence()
-			old.restamp(true, "A")
-			next := s.accept()
-			old.fence()
+			next := s.moves(old)
 			fail(next)
 			async(t, old.pongs)
 			if _, err := c.Ping(t.Context()); err != nil {
@@ -249,20 +266,11 @@ func TestWhoTakesMessagesDoesNotMove(t *testing.T) {
 // A move that is under way ends with the Conn.
 func TestCloseDuringAMove(t *testing.T) {
 	for name, until := range map[string]func(s *server, old *peer){
-		"before it connects": func(_ *server, old *peer) { old.fence() },
-		"before the fence":   func(s *server, old *peer) { old.fence(); s.accept() },
-		"before it joined": func(s *server, old *peer) {
-			old.fence()
-			old.restamp(true, "A")
-			next := s.accept()
-			old.fence()
-			next.expect(protocol.TypeJoin)
-		},
+		"before it connects": func(_ *server, old *peer) { old.drains(3_600_000); old.fence() },
+		"before the fence":   func(s *server, old *peer) { old.drains(0); old.fence(); s.accept() },
+		"before it joined":   func(s *server, old *peer) { s.moves(old).expect(protocol.TypeJoin) },
 		"before it takes over": func(s *server, old *peer) {
-			old.fence()
-			old.restamp(true, "A")
-			next := s.accept()
-			old.fence()
+			next := s.moves(old)
 			next.join()
 			next.join()
 		},
@@ -270,11 +278,6 @@ func TestCloseDuringAMove(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)
 			c, old := s.joined()
-			after := 0
-			if name == "before it connects" {
-				after = 3_600_000
-			}
-			old.write(fmt.Sprintf(`{"type":"draining","reconnect_after_ms":%d}`, after))
 			until(s, old)
 			async(t, func() { _ = old.untilGone() })
 			if c.Close(); c.Err() != nil {
@@ -293,14 +296,14 @@ func TestAnIngestorMovesInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	ack := old.expect(protocol.TypePriceUpdate).ID
-	old.write(`{"type":"draining","reconnect_after_ms":0}`)
+	old.drains(0)
 	next := s.accept()
 	fence := old.expect(protocol.TypePing)
 	second, err := in.PublishAsync(t.Context(), update(2))
 	if err != nil {
 		t.Fatal(err)
 	}
-	old.write(`{"type":"ack","id":"`+ack+`"}`, `{"type":"pong","id":"`+fence.ID+`","ts":1}`)
+	old.write(`{"type":"ack","id":"`+ack+`"}`, pongTo(fence.ID))
 	if err := old.untilGone(); websocket.CloseStatus(err) != websocket.StatusNormalClosure {
 		t.Errorf("the old connection ended with %v", err)
 	}
@@ -324,11 +327,7 @@ func TestAnIngestorMovesInOrder(t *testing.T) {
 func TestAStandbyIsBounded(t *testing.T) {
 	s := newServer(t)
 	c, old := s.joined()
-	old.write(`{"type":"draining","reconnect_after_ms":0}`)
-	old.fence()
-	old.restamp(true, "A")
-	next := s.accept()
-	old.fence()
+	next := s.moves(old)
 	var wrote atomic.Int64
 	async(t, func() {
 		text := []byte(`{"type":"later","text":"` + strings.Repeat("x", 100_000) + `"}`)

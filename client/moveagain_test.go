@@ -13,18 +13,6 @@ import (
 	"backbone/protocol"
 )
 
-// call runs a request of the program, and returns a function that waits for its error.
-func (s *server) call(f func(ctx context.Context) error) (wait func()) {
-	ended := make(chan error, 1)
-	async(s.t, func() { ended <- f(s.t.Context()) })
-	return func() {
-		s.t.Helper()
-		if err := <-ended; err != nil {
-			s.t.Error(err)
-		}
-	}
-}
-
 // left answers a leave.
 func (p *peer) left() {
 	p.t.Helper()
@@ -43,9 +31,9 @@ func TestAMoveKeepsToTheRoomsOfTheProgram(t *testing.T) {
 		joined()
 		left := s.call(func(ctx context.Context) error { return c.Leave(ctx, "B") })
 		leave := old.expect(protocol.TypeLeave)
-		old.write(`{"type":"draining","reconnect_after_ms":1000}`)
+		old.drains(1000)
 		fence := old.expect(protocol.TypePing)
-		old.write(`{"type":"left","room":"B","id":"`+leave.ID+`"}`, `{"type":"pong","id":"`+fence.ID+`","ts":1}`)
+		old.write(`{"type":"left","room":"B","id":"`+leave.ID+`"}`, pongTo(fence.ID))
 		left()
 		old.restamp(true, "A", "C", "D")
 
@@ -92,11 +80,7 @@ func TestAMoveIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newPipeServer(t)
 		c, old := s.joined()
-		old.write(`{"type":"draining","reconnect_after_ms":0}`)
-		old.fence()
-		old.restamp(true, "A")
-		next := s.accept()
-		old.fence()
+		next := s.moves(old)
 		next.expect(protocol.TypeJoin)
 		old.write(`{"type":"message","room":"A","data":"once"}`)
 		hearsShort(t, c, "chat once")
@@ -121,7 +105,7 @@ func TestAMoveIsTriedAgain(t *testing.T) {
 		last.join()
 		last.write(price("A", "2", 1))
 		hearsShort(t, c, "Connected", "Rejoined", "A2")
-		last.write(`{"type":"draining","reconnect_after_ms":0}`) // stamps are as off as on any new connection
+		last.drains(0) // stamps are as off as on any new connection
 		last.fence()
 		last.restamp(true, "A")
 	})
@@ -132,11 +116,7 @@ func TestAMoveCountsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newPipeServer(t)
 		c, old := s.joined()
-		old.write(`{"type":"draining","reconnect_after_ms":0}`)
-		old.fence()
-		old.restamp(true, "A")
-		next := s.accept()
-		old.fence()
+		next := s.moves(old)
 		next.join()
 		next.join()
 		next.write(`{"type":"lost","room":"A","messages":3}`, `{"type":"conflated","room":"S","skipped":3}`, stamped("S", "e.0", 9, false), `{"type":"mark","n":1}`)
@@ -158,7 +138,7 @@ func TestCloseWhileTheNextConnectionTakesOver(t *testing.T) {
 		joined := s.call(func(ctx context.Context) error { return c.JoinWith(ctx, JoinOptions{Stamp: true}, "S") })
 		old.join()
 		joined()
-		old.write(`{"type":"draining","reconnect_after_ms":0}`)
+		old.drains(0)
 		next := s.accept()
 		old.fence()
 		next.join()
@@ -180,7 +160,7 @@ func TestTheServerOfAnAbortedMoveIsTriedNext(t *testing.T) {
 		v := newSeveral(t)
 		c := v.dial(t)
 		old := v.servers["a"].accept()
-		old.write(`{"type":"draining","reconnect_after_ms":0}`)
+		old.drains(0)
 		next := v.servers["b"].accept()
 		async(t, func() { _ = next.untilGone() })
 		v.expectTried(t, "a b")

@@ -28,7 +28,7 @@ func TestRetire(t *testing.T) {
 // A retirement has a stamp, as a price has.
 func TestARetirementHasAStamp(t *testing.T) {
 	c, p := newServer(t).consumer(ConnOptions{})
-	async(t, func() { p.write(`{"type":"joined","rooms":["A"],"id":"` + p.expect(protocol.TypeJoin).ID + `"}`) })
+	async(t, func() { p.join() })
 	if err := c.JoinWith(patient(t), JoinOptions{Stamp: true}, "A"); err != nil {
 		t.Fatal(err)
 	}

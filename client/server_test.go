@@ -184,8 +184,10 @@ func (p *peer) join() protocol.ClientMessage {
 // pong answers a ping of the client.
 func (p *peer) pong() {
 	p.t.Helper()
-	p.write(`{"type":"pong","id":"` + p.expect(protocol.TypePing).ID + `","ts":1}`)
+	p.write(pongTo(p.expect(protocol.TypePing).ID))
 }
+
+func pongTo(id string) string { return `{"type":"pong","id":"` + id + `","ts":1}` }
 
 // kill breaks the connection, close ends it in order. The client may have been first.
 func (p *peer) kill()                                          { _ = p.ws.CloseNow() }
