@@ -1,17 +1,15 @@
 package main
 
 import (
-	"bufio"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
-	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"backbone/internal/proctest"
 )
 
 // A server in a terminal reloads when it is told to, and stops when the terminal closes.
@@ -21,47 +19,21 @@ func TestAServerStopsWithItsTerminal(t *testing.T) {
 	signal.Notify(hangups, syscall.SIGHUP) // or else the program ignores it where the tests do, as under nohup
 	defer signal.Stop(hangups)
 	main, terminal := openTerminal(t)
-	program, err := exec.LookPath("backbone")
-	if err != nil {
-		t.Fatal(err)
-	}
-	log, logged, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	cmd := exec.Command(program, "serve", "--listen=127.0.0.1:0", "--admin-listen=", "--log-format=json")
-	cmd.Env = append(os.Environ(), "GORACE="+quickExit)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal, terminal, logged
+	log := proctest.NewPipe(t)
+	cmd := command("serve", "--listen=127.0.0.1:0", "--admin-listen=", "--log-format=json")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal, terminal, log.W
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	begin(t, cmd)
 	terminal.Close()
-	logged.Close()
-	if err := log.SetReadDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(log)
-	says := func(text string) {
-		t.Helper()
-		for lines.Scan() {
-			if strings.Contains(lines.Text(), text) {
-				return
-			}
-		}
-		t.Fatalf("it says no %q", text)
-	}
-	says("listening")
+	log.Line("listening")
 	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Error(err)
 	}
-	says("reload: nothing changed")
+	log.Line("reload: nothing changed")
 	main.Close()
-	says(`"msg":"stopping"`)
+	log.Line(`"msg":"stopping"`)
 	_ = cmd.Process.Signal(syscall.SIGHUP) // as some terminals do, which asks for no haste
-	says(`"msg":"stopped"`)
+	log.Line(`"msg":"stopped"`)
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
 	}
