@@ -43,7 +43,7 @@ func (s *session) standBy(ctx context.Context, next *connection) bool {
 		defer close(b.written)
 		_ = next.writeEarly(joins) // the reader fails too
 	}()
-	go next.readEarly() //nolint:gosec // it goes on when the move has ended
+	go next.readEarly() // it goes on when the move has ended
 	return s.collect(ctx, next)
 }
 
