@@ -3,6 +3,7 @@ package feed
 import (
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"backbone/protocol"
 )
@@ -182,11 +183,18 @@ func priceFault(text string) string {
 const maxQuoted = 120
 
 // Clip cuts a text of an exchange for the log.
-func Clip(text string) string {
-	if len(text) > maxQuoted {
-		return text[:maxQuoted] + "..."
+func Clip(text string) string { return ClipTo(text, maxQuoted) }
+
+// ClipTo cuts a text to so many bytes at most, between two characters.
+func ClipTo(text string, most int) string {
+	if len(text) <= most {
+		return text
 	}
-	return text
+	end := most
+	for end > most-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "..."
 }
 
 // Quote quotes a text of an exchange for the log.

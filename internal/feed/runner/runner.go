@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -152,15 +151,10 @@ func (r *Runner) outlet(ctx context.Context) error {
 // ConnectError is that the exchange was not reached.
 type ConnectError struct{ Err error }
 
-func (e *ConnectError) Error() string {
-	text := e.Err.Error()
-	if len(text) > maxError { // it quotes what came instead of an answer
-		text = strings.ToValidUTF8(text[:maxError], "") + "..."
-	}
-	return text
-}
+func (e *ConnectError) Error() string { return feed.ClipTo(e.Err.Error(), maxError) }
 
-// maxError bounds the text of an error of connecting, in bytes.
+// maxError bounds the text of an error of connecting, in bytes: it quotes what came instead of an
+// answer.
 const maxError = 300
 
 // Unwrap returns the cause.
