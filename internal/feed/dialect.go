@@ -30,6 +30,17 @@ type Dialect interface {
 	Symbols() (good [3]string, bad string)
 }
 
+// Asked are the symbols of a dialect, the one that does not exist too, which a client asks for.
+func Asked(d Dialect, asked func(symbol string) bool) (symbols []string) {
+	good, bad := d.Symbols()
+	for _, s := range append(good[:], bad) {
+		if asked(s) {
+			symbols = append(symbols, s)
+		}
+	}
+	return symbols
+}
+
 // Heard is what a client asks for.
 type Heard struct {
 	Subscribe []string // symbols as they were asked for

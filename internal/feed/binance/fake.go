@@ -2,6 +2,7 @@ package binance
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,14 +38,9 @@ func (d dialect) Hear(f feed.Frame) (h feed.Heard) {
 	if r.Method == "LIST_SUBSCRIPTIONS" {
 		return feed.Heard{Ping: true, Answer: []feed.Frame{feed.TextFrame(`{"result":["btcusdt@trade"],"id":` + r.ID.Text() + `}`)}}
 	}
-	good, bad := d.Symbols()
-	for _, p := range r.Params {
-		for _, s := range append(good[:], bad) {
-			if p == strings.ToLower(s)+"@"+stream(d.kind, d.options) {
-				h.Subscribe = append(h.Subscribe, s)
-			}
-		}
-	}
+	h.Subscribe = feed.Asked(d, func(s string) bool {
+		return slices.Contains(r.Params, strings.ToLower(s)+"@"+stream(d.kind, d.options))
+	})
 	return h
 }
 

@@ -44,10 +44,7 @@ func (d dialect) Hear(f feed.Frame) (h feed.Heard) {
 	if feed.Unmarshal(f.Data, &r) != nil || r.Event != "subscribe" || r.Channel != "trades" {
 		return h
 	}
-	good, bad := d.Symbols()
-	if slices.Contains(append(good[:], bad), r.Symbol) {
-		h.Subscribe = []string{r.Symbol}
-	}
+	h.Subscribe = feed.Asked(d, func(s string) bool { return r.Symbol == s })
 	return h
 }
 

@@ -32,14 +32,9 @@ func (d dialect) Hear(f feed.Frame) (h feed.Heard) {
 	if feed.Unmarshal(f.Data, &r) != nil || r.Op != "subscribe" {
 		return h
 	}
-	good, bad := d.Symbols()
-	for _, a := range r.Args {
-		for _, s := range append(good[:], bad) {
-			if a == (arg{d.market, channel(d.kind), strings.ToUpper(s)}) {
-				h.Subscribe = append(h.Subscribe, s)
-			}
-		}
-	}
+	h.Subscribe = feed.Asked(d, func(s string) bool {
+		return slices.Contains(r.Args, arg{d.market, channel(d.kind), strings.ToUpper(s)})
+	})
 	return h
 }
 

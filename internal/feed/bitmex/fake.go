@@ -31,12 +31,7 @@ func (d dialect) Hear(f feed.Frame) (h feed.Heard) {
 	if feed.Unmarshal(f.Data, &r) != nil || r.Op != "subscribe" {
 		return h
 	}
-	good, bad := d.Symbols()
-	for _, arg := range r.Args {
-		if s := strings.TrimPrefix(arg, "trade:"); slices.Contains(append(good[:], bad), s) {
-			h.Subscribe = append(h.Subscribe, s)
-		}
-	}
+	h.Subscribe = feed.Asked(d, func(s string) bool { return slices.Contains(r.Args, "trade:"+s) })
 	return h
 }
 

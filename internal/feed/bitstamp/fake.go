@@ -33,12 +33,7 @@ func (d dialect) Hear(f feed.Frame) (h feed.Heard) {
 		answer := `{"event":"bts:heartbeat","channel":"","data":{"status":"success"}}`
 		return feed.Heard{Ping: true, Answer: []feed.Frame{feed.TextFrame(answer)}}
 	case "bts:subscribe":
-		good, bad := d.Symbols()
-		for _, s := range append(good[:], bad) {
-			if r.Data.Channel == "live_trades_"+strings.ToLower(s) {
-				h.Subscribe = append(h.Subscribe, s)
-			}
-		}
+		h.Subscribe = feed.Asked(d, func(s string) bool { return r.Data.Channel == "live_trades_"+strings.ToLower(s) })
 	}
 	return h
 }

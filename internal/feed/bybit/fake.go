@@ -2,6 +2,7 @@ package bybit
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,14 +32,7 @@ func (d dialect) Hear(f feed.Frame) (h feed.Heard) {
 		answer := `{"success":true,"ret_msg":"pong","conn_id":"c-1","op":"ping"}`
 		return feed.Heard{Ping: true, Answer: []feed.Frame{feed.TextFrame(answer)}}
 	}
-	good, bad := d.Symbols()
-	for _, topic := range r.Args {
-		for _, s := range append(good[:], bad) {
-			if topic == topics(d.kind)+strings.ToUpper(s) {
-				h.Subscribe = append(h.Subscribe, s)
-			}
-		}
-	}
+	h.Subscribe = feed.Asked(d, func(s string) bool { return slices.Contains(r.Args, topics(d.kind)+strings.ToUpper(s)) })
 	return h
 }
 

@@ -54,12 +54,7 @@ func (d dialect) Hear(f feed.Frame) (h feed.Heard) {
 	if r.Channel == "heartbeats" {
 		return feed.Heard{Answer: []feed.Frame{say("subscriptions", 1_784_887_200_000, `{"subscriptions":{"heartbeats":["heartbeats"]}}`)}}
 	}
-	good, bad := d.Symbols()
-	for _, s := range r.Products {
-		if r.Channel == d.channel && slices.Contains(append(good[:], bad), s) {
-			h.Subscribe = append(h.Subscribe, s)
-		}
-	}
+	h.Subscribe = feed.Asked(d, func(s string) bool { return r.Channel == d.channel && slices.Contains(r.Products, s) })
 	return h
 }
 

@@ -35,12 +35,7 @@ func (d dialect) Hear(f feed.Frame) (h feed.Heard) {
 	case "public/test":
 		return feed.Heard{Ping: true, Answer: []feed.Frame{result(r.ID, `{"version":"1.2.26"}`)}}
 	case "public/subscribe":
-		good, bad := d.Symbols()
-		for _, s := range append(good[:], bad) {
-			if slices.Contains(r.Params.Channels, channel(s)) {
-				h.Subscribe = append(h.Subscribe, s)
-			}
-		}
+		h.Subscribe = feed.Asked(d, func(s string) bool { return slices.Contains(r.Params.Channels, channel(s)) })
 	}
 	return h
 }

@@ -35,12 +35,7 @@ func (d dialect) Hear(f feed.Frame) (h feed.Heard) {
 	if r.Channel != d.channel() || r.Event != "subscribe" {
 		return h
 	}
-	good, bad := d.Symbols()
-	for _, s := range append(good[:], bad) {
-		if slices.Contains(r.Payload, strings.ToUpper(s)) {
-			h.Subscribe = append(h.Subscribe, s)
-		}
-	}
+	h.Subscribe = feed.Asked(d, func(s string) bool { return slices.Contains(r.Payload, strings.ToUpper(s)) })
 	return h
 }
 

@@ -57,12 +57,7 @@ func (d dialect) Hear(f feed.Frame) (h feed.Heard) {
 	if f.Op != feed.Text || feed.Unmarshal(f.Data, &r) != nil {
 		return h
 	}
-	good, bad := d.Symbols()
-	for _, s := range append(good[:], bad) {
-		if r.Sub == channel(d.kind, s) {
-			h.Subscribe = append(h.Subscribe, s)
-		}
-	}
+	h.Subscribe = feed.Asked(d, func(s string) bool { return r.Sub == channel(d.kind, s) })
 	return h
 }
 

@@ -2,7 +2,6 @@ package hyperliquid
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -28,10 +27,7 @@ func (d dialect) Hear(f feed.Frame) (h feed.Heard) {
 	if r.Method == "ping" {
 		return feed.Heard{Ping: true, Answer: []feed.Frame{feed.TextFrame(`{"channel":"pong"}`)}}
 	}
-	good, bad := d.Symbols()
-	if s := r.Subscription; r.Method == "subscribe" && s.Type == "trades" && slices.Contains(append(good[:], bad), s.Coin) {
-		h.Subscribe = []string{s.Coin}
-	}
+	h.Subscribe = feed.Asked(d, func(s string) bool { return r.Method == "subscribe" && r.Subscription == subscription{"trades", s} })
 	return h
 }
 

@@ -36,13 +36,8 @@ func (d dialect) Hear(f feed.Frame) (h feed.Heard) {
 		answer := `{"method":"pong","time_in":"2026-07-24T10:00:00.000100Z","time_out":"2026-07-24T10:00:00.000150Z"}`
 		return feed.Heard{Ping: true, Answer: []feed.Frame{feed.TextFrame(answer)}}
 	}
-	good, bad := d.Symbols()
 	if r.Method == "subscribe" && r.Params.Channel == d.channel {
-		for _, s := range r.Params.Symbol {
-			if slices.Contains(append(good[:], bad), s) {
-				h.Subscribe = append(h.Subscribe, s)
-			}
-		}
+		h.Subscribe = feed.Asked(d, func(s string) bool { return slices.Contains(r.Params.Symbol, s) })
 	}
 	return h
 }

@@ -3,6 +3,7 @@ package kucoin
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -49,14 +50,7 @@ func (d dialect) Hear(f feed.Frame) (h feed.Heard) {
 	if r.Type != "subscribe" || !ok {
 		return h
 	}
-	good, bad := d.Symbols()
-	for name := range strings.SplitSeq(names, ",") {
-		for _, s := range append(good[:], bad) {
-			if name == strings.ToUpper(s) {
-				h.Subscribe = append(h.Subscribe, s)
-			}
-		}
-	}
+	h.Subscribe = feed.Asked(d, func(s string) bool { return slices.Contains(strings.Split(names, ","), strings.ToUpper(s)) })
 	return h
 }
 

@@ -32,12 +32,7 @@ func (d dialect) Hear(f feed.Frame) (h feed.Heard) {
 	if feed.Unmarshal(f.Data, &r) != nil || r.Op != "subscribe" {
 		return h
 	}
-	good, bad := d.Symbols()
-	for _, a := range r.Args {
-		if a.Channel == d.channel && slices.Contains(append(good[:], bad), a.ID) {
-			h.Subscribe = append(h.Subscribe, a.ID)
-		}
-	}
+	h.Subscribe = feed.Asked(d, func(s string) bool { return slices.Contains(r.Args, arg{d.channel, s}) })
 	return h
 }
 

@@ -2,6 +2,7 @@ package upbit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"backbone/internal/feed"
@@ -26,16 +27,9 @@ func (d dialect) Hear(f feed.Frame) (h feed.Heard) {
 	if feed.Unmarshal(f.Data, &parts) != nil {
 		return h
 	}
-	good, bad := d.Symbols()
-	for _, p := range parts {
-		for _, code := range p.Codes {
-			for _, s := range append(good[:], bad) {
-				if p.Type == kind(d.kind) && code == strings.ToUpper(s) {
-					h.Subscribe = append(h.Subscribe, s)
-				}
-			}
-		}
-	}
+	h.Subscribe = feed.Asked(d, func(s string) bool {
+		return slices.ContainsFunc(parts, func(p part) bool { return p.Type == kind(d.kind) && slices.Contains(p.Codes, strings.ToUpper(s)) })
+	})
 	return h
 }
 
