@@ -3,6 +3,7 @@ package bridge
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,14 +20,11 @@ func inPartition(p int) string {
 	}
 }
 
-// sized is n events of a partition that take so many bytes each.
-func sized(p, n, bytes int) (events []hub.BroadcastEvent) {
-	for range n {
-		e := hub.BroadcastEvent{Room: inPartition(p)}
-		e.Payload = strings.Repeat("x", bytes-bytesOf([]hub.BroadcastEvent{e}))
-		events = append(events, e)
-	}
-	return events
+// sized is n equal events of a partition that take so many bytes each.
+func sized(p, n, bytes int) []hub.BroadcastEvent {
+	e := hub.BroadcastEvent{Room: inPartition(p)}
+	e.Payload = strings.Repeat("x", bytes-bytesOf([]hub.BroadcastEvent{e}))
+	return slices.Repeat([]hub.BroadcastEvent{e}, n)
 }
 
 func TestBytesOfEvents(t *testing.T) {
@@ -43,7 +41,6 @@ func TestBundlesApart(t *testing.T) {
 		partitions    partition.Set
 		events, bytes int
 	}
-	only := partition.Only
 	for name, test := range map[string]struct {
 		events []hub.BroadcastEvent
 		want   []is

@@ -189,10 +189,8 @@ func TestClusterSlotMoves(t *testing.T) {
 
 // roomsApart are one room of each partition.
 func roomsApart() (names [partition.Count]string) {
-	for n, found := 0, partition.Set(0); found != partition.All; n++ {
-		room := fmt.Sprintf("ROOM_%d", n)
-		names[partition.Of(room)] = room
-		found |= partition.Only(partition.Of(room))
+	for p := range names {
+		names[p] = inPartition(p)
 	}
 	return names
 }

@@ -211,6 +211,14 @@ func (i *instance) logged(text string) string {
 	}
 }
 
+// loggedSoFar is all that was logged and not read yet.
+func (i *instance) loggedSoFar() (text string) {
+	for len(i.log.lines) > 0 {
+		text += <-i.log.lines
+	}
+	return text
+}
+
 // logBook passes log lines on.
 type logBook struct{ lines chan string }
 

@@ -9,22 +9,13 @@ import (
 	"backbone/internal/partition"
 )
 
-// roomIn is a room of a partition below 32, or of one above.
-func roomIn(upper bool) string {
-	for n := 0; ; n++ {
-		if room := fmt.Sprintf("R%d", n); (partition.Of(room) >= 32) == upper {
-			return room
-		}
-	}
-}
-
 func TestWhatMovedWaitsForTheSessionThatGainsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		outbox, ended := make(chan []hub.BroadcastEvent), make(chan struct{})
 		o := newOutlets(Options{Outbox: outbox, InboxBytes: 1 << 20}, new(counters))
 		done := make(chan struct{})
 		go func() { o.run(ended); close(done) }()
-		low, high := roomIn(false), roomIn(true)
+		low, high := inPartition(0), inPartition(63)
 		of := partition.Only(partition.Of(low))
 		lower, upper := newOutlet(1<<32-1), newOutlet(partition.All&^(1<<32-1))
 		next := func(out *outlet) (prices []string) {
@@ -98,7 +89,7 @@ func TestTheOutboxIsDividedAndWaitsForNoMasterThatIsAway(t *testing.T) {
 				t.Errorf("%s: %v, want %v", what, got, want)
 			}
 		}
-		low, high := roomIn(false), roomIn(true)
+		low, high := inPartition(0), inPartition(63)
 		event := func(room string, n int) hub.BroadcastEvent { return tick("A", room, uint64(n), n) }
 		lower, upper := newOutlet(1<<32-1), newOutlet(partition.All&^(1<<32-1))
 

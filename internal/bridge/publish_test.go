@@ -92,12 +92,12 @@ func TestWhatMovedIsNotStoredLater(t *testing.T) {
 	}
 	y.count("")
 	hand(nil)
-	if got := sink.heard(); len(y.asked) != 1 || y.count("EVALSHA 3") != 1 || got != "" {
+	if got := sink.loggedSoFar(); len(y.asked) != 1 || y.count("EVALSHA 3") != 1 || got != "" {
 		t.Errorf("stored is not 3 alone; logged %q", got)
 	}
 	hand(ticks(2, 3))
 	hand(nil)
-	if got := sink.heard(); !strings.Contains(got, "has not stored some last prices") || !strings.Contains(got, "partitions=1\n") {
+	if got := sink.loggedSoFar(); !strings.Contains(got, "has not stored some last prices") || !strings.Contains(got, "partitions=1\n") {
 		t.Errorf("logged %q, want that one partition is not stored", got)
 	}
 }

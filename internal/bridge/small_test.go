@@ -134,7 +134,7 @@ func TestAFlawIsToldOnce(t *testing.T) {
 		flaw string
 		told bool
 	}{{"", false}, {"a", true}, {"a", false}, {"b", true}, {"", false}, {"", false}, {"b", true}} {
-		if s.warnOf(step.flaw); (i.heard() != "") != step.told {
+		if s.warnOf(step.flaw); (i.loggedSoFar() != "") != step.told {
 			t.Errorf("step %d: %q is told: %t", n, step.flaw, !step.told)
 		}
 	}

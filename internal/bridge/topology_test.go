@@ -185,18 +185,6 @@ func TestClaimsOfTwoSessionsNeverMeet(t *testing.T) {
 	sessions.Wait()
 }
 
-// heard is all that was logged so far.
-func (i *instance) heard() (text string) {
-	for {
-		select {
-		case line := <-i.log.lines:
-			text += line
-		default:
-			return text
-		}
-	}
-}
-
 func newQuietTopology(t *testing.T, addresses ...string) (*instance, *topology) {
 	i, o := newInstance(t, "me")
 	o.BackoffMin = time.Hour // one attempt
@@ -224,11 +212,11 @@ func TestAMoveIsToldOnce(t *testing.T) {
 	s := &shard{shared: y.shared, name: "a:1", changed: make(chan struct{}, 1)}
 	s.wanted.store(partition.Only(1) | partition.Only(2))
 	y.grant(s, partition.Only(1)|partition.Only(2)|partition.Only(5))
-	if got := i.heard(); !strings.Contains(got, "has moved rooms") || !strings.Contains(got, "partitions=1\n") {
+	if got := i.loggedSoFar(); !strings.Contains(got, "has moved rooms") || !strings.Contains(got, "partitions=1\n") {
 		t.Errorf("logged %q, want a move of one partition", got)
 	}
 	y.grant(s, partition.Only(1)|partition.Only(5))
-	if got := i.heard(); got != "" || s.wanted.load() != partition.Only(1)|partition.Only(5) || y.last[5] != s {
+	if got := i.loggedSoFar(); got != "" || s.wanted.load() != partition.Only(1)|partition.Only(5) || y.last[5] != s {
 		t.Errorf("logged %q without a move to it, it shall hold %x", got, s.wanted.load())
 	}
 }
@@ -237,13 +225,13 @@ func TestPartitionsWithoutAMasterAreToldOnce(t *testing.T) {
 	i, y := newQuietTopology(t, "a:1")
 	for round, want := range []int{1, 0, 0} {
 		y.lacks(errors.New("gone"))
-		if got := strings.Count(i.heard(), "has no master"); got != want {
+		if got := strings.Count(i.loggedSoFar(), "has no master"); got != want {
 			t.Errorf("round %d: told %d times, want %d", round, got, want)
 		}
 	}
 	y.missing.Store(nil) // each had one meanwhile
 	y.lacks(errors.New("gone"))
-	if got := strings.Count(i.heard(), "has no master"); got != 1 || y.missing.Load().State != Degraded {
+	if got := strings.Count(i.loggedSoFar(), "has no master"); got != 1 || y.missing.Load().State != Degraded {
 		t.Errorf("told %d times that masters were lost again: %+v", got, y.missing.Load())
 	}
 }
@@ -268,7 +256,7 @@ func TestAShardGoesOnWhereTheLastOneWas(t *testing.T) {
 		if st := y.last[3].status.Load(); st.Since.Equal(since) != step.since || st.State != Connecting || st.Name != step.address {
 			t.Errorf("step %d: %+v, want since %v", n, st, since)
 		}
-		if got := strings.Contains(i.heard(), "has other masters"); got != step.others {
+		if got := strings.Contains(i.loggedSoFar(), "has other masters"); got != step.others {
 			t.Errorf("step %d: told that the master is another one: %t", n, got)
 		}
 	}
