@@ -155,3 +155,13 @@ func TestABatchThatFailsIsDivided(t *testing.T) {
 		}
 	}
 }
+
+func TestTextsAreCutBetweenCharacters(t *testing.T) {
+	for text, want := range map[string]string{
+		"abcd": "abcd", "abcde": "abcd...", "abcä": "abc...", "ab€": "ab...", "😀": "😀", "a😀": "a...", "äää": "ää...", "\x80\x80\x80\x80\x80": "...",
+	} {
+		if got := ClipTo(text, 4); got != want {
+			t.Errorf("%q is cut to %q, want %q", text, got, want)
+		}
+	}
+}
