@@ -33,9 +33,9 @@ func (a *Access) certified(role protocol.Role, name string, until time.Time) *Gr
 		return &Grant{Name: name, Expires: until, certificate: true}
 	}
 	var rooms []*Patterns
-	for _, e := range keys.entries {
-		if e.grant.Name == name {
-			rooms = append(rooms, e.grant.rooms)
+	for _, g := range keys.grants {
+		if g.Name == name {
+			rooms = append(rooms, g.rooms)
 		}
 	}
 	if len(rooms) == 0 {

@@ -23,13 +23,8 @@ const maxLine = 1 << 20
 
 // Keys are the credentials of one role. They are immutable.
 type Keys struct {
-	entries []entry
-	byHash  map[[sha256.Size]byte]*Grant
-}
-
-type entry struct {
-	hash  [sha256.Size]byte
-	grant *Grant
+	grants []*Grant                     // one of each key, as they stand in the file
+	byHash map[[sha256.Size]byte]*Grant // the same
 }
 
 // SyntaxError is a line of a file that cannot be understood. It never shows a key.
@@ -67,7 +62,6 @@ func ParseKeys(file string, text []byte) (*Keys, []string, error) {
 		keys     = &Keys{byHash: map[[sha256.Size]byte]*Grant{}}
 		warnings []string
 		line     int
-		seen     = map[[sha256.Size]byte]int{} // to their lines
 		wrong    = func(format string, args ...any) error {
 			return &SyntaxError{file, line, fmt.Sprintf(format, args...)}
 		}
@@ -101,11 +95,10 @@ func ParseKeys(file string, text []byte) (*Keys, []string, error) {
 				return nil, nil, wrong("the patterns of %q: %v", name, err)
 			}
 		}
-		if first, twice := seen[grant.source]; twice {
-			return nil, nil, wrong("the same key is already on line %d", first)
+		if first, twice := keys.byHash[grant.source]; twice {
+			return nil, nil, wrong("the same key is already on line %d", first.line)
 		}
-		seen[grant.source] = line
-		keys.entries = append(keys.entries, entry{grant.source, grant})
+		keys.grants = append(keys.grants, grant)
 		keys.byHash[grant.source] = grant
 		if len(key) < shortKey {
 			warnings = append(warnings, fmt.Sprintf("%s:%d: the key of %q has fewer than %d characters and may be guessed", file, line, name, shortKey))
@@ -138,21 +131,21 @@ func cutPatterns(rest string) (key, patterns string) {
 func blank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 // Len is the number of keys.
-func (k *Keys) Len() int { return len(k.entries) }
+func (k *Keys) Len() int { return len(k.grants) }
 
 // lookup returns what a key grants, nil for an unknown one. Its duration reveals nothing about the
 // keys, because it compares the hash with all hashes, each in constant time.
 func (k *Keys) lookup(key string) *Grant {
 	hash := sha256.Sum256([]byte(key))
 	found := -1
-	for i := range k.entries {
-		same := subtle.ConstantTimeCompare(hash[:], k.entries[i].hash[:])
+	for i, grant := range k.grants {
+		same := subtle.ConstantTimeCompare(hash[:], grant.source[:])
 		found = subtle.ConstantTimeSelect(same, i, found)
 	}
 	if found < 0 {
 		return nil
 	}
-	return k.entries[found].grant
+	return k.grants[found]
 }
 
 // Difference is what is in other keys and not in these, and the other way round, in words for a log:
@@ -160,16 +153,16 @@ func (k *Keys) lookup(key string) *Grant {
 // changed.
 func (k *Keys) Difference(before *Keys) string {
 	var added, removed, changed []string
-	for _, e := range k.entries {
-		if old, known := before.byHash[e.hash]; !known {
-			added = append(added, e.grant.Name)
-		} else if !old.same(e.grant) {
-			changed = append(changed, e.grant.Name)
+	for _, g := range k.grants {
+		if old, known := before.byHash[g.source]; !known {
+			added = append(added, g.Name)
+		} else if !old.same(g) {
+			changed = append(changed, g.Name)
 		}
 	}
-	for _, e := range before.entries {
-		if _, known := k.byHash[e.hash]; !known {
-			removed = append(removed, e.grant.Name)
+	for _, g := range before.grants {
+		if _, known := k.byHash[g.source]; !known {
+			removed = append(removed, g.Name)
 		}
 	}
 	var words []string
