@@ -167,24 +167,18 @@ func (a *Access) Admit(role protocol.Role, credentials string, gone <-chan struc
 // good as long as the file has its key. One whose key was at a URL is good until it expires: issuers
 // take keys out of their sets as they please.
 func (a *Access) Still(role protocol.Role, g *Grant) *Grant {
-	if g.certificate {
-		now := a.certified(role, g.Name, g.Expires)
-		if now != nil && now.same(g) {
-			return g
-		}
-		return now
-	}
-	if g.token {
+	var now *Grant
+	switch keys := a.Keys(role); {
+	case g.token:
 		if a.tokens.set == nil && !a.tokens.Keys().has(g.source) {
 			return nil
 		}
 		return g
+	case g.certificate:
+		now = a.certified(role, g.Name, g.Expires)
+	case keys != nil:
+		now = keys.byHash[g.source]
 	}
-	keys := a.Keys(role)
-	if keys == nil {
-		return nil
-	}
-	now := keys.byHash[g.source]
 	if now != nil && now.same(g) {
 		return g
 	}

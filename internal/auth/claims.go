@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"math"
 	"strconv"
@@ -72,8 +73,8 @@ func (c *claims) read(text []byte) error {
 		*to = &jwt.NumericDate{Time: time.Unix(int64(seconds), 0)}
 		return nil
 	}
-	if err := errors.Join(text1("iss", &c.issuer), text1("sub", &c.subject), date("exp", &c.expires), date("nbf", &c.notBefore)); err != nil {
-		return firstOf(err)
+	if err := cmp.Or(text1("iss", &c.issuer), text1("sub", &c.subject), date("exp", &c.expires), date("nbf", &c.notBefore)); err != nil {
+		return err
 	}
 	if c.subject == "" || len(c.subject) > maxName || !printable(c.subject) {
 		return errors.New("the claim sub is missing, or no name of at most " + strconv.Itoa(maxName) + " bytes")
@@ -118,14 +119,6 @@ func (c *claims) rights(all map[string]jsontext.Value) error {
 		*one.to = patterns
 	}
 	return nil
-}
-
-// firstOf is the first of joined errors.
-func firstOf(err error) error {
-	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		return many.Unwrap()[0]
-	}
-	return err
 }
 
 func printable(s string) bool {
