@@ -43,8 +43,8 @@ func (s *Server) watchKeys(flag, path string, role protocol.Role) (first *auth.K
 	if path == "" {
 		return nil, nil //nolint:nilnil // there are none
 	}
-	err = s.reload.Watch(flag, []string{path}, func(files []reload.File) (string, error) {
-		keys, warnings, err := auth.ParseKeys(path, files[0].Text)
+	err = s.watch(flag, path, func(file reload.File) (string, error) {
+		keys, warnings, err := auth.ParseKeys(path, file.Text)
 		if err != nil {
 			return "", err
 		}
@@ -54,7 +54,7 @@ func (s *Server) watchKeys(flag, path string, role protocol.Role) (first *auth.K
 		case none:
 			warnings = append(warnings, path+": holds no key any more, so that no key is accepted")
 		}
-		s.warn(append(warnings, auth.ReadableByOthers(path, files[0].Mode))...)
+		s.warn(append(warnings, auth.ReadableByOthers(path, file.Mode))...)
 		if first == nil {
 			first = keys
 			return "", nil
@@ -64,10 +64,16 @@ func (s *Server) watchKeys(flag, path string, role protocol.Role) (first *auth.K
 		s.transport.Recheck()
 		return changed, nil
 	})
+	return first, err
+}
+
+// watch has a file put into use, now and when it changes. The error names the flag.
+func (s *Server) watch(flag, path string, apply func(reload.File) (changed string, err error)) error {
+	err := s.reload.Watch(flag, []string{path}, func(files []reload.File) (string, error) { return apply(files[0]) })
 	if err != nil {
-		return nil, fmt.Errorf("--%s: %w", flag, err)
+		return fmt.Errorf("--%s: %w", flag, err)
 	}
-	return first, nil
+	return nil
 }
 
 // noKey is the error of a file without keys at the start. Later it takes away those that there were.
@@ -77,10 +83,9 @@ func noKey(path string) error {
 
 // watchTokenKeys reads the keys of tokens. Those that come later replace them.
 func (s *Server) watchTokenKeys() (first *auth.TokenKeys, err error) {
-	const flag = "jwt-key-file"
 	path := s.cfg.JWTKeyFile
-	err = s.reload.Watch(flag, []string{path}, func(files []reload.File) (string, error) {
-		keys, err := auth.ParseTokenKeys(path, files[0].Text, s.cfg.JWTAlgorithms)
+	err = s.watch("jwt-key-file", path, func(file reload.File) (string, error) {
+		keys, err := auth.ParseTokenKeys(path, file.Text, s.cfg.JWTAlgorithms)
 		if err != nil {
 			return "", err
 		}
@@ -94,7 +99,7 @@ func (s *Server) watchTokenKeys() (first *auth.TokenKeys, err error) {
 			s.log.Warn("keys of tokens that cannot be used were left out", "file", path, "left_out", keys.LeftOut, "keys", keys.Len())
 		}
 		if keys.Secret() {
-			s.warn(auth.ReadableByOthers(path, files[0].Mode))
+			s.warn(auth.ReadableByOthers(path, file.Mode))
 		}
 		if first == nil {
 			first = keys
@@ -105,10 +110,7 @@ func (s *Server) watchTokenKeys() (first *auth.TokenKeys, err error) {
 		s.transport.Recheck()
 		return changed, nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("--%s: %w", flag, err)
-	}
-	return first, nil
+	return first, err
 }
 
 // upstreamToken returns what reads the key or token for upstream, nil if there is none. It is read for

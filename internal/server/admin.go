@@ -40,8 +40,8 @@ func (s *Server) readAdminToken() error {
 	if name == "" {
 		return nil
 	}
-	err := s.reload.Watch("admin-token-file", []string{name}, func(files []reload.File) (string, error) {
-		changed, err := s.adminToken.Set(files[0].Text)
+	return s.watch("admin-token-file", name, func(file reload.File) (string, error) {
+		changed, err := s.adminToken.Set(file.Text)
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", name, err)
 		}
@@ -50,8 +50,4 @@ func (s *Server) readAdminToken() error {
 		}
 		return "the admin pages ask for another token", nil
 	})
-	if err != nil {
-		return fmt.Errorf("--admin-token-file: %w", err)
-	}
-	return nil
 }
