@@ -198,10 +198,3 @@ func (s *Server) count(role protocol.Role) []any {
 	}
 	return nil
 }
-
-// runKeySet keeps the keys of tokens up to date where they are at a URL.
-func (s *Server) runKeySet(ctx context.Context) {
-	if s.keySet != nil {
-		s.keySet.Run(ctx)
-	}
-}

@@ -48,7 +48,9 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.certs != nil {
 		parts.start(s.certs.Run, nil)
 	}
-	parts.start(s.runKeySet, nil)
+	if s.keySet != nil {
+		parts.start(s.keySet.Run, nil)
+	}
 	parts.start(s.memory.Run, nil)
 	parts.start(s.hub.Run, nil)
 	parts.start(s.ingest.Run, nil)
@@ -71,13 +73,12 @@ func (s *Server) Run(ctx context.Context) error {
 
 	select {
 	case <-ctx.Done():
-		s.stopping.Store(true)
-		err = s.lameDuck(failed)
 	case <-s.drainAsked:
-		s.stopping.Store(true)
-		err = s.lameDuck(failed)
 	case err = <-failed:
-		s.stopping.Store(true)
+	}
+	s.stopping.Store(true)
+	if err == nil {
+		err = s.lameDuck(failed)
 	}
 	s.log.Info("stopping", "window", s.cfg.DrainWindow, "timeout", s.cfg.DrainTimeout)
 	s.drain(&parts)
