@@ -5,6 +5,7 @@ import (
 
 	"backbone/internal/config"
 	"backbone/internal/telemetry"
+	"backbone/protocol"
 )
 
 // limit is one that an operator can set. The counter limited_total says what it did; too many
@@ -34,15 +35,8 @@ var limits = []limit{
 	{"instruments", func(c *config.Serve) float64 { return float64(c.MaxInstruments) }, func(s *Server) float64 { return float64(s.ingest.Stats().Instruments) }},
 }
 
-func (s *Server) connections() (n float64) {
-	for _, m := range s.transport.Metrics() {
-		if m.Name == "connections" {
-			for _, role := range m.Values {
-				n += m.Value(role)
-			}
-		}
-	}
-	return n
+func (s *Server) connections() float64 {
+	return float64(s.open(protocol.Consumer) + s.open(protocol.Ingestor))
 }
 
 // limitMetrics expose what the limits are, and how much of those of the whole instance is used.
