@@ -71,8 +71,7 @@ func New(log *slog.Logger) *Reloader {
 
 // Watch reads the files, has apply put them into use, and from then on watches them. The name is
 // that of the setting, such as "ingest-keys-file". An error is that of reading a file, or of apply;
-// then nothing is watched. Without paths, apply is called at each reload that is asked for. It is
-// not to be called after Run.
+// then nothing is watched. It is not to be called after Run.
 //
 // What is no regular file, such as a pipe, can be read once only, and is not watched.
 func (r *Reloader) Watch(name string, paths []string, apply Apply) error {
@@ -175,7 +174,7 @@ type subscription struct {
 
 // look takes what the files hold if it has changed and has settled.
 func (s *subscription) look(log *slog.Logger) {
-	if s.once || len(s.paths) == 0 {
+	if s.once {
 		return
 	}
 	files, found, err := s.read()
@@ -204,13 +203,13 @@ func (s *subscription) take(log *slog.Logger) Outcome {
 	}
 	files, found, err := s.read()
 	s.seen = found
-	if len(s.paths) > 0 && found == s.used {
+	if found == s.used {
 		s.recover(log)
 		return o
 	}
 	if o.Changed, o.Err = s.use(files, found, err); o.Err != nil {
 		s.complain(log, true)
-	} else if len(s.paths) > 0 || o.Changed != "" {
+	} else {
 		s.reloaded(log, o.Changed)
 	}
 	return o

@@ -272,26 +272,6 @@ func TestReloadTakesWhatIsThereAndSaysWhatChanged(t *testing.T) {
 	})
 }
 
-func TestWithoutAPathAReloadIsToldEachTime(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r := reload.New(slog.New(slog.DiscardHandler))
-		var calls atomic.Int64
-		if err := r.Watch("url", nil, func([]reload.File) (string, error) { calls.Add(1); return "", nil }); err != nil {
-			t.Fatal(err)
-		}
-		go r.Run(t.Context())
-		time.Sleep(time.Minute)
-		synctest.Wait()
-		if calls.Load() != 1 {
-			t.Errorf("%d calls without a reload, want that of Watch", calls.Load())
-		}
-		if _, err := r.Reload(t.Context()); err != nil || calls.Load() != 2 {
-			t.Errorf("%d calls, error %v", calls.Load(), err)
-		}
-	})
-}
-
 func TestWatchRefusesWhatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	r, path := reload.New(slog.New(slog.DiscardHandler)), filepath.Join(t.TempDir(), "absent")
