@@ -75,7 +75,9 @@ func parse(files []reload.File) (*set, error) {
 	now := &set{leaf: pair.Leaf, begins: pair.Leaf.NotBefore, expires: pair.Leaf.NotAfter}
 	for _, der := range pair.Certificate[1:] {
 		if other, err := x509.ParseCertificate(der); err == nil {
-			now.expires = earlier(now.expires, other.NotAfter)
+			if other.NotAfter.Before(now.expires) {
+				now.expires = other.NotAfter
+			}
 			if other.NotBefore.After(now.begins) {
 				now.begins = other.NotBefore
 			}
@@ -93,13 +95,6 @@ func parse(files []reload.File) (*set, error) {
 		}
 	}
 	return now, nil
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // ordered reports whether each certificate of a chain has signed the one before it.

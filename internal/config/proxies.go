@@ -1,6 +1,7 @@
 package config
 
 import (
+	"io/fs"
 	"path"
 	"strconv"
 	"strings"
@@ -23,10 +24,8 @@ func (s *Serve) proxies() error {
 	if p := s.PathPrefix; p != "" && (!strings.HasPrefix(p, "/") || path.Clean(p) != p || p == "/" || strings.ContainsFunc(p, notPlain)) {
 		return Errorf("path-prefix", "must begin with /, not end with it, and have no characters that need an escape, such as /prices, not %q", p)
 	}
-	if _, err := s.SocketMode(); err != nil {
-		return err
-	}
-	return nil
+	_, err := s.SocketMode()
+	return err
 }
 
 // notPlain reports whether a character may come escaped in a URL's path.
@@ -35,12 +34,12 @@ func notPlain(r rune) bool {
 }
 
 // SocketMode is the permissions of a Unix socket.
-func (s *Serve) SocketMode() (uint32, error) {
+func (s *Serve) SocketMode() (fs.FileMode, error) {
 	mode, err := strconv.ParseUint(s.ListenMode, 8, 32)
-	if err != nil || mode > 0o777 {
+	if err != nil || fs.FileMode(mode) > fs.ModePerm {
 		return 0, Errorf("listen-mode", "must be permissions in octal, such as 0660, not %q", s.ListenMode)
 	}
-	return uint32(mode), nil
+	return fs.FileMode(mode), nil
 }
 
 // Rules are those of the flags, which Validate has accepted.

@@ -30,7 +30,7 @@ func (s *Server) listenPublic(ctx context.Context, with *net.ListenConfig) (net.
 	}
 	mode, err := s.cfg.SocketMode()
 	if err == nil {
-		err = os.Chmod(path, fs.FileMode(mode))
+		err = os.Chmod(path, mode)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("--listen-mode: %w", err), l.Close())
