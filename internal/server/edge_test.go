@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -134,21 +133,6 @@ func TestAnEdgeTakesNoEvents(t *testing.T) {
 			t.Fatal("the message does not come")
 		}
 	}
-}
-
-func (in *instance) metrics() string {
-	in.t.Helper()
-	resp, err := http.Get("http://" + in.AdminAddr().String() + "/metrics") //nolint:noctx // the server answers or its test fails
-	if err != nil {
-		in.t.Fatal(err)
-	}
-	defer http.DefaultClient.CloseIdleConnections()
-	defer resp.Body.Close()
-	var b strings.Builder
-	if err := resp.Write(&b); err != nil {
-		in.t.Fatal(err)
-	}
-	return b.String()
 }
 
 // A lost line to upstream costs what was published meanwhile, and the count says exactly how much.

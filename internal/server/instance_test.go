@@ -120,6 +120,28 @@ func publish(t *testing.T, p *client.Ingestor, instrument string, from, to int) 
 	}
 }
 
+// publishing sends prices from..to of each instrument, one of each in a millisecond, while the test goes on. Then
+// the channel has the error, or nil.
+func publishing(t *testing.T, p *client.Ingestor, from, to int, instruments ...string) <-chan error {
+	t.Helper()
+	published := make(chan error, 1)
+	go func() {
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for i := from; i <= to; i++ {
+			<-tick.C
+			for _, instrument := range instruments {
+				if err := p.Publish(t.Context(), price(instrument, i)); err != nil {
+					published <- err
+					return
+				}
+			}
+		}
+		published <- p.Flush(t.Context())
+	}()
+	return published
+}
+
 func price(instrument string, n int) client.PriceUpdate {
 	return client.PriceUpdate{Instrument: instrument, Price: json.Number(strconv.Itoa(n)), TS: int64(n)}
 }

@@ -33,21 +33,7 @@ func TestNothingIsMissedWhileAnInstanceDrains(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { p.Close() })
-			published := make(chan error, 1)
-			go func() {
-				tick := time.NewTicker(time.Millisecond)
-				defer tick.Stop()
-				for i := 1; i <= n; i++ {
-					<-tick.C
-					for _, room := range rooms {
-						if err := p.Publish(t.Context(), price(room, i)); err != nil {
-							published <- err
-							return
-						}
-					}
-				}
-				published <- p.Flush(t.Context())
-			}()
+			published := publishing(t, p, 1, n, rooms...)
 			last, heard, moved := map[string]int64{}, 0, 0
 			stopped := make(chan error, 1)
 			late := time.NewTimer(patience)
@@ -112,19 +98,7 @@ func TestAnEdgeMovesWhenItsUpstreamDrains(t *testing.T) {
 		}
 		first = listenFrom(t, c, first, func(g tally) bool { return g.last == i })
 	}
-	published := make(chan error, 1)
-	go func() {
-		tick := time.NewTicker(time.Millisecond)
-		defer tick.Stop()
-		for i := 3; i <= n; i++ {
-			<-tick.C
-			if err := p.Publish(t.Context(), price("A", i)); err != nil {
-				published <- err
-				return
-			}
-		}
-		published <- p.Flush(t.Context())
-	}()
+	published := publishing(t, p, 3, n, "A")
 	got := listenFrom(t, c, first, func(g tally) bool { return g.live >= n/2 })
 	stopped := make(chan error, 1)
 	go func() { stopped <- a.Stop() }()

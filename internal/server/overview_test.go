@@ -37,6 +37,12 @@ func (in *instance) ask(method, path string, into any) (status int, body string)
 	return resp.StatusCode, string(text)
 }
 
+func (in *instance) metrics() string {
+	in.t.Helper()
+	_, text := in.ask("GET", "/metrics", nil)
+	return text
+}
+
 // One event can be followed by hand: it has the same version, number and time on both instances.
 func TestAnEventIsFoundOnEachInstance(t *testing.T) {
 	redis := redistest.Start(t)
@@ -133,8 +139,7 @@ func TestDrainAtTheAdminAddress(t *testing.T) {
 // counted is the count of a histogram.
 func (in *instance) counted(name string) int {
 	in.t.Helper()
-	_, body := in.ask("GET", "/metrics", nil)
-	_, rest, _ := strings.Cut(body, "\nbackbone_"+name+"_count ")
+	_, rest, _ := strings.Cut(in.metrics(), "\nbackbone_"+name+"_count ")
 	text, _, _ := strings.Cut(rest, "\n")
 	n, err := strconv.Atoi(text)
 	if err != nil {

@@ -3,9 +3,7 @@ package server_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -20,19 +18,7 @@ import (
 // metric waits until the instance's metrics have a line.
 func (in *instance) metric(line string) {
 	in.t.Helper()
-	in.eventually(line, func() bool {
-		resp, err := http.Get("http://" + in.AdminAddr().String() + "/metrics") //nolint:noctx // the server answers or its test fails
-		if err != nil {
-			in.t.Fatal(err)
-		}
-		defer http.DefaultClient.CloseIdleConnections()
-		defer resp.Body.Close()
-		text, err := io.ReadAll(resp.Body)
-		if err != nil {
-			in.t.Fatal(err)
-		}
-		return strings.Contains(string(text), "\n"+line+"\n")
-	})
+	in.eventually(line, func() bool { return strings.Contains(in.metrics(), "\n"+line+"\n") })
 }
 
 // deadly makes connections to an address that can die with it, as those of a killed process do.
@@ -88,21 +74,7 @@ func TestRedundantLinesLoseNothingWithAnInstance(t *testing.T) {
 		in.metric(fmt.Sprintf("backbone_rooms %d", len(rooms)))
 	}
 	p := producer.ingestor()
-	published := make(chan error, 1)
-	go func() {
-		tick := time.NewTicker(time.Millisecond)
-		defer tick.Stop()
-		for i := 1; i <= n; i++ {
-			<-tick.C
-			for _, room := range rooms {
-				if err := p.Publish(t.Context(), price(room, i)); err != nil {
-					published <- err
-					return
-				}
-			}
-		}
-		published <- p.Flush(t.Context())
-	}()
+	published := publishing(t, p, 1, n, rooms...)
 	last, heard := map[string]int64{}, 0
 	late := time.NewTimer(patience)
 	defer late.Stop()

@@ -118,16 +118,7 @@ func TestHealthAndMetrics(t *testing.T) {
 			t.Errorf("%s on the public address: %d %s", path, status, body)
 		}
 	}
-	resp, err := http.Get("http://" + in.AdminAddr().String() + "/metrics") //nolint:noctx // the server answers or the test fails
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	http.DefaultClient.CloseIdleConnections()
+	text := in.metrics()
 	for _, family := range []string{
 		`backbone_connections{role="CONSUMER"} 0`, `backbone_undelivered_total{reason="conflated"} 0`,
 		`backbone_requests_refused_total{code="invalid_event"} 0`, "go_goroutines", "process_cpu_seconds_total",
@@ -135,7 +126,7 @@ func TestHealthAndMetrics(t *testing.T) {
 		`backbone_limit{limit="bad_messages"} 1000`, `backbone_limit{limit="chat_rate"} 10`, `backbone_limit_used{limit="connections"} 0`,
 		`backbone_limited_total{limit="memory"} 0`, `backbone_lags_total{why="age"} 0`, "backbone_delivery_age_seconds_count 0",
 	} {
-		if !strings.Contains(string(text), family) {
+		if !strings.Contains(text, family) {
 			t.Errorf("metrics lack %s", family)
 		}
 	}
