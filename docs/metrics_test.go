@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"slices"
@@ -18,8 +19,8 @@ import (
 
 var updateMetrics = flag.Bool("update-metrics", false, "write metrics.md")
 
-// scrape reads /metrics of an instance with Redis, sorted by name. It has all families.
-func scrape(t *testing.T) []*dto.MetricFamily {
+// exposed is /metrics of an instance with Redis. It has all families.
+func exposed(t *testing.T) []byte {
 	t.Helper()
 	s := startServer(t, "--admin-listen=127.0.0.1:0", "--redis-url=redis://127.0.0.1:1")
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.AdminAddr().String()+"/metrics", nil)
@@ -32,8 +33,18 @@ func scrape(t *testing.T) []*dto.MetricFamily {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// scrape are the families of exposed, sorted by name.
+func scrape(t *testing.T) []*dto.MetricFamily {
+	t.Helper()
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	byName, err := parser.TextToMetricFamilies(resp.Body)
+	byName, err := parser.TextToMetricFamilies(bytes.NewReader(exposed(t)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -111,22 +110,7 @@ func TestPicture(t *testing.T) {
 
 // TestDocumentedMetricsExist looks for every metric that a page names.
 func TestDocumentedMetricsExist(t *testing.T) {
-	s := startServer(t, "--admin-listen=127.0.0.1:0", "--redis-url=redis://127.0.0.1:1")
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.AdminAddr().String()+"/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Close = true
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	metrics, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
+	metrics, n := exposed(t), 0
 	for _, page := range pages(t) {
 		for _, name := range regexp.MustCompile("`((?:backbone|process)_[a-z_]+(?:\\{[^}`]*\\})?)`").FindAllStringSubmatch(read(t, page), -1) {
 			n++
