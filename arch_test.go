@@ -158,6 +158,7 @@ var arrows = []row{
 	{from: "internal/chaos", why: "it is tests and their description"},
 	{from: "internal/proctest", to: []string{"internal/secrettest"}, why: "it runs programs for tests of any package, so it may depend on none that is tested"},
 	{from: "internal/secrettest", why: "it searches what tests of any package got, so it may depend on none"},
+	{from: "internal/logtest", why: "it keeps what tests of any package log, so it may depend on none"},
 	{from: "internal/server/servertest", to: []string{"internal/config", "internal/secrettest", "internal/server"}, why: "it starts instances for tests of any package"},
 	{from: "internal/redistest", to: []string{"internal/proctest"}, why: "it runs Redis for tests of any package, so it may depend on none that is tested"},
 }

@@ -17,6 +17,7 @@ import (
 
 	"backbone/internal/auth"
 	"backbone/internal/auth/authtest"
+	"backbone/internal/logtest"
 	"backbone/protocol"
 )
 
@@ -45,28 +46,10 @@ func (s *site) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: int(s.status.Load()), Body: io.NopCloser(strings.NewReader(*s.body.Load())), Request: r}, nil
 }
 
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) take() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	defer l.text.Reset()
-	return l.text.String()
-}
-
 // at runs a test with the set of a site.
-func at(t *testing.T, test func(s *site, set *auth.KeySet, access *auth.Access, log *lines)) {
+func at(t *testing.T, test func(s *site, set *auth.KeySet, access *auth.Access, log *logtest.Log)) {
 	synctest.Test(t, func(t *testing.T) {
-		s, log := &site{}, &lines{}
+		s, log := &site{}, &logtest.Log{}
 		s.set(0, "")
 		set := auth.NewKeySet("https://issuer.example/keys?secret=sesame", slog.New(slog.NewTextHandler(log, nil)))
 		set.Through(s)
@@ -75,7 +58,7 @@ func at(t *testing.T, test func(s *site, set *auth.KeySet, access *auth.Access, 
 		var running sync.WaitGroup
 		running.Go(func() { set.Run(ctx) })
 		test(s, set, access, log)
-		if strings.Contains(log.take(), "sesame") {
+		if strings.Contains(log.Take(), "sesame") {
 			t.Error("a secret in the log")
 		}
 		stop()
@@ -97,12 +80,12 @@ func reason(access *auth.Access, token string) string {
 
 func TestASetThatIsAwayAtTheStartIsFetchedSoon(t *testing.T) {
 	issuer := authtest.New(t, "a")
-	at(t, func(s *site, _ *auth.KeySet, access *auth.Access, log *lines) {
+	at(t, func(s *site, _ *auth.KeySet, access *auth.Access, log *logtest.Log) {
 		synctest.Wait()
 		if got := reason(access, tokenOf(issuer)); got != "unavailable" {
 			t.Errorf("refused as %q", got)
 		}
-		if text := log.take(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "connection refused") {
+		if text := log.Take(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "connection refused") {
 			t.Errorf("log: %s", text)
 		}
 		time.Sleep(4 * time.Second)
@@ -112,7 +95,7 @@ func TestASetThatIsAwayAtTheStartIsFetchedSoon(t *testing.T) {
 		if got := reason(access, tokenOf(issuer)); got != "" {
 			t.Errorf("refused as %q", got)
 		}
-		if text := log.take(); !strings.Contains(text, "the keys of tokens were fetched") {
+		if text := log.Take(); !strings.Contains(text, "the keys of tokens were fetched") {
 			t.Errorf("log: %s", text)
 		}
 	})
@@ -120,7 +103,7 @@ func TestASetThatIsAwayAtTheStartIsFetchedSoon(t *testing.T) {
 
 func TestAnUnknownKidFetchesTheSetOnceIn30Seconds(t *testing.T) {
 	first, second, third := authtest.New(t, "a"), authtest.New(t, "b"), authtest.New(t, "c")
-	at(t, func(s *site, set *auth.KeySet, access *auth.Access, log *lines) {
+	at(t, func(s *site, set *auth.KeySet, access *auth.Access, log *logtest.Log) {
 		s.set(200, string(authtest.Set(first)))
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
@@ -186,11 +169,11 @@ func TestWhatIsNoSetLeavesTheLastOneInUse(t *testing.T) {
 		"hangs":     {200, string(authtest.Set(authtest.New(t, "x"))), time.Hour, "no answer within 5s"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			at(t, func(s *site, set *auth.KeySet, access *auth.Access, log *lines) {
+			at(t, func(s *site, set *auth.KeySet, access *auth.Access, log *logtest.Log) {
 				s.set(200, string(authtest.Set(issuer)))
 				time.Sleep(5 * time.Second) // also if the first attempt came before
 				synctest.Wait()
-				log.take()
+				log.Take()
 				s.set(c.status, c.body)
 				s.delay.Store(int64(c.delay))
 				time.Sleep(time.Hour)
@@ -202,14 +185,14 @@ func TestWhatIsNoSetLeavesTheLastOneInUse(t *testing.T) {
 				if got := reason(access, tokenOf(authtest.New(t, "b"))); got != "unavailable" || time.Since(begin) > 7*time.Second {
 					t.Errorf("another: %q after %v", got, time.Since(begin))
 				}
-				if text := log.take(); strings.Count(text, "\n") != 1 || !strings.Contains(text, c.why) {
+				if text := log.Take(); strings.Count(text, "\n") != 1 || !strings.Contains(text, c.why) {
 					t.Errorf("log: %s", text)
 				}
 				s.delay.Store(0)
 				s.set(200, string(authtest.Set(issuer)))
 				time.Sleep(time.Minute)
 				synctest.Wait()
-				if text := log.take(); !strings.Contains(text, "the keys of tokens were fetched") {
+				if text := log.Take(); !strings.Contains(text, "the keys of tokens were fetched") {
 					t.Errorf("log: %s", text)
 				}
 			})
@@ -220,7 +203,7 @@ func TestWhatIsNoSetLeavesTheLastOneInUse(t *testing.T) {
 // A key that the issuer takes out of its set is not used for long.
 func TestAKeyThatLeavesTheSetIsForgotten(t *testing.T) {
 	first, second := authtest.New(t, "a"), authtest.New(t, "b")
-	at(t, func(s *site, _ *auth.KeySet, access *auth.Access, log *lines) {
+	at(t, func(s *site, _ *auth.KeySet, access *auth.Access, log *logtest.Log) {
 		s.set(200, string(authtest.Set(first)))
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
@@ -237,7 +220,7 @@ func TestAKeyThatLeavesTheSetIsForgotten(t *testing.T) {
 		if access.Still(protocol.Consumer, grant) != grant {
 			t.Error("a connection ends because its issuer changes its keys")
 		}
-		if text := log.take(); !strings.Contains(text, "1 keys of tokens added, 1 removed") {
+		if text := log.Take(); !strings.Contains(text, "1 keys of tokens added, 1 removed") {
 			t.Errorf("log: %s", text)
 		}
 	})
@@ -247,7 +230,7 @@ func TestAKeyThatLeavesTheSetIsForgotten(t *testing.T) {
 func TestAKeyWithoutAKidIsReplacedAtTheURL(t *testing.T) {
 	for name, kid := range map[string]string{"no kid": "", "a kid of tokens only": "a"} {
 		first, second := authtest.New(t, kid), authtest.New(t, kid)
-		at(t, func(s *site, _ *auth.KeySet, access *auth.Access, _ *lines) {
+		at(t, func(s *site, _ *auth.KeySet, access *auth.Access, _ *logtest.Log) {
 			set := func(i *authtest.Issuer) { s.set(200, strings.Replace(string(authtest.Set(i)), `"kid":"a",`, "", 1)) }
 			set(first)
 			time.Sleep(time.Minute)
@@ -274,7 +257,7 @@ func TestAKeyWithoutAKidIsReplacedAtTheURL(t *testing.T) {
 
 // A handshake that waits for a key ends with the server.
 func TestWhoWaitsForAKeyEndsWithTheServer(t *testing.T) {
-	at(t, func(s *site, _ *auth.KeySet, access *auth.Access, _ *lines) {
+	at(t, func(s *site, _ *auth.KeySet, access *auth.Access, _ *logtest.Log) {
 		s.delay.Store(int64(time.Hour))
 		synctest.Wait()
 		gone, begin := make(chan struct{}), time.Now()

@@ -21,28 +21,11 @@ import (
 	"go.uber.org/goleak"
 
 	"backbone/internal/certs"
+	"backbone/internal/logtest"
 	"backbone/internal/reload"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// record is a log. Its methods are safe for concurrent use by multiple goroutines.
-type record struct {
-	lock sync.Mutex
-	text strings.Builder
-}
-
-func (r *record) Write(p []byte) (int, error) {
-	r.lock.Lock()
-	defer r.lock.Unlock()
-	return r.text.Write(p)
-}
-
-func (r *record) String() string {
-	r.lock.Lock()
-	defer r.lock.Unlock()
-	return r.text.String()
-}
 
 // pair is a certificate and its key.
 type pair struct {
@@ -141,7 +124,7 @@ func trust(p *pair) *tls.Config {
 func TestConnectionsTakeTheCertificateOfTheirTime(t *testing.T) {
 	t.Parallel()
 	first, second := issue(t, "backbone", 100*24*time.Hour, nil), issue(t, "backbone", 200*24*time.Hour, nil)
-	var log record
+	var log logtest.Log
 	s := certs.New(slog.New(slog.NewTextHandler(&log, nil)))
 	if changed, err := s.Take(files(first.pem, first.priv)); changed != "" || err != nil {
 		t.Fatal(changed, err)
@@ -235,7 +218,7 @@ func TestTheEndOfACertificateIsToldTwoWeeksAheadOnceADay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const day = 24 * time.Hour
-		var log record
+		var log logtest.Log
 		s := certs.New(slog.New(slog.NewTextHandler(&log, nil)))
 		lines := func(text string) int { return strings.Count(log.String(), text) }
 		p := issue(t, "backbone", 20*day+time.Hour, nil)
@@ -269,7 +252,7 @@ func TestTheFirstOfAChainToExpireCounts(t *testing.T) {
 	t.Parallel()
 	root := issue(t, "root", 100*24*time.Hour, nil)
 	leaf := issue(t, "backbone", 200*24*time.Hour, root)
-	var log record
+	var log logtest.Log
 	s := certs.New(slog.New(slog.NewTextHandler(&log, nil)))
 	if _, err := s.Take(files(append(leaf.pem, root.pem...), leaf.priv)); err != nil || !s.Expires().Equal(root.cert.NotAfter) || log.String() != "" {
 		t.Errorf("%v, expires %v, log %s", err, s.Expires(), log.String())

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"backbone/internal/logtest"
 	"backbone/internal/reload"
 )
 
@@ -49,7 +50,7 @@ func TestAFileThatBecameAPipeStopsNothing(t *testing.T) {
 		if err := os.WriteFile(path, []byte("1"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		var log record
+		var log logtest.Log
 		r := reload.New(slog.New(slog.NewTextHandler(&log, nil)))
 		if err := r.Watch("keys", []string{path}, func([]reload.File) (string, error) { return "", nil }); err != nil {
 			t.Fatal(err)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -17,34 +16,17 @@ import (
 
 	"go.uber.org/goleak"
 
+	"backbone/internal/logtest"
 	"backbone/internal/reload"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// record is a log. Its methods are safe for concurrent use by multiple goroutines.
-type record struct {
-	lock sync.Mutex
-	text strings.Builder
-}
-
-func (r *record) Write(p []byte) (int, error) {
-	r.lock.Lock()
-	defer r.lock.Unlock()
-	return r.text.Write(p)
-}
-
-func (r *record) String() string {
-	r.lock.Lock()
-	defer r.lock.Unlock()
-	return r.text.String()
-}
-
 // bench is a Reloader that runs in a bubble, one file, and what the file was last taken for.
 type bench struct {
 	*testing.T
 	r     *reload.Reloader
-	log   record
+	log   logtest.Log
 	path  string
 	taken atomic.Pointer[string]
 }
@@ -203,7 +185,7 @@ func TestWhatCannotBeUsedIsToldOnceItLastsAndOnlyOnce(t *testing.T) {
 func TestTwoFilesCanBeReplacedOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var log record
+		var log logtest.Log
 		r, dir := reload.New(slog.New(slog.NewTextHandler(&log, nil))), t.TempDir()
 		var taken atomic.Pointer[string]
 		write := func(name, text string) {

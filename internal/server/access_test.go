@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,38 +10,20 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"backbone/client"
 	"backbone/internal/auth/authtest"
 	"backbone/internal/config"
+	"backbone/internal/logtest"
 	"backbone/internal/reload"
 	"backbone/internal/server"
 	"backbone/internal/server/servertest"
 )
 
-// written is a log that a test can read.
-type written struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (w *written) Write(p []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.text.Write(p)
-}
-
-func (w *written) String() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.text.String()
-}
-
-func debugLog() (*written, *slog.Logger) {
-	w := &written{}
+func debugLog() (*logtest.Log, *slog.Logger) {
+	w := &logtest.Log{}
 	return w, slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
@@ -201,7 +182,7 @@ func publishWith(t *testing.T, s *server.Running, token string) {
 }
 
 // secretsStayed fails if a part of a token is in the log, in metrics or in profiles.
-func secretsStayed(t *testing.T, s *server.Running, log *written, tokens ...string) {
+func secretsStayed(t *testing.T, s *server.Running, log *logtest.Log, tokens ...string) {
 	t.Helper()
 	all := log.String()
 	for _, path := range []string{"/metrics", "/debug/pprof/goroutine?debug=2", "/debug/pprof/cmdline"} {
