@@ -16,7 +16,7 @@ func (s *Server) Ingest() *ingest.Ingest { return s.ingest }
 func (s *Server) Bridge() *bridge.Bridge { return s.bridge }
 
 // NewValid returns what events from Redis have to pass.
-func NewValid() func(*hub.BroadcastEvent) bool { return newForeign(domains()).valid }
+func NewValid() func(*hub.BroadcastEvent) bool { return newForeign(domains(true)).valid }
 
 // Valid is what events from Redis have to pass.
 func Valid(e *hub.BroadcastEvent) bool { return NewValid()(e) }

@@ -29,21 +29,13 @@ import (
 	"backbone/protocol"
 )
 
-// domains are the domains of the backbone.
-func domains() common.Domains {
+// domains are the domains of the backbone. If chatting is false no client's chat message is taken; those of
+// other instances are, so what comes from them is held to domains(true).
+func domains(chatting bool) common.Domains {
 	return common.NewDomains(
 		trading.PriceUpdate{},
 		trading.Retire{},
-		chat.Message{},
-	)
-}
-
-// accepted are the domains as this instance takes them from its clients.
-func accepted(chatting string) common.Domains {
-	return common.NewDomains(
-		trading.PriceUpdate{},
-		trading.Retire{},
-		chat.Message{Off: chatting == "off"},
+		chat.Message{Off: !chatting},
 	)
 }
 
@@ -110,7 +102,7 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 	s.transport = transport.New(transport.Options{
 		Hub:      s.hub,
 		Ingest:   s.ingest,
-		Domains:  accepted(cfg.Chat),
+		Domains:  domains(cfg.Chat != "off"),
 		Web:      s.health(),
 		Access:   s.access,
 		ReadOnly: s.readOnly,
@@ -139,7 +131,7 @@ const linger = time.Minute
 func (s *Server) buildRouting() error {
 	options := ingest.Options{
 		Instance:       newInstanceID(),
-		Types:          domains().StateTypes(),
+		Types:          domains(true).StateTypes(),
 		TTL:            s.cfg.LastPriceTTL,
 		MaxInstruments: s.cfg.MaxInstruments,
 		MaxOfProducer:  s.cfg.MaxInstrumentsPerKey,
@@ -190,7 +182,7 @@ func (s *Server) buildBridge(options ingest.Options) error {
 		Clock:  s.ingest.Clock,
 		Sink:   s.ingest.FromBridge(),
 		Logger: s.log,
-		Valid:  newForeign(domains()).valid,
+		Valid:  newForeign(domains(true)).valid,
 	})
 	if err != nil {
 		return config.Errorf("redis-url", "%v", err)
@@ -221,7 +213,7 @@ func (s *Server) buildUpstream(options ingest.Options) error {
 		Leaves: leaves,
 		Sink:   s.ingest.FromBridge(),
 		Logger: s.log,
-		Valid:  newForeign(domains()).valid,
+		Valid:  newForeign(domains(true)).valid,
 		Chat:   chat.Payload[string],
 	})
 	return err
