@@ -1,4 +1,4 @@
-// Package telemetry has the log, the metrics and the profiles of an instance. Nothing in it
+// Package telemetry has the log and the metrics of an instance. Nothing in it
 // is global, so instances in one process do not mix.
 package telemetry
 
