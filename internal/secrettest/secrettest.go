@@ -100,7 +100,7 @@ func inFile(dir, path string, secret func(line string, public bool) string) (all
 	if err != nil {
 		return nil
 	}
-	public := len(bytes.TrimSpace(text)) > 0 && bytes.TrimSpace(text)[0] == '{' // a JWK set
+	public := bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) // a JWK set
 	number := 0
 	for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
 		number++
