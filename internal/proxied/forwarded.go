@@ -26,8 +26,14 @@ func Parse(ranges []string) (p Proxies, wrong string) {
 	return p, ""
 }
 
-// Trust reports whether the address is that of a proxy that is believed.
-func (p Proxies) Trust(a netip.Addr) bool {
+// Believe reports whether peer is believed about whose a connection is: a trusted proxy is, and a peer
+// without an IP address, which is local, on a Unix socket. Without trusted proxies nobody is.
+func (p Proxies) Believe(peer netip.Addr) bool {
+	return len(p) > 0 && (!peer.IsValid() || p.trust(peer))
+}
+
+// trust reports whether the address is that of a proxy that is believed.
+func (p Proxies) trust(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
 	for _, prefix := range p {
 		if prefix.Contains(a) {
@@ -40,12 +46,10 @@ func (p Proxies) Trust(a netip.Addr) bool {
 // Client returns whose a request is that came from peer, by the values of its headers X-Forwarded-For and,
 // where there is none, Forwarded. Each proxy adds the address that it saw at the end. So the client is the
 // last address that is no trusted proxy, or the first if all are. What stands before it could be anybody's
-// invention. Where an element cannot be read, the one behind it counts: ok is false then.
-//
-// Nothing is believed of a peer that is no trusted proxy. A peer without an IP address, on a Unix socket,
-// is local, and believed.
+// invention. Where an element cannot be read, the one behind it counts: ok is false then. A peer that is
+// not believed is the client itself.
 func (p Proxies) Client(peer netip.Addr, forwardedFor, forwarded []string) (client netip.Addr, ok bool) {
-	if len(p) == 0 || peer.IsValid() && !p.Trust(peer) {
+	if !p.Believe(peer) {
 		return peer, true
 	}
 	elements, read := forwardedFor, bare
@@ -64,7 +68,7 @@ func (p Proxies) Client(peer netip.Addr, forwardedFor, forwarded []string) (clie
 			if !ok {
 				return client, false
 			}
-			if client = addr; !p.Trust(addr) {
+			if client = addr; !p.trust(addr) {
 				return client, true
 			}
 		}

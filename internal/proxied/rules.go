@@ -29,7 +29,7 @@ func (c Client) String() string  { return string(c) }
 // Direct reports whether a connection from peer is the peer's own, so that nothing has to be read to know
 // whose it is.
 func (r Rules) Direct(peer netip.Addr) bool {
-	return !r.Header && (len(r.Trusted) == 0 || peer.IsValid() && !r.Trusted.Trust(peer))
+	return !r.Header && !r.Trusted.Believe(peer)
 }
 
 // Sender reads the PROXY header of a connection from peer, and returns whose it is by that.
@@ -38,7 +38,7 @@ func (r Rules) Sender(peer netip.AddrPort, from io.Reader) (netip.AddrPort, erro
 	if err != nil {
 		return peer, err
 	}
-	believed := len(r.Trusted) == 0 || !peer.IsValid() || r.Trusted.Trust(peer.Addr())
+	believed := len(r.Trusted) == 0 || r.Trusted.Believe(peer.Addr())
 	if !sender.IsValid() || !believed {
 		return peer, nil
 	}

@@ -126,7 +126,7 @@ func (s *Server) proxyHeader(p *place) error {
 // forwarded finds out whose a request is by what proxies have added to it.
 func (s *Server) forwarded(p *place, h handshake.Head) {
 	peer := p.peer.Addr()
-	if len(s.opts.Proxies.Trusted) == 0 || peer.IsValid() && !s.opts.Proxies.Trusted.Trust(peer) {
+	if !s.opts.Proxies.Trusted.Believe(peer) {
 		return
 	}
 	from, ok := s.opts.Proxies.Trusted.Client(peer, h.ForwardedFor, h.Forwarded)
