@@ -128,17 +128,10 @@ func (t *table) names(first []string, p int, prefix string, limit int) (names []
 	return first, n
 }
 
-// state is what is known of a room. Unlike find it does not keep the room from rotating out.
+// state is what is known of a room.
 func (t *table) state(name string, ttl time.Duration, now moment.Time) RoomState {
 	s := RoomState{Room: name}
-	part := &t.parts[partition.Of(name)]
-	r := part.watched[name]
-	if r == nil {
-		r = part.recent.rooms[name]
-	}
-	if r == nil {
-		r = part.old.rooms[name]
-	}
+	r := t.peek(name)
 	if r == nil {
 		return s
 	}
