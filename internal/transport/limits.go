@@ -87,10 +87,7 @@ func (l *Limits) ofRole(role protocol.Role) (messages, bytes rates.Rate) {
 // delays reports whether a limit may delay a client of a role.
 func (l *Limits) delays(role protocol.Role) bool {
 	messages, bytes := l.ofRole(role)
-	if role == protocol.Ingestor {
-		return messages.Limits() || bytes.Limits()
-	}
-	return messages.Limits() || bytes.Limits() || l.MaxJoinRate.Limits()
+	return messages.Limits() || bytes.Limits() || role == protocol.Consumer && l.MaxJoinRate.Limits()
 }
 
 // account returns the account of the client, which most need only once they send too much.
@@ -184,7 +181,7 @@ func (r *readSide) delay(d time.Duration, limit string) {
 		}
 		if now := time.Now(); now.Sub(r.pace.heard) >= reassureEvery {
 			r.pace.heard = now
-			r.handOver(appendControl(nil, frame.Pong, nil))
+			r.reassure()
 		}
 	}
 }
