@@ -202,10 +202,10 @@ func (r *readSide) event(domain common.Domain, o *common.Object, index int) erro
 		return common.Errorf(protocol.CodeNotJoined, "room: join %s first", e.Room)
 	}
 	kind, typ := hub.Message, domain.Type()
-	if e.Ends != "" {
-		typ = e.Ends
-	}
-	if domain.State() || e.Ends != "" {
+	switch {
+	case e.Ends != "":
+		kind, typ = hub.State, e.Ends
+	case domain.State():
 		kind = hub.State
 	}
 	if r.scratch.events == nil {
