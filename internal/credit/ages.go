@@ -12,8 +12,8 @@ var ageBounds = [...]time.Duration{
 	5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute,
 }
 
-// Ages counts how old what consumers read was when they read it, one measurement for each mark
-// that was answered. It is safe for concurrent use by multiple goroutines.
+// Ages counts how old events were where that is measured, such as what consumers read: one measurement
+// for each mark that was answered. It is safe for concurrent use by multiple goroutines.
 type Ages struct {
 	counts [len(ageBounds) + 1]atomic.Uint64
 	sum    atomic.Int64 // nanoseconds
