@@ -57,7 +57,7 @@ type core struct {
 func newCore(opts Options, now moment.Time) *core {
 	c := &core{opts: opts, out: backlog.New(opts.OutboxBytes, outboxMaximum*opts.OutboxBytes), reads: map[string]*pendingRead{}}
 	if opts.TTL > 0 {
-		c.table = newTable(opts.Types, opts.Ends, now.Steady)
+		c.table = newTable(opts.Types, now.Steady)
 	} else {
 		c.counts = counts{limit: opts.MaxInstruments, recent: map[place]*count{}, rotated: now.Steady}
 	}
@@ -137,7 +137,7 @@ func (c *core) remember(e *hub.BroadcastEvent, from *producer, h *holder, now mo
 	if !ends {
 		c.turn(v, from, now)
 	}
-	c.table.set(v, e)
+	c.table.set(v, e, ends)
 	c.table.hold(v, h, now, c.opts.TTL)
 	return v
 }
@@ -216,7 +216,7 @@ func (c *core) admit(e *hub.BroadcastEvent, now moment.Time, resumed []hub.Broad
 		if !c.hasPlace(r, e, now) {
 			if d != nil && d.known() { // or else its room would come back with what is older
 				d.heard = c.generation[d.room.partition]
-				c.table.set(d, e)
+				c.table.set(d, e, c.opts.Ends(e.Payload))
 				c.copyLater(d)
 			}
 			c.stats.Untracked++
@@ -289,7 +289,7 @@ func (c *core) count() Stats {
 
 // adopt makes a value that came from elsewhere the newest of its room and type.
 func (c *core) adopt(v *value, e *hub.BroadcastEvent, now moment.Time) {
-	c.table.set(v, e)
+	c.table.set(v, e, c.opts.Ends(e.Payload))
 	if !v.heldFor(c.opts.TTL, now) {
 		c.table.hold(v, c.table.holder(e.Version.Instance, true), now, c.opts.TTL)
 	}

@@ -15,7 +15,6 @@ import (
 // forgotten by rotation: the rooms of a partition that were not touched for one whole period go
 // together, without a search for them. One partition at most rotates in a step.
 type table struct {
-	ends  func(payload string) bool
 	types []string // of which a room may hold a value; others are admitted too
 	parts [partition.Count]part
 	turn  int // the partition that rotates next
@@ -48,8 +47,8 @@ func (s *shelf) remove(r *room) {
 	s.known -= int(r.known)
 }
 
-func newTable(types []string, ends func(string) bool, now time.Duration) *table {
-	t := &table{types: types, ends: ends, holders: holders{byName: map[holderName]*holder{}}, displaced: displaced{aside: map[string]*displacedRoom{}}}
+func newTable(types []string, now time.Duration) *table {
+	t := &table{types: types, holders: holders{byName: map[holderName]*holder{}}, displaced: displaced{aside: map[string]*displacedRoom{}}}
 	for i := range t.parts {
 		p := &t.parts[i]
 		p.watched, p.recent.rooms, p.old.rooms, p.rotated = map[string]*room{}, map[string]*room{}, map[string]*room{}, now
@@ -108,8 +107,8 @@ func (t *table) value(r *room, e *hub.BroadcastEvent) *value {
 	return v
 }
 
-// set gives v a newer value.
-func (t *table) set(v *value, e *hub.BroadcastEvent) {
+// set gives v a newer value; ends is what Options.Ends says of it.
+func (t *table) set(v *value, e *hub.BroadcastEvent, ends bool) {
 	if !v.known() {
 		t.known++
 		v.room.known++
@@ -118,8 +117,7 @@ func (t *table) set(v *value, e *hub.BroadcastEvent) {
 		}
 	}
 	v.version, v.payload, v.born, v.transit = e.Version, e.Payload, e.Born, e.Transit
-	v.number, v.at, v.life = e.Seq, e.At, e.Life
-	v.ends = t.ends(e.Payload)
+	v.number, v.at, v.life, v.ends = e.Seq, e.At, e.Life, ends
 }
 
 // watch counts a local member of a room in.

@@ -177,7 +177,7 @@ func TestTableModel(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		now, clock := epoch, uint64(0)
-		table := newTable(nil, func(string) bool { return false }, now.Steady)
+		table := newTable(nil, now.Steady)
 		model := map[string]*known{}
 		at := func(room string) *known {
 			if model[room] == nil {
@@ -197,7 +197,7 @@ func TestTableModel(t *testing.T) {
 			if v == nil {
 				v = table.value(entry, e)
 			}
-			table.set(v, e)
+			table.set(v, e, false)
 			at(r).clock[e.Type] = clock
 		}
 		t.Repeat(map[string]func(*rapid.T){
