@@ -55,8 +55,23 @@ func TestReadmeProgram(t *testing.T) {
 	_, want, _ := strings.Cut(rest, "```\n")
 	want, _, _ = strings.Cut(want, "```")
 
-	address := startServer(t).Addr().String()
-	program = strings.ReplaceAll(program, "127.0.0.1:8080", address)
+	// There is no order between two connections: a price that is accepted can be on its way to the hub still
+	// when the consumer joins, and comes live then. That is right, but not what the page shows.
+	live := strings.Replace(want, "snapshot: true", "snapshot: false", 1)
+	got := live
+	for range 3 {
+		if got = runGo(t, strings.ReplaceAll(program, "127.0.0.1:8080", startServer(t).Addr().String())); got != live {
+			break
+		}
+	}
+	if got != want {
+		t.Errorf("the program prints\n%s\nthe page says\n%s", got, want)
+	}
+}
+
+// runGo runs a program, and returns what it prints.
+func runGo(t *testing.T, program string) string {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "main.go")
 	if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
 		t.Fatal(err)
@@ -66,11 +81,10 @@ func TestReadmeProgram(t *testing.T) {
 	cmd := exec.CommandContext(ctx, "go", "run", file)
 	cmd.Dir = ".."
 	got, err := cmd.CombinedOutput()
-	// A price that is accepted can still be on its way to the hub when a consumer joins, and comes live then.
-	live := strings.Replace(want, "snapshot: true", "snapshot: false", 1)
-	if err != nil || string(got) != want && string(got) != live {
-		t.Errorf("%v; the program prints\n%s\nthe page says\n%s", err, got, want)
+	if err != nil {
+		t.Fatalf("%v: %s", err, got)
 	}
+	return string(got)
 }
 
 // TestPicture reads the README's picture: it shows the demo, and nothing of it has to be
