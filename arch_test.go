@@ -29,11 +29,12 @@ var arrows = []row{
 	{from: "internal/serverurl", why: "the SDK and the programs read URLs alike"},
 	{from: "internal/epochs", why: "the SDK and its redundant connections remember counts alike"},
 	{from: "internal/awake", why: "both ends of a connection excuse alike the time in which they did not run"},
+	{from: "internal/dialer", why: "it is one socket option"},
 	{from: "internal/rawio", why: "it is two system calls"},
 	{from: "internal/moment", why: "it is two clocks, for whoever measures time or stamps it"},
 	{from: "internal/frame", why: "both ends of a WebSocket parse frame headers with it, so it may know neither"},
 	{from: "client/clienttest", to: []string{"protocol"}, why: "a server for tests of the client may not know it"},
-	{from: "client", to: []string{"internal/awake", "internal/epochs", "internal/frame", "internal/serverurl", "protocol"}, why: "the SDK may know of the server only what is public on the wire"},
+	{from: "client", to: []string{"internal/awake", "internal/dialer", "internal/epochs", "internal/frame", "internal/serverurl", "protocol"}, why: "the SDK may know of the server only what is public on the wire"},
 
 	{from: "client/redundant", to: []string{"client", "internal/epochs"}, why: "it merges what consumers of the SDK receive, and needs nothing of the SDK that programs do not have"},
 

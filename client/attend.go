@@ -21,7 +21,7 @@ const slowBeat = time.Second
 func (s *session) attend(conn *connection) (next *connection, err error) {
 	var first [][]byte
 	if conn.moved {
-		first = s.takeOver(conn)
+		s.takeOver(conn)
 	} else {
 		first = s.rejoin(conn)
 	}
@@ -34,10 +34,12 @@ func (s *session) attend(conn *connection) (next *connection, err error) {
 		conn.writeErr = s.write(conn, first)
 	}()
 	stopRenewal := s.renew(conn)
+	conn.unstamping = s.unstamp(conn)
 	silent, under := s.watch(conn)
 	next = under.end()
 	s.up.Store(next != nil)
 
+	conn.unstamping()
 	stopRenewal()
 	close(conn.quit)
 	if next != nil {

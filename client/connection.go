@@ -53,6 +53,8 @@ type connection struct {
 	moved   bool     // it takes over from another one
 	standby *standby // nil: it never stood by
 
+	unstamping func() // ends the wait until stamps are turned off; set by the session before a move can begin
+
 	// Written by the writer before it closes writeDone.
 	writeErr  error
 	writeDone chan struct{}
@@ -150,6 +152,12 @@ func (conn *connection) promised(heartbeat time.Duration) {
 	if heartbeat > 0 && !conn.beats.Load() {
 		conn.beats.Store(true)
 	}
+}
+
+// writeAside has the writer write joins of a move, before what is queued.
+func (conn *connection) writeAside(joins [][]byte) {
+	conn.aside.Store(&joins)
+	conn.signalUrgent()
 }
 
 // signalUrgent has the writer look at what is urgent.

@@ -14,6 +14,7 @@ import (
 	"github.com/coder/websocket"
 
 	"backbone/internal/awake"
+	"backbone/internal/dialer"
 	"backbone/protocol"
 )
 
@@ -99,7 +100,7 @@ func keepKey(*http.Request, []*http.Request) error { return http.ErrUseLastRespo
 func (s *session) dialWire(ctx context.Context, began time.Time, network, address string) (*wireConn, error) {
 	dial := s.opt.DialContext
 	if dial == nil {
-		dial = newDialer(s.opt.ReceiveBuffer).DialContext
+		dial = dialer.New(s.opt.ReceiveBuffer).DialContext
 	}
 	// A dialer divides the time until its deadline among the addresses of a host.
 	due := began.Add(s.opt.DialTimeout)

@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"slices"
-	"strconv"
 	"time"
 
 	"backbone/protocol"
@@ -13,8 +12,8 @@ import (
 // then connects to the next server, and goes on with both for a while, so that nothing is missed.
 
 const (
-	// settleTime is how long a Conn goes on with the old connection once it is in all rooms on the new
-	// one: one instance can be that much behind another.
+	// settleTime is how much one instance can be behind another. So long a Conn goes on with the old
+	// connection once it is in all rooms on the new one, and then expects on this what came on that.
 	settleTime = 500 * time.Millisecond
 	// quietTime is how long an Ingestor publishes nothing between two servers, so that the next one has
 	// what the other instance took in.
@@ -25,22 +24,11 @@ const (
 
 // Ids of what the client asks for by itself. Those of calls are numbers.
 const (
-	fenceID = "fence" // of a fence's ping, with a number behind it
 	stampID = "stamp" // of joins that turn stamps on
 	plainID = "plain" // of joins that turn stamps off
+
+	lastPlainID = "plain-last" // of the last of them
 )
-
-// fence is a point on a connection. Until it is lifted, nothing is written behind it but what is urgent.
-type fence struct {
-	id     string
-	passed chan struct{} // closed by the reader: all requests before it have their replies
-
-	sent bool // the ping was; owned by the writer
-
-	// Owned by the reader.
-	answered bool     // the ping was
-	overlap  []string // what has no stamp and came since
-}
 
 // move is the way from one connection to the next. Its own goroutine makes it, while the session
 // attends to the first.
@@ -79,6 +67,7 @@ func (m *move) end() *connection {
 // prepare connects to the next server, and makes that connection ready to take over from conn. It tries
 // until it has one, and returns nil once ctx has ended.
 func (s *session) prepare(ctx context.Context, conn *connection, after time.Duration) *connection {
+	conn.unstamping()
 	due := time.Now().Add(after)
 	s.servers.at = conn.at
 	s.servers.next()
@@ -147,19 +136,22 @@ func (s *session) askForStamps(conn *connection) bool {
 		s.rooms.extra.Store(room, nil)
 	}
 	s.extra.Store(true)
-	messages := s.restamp(rooms, true)
-	conn.aside.Store(&messages)
-	conn.signalUrgent()
+	conn.writeAside(s.restamp(rooms, true))
 	return true
 }
 
 // restamp returns the joins that turn the stamps of joined rooms on or off.
 func (s *session) restamp(rooms []string, on bool) (messages [][]byte) {
-	id := plainID
-	if on {
-		id = stampID
-	}
-	for _, part := range s.splitRooms(rooms, JoinOptions{Stamp: true}) {
+	parts := s.splitRooms(rooms, JoinOptions{Stamp: true})
+	for i, part := range parts {
+		id := stampID
+		switch {
+		case on:
+		case i < len(parts)-1:
+			id = plainID
+		default:
+			id = lastPlainID
+		}
 		messages = append(messages, encode(struct {
 			Type  string   `json:"type"`
 			Rooms []string `json:"rooms"`
@@ -183,56 +175,8 @@ func (s *session) dialNext(ctx context.Context, after time.Duration) *connection
 	}
 }
 
-// fence has no request written to conn until lift, and returns when all that were have their replies. It is
-// false if that did not come about. Then requests may be on their way still.
-func (s *session) fence(ctx context.Context, conn *connection) bool {
-	f := &fence{id: fenceID + strconv.FormatUint(s.lastID.Add(1), 10), passed: make(chan struct{})}
-	conn.fence.Store(f)
-	conn.signalUrgent()
-	late := time.NewTimer(moveTimeout)
-	defer late.Stop()
-	select {
-	case <-f.passed:
-		return true
-	case <-conn.readDone: // of a server that has said everything
-	case <-late.C:
-	case <-ctx.Done():
-	}
-	return false
-}
-
-// lift has requests written again.
-func (conn *connection) lift() {
-	conn.fence.Store(nil)
-	conn.signalUrgent()
-}
-
-// frozenWriter writes only what is urgent, until requests are to be written again or the connection ends.
-func (s *session) frozenWriter(conn *connection) error {
-	conn.wire.more.Store(false)
-	for f := conn.fence.Load(); f != nil; f = conn.fence.Load() {
-		if err := conn.writeUrgent(); err != nil {
-			return err
-		}
-		if !f.sent {
-			f.sent = true
-			if err := conn.writeText(encode(protocol.ClientMessage{Type: protocol.TypePing, ID: f.id})); err != nil {
-				return err
-			}
-		}
-		select {
-		case <-conn.urgent:
-		case <-conn.quit:
-			return nil
-		case <-s.ctx.Done(): // what is queued is still written
-			conn.fence.Store(nil)
-		}
-	}
-	return nil
-}
-
-// takeOver readies the session for a connection that comes from a move, and returns what is written first.
-func (s *session) takeOver(conn *connection) (first [][]byte) {
+// takeOver readies the session for a connection that comes from a move.
+func (s *session) takeOver(conn *connection) {
 	conn.live.Store(true)
 	if conn.standby != nil {
 		close(conn.standby.quit)
@@ -242,11 +186,29 @@ func (s *session) takeOver(conn *connection) (first [][]byte) {
 		s.rooms.remove(r.Room)
 	}
 	s.rooms.moved()
-	first = s.restamp(s.rooms.plain(), false)
-	if conn.asides = len(first); conn.asides == 0 {
-		s.noExtra()
+}
+
+// unstamp turns off the stamps that only the move wanted, once conn should have brought what the connection
+// before has: without stamps that cannot be told from what is new. It goes on until that has come about, or the
+// function that it returns is called.
+func (s *session) unstamp(conn *connection) (stop func()) {
+	if !conn.moved || !s.extra.Load() {
+		return func() {}
 	}
-	return first
+	ctx, cancel := context.WithCancel(s.ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for asked := false; !asked && sleep(ctx, settleTime); conn.lift() {
+			if asked = s.fence(ctx, conn); asked {
+				conn.writeAside(s.restamp(s.rooms.plain(), false))
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }
 
 // noExtra notes that no more prices come with stamps that the program does not want.
@@ -255,33 +217,11 @@ func (s *session) noExtra() {
 	s.rooms.forgetExtra()
 }
 
-// passFence notes the id of a reply. The fence is passed once its ping was answered and there is no reply to
-// come any more.
-func (conn *connection) passFence(id string) {
-	f := conn.fence.Load()
-	if f == nil {
-		return
-	}
-	switch f.answered = f.answered || f.id == id; {
-	case !f.answered, len(conn.waiting) > 0, len(conn.inflight) > 0:
-		return
-	}
-	select {
-	case <-f.passed:
-	default:
-		close(f.passed)
-	}
-}
-
 // plainAnswered handles the reply to a join that turns stamps off: prices without stamps come behind the
 // last. If the server has refused one, stamps are taken off here as long as the connection lasts.
 func (s *session) plainAnswered(conn *connection, m *protocol.ServerMessage) {
-	if conn.asides == 0 {
-		return
-	}
-	conn.asides--
 	conn.stamps = conn.stamps || m.Type != protocol.TypeJoined || len(m.Rejected) > 0
-	if conn.asides == 0 && !conn.stamps {
+	if m.ID == lastPlainID && !conn.stamps {
 		s.noExtra()
 	}
 }

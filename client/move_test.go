@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
@@ -68,10 +69,13 @@ func (p *peer) pongs() {
 	}
 }
 
-// restamp expects the join that turns stamps on or off, and answers it.
+// restamp expects the join that turns stamps on or off, and answers it. A fence is before one that turns them off.
 func (p *peer) restamp(on bool, rooms ...string) {
 	p.t.Helper()
-	text, id := p.readText(), plainID
+	if !on {
+		p.fence()
+	}
+	text, id := p.readText(), lastPlainID
 	if on {
 		id = stampID
 	}
@@ -170,6 +174,36 @@ func TestAConnMovesBeforeItIsClosed(t *testing.T) {
 	if rooms := c.Rooms(); !slices.Equal(rooms, []string{"A", "S"}) {
 		t.Errorf("it is in %v", rooms)
 	}
+}
+
+// An instance that is behind brings what the old connection has brought after it has taken over, too. None of it
+// comes twice.
+func TestAMoveLeavesOutWhatComesLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newPipeServer(t)
+		c, old := s.joined()
+		chat := `{"type":"message","room":"A","data":"hi"}`
+		next := s.moves(old)
+		next.join()
+		next.join()
+		next.write(stamped("A", "e.0", 5, true))
+		old.write(stamped("A", "e.0", 5, false), stamped("A", "e.0", 6, false), stamped("A", "e.0", 7, false), chat)
+		_ = old.untilGone()
+		hearsShort(t, c, "A5", "A6", "A7", "chat hi", "Moved")
+		moved, plain := time.Now(), make(chan time.Duration, 1)
+		async(t, func() {
+			next.restamp(false, "A")
+			plain <- time.Since(moved)
+		})
+		time.Sleep(settleTime - time.Millisecond)
+		next.write(stamped("A", "e.0", 6, false), stamped("A", "e.0", 7, false), chat, stamped("A", "e.0", 8, false))
+		hearsShort(t, c, "A8")
+		if after := <-plain; after < settleTime {
+			t.Errorf("stamps are turned off after %v", after)
+		}
+		next.write(price("A", "9", 1), chat)
+		hearsShort(t, c, "A9", "chat hi")
+	})
 }
 
 // A room with two counts: what is newest on the new connection is shown, although the old one brought it

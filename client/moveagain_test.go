@@ -92,10 +92,11 @@ func TestAMoveIsTriedAgain(t *testing.T) {
 		next.write(`{"type":"message","room":"A","data":"once"}`) // again, which is another one by now
 		_ = old.untilGone()
 		hearsShort(t, c, "Moved", "chat once")
-		if text := next.readText(); !strings.Contains(text, plainID) {
+		next.fence()
+		if text := next.readText(); !strings.Contains(text, lastPlainID) {
 			t.Fatalf("server got %s", text)
 		}
-		next.write(`{"type":"error","code":"invalid_event","message":"no","id":"`+plainID+`"}`, stamped("A", "e.0", 1, false))
+		next.write(`{"type":"error","code":"invalid_event","message":"no","id":"`+lastPlainID+`"}`, stamped("A", "e.0", 1, false))
 		hearsShort(t, c, "A1")
 
 		next.close(websocket.StatusServiceRestart, "")

@@ -23,10 +23,10 @@ type reader struct {
 
 	// Owned by the reader.
 	delivered bool           // an event of the server on this connection
-	asides    int            // joins that turn stamps off and have no reply yet
-	stamps    bool           // one of them was refused
+	stamps    bool           // a join that turns stamps off was refused
 	early     bool           // what is received came while the connection before went on
-	repeats   map[string]int // how often such was brought by the connection before; nil: no more is expected
+	repeats   map[string]int // how often what has no stamp was brought by the connection before
+	settled   time.Time      // when no more of it is expected
 }
 
 // read receives until the connection or the session ends.
@@ -197,6 +197,9 @@ func (s *session) repeats(conn *connection, what string) bool {
 	if f := conn.fence.Load(); f != nil {
 		f.overlap = append(f.overlap, what)
 	}
+	if !conn.early && time.Now().After(conn.settled) {
+		conn.repeats = nil
+	}
 	if conn.repeats[what] == 0 {
 		return false
 	}
@@ -217,7 +220,7 @@ func (s *session) answered(conn *connection, m *protocol.ServerMessage) bool {
 	switch {
 	case strings.HasPrefix(m.ID, fenceID), m.ID == stampID:
 		return true
-	case m.ID == plainID:
+	case m.ID == plainID, m.ID == lastPlainID:
 		s.plainAnswered(conn, m)
 		return true
 	}

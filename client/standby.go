@@ -141,13 +141,12 @@ func (s *session) arrive(conn *connection) (alive bool, err error) {
 			return false, nil
 		}
 	}
-	conn.early = false
+	conn.early, conn.settled = false, time.Now().Add(settleTime)
 	for message := range b.early {
 		if !s.receive(conn, message) {
 			return false, nil
 		}
 	}
-	conn.repeats = nil
 	return true, b.err
 }
 

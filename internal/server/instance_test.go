@@ -124,6 +124,14 @@ func publish(t *testing.T, p *client.Ingestor, instrument string, from, to int) 
 // the channel has the error, or nil.
 func publishing(t *testing.T, p *client.Ingestor, from, to int, instruments ...string) <-chan error {
 	t.Helper()
+	always := make(chan struct{})
+	close(always)
+	return publishingAs(t, p, always, from, to, instruments...)
+}
+
+// publishingAs is publishing that sends a price whenever pace has something for it.
+func publishingAs(t *testing.T, p *client.Ingestor, pace <-chan struct{}, from, to int, instruments ...string) <-chan error {
+	t.Helper()
 	published := make(chan error, 1)
 	go func() {
 		tick := time.NewTicker(time.Millisecond)
@@ -131,6 +139,7 @@ func publishing(t *testing.T, p *client.Ingestor, from, to int, instruments ...s
 		for i := from; i <= to; i++ {
 			<-tick.C
 			for _, instrument := range instruments {
+				<-pace
 				if err := p.Publish(t.Context(), price(instrument, i)); err != nil {
 					published <- err
 					return
@@ -140,6 +149,29 @@ func publishing(t *testing.T, p *client.Ingestor, from, to int, instruments ...s
 		published <- p.Flush(t.Context())
 	}()
 	return published
+}
+
+// hearing paces a producer by what a consumer of the instance hears, so that the instance is never more than some
+// prices behind, however busy the machine is.
+func (in *instance) hearing(rooms ...string) (pace <-chan struct{}) {
+	in.t.Helper()
+	const ahead = 20
+	heard := make(chan struct{}, ahead)
+	for range ahead {
+		heard <- struct{}{}
+	}
+	c := in.consume(rooms...)
+	go func() { // ends when the test closes c
+		for ev := range c.Events() {
+			if _, ok := ev.(client.PriceUpdate); ok {
+				select {
+				case heard <- struct{}{}:
+				default: // it came twice
+				}
+			}
+		}
+	}()
+	return heard
 }
 
 func price(instrument string, n int) client.PriceUpdate {

@@ -33,7 +33,7 @@ func TestNothingIsMissedWhileAnInstanceDrains(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { p.Close() })
-			published := publishing(t, p, 1, n, rooms...)
+			published := publishingAs(t, p, b.hearing(rooms...), 1, n, rooms...)
 			last, heard, moved := map[string]int64{}, 0, 0
 			stopped := make(chan error, 1)
 			late := time.NewTimer(patience)

@@ -1,6 +1,6 @@
 //go:build unix
 
-package client
+package dialer
 
 import (
 	"net"
@@ -9,7 +9,7 @@ import (
 )
 
 // The option is set by the dialer, so before the peer is offered a window.
-func TestDialerSetsTheReceiveBuffer(t *testing.T) {
+func TestNewSetsTheReceiveBuffer(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -17,7 +17,7 @@ func TestDialerSetsTheReceiveBuffer(t *testing.T) {
 	defer l.Close()
 	sizes := map[int]int{}
 	for _, size := range []int{4 << 10, -1} {
-		c, err := newDialer(size).DialContext(patient(t), "tcp", l.Addr().String())
+		c, err := New(size).DialContext(t.Context(), "tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package client
+package dialer
 
 import (
 	"fmt"
@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// newDialer sets the receive buffer before connecting. After connecting, the peer would already
+// New returns a dialer that sets the receive buffer, bytes, before it connects; 0 or less: the system's own. After connecting, the peer would already
 // have been offered the window of the system's own buffer, and could fill it.
-func newDialer(receiveBuffer int) *net.Dialer {
+func New(receiveBuffer int) *net.Dialer {
 	if receiveBuffer <= 0 {
 		return new(net.Dialer)
 	}
