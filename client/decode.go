@@ -2,7 +2,6 @@ package client
 
 import (
 	"bytes"
-	"encoding/json"
 	"time"
 
 	"backbone/protocol"
@@ -17,7 +16,7 @@ func parseEvent(b []byte, rooms *joinedRooms) (Event, bool) {
 		if !ok {
 			return nil, false
 		}
-		u := PriceUpdate{Instrument: instrument, Price: json.Number(p.Price), TS: p.TS, Snapshot: p.Snapshot}
+		u := PriceUpdate{Instrument: instrument, Price: Price(p.Price), TS: p.TS, Snapshot: p.Snapshot}
 		if p.Data != nil {
 			u.Data = bytes.Clone(p.Data)
 		}
@@ -52,7 +51,7 @@ func toEvent(m *protocol.ServerMessage, raw []byte) Event {
 	switch m.Type {
 	case protocol.TypePriceUpdate:
 		if m.Instrument != "" && m.Price != "" && m.TS != nil && (m.Data == nil || m.Data[0] == '{') {
-			return PriceUpdate{Instrument: m.Instrument, Price: m.Price, TS: *m.TS, Data: m.Data, Snapshot: m.Snapshot, Stamp: stampOf(m)}
+			return PriceUpdate{Instrument: m.Instrument, Price: Price(m.Price), TS: *m.TS, Data: m.Data, Snapshot: m.Snapshot, Stamp: stampOf(m)}
 		}
 	case protocol.TypeRetired:
 		if m.Instrument != "" {

@@ -17,10 +17,9 @@ type Event interface{ event() }
 type PriceUpdate struct {
 	// Instrument is also the name of the room: see [protocol.ValidRoom].
 	Instrument string `json:"instrument"`
-	// Price is the text of a JSON number, at most 64 characters. It is never turned
-	// into a float: consumers receive the characters that the producer sent.
-	Price json.Number `json:"price"`
-	// TS is the producer's time, 0 or more, in a unit that the producer chose.
+	// Price is the text that the producer sent. Compare it with [Price.Cmp].
+	Price Price `json:"price"`
+	// TS is the producer's time, 0 or more, in a unit that the producer chose: see [PriceUpdate.Time].
 	TS int64 `json:"ts"`
 	// Data is a JSON object of the producer's own, at most 4 KiB of text and nested at most
 	// 16 deep: size, side, bid, ask, trade id. Servers pass it on unread as the text that was

@@ -1,7 +1,6 @@
 package client_test
 
 import (
-	"encoding/json"
 	"slices"
 	"strconv"
 	"testing"
@@ -31,7 +30,7 @@ func feed(t *testing.T, url string, every time.Duration) {
 				return
 			}
 			for _, room := range fiveRooms {
-				u := client.PriceUpdate{Instrument: room, Price: json.Number(strconv.Itoa(n)), TS: time.Now().UnixMilli()}
+				u := client.PriceUpdate{Instrument: room, Price: client.Price(strconv.Itoa(n)), TS: time.Now().UnixMilli()}
 				_ = in.Publish(t.Context(), u) // fails at the end
 			}
 		}

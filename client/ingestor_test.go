@@ -16,7 +16,7 @@ import (
 )
 
 func update(i int) PriceUpdate {
-	return PriceUpdate{Instrument: "BTC_USDT", Price: json.Number(strconv.Itoa(i) + ".10"), TS: int64(i)}
+	return PriceUpdate{Instrument: "BTC_USDT", Price: Price(strconv.Itoa(i) + ".10"), TS: int64(i)}
 }
 
 func TestPublishWritesTheTextOfThePrice(t *testing.T) {
@@ -57,7 +57,7 @@ func TestInvalidUpdatesAreNotSent(t *testing.T) {
 		{PriceUpdate{Instrument: "A", Price: "NaN"}, protocol.CodeInvalidEvent, "price"},
 		{PriceUpdate{Instrument: "A", Price: `1,"ts":2`}, protocol.CodeInvalidEvent, "price"},
 		{PriceUpdate{Instrument: "A", Price: "1e999"}, protocol.CodeInvalidEvent, "price"},
-		{PriceUpdate{Instrument: "A", Price: json.Number(strings.Repeat("1", 65))}, protocol.CodeInvalidEvent, "price"},
+		{PriceUpdate{Instrument: "A", Price: Price(strings.Repeat("1", 65))}, protocol.CodeInvalidEvent, "price"},
 		{PriceUpdate{Instrument: "A", Price: "1", TS: -1}, protocol.CodeInvalidEvent, "ts"},
 		{PriceUpdate{Instrument: "A", Price: "1", Data: json.RawMessage(`[]`)}, protocol.CodeInvalidEvent, "data"},
 		{PriceUpdate{Instrument: "A", Price: "1", Data: json.RawMessage(`{}}`)}, protocol.CodeInvalidEvent, "data"},
@@ -102,7 +102,7 @@ func TestLargeBatchIsCutAtTheSizeLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range batch {
-			if *m.TS != int64(next) || m.Price != us[next].Price {
+			if *m.TS != int64(next) || Price(m.Price) != us[next].Price {
 				t.Fatalf("event %d: %+v", next, m)
 			}
 			next++

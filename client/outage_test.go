@@ -49,7 +49,7 @@ func message(instrument string, n int) string {
 }
 
 func tick(instrument string, n int) PriceUpdate {
-	return PriceUpdate{Instrument: instrument, Price: json.Number(fmt.Sprint(n)), TS: int64(n)}
+	return PriceUpdate{Instrument: instrument, Price: Price(fmt.Sprint(n)), TS: int64(n)}
 }
 
 // story publishes prices of three instruments in several ways, and an event of another type.

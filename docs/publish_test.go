@@ -2,6 +2,7 @@ package docs_test
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"os/exec"
 	"slices"
@@ -82,7 +83,7 @@ func published(t *testing.T, url string, lines []string, command string, n int) 
 	}
 	for e := range conn.Events() {
 		if p, ok := e.(client.PriceUpdate); ok && !p.Snapshot {
-			event := protocol.ServerMessage{Type: protocol.TypePriceUpdate, Instrument: p.Instrument, Price: p.Price, TS: &p.TS, Data: p.Data}
+			event := protocol.ServerMessage{Type: protocol.TypePriceUpdate, Instrument: p.Instrument, Price: json.Number(p.Price), TS: &p.TS, Data: p.Data}
 			if events = append(events, string(event.Append(nil))); len(events) == n {
 				break
 			}

@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os/exec"
@@ -51,7 +50,7 @@ func (h *host) kill() {
 }
 
 // lastPrices are the snapshots of rooms.
-func (h *host) lastPrices(rooms ...string) map[string]json.Number {
+func (h *host) lastPrices(rooms ...string) map[string]client.Price {
 	h.t.Helper()
 	ctx, stop := context.WithTimeout(h.t.Context(), patience)
 	defer stop()
@@ -63,7 +62,7 @@ func (h *host) lastPrices(rooms ...string) map[string]json.Number {
 	if err := conn.Join(ctx, rooms...); err != nil {
 		h.t.Fatal(err)
 	}
-	last := map[string]json.Number{}
+	last := map[string]client.Price{}
 	for len(last) < len(rooms) {
 		select {
 		case ev := <-conn.Events():
@@ -105,7 +104,7 @@ func TestAnIngestorOutlivesItsServerWithoutOldPrices(t *testing.T) {
 		t.Helper()
 		for i := from; i <= to; i++ {
 			soon, cancel := context.WithTimeout(ctx, time.Second)
-			if err := ingestor.Publish(soon, client.PriceUpdate{Instrument: instrument, Price: json.Number(strconv.Itoa(i)), TS: int64(i)}); err != nil {
+			if err := ingestor.Publish(soon, client.PriceUpdate{Instrument: instrument, Price: client.Price(strconv.Itoa(i)), TS: int64(i)}); err != nil {
 				t.Fatal(err)
 			}
 			cancel()

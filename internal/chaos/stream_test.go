@@ -1,12 +1,13 @@
 package chaos
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"strconv"
 	"time"
+
+	"backbone/client"
 )
 
 // tick is one price: who published it, from 1, and which of his it is, from 1. The zero
@@ -29,7 +30,7 @@ const tickDigits = 2 + 8
 func (k tick) digits() string { return fmt.Sprintf("%02d%08d", k.producer, k.number) }
 
 // tickOf reads what stream.burst wrote.
-func tickOf(price json.Number) (tick, error) {
+func tickOf(price client.Price) (tick, error) {
 	text := price.String()
 	if len(text) < tickDigits {
 		return tick{}, fmt.Errorf("price %q is none of ours", text)
@@ -53,7 +54,7 @@ type stream struct {
 }
 
 type quote struct {
-	price json.Number
+	price client.Price
 	ts    int64
 }
 
@@ -72,7 +73,7 @@ func (s *stream) burst(producer, first int) (after time.Duration, quotes []quote
 	for n := 0; n == 0 || n < 12 && s.random.IntN(3) > 0; n++ {
 		s.price *= math.Exp(s.random.NormFloat64() * 0.0004)
 		text := fmt.Sprintf("%.2f", s.price) + tick{producer, first + n}.digits()
-		quotes = append(quotes, quote{json.Number(text), s.ts})
+		quotes = append(quotes, quote{client.Price(text), s.ts})
 	}
 	return after, quotes
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -52,7 +53,7 @@ func jsonLine(e client.Event, _ time.Time) []byte {
 	var m protocol.ServerMessage
 	switch e := e.(type) {
 	case client.PriceUpdate:
-		m = protocol.ServerMessage{Type: protocol.TypePriceUpdate, Instrument: e.Instrument, Price: e.Price, TS: &e.TS, Data: e.Data, Snapshot: e.Snapshot}
+		m = protocol.ServerMessage{Type: protocol.TypePriceUpdate, Instrument: e.Instrument, Price: json.Number(e.Price), TS: &e.TS, Data: e.Data, Snapshot: e.Snapshot}
 	case client.Retired:
 		m = protocol.ServerMessage{Type: protocol.TypeRetired, Instrument: e.Instrument, Snapshot: e.Snapshot}
 	case client.ChatMessage:

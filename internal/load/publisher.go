@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"encoding/json"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -155,5 +154,5 @@ func (p *publisher) end(ctx context.Context) error {
 }
 
 func (p *publisher) update(room int, seq uint64, ts int64) client.PriceUpdate {
-	return client.PriceUpdate{Instrument: p.rooms[room], Price: json.Number(strconv.FormatUint(seq, 10)), TS: ts}
+	return client.PriceUpdate{Instrument: p.rooms[room], Price: client.Price(strconv.FormatUint(seq, 10)), TS: ts}
 }

@@ -1,7 +1,6 @@
 package screen
 
 import (
-	"encoding/json"
 	"math"
 	"slices"
 	"strconv"
@@ -32,7 +31,7 @@ type board struct {
 // row is one instrument.
 type row struct {
 	instrument string
-	price      json.Number   // empty before the first
+	price      client.Price  // empty before the first
 	direction  int           // of the last change: -1, 0 or 1
 	first      float64       // the first price
 	value      float64       // the newest

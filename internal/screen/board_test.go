@@ -1,7 +1,6 @@
 package screen
 
 import (
-	"encoding/json"
 	"testing"
 	"time"
 
@@ -12,7 +11,7 @@ var start0 = time.UnixMicro(1_700_000_000_000_000)
 
 // priced is an event that was published at the given time after start0.
 func priced(instrument, price string, after time.Duration) client.PriceUpdate {
-	return client.PriceUpdate{Instrument: instrument, Price: json.Number(price), TS: start0.Add(after).UnixMicro()}
+	return client.PriceUpdate{Instrument: instrument, Price: client.Price(price), TS: start0.Add(after).UnixMicro()}
 }
 
 func TestTheBoardFollowsPrices(t *testing.T) {

@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -335,7 +334,7 @@ func TestAnEdgeHasAKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	next := func(price json.Number) {
+	next := func(price client.Price) {
 		t.Helper()
 		ticker := time.NewTicker(100 * time.Millisecond) // until the edge has joined upstream
 		defer ticker.Stop()

@@ -175,7 +175,7 @@ func (in *instance) hearing(rooms ...string) (pace <-chan struct{}) {
 }
 
 func price(instrument string, n int) client.PriceUpdate {
-	return client.PriceUpdate{Instrument: instrument, Price: json.Number(strconv.Itoa(n)), TS: int64(n)}
+	return client.PriceUpdate{Instrument: instrument, Price: client.Price(strconv.Itoa(n)), TS: int64(n)}
 }
 
 // tally is what a consumer heard of one room.

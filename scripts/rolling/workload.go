@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"sync"
@@ -101,7 +100,7 @@ func (w *workload) publish(ctx context.Context) {
 		}
 		i := n % w.o.rooms
 		number := w.sent[i].Load() + 1
-		u := client.PriceUpdate{Instrument: w.rooms[i], Price: json.Number(strconv.FormatInt(number, 10)), TS: number}
+		u := client.PriceUpdate{Instrument: w.rooms[i], Price: client.Price(strconv.FormatInt(number, 10)), TS: number}
 		if err := w.ingestor.Publish(ctx, u); err != nil {
 			w.failed.Store(&err)
 			return

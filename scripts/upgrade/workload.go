@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -125,7 +124,7 @@ func (p *producer) run(ctx context.Context, pauses <-chan chan struct{}) {
 			for range burst {
 				p.last[p.next]++
 				batch = append(batch, client.PriceUpdate{
-					Instrument: p.rooms[p.next], Price: json.Number(strconv.Itoa(p.last[p.next])), TS: time.Now().UnixMilli(),
+					Instrument: p.rooms[p.next], Price: client.Price(strconv.Itoa(p.last[p.next])), TS: time.Now().UnixMilli(),
 				})
 				p.next = (p.next + 1) % len(p.rooms)
 			}

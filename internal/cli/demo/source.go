@@ -58,7 +58,7 @@ func (c *Cmd) simulate(ctx context.Context, ingestor *client.Ingestor) {
 		if pace.Wait(ctx, t.After) != nil {
 			return
 		}
-		if ingestor.Publish(ctx, client.PriceUpdate{Instrument: t.Instrument, Price: t.Price, TS: time.Now().UnixMicro()}) != nil {
+		if ingestor.Publish(ctx, client.PriceUpdate{Instrument: t.Instrument, Price: client.Price(t.Price), TS: time.Now().UnixMicro()}) != nil {
 			return // ctx or the server has ended, which the watching side sees
 		}
 	}

@@ -61,7 +61,7 @@ func (m Mapping) Updates(prices []feed.Price) []client.PriceUpdate {
 	list := make([]client.PriceUpdate, len(prices))
 	for i := range prices {
 		p := &prices[i]
-		list[i] = client.PriceUpdate{Instrument: m.instruments[p.Symbol], Price: json.Number(p.Text), TS: p.TS, Data: data(p)}
+		list[i] = client.PriceUpdate{Instrument: m.instruments[p.Symbol], Price: client.Price(p.Text), TS: p.TS, Data: data(p)}
 	}
 	return list
 }

@@ -172,7 +172,7 @@ func (r *eventReader) set(u *client.PriceUpdate, key string, value jsontext.Valu
 		if kind != '0' {
 			return r.wrong(protocol.CodeInvalidEvent, "price: expected a number, not %s", value)
 		}
-		u.Price = json.Number(value) // the text as it was written
+		u.Price = client.Price(value) // the text as it was written
 	case "ts":
 		if kind != '0' || json.Unmarshal(value, &u.TS) != nil {
 			return r.wrong(protocol.CodeInvalidEvent, "ts: expected an integer from 0 to 2^63-1, not %s", value)

@@ -124,7 +124,7 @@ func (r *mappedReader) next() (client.PriceUpdate, error) {
 		case err != nil:
 			return client.PriceUpdate{}, r.fault(err)
 		default:
-			return client.PriceUpdate{Instrument: price.Instrument, Price: price.Price, TS: price.TS, Data: price.Data}, nil
+			return client.PriceUpdate{Instrument: price.Instrument, Price: client.Price(price.Price), TS: price.TS, Data: price.Data}, nil
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package publish
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"reflect"
@@ -44,7 +43,7 @@ func readMapped(t *testing.T, f foreign, text string) (events []client.PriceUpda
 }
 
 func price(instrument, text string, ts int64) client.PriceUpdate {
-	return client.PriceUpdate{Instrument: instrument, Price: json.Number(text), TS: ts}
+	return client.PriceUpdate{Instrument: instrument, Price: client.Price(text), TS: ts}
 }
 
 func TestLinesOfAnotherShape(t *testing.T) {

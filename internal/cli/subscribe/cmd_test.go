@@ -48,7 +48,7 @@ func TestEachLineIsFlushedAtOnce(t *testing.T) {
 		code <- clitest.Run(watching, t, &Cmd{}, cli.Streams{In: strings.NewReader(""), Out: out, Err: io.Discard}, "A", "--url", url)
 	}()
 	for _, price := range []string{"1.10", "1.20"} {
-		if err := ingestor.PublishAck(ctx, client.PriceUpdate{Instrument: "A", Price: json.Number(price)}); err != nil {
+		if err := ingestor.PublishAck(ctx, client.PriceUpdate{Instrument: "A", Price: client.Price(price)}); err != nil {
 			t.Fatal(err)
 		}
 		select {
