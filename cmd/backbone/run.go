@@ -40,6 +40,15 @@ type program struct {
 	Version   version.Cmd   `cmd:"" help:"Print the version."`
 }
 
+// Help is the examples of the program: the way from nothing to a price on a terminal.
+func (*program) Help() string {
+	return `backbone demo                    # a market on a server of its own
+backbone serve                   # a server, on ws://127.0.0.1:8080
+backbone subscribe BTC_USDT      # in another terminal
+backbone publish --instrument BTC_USDT --price 60214.30
+backbone help publish`
+}
+
 const description = `A backbone for real-time events over WebSocket.
 
 Data goes to standard output, everything else to standard error: pretty on a
@@ -61,8 +70,9 @@ func run(ctx context.Context, args []string, operator *cli.Operator, s cli.Strea
 		kong.Description(description),
 		kong.Writers(cli.WriterFunc(s.Print), s.Err),
 		kong.Exit(func(int) { helped = true }), // called once --help has been printed
+		kong.Help(help),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, NoAppDescFormat: true, WrapUpperBound: 100}),
-		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }), // the description explains the environment variables
+		kong.ValueFormatter(describe),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(s, operator, &strays, settings.Parse(parse)),
 	)
@@ -115,6 +125,11 @@ func usage(err error, lines *config.Lines) error {
 			hint = n.FullPath() + " --help"
 		} else if strings.HasPrefix(err.Error(), "expected one of") {
 			err = fmt.Errorf("expected a command: %s", commands(parse.Context.Kong))
+		} else if rest, unknown := strings.CutPrefix(err.Error(), "unexpected argument "); unknown {
+			err = fmt.Errorf("there is no command %s", rest)
+			if !strings.Contains(rest, "did you mean") {
+				err = fmt.Errorf("%w: expected one of %s", err, commands(parse.Context.Kong))
+			}
 		}
 	}
 	return cli.Failf(cli.ExitUsage, "%v (see %s)", lines.Locate(config.Of(err)), hint)

@@ -28,7 +28,7 @@ type Serve struct {
 	InsecureNoAuth bool     `group:"Access" help:"Let everyone who can reach --listen publish, even if that is the whole world."`
 	AllowedOrigins []string `group:"Access" placeholder:"ORIGIN" help:"Origins of web pages that may connect, such as https://app.example.com, or * for all. Pages of the same host, and clients that are not browsers, can always connect."`
 
-	RedisURL          string `group:"Redis" name:"redis-url" placeholder:"URL" help:"Redis that joins several instances into one backbone: redis://host:6379/0, rediss:// for TLS, unix:///path, redis+sentinel://host:26379,host:26379/master-name or redis+cluster://host:6379,host:6379 (rediss+... with TLS). Without it the instance works alone. A URL that holds a password is not accepted as a flag."`
+	RedisURL          string `group:"Redis" name:"redis-url" placeholder:"URL" help:"Redis that joins several instances into one backbone: redis://host:6379/0, rediss:// for TLS, unix:///path, redis+sentinel://host:26379,host:26379/master or redis+cluster://host:6379,host:6379 (rediss+... with TLS). Without it the instance works alone. A URL that holds a password is not accepted as a flag."`
 	RedisPasswordFile string `group:"Redis" placeholder:"FILE" help:"File that holds the password for --redis-url."`
 	RedisTLSCA        string `group:"Redis" name:"redis-tls-ca" placeholder:"FILE" help:"Certificates in PEM, one of which must have signed that of Redis. Without it those of this system."`
 	RedisTLSCert      string `group:"Redis" name:"redis-tls-cert" placeholder:"FILE" help:"Certificate chain in PEM that Redis gets. With --redis-tls-key."`

@@ -48,6 +48,13 @@ type Cmd struct {
 	cli.Credentials `embed:""`
 }
 
+// Help is the examples of this command.
+func (*Cmd) Help() string {
+	return `backbone bench
+backbone bench --rooms 200 --rate 5000 --consumers 500 --html report.html
+backbone bench --url wss://prices.example --api-key-file key --for 1m`
+}
+
 // shape has the fields of a load.Shape, each with its flag.
 type shape struct {
 	Consumers     int           `group:"Load" default:"100" help:"Consumers."`

@@ -18,6 +18,13 @@ type Cmd struct {
 	Example Example `cmd:"" help:"Print a file with all settings of serve, their defaults, and what each is for."`
 }
 
+// Help is the examples of this command.
+func (*Cmd) Help() string {
+	return `backbone config example > backbone.yaml
+backbone config check backbone.yaml
+backbone serve --config backbone.yaml`
+}
+
 // Parse parses a command line of this program. Its errors are one line each, with the line of the
 // file if the value is from there.
 type Parse func(args ...string) error
@@ -25,6 +32,11 @@ type Parse func(args ...string) error
 // Check is the command that checks a file.
 type Check struct {
 	File string `arg:"" help:"The file, as --config takes it."`
+}
+
+// Help is the examples of this command.
+func (*Check) Help() string {
+	return `backbone config check backbone.yaml`
 }
 
 // Run checks the file alone, and then as serve would run with it: with the environment of now.
@@ -52,6 +64,12 @@ type Show struct {
 	settings.Serve
 }
 
+// Help is the examples of this command.
+func (*Show) Help() string {
+	return `backbone config show
+backbone config show --config backbone.yaml --max-rooms 500`
+}
+
 // Run prints the settings as a file.
 func (*Show) Run(s cli.Streams, ctx *kong.Context, lines *settings.Lines) error {
 	all := settings.Settings(ctx, lines)
@@ -72,6 +90,11 @@ func (*Show) Run(s cli.Streams, ctx *kong.Context, lines *settings.Lines) error 
 
 // Example is the command that prints a file to begin with.
 type Example struct{}
+
+// Help is the examples of this command.
+func (*Example) Help() string {
+	return `backbone config example > backbone.yaml`
+}
 
 // Run prints the file.
 func (*Example) Run(s cli.Streams) error {

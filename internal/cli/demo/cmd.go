@@ -36,6 +36,14 @@ type Cmd struct {
 	RedisURL    string        `name:"redis-url" placeholder:"URL" help:"Run two instances joined by this Redis: prices go to one and are watched on the other."`
 }
 
+// Help is the examples of this command.
+func (*Cmd) Help() string {
+	return `backbone demo
+backbone demo --rate 2000
+backbone demo --feed binance BTCUSDT ETHUSDT
+backbone demo --redis-url redis://127.0.0.1:6379`
+}
+
 // Validate is called by kong.
 func (c *Cmd) Validate() error {
 	if err := cli.CheckRate("rate", c.Rate, maxRate); err != nil {

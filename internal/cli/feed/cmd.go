@@ -38,6 +38,13 @@ type Cmd struct {
 	cli.Credentials `embed:""`
 }
 
+// Help is the examples of this command.
+func (*Cmd) Help() string {
+	return `backbone feed --list
+backbone feed binance BTCUSDT=BTC_USDT
+backbone feed kraken BTC/USD ETH/USD --kind tickers --print`
+}
+
 // Validate is called by kong.
 func (c *Cmd) Validate() error {
 	if c.List {

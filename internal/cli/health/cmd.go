@@ -22,6 +22,13 @@ type Cmd struct {
 	Timeout time.Duration `default:"3s" help:"How long to wait for the answer."`
 }
 
+// Help is the examples of this command.
+func (*Cmd) Help() string {
+	return `backbone health
+backbone health --live
+backbone health --admin-url http://10.0.0.7:8081 --timeout 1s`
+}
+
 // Validate is called by kong.
 func (c *Cmd) Validate() error { return c.One() }
 

@@ -39,6 +39,14 @@ type Cmd struct {
 	cli.Credentials `embed:""`
 }
 
+// Help is the examples of this command.
+func (*Cmd) Help() string {
+	return `backbone publish --instrument BTC_USDT --price 60214.30
+backbone publish --file prices.jsonl --ack
+tail -F trades.jsonl | backbone publish --map instrument=.s,price=.p
+backbone publish --retire BTC_USDT`
+}
+
 // Validate is called by kong.
 func (c *Cmd) Validate() error {
 	one := c.Instrument != "" || c.Price != "" || c.TS != nil || c.Data != ""

@@ -15,7 +15,7 @@ import (
 // foreign are the flags for lines of another shape.
 type foreign struct {
 	Map         string   `placeholder:"FIELD=PATH,..." help:"Read lines of another shape, as in 'instrument=.s,price=.p,ts=.T': instrument and price, if given ts, and data or data.KEY (number(.q) takes a number out of its quotes), each from a path like .a.b[0], or a text like \"BTC\". $.a is from the line and not from an element of --each."`
-	Each        string   `placeholder:"PATH" help:"Lines hold arrays, as .data, and each element is a price. All of a list of arrays: .events[].trades"`
+	Each        string   `placeholder:"PATH" help:"Lines hold arrays, as .data, and each element is a price. Those of a list of arrays by .events[].trades."`
 	NewestFirst bool     `help:"The arrays of --each begin with the newest: publish them from the end."`
 	Where       []string `sep:"none" placeholder:"PATH[=VALUE]" help:"Pass over lines that lack the path, or have another value there, as in '.e=\"trade\"'. It can be repeated; then all must hold."`
 	Prefix      string   `placeholder:"TEXT" help:"Put a text in front of each instrument."`

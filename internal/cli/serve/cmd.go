@@ -19,6 +19,14 @@ type Cmd struct {
 	config.Serve
 }
 
+// Help is the examples of this command.
+func (*Cmd) Help() string {
+	return `backbone serve
+backbone serve --listen 0.0.0.0:8080 --ingest-keys-file keys
+backbone serve --redis-url redis://127.0.0.1:6379
+backbone serve --config backbone.yaml`
+}
+
 // Run serves until ctx ends, and does what the operator asks for meanwhile. It logs the strays.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams, operator *cli.Operator, strays *config.Strays) error {
 	wishes, level := operator.Wishes(), new(slog.LevelVar)

@@ -34,6 +34,14 @@ type Cmd struct {
 	cli.Credentials `embed:""`
 }
 
+// Help is the examples of this command.
+func (*Cmd) Help() string {
+	return `backbone subscribe BTC_USDT ETH_USDT
+backbone subscribe BTC_USDT --snapshot-only
+backbone subscribe BTC_USDT --stamp --latency --for 1m
+backbone subscribe BTC_USDT --url wss://prices.example --api-key-file key`
+}
+
 // Validate is called by kong.
 func (c *Cmd) Validate() error {
 	for _, room := range c.Rooms {

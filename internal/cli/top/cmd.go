@@ -28,6 +28,14 @@ type Cmd struct {
 	JSON     bool          `name:"json" help:"With --once: print one JSON object."`
 }
 
+// Help is the examples of this command.
+func (*Cmd) Help() string {
+	return `backbone top
+backbone top --admin-url http://10.0.0.7:8081,http://10.0.0.8:8081
+backbone top --sort conflated --filter 10.0.
+backbone top --once --json`
+}
+
 // Validate is called by kong.
 func (c *Cmd) Validate() error {
 	switch {

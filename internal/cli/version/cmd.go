@@ -13,6 +13,12 @@ type Cmd struct {
 	JSON bool `name:"json" help:"Print one JSON object."`
 }
 
+// Help is the examples of this command.
+func (*Cmd) Help() string {
+	return `backbone version
+backbone version --json`
+}
+
 // Run prints the version.
 func (c *Cmd) Run(s cli.Streams) error {
 	b := cli.BuildInfo()
