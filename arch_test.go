@@ -87,6 +87,10 @@ var arrows = []row{
 		why: "it talks to a server like any client",
 	},
 	{
+		from: "internal/cli/simulate", to: []string{"client", "internal/cli", "internal/config", "internal/human", "internal/market", "protocol"},
+		why: "it talks to a server like any client",
+	},
+	{
 		from: "internal/cli/exchange",
 		to:   []string{"client", "internal/cli", "internal/config", "internal/feed", "internal/feed/runner", "protocol"},
 		why:  "it serves the commands that read exchanges, and knows no exchange",
@@ -137,7 +141,7 @@ var arrows = []row{
 	{
 		from: "cmd/backbone",
 		to: []string{
-			"internal/cli", "internal/cli/bench", "internal/cli/config", "internal/cli/demo", "internal/cli/feed", "internal/cli/health", "internal/cli/publish", "internal/cli/serve", "internal/cli/subscribe", "internal/cli/top", "internal/cli/version",
+			"internal/cli", "internal/cli/bench", "internal/cli/config", "internal/cli/demo", "internal/cli/feed", "internal/cli/health", "internal/cli/publish", "internal/cli/serve", "internal/cli/simulate", "internal/cli/subscribe", "internal/cli/top", "internal/cli/version",
 			"internal/config", "internal/telemetry",
 		},
 		why: "it is the command line: what a command does is the command's",

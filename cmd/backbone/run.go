@@ -18,6 +18,7 @@ import (
 	"backbone/internal/cli/health"
 	"backbone/internal/cli/publish"
 	"backbone/internal/cli/serve"
+	"backbone/internal/cli/simulate"
 	"backbone/internal/cli/subscribe"
 	"backbone/internal/cli/top"
 	"backbone/internal/cli/version"
@@ -32,6 +33,7 @@ type program struct {
 	Publish   publish.Cmd   `cmd:"" help:"Publish prices: one from flags, or JSON lines from a file or standard input."`
 	Feed      feed.Cmd      `cmd:"" help:"Publish the prices of an exchange."`
 	Subscribe subscribe.Cmd `cmd:"" help:"Join rooms and print what they receive."`
+	Simulate  simulate.Cmd  `cmd:"" help:"Publish the prices of a simulated market."`
 	Demo      demo.Cmd      `cmd:"" help:"Watch a simulated market on a server of its own. Needs nothing else."`
 	Bench     bench.Cmd     `cmd:"" help:"Put a server under load and measure latency and throughput. Starts a server if no URL is given."`
 	Health    health.Cmd    `cmd:"" help:"Ask an instance whether it is ready, for images without curl."`

@@ -129,6 +129,14 @@ func (c *Connection) Failure(err error) error {
 	}
 }
 
+// UnlessOver returns err, or nil if ctx has ended: then err only follows from that.
+func UnlessOver(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
 // advice is what to do about an error of connecting.
 func advice(servers []serverurl.Server, err error) string {
 	insecure := slices.ContainsFunc(servers, func(s serverurl.Server) bool { return !s.Secure() })

@@ -1,5 +1,5 @@
-// Package market invents a market of a dozen instruments: prices that walk at random, at
-// times that look like trading. It publishes nothing; demo does.
+// Package market invents a market: prices that walk at random, some of the way together, at
+// times that look like trading. It publishes nothing; demo and simulate do.
 package market
 
 import (
@@ -10,30 +10,6 @@ import (
 	"time"
 )
 
-// listing is one instrument of the simulated market.
-type listing struct {
-	name       string
-	price      float64 // at the start
-	decimals   int     // of its tick, the smallest step of a price
-	volatility float64 // standard deviation of the logarithm of the price over a year
-	activity   float64 // share of the ticks in quiet times, relative to the others
-}
-
-var listings = []listing{
-	{"BTC_USDT", 60214.3, 1, 0.55, 10},
-	{"ETH_USDT", 3120.45, 2, 0.70, 8},
-	{"SOL_USDT", 148.62, 2, 0.95, 5},
-	{"XRP_USDT", 0.5238, 4, 0.90, 3},
-	{"EUR/USD", 1.08452, 5, 0.08, 6},
-	{"USD/JPY", 151.382, 3, 0.10, 5},
-	{"GBP/USD", 1.26431, 5, 0.09, 3},
-	{"XAU/USD", 2328.75, 2, 0.15, 3},
-	{"AAPL", 182.44, 2, 0.28, 3},
-	{"NVDA", 894.52, 2, 0.50, 4},
-	{"ES.F", 5213.25, 2, 0.18, 4},
-	{"CL.F", 81.37, 2, 0.38, 2},
-}
-
 // A year passes quickly here, so that prices move while one watches.
 const (
 	year      = 365 * 24 * time.Hour
@@ -42,7 +18,12 @@ const (
 	quietFactor = 0.05 // of the ticks of an instrument that hardly trades
 	burstFactor = 8    // and of one on which news has broken, whose steps also grow
 	burstSteps  = 2.5
+
+	largest = 1e12 // price
 )
+
+// Bursts is the ordinary share of bursts.
+const Bursts = 0.03
 
 // Tick is one price of the simulated market.
 type Tick struct {
@@ -51,24 +32,27 @@ type Tick struct {
 	After      time.Duration // since the previous tick of the market
 }
 
-// Instruments are the names of all instruments.
-func Instruments() []string {
-	var names []string
-	for _, l := range listings {
-		names = append(names, l.name)
-	}
-	return names
+// Options say how the market is.
+type Options struct {
+	Seed        uint64
+	Rate        float64 // ticks a second of the whole market on average, above 0
+	Instruments int     // from 1 to MaxInstruments
+	Volatility  float64 // times that of the real world, 0 or more
+	Bursts      float64 // share of the time in which an instrument bursts, from 0 to 1
+	Correlation float64 // share of the variance that is of the whole market, from 0 to 1
 }
 
 // Market is a random walk per instrument: the logarithm of the price takes normal
 // steps (geometric Brownian motion), ticks come as a Poisson process, and each
 // instrument moves between calm, quiet and bursting times of random length. The same
-// seed and rate give the same ticks. One goroutine uses it.
+// options give the same ticks. One goroutine uses it.
 type Market struct {
+	Options
 	random *rand.Rand
-	rate   float64 // ticks per second of the whole market when all is calm
 	states []state
-	opened int // instruments that have had their opening price
+	opened int     // instruments that have had their opening price
+	tempo  float64 // ticks a second for each unit of activity
+	common float64 // the walk that all instruments share, in standard deviations of a year
 }
 
 type state struct {
@@ -77,16 +61,31 @@ type state struct {
 	intensity float64       // ticks relative to calm times
 	left      time.Duration // until the intensity changes
 	idle      time.Duration // since its tick before
+	joined    float64       // Market.common at its tick before
 }
 
-// New returns a market with that many ticks a second, on average.
+// New returns a market of the dozen instruments of Instruments, each for itself, with that
+// many ticks a second on average.
 func New(seed uint64, rate float64) *Market {
-	m := &Market{random: rand.New(rand.NewPCG(seed, 0)), rate: rate}
-	for _, l := range listings {
+	return With(Options{Seed: seed, Rate: rate, Instruments: len(known), Volatility: 1, Bursts: Bursts})
+}
+
+// With returns a market that is as the options say.
+func With(o Options) *Market {
+	m := &Market{Options: o, random: rand.New(rand.NewPCG(o.Seed, 0))}
+	activity := 0.0
+	for i := range o.Instruments {
+		l := listed(i)
 		s := state{listing: l, logPrice: math.Log(l.price)}
-		m.change(&s)
+		m.begin(&s)
 		m.states = append(m.states, s)
+		activity += l.activity
 	}
+	intensity := 0.0 // on average
+	for _, p := range m.phases() {
+		intensity += p.share * p.intensity
+	}
+	m.tempo = o.Rate / (activity * intensity)
 	return m
 }
 
@@ -97,13 +96,15 @@ func (m *Market) Next() Tick {
 		m.opened++
 		return Tick{s.name, s.text(), 0}
 	}
-	var calm, total float64
+	var total float64
 	for i := range m.states {
-		calm += m.states[i].activity
 		total += m.states[i].activity * m.states[i].intensity
 	}
-	after := time.Duration(m.random.ExpFloat64() / (m.rate * total / calm) * float64(time.Second))
+	after := time.Duration(m.random.ExpFloat64() / (m.tempo * total) * float64(time.Second))
 
+	if m.Correlation > 0 {
+		m.common += m.random.NormFloat64() * years(after)
+	}
 	chosen, at := 0, m.random.Float64()*total
 	for i := range m.states {
 		s := &m.states[i]
@@ -121,31 +122,60 @@ func (m *Market) Next() Tick {
 
 // step moves the price by what the time since the tick before makes likely.
 func (m *Market) step(s *state) json.Number {
-	deviation := s.volatility * math.Sqrt(timeLapse*s.idle.Seconds()/year.Seconds())
+	volatility := s.volatility * m.Volatility
 	if s.intensity > 1 {
-		deviation *= burstSteps
+		volatility *= burstSteps
 	}
-	s.idle = 0
-	s.logPrice += deviation*m.random.NormFloat64() - deviation*deviation/2 // no drift of the price itself
+	deviation := volatility * years(s.idle)
+	own, shared := math.Sqrt(1-m.Correlation), math.Sqrt(m.Correlation)
+	s.logPrice += deviation*own*m.random.NormFloat64() + volatility*shared*(m.common-s.joined) - deviation*deviation/2 // no drift of the price itself
+	s.idle, s.joined = 0, m.common
 	smallest := math.Pow10(-s.decimals)
-	s.logPrice = max(s.logPrice, math.Log(smallest))
+	s.logPrice = min(max(s.logPrice, math.Log(smallest)), math.Log(largest))
 	return s.text()
 }
+
+// years is the standard deviation of a walk after a time, in those of a year.
+func years(d time.Duration) float64 { return math.Sqrt(timeLapse * d.Seconds() / year.Seconds()) }
 
 func (s *state) text() json.Number {
 	return json.Number(strconv.FormatFloat(math.Exp(s.logPrice), 'f', s.decimals, 64))
 }
 
-// change begins another time of an instrument: mostly calm, at times a burst or quiet.
+// A phase is a kind of time of an instrument.
+type phase struct {
+	share     float64 // of all time
+	intensity float64 // ticks relative to calm times
+	mean      time.Duration
+}
+
+func (o *Options) phases() []phase {
+	const quiet = 0.11 // of the time without bursts
+	rest := 1 - o.Bursts
+	return []phase{{o.Bursts, burstFactor, 2 * time.Second}, {rest * quiet, quietFactor, 5 * time.Second}, {rest * (1 - quiet), 1, 8 * time.Second}}
+}
+
+// begin finds the instrument in a phase: the longer one lasts, the likelier.
+func (m *Market) begin(s *state) {
+	m.enter(s, func(p phase) float64 { return p.share })
+}
+
+// change begins the next phase.
 func (m *Market) change(s *state) {
-	mean := 8 * time.Second
-	switch x := m.random.Float64(); {
-	case x < 0.10:
-		s.intensity, mean = burstFactor, 2*time.Second
-	case x < 0.25:
-		s.intensity, mean = quietFactor, 5*time.Second
-	default:
-		s.intensity = 1
+	m.enter(s, func(p phase) float64 { return p.share / p.mean.Seconds() })
+}
+
+// enter chooses a phase by its weight.
+func (m *Market) enter(s *state, weight func(phase) float64) {
+	all, phases := 0.0, m.phases()
+	for _, p := range phases {
+		all += weight(p)
 	}
-	s.left = time.Duration(m.random.ExpFloat64() * float64(mean))
+	at := m.random.Float64() * all
+	for _, p := range phases {
+		if w := weight(p); w > 0 && at >= 0 {
+			s.intensity, s.left = p.intensity, time.Duration(m.random.ExpFloat64()*float64(p.mean))
+			at -= w
+		}
+	}
 }

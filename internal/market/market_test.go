@@ -30,10 +30,10 @@ func TestTheSameSeedGivesTheSameMarket(t *testing.T) {
 }
 
 func TestTheMarketOpensWithAPriceOfEach(t *testing.T) {
-	for i, k := range ticks(7, 100, len(listings)) {
-		want := strconv.FormatFloat(listings[i].price, 'f', listings[i].decimals, 64)
-		if k.Instrument != listings[i].name || string(k.Price) != want || k.After != 0 {
-			t.Errorf("tick %d is %+v, want %s at %s", i, k, listings[i].name, want)
+	for i, k := range ticks(7, 100, len(known)) {
+		want := strconv.FormatFloat(known[i].price, 'f', known[i].decimals, 64)
+		if k.Instrument != known[i].name || string(k.Price) != want || k.After != 0 {
+			t.Errorf("tick %d is %+v, want %s at %s", i, k, known[i].name, want)
 		}
 	}
 }
@@ -63,7 +63,7 @@ func TestTheMarketIsPlausible(t *testing.T) {
 		}
 		distinct[k.Instrument][string(k.Price)] = true
 	}
-	for _, l := range listings {
+	for _, l := range known {
 		if !protocol.ValidRoom(l.name) {
 			t.Errorf("%s is no name of an instrument", l.name)
 		}
@@ -84,7 +84,7 @@ func TestTheMarketIsPlausible(t *testing.T) {
 
 func TestPricesKeepTheirDecimals(t *testing.T) {
 	decimals := map[string]int{}
-	for _, l := range listings {
+	for _, l := range known {
 		decimals[l.name] = l.decimals
 	}
 	for _, k := range ticks(3, 50, 2000) {

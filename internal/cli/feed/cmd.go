@@ -117,7 +117,7 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	}
 	publish, finish, err := c.outlet(ctx, s, m, log)
 	if err != nil {
-		return unlessOver(ctx, err)
+		return cli.UnlessOver(ctx, err)
 	}
 	r, err := runner.New(runner.Options{
 		Exchange: e, Request: request, Publish: publish, Log: log, ConnectTimeout: c.ConnectTimeout, Silence: c.SilentAfter, Idle: c.Idle,
@@ -152,14 +152,6 @@ func idle(s runner.Status, e feed.Exchange, after time.Duration) error {
 		}
 	}
 	return cli.Failf(cli.ExitNoData, "no price came within %v: no connection to the exchange is left", after)
-}
-
-// unlessOver returns err, or nil if ctx has ended: then err follows from that.
-func unlessOver(ctx context.Context, err error) error {
-	if ctx.Err() == nil {
-		return err
-	}
-	return nil
 }
 
 func format(table bool) string {
