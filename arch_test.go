@@ -79,8 +79,9 @@ var arrows = []row{
 		why: "it runs a server in this process; only demo does so too",
 	},
 	{
-		from: "internal/cli/publish", to: []string{"client", "internal/cli", "internal/config", "internal/human", "internal/mapping", "internal/telemetry", "protocol"},
-		why: "it talks to a server like any client",
+		from: "internal/cli/publish",
+		to:   []string{"client", "internal/cli", "internal/config", "internal/domain/common", "internal/domain/trading", "internal/human", "internal/mapping", "internal/telemetry", "protocol"},
+		why:  "it talks to a server like any client; --dry-run checks prices by the rules of the server",
 	},
 	{
 		from: "internal/cli/subscribe", to: []string{"client", "internal/cli", "internal/config", "internal/human", "protocol"},
@@ -88,6 +89,14 @@ var arrows = []row{
 	},
 	{
 		from: "internal/cli/simulate", to: []string{"client", "internal/cli", "internal/config", "internal/human", "internal/market", "protocol"},
+		why: "it talks to a server like any client",
+	},
+	{
+		from: "internal/cli/record", to: []string{"client", "internal/cli", "internal/config", "internal/human", "protocol"},
+		why: "it talks to a server like any client",
+	},
+	{
+		from: "internal/cli/send", to: []string{"client", "internal/cli", "internal/config", "internal/human", "internal/telemetry", "protocol"},
 		why: "it talks to a server like any client",
 	},
 	{
@@ -141,7 +150,7 @@ var arrows = []row{
 	{
 		from: "cmd/backbone",
 		to: []string{
-			"internal/cli", "internal/cli/bench", "internal/cli/config", "internal/cli/demo", "internal/cli/feed", "internal/cli/health", "internal/cli/publish", "internal/cli/serve", "internal/cli/simulate", "internal/cli/subscribe", "internal/cli/top", "internal/cli/version",
+			"internal/cli", "internal/cli/bench", "internal/cli/config", "internal/cli/demo", "internal/cli/feed", "internal/cli/health", "internal/cli/publish", "internal/cli/record", "internal/cli/send", "internal/cli/serve", "internal/cli/simulate", "internal/cli/subscribe", "internal/cli/top", "internal/cli/version",
 			"internal/config", "internal/telemetry",
 		},
 		why: "it is the command line: what a command does is the command's",

@@ -30,7 +30,7 @@ func usual(args []string) []string {
 }
 
 // negativeNumbers joins a number below 0 to the flag in front of it, which the parser
-// would take for a flag of its own.
+// would take for a flag of its own. Behind an instrument of publish it is the price.
 func negativeNumbers(args []string) []string {
 	negative, alone := regexp.MustCompile(`^-\.?[0-9]`), regexp.MustCompile(`^--[a-z-]+$`)
 	var joined []string
@@ -41,6 +41,8 @@ func negativeNumbers(args []string) []string {
 		if last := len(joined) - 1; last >= 0 && negative.MatchString(arg) && alone.MatchString(joined[last]) {
 			joined[last] += "=" + arg
 			continue
+		} else if last > 0 && negative.MatchString(arg) && joined[0] == "publish" {
+			arg = "--price=" + arg
 		}
 		joined = append(joined, arg)
 	}

@@ -17,6 +17,8 @@ import (
 	"backbone/internal/cli/feed"
 	"backbone/internal/cli/health"
 	"backbone/internal/cli/publish"
+	"backbone/internal/cli/record"
+	"backbone/internal/cli/send"
 	"backbone/internal/cli/serve"
 	"backbone/internal/cli/simulate"
 	"backbone/internal/cli/subscribe"
@@ -33,6 +35,8 @@ type program struct {
 	Publish   publish.Cmd   `cmd:"" help:"Publish prices: one from flags, or JSON lines from a file or standard input."`
 	Feed      feed.Cmd      `cmd:"" help:"Publish the prices of an exchange."`
 	Subscribe subscribe.Cmd `cmd:"" help:"Join rooms and print what they receive."`
+	Record    record.Cmd    `cmd:"" help:"Record what rooms receive, for publish to play back."`
+	Send      send.Cmd      `cmd:"" help:"Send chat messages to a room: one from the command line, or each line of standard input."`
 	Simulate  simulate.Cmd  `cmd:"" help:"Publish the prices of a simulated market."`
 	Demo      demo.Cmd      `cmd:"" help:"Watch a simulated market on a server of its own. Needs nothing else."`
 	Bench     bench.Cmd     `cmd:"" help:"Put a server under load and measure latency and throughput. Starts a server if no URL is given."`

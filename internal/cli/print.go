@@ -2,18 +2,16 @@ package cli
 
 import (
 	"bufio"
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"charm.land/lipgloss/v2"
 
 	"backbone/client"
 	"backbone/internal/human"
-	"backbone/protocol"
 )
 
 // EventBuffer is the number of events that may wait for a printer or a screen. Bursts are
@@ -23,16 +21,38 @@ const EventBuffer = 65536
 // Printer writes events to standard output, each as one line. One goroutine uses it.
 type Printer struct {
 	buffer *bufio.Writer // flushed by the caller once no further event waits
-	format func(client.Event, time.Time) []byte
+	format Format
 }
+
+// Format is the line, or the lines, of an event that came at the time; nil for none.
+type Format func(client.Event, time.Time) []byte
 
 // NewPrinter prints JSON lines, or for a terminal lines in aligned columns.
 func NewPrinter(s Streams, rooms []string) *Printer {
-	p := &Printer{buffer: bufio.NewWriterSize(WriterFunc(s.Print), 64<<10), format: jsonLine}
 	if s.Pretty() {
-		p.format = newPretty(rooms, !NoColor()).line
+		return NewPrinterAs(s, Pretty(rooms, clock))
 	}
-	return p
+	return NewPrinterAs(s, func(e client.Event, _ time.Time) []byte { return JSONLine(e) })
+}
+
+// NewPrinterAs prints what the format makes of events.
+func NewPrinterAs(s Streams, format Format) *Printer {
+	return &Printer{buffer: bufio.NewWriterSize(WriterFunc(s.Print), 64<<10), format: format}
+}
+
+// What Pretty puts in front of a line, in the form of package time.
+const (
+	clock = "15:04:05.000"
+	// DateAndClock is for what runs for days.
+	DateAndClock = "2006-01-02 15:04:05.000"
+)
+
+// Pretty is the format for people at a terminal, in columns that are wide enough for the rooms. Each line
+// begins with the time of its event in the layout, or in that of the hour if it is empty.
+func Pretty(rooms []string, layout string) Format {
+	p := newPretty(rooms, !NoColor())
+	p.layout = cmp.Or(layout, clock)
+	return p.line
 }
 
 // Print writes an event that came at now. An event that is not data writes nothing.
@@ -41,61 +61,22 @@ func (p *Printer) Print(e client.Event, now time.Time) error {
 	return err
 }
 
+// Write prints lines that are no events.
+func (p *Printer) Write(lines []byte) (int, error) { return p.buffer.Write(lines) }
+
 // Flush hands on to standard output what was printed.
 func (p *Printer) Flush() error { return p.buffer.Flush() }
 
 // IsData reports whether a printer has a line for the event.
-func IsData(e client.Event) bool { return jsonLine(e, time.Time{}) != nil }
+func IsData(e client.Event) bool { return JSONLine(e) != nil }
 
-// jsonLine is the event as the server's message, with the end of a line. It is nil for an
-// event that is not a message of a room or of its status.
-func jsonLine(e client.Event, _ time.Time) []byte {
-	var m protocol.ServerMessage
-	switch e := e.(type) {
-	case client.PriceUpdate:
-		m = protocol.ServerMessage{Type: protocol.TypePriceUpdate, Instrument: e.Instrument, Price: json.Number(e.Price), TS: &e.TS, Data: e.Data, Snapshot: e.Snapshot}
-	case client.Retired:
-		m = protocol.ServerMessage{Type: protocol.TypeRetired, Instrument: e.Instrument, Snapshot: e.Snapshot}
-	case client.ChatMessage:
-		m = protocol.ServerMessage{Type: protocol.TypeMessage, Room: e.Room, Data: protocol.Text(e.Text)}
-	case client.Conflated:
-		m = protocol.ServerMessage{Type: protocol.TypeConflated, Room: e.Room, Skipped: e.Skipped}
-	case client.Lost:
-		m = protocol.ServerMessage{Type: protocol.TypeLost, Room: e.Room, Messages: e.Messages}
-	case client.NoSnapshot:
-		m = protocol.ServerMessage{Type: protocol.TypeNoSnapshot, Room: e.Room}
-	case client.FeedStatus:
-		m = protocol.ServerMessage{Type: protocol.TypeStatus, Room: e.Room, Feed: feedWord(e.Silent), Since: e.Since.UnixMilli()}
-	case client.BridgeStatus:
-		m = protocol.ServerMessage{Type: protocol.TypeStatus, Bridge: linkWord(e.OK), Since: e.Since.UnixMilli()}
-	case client.Unknown:
-		return append([]byte(strings.ReplaceAll(string(e.Raw), "\n", " ")), '\n')
-	default:
-		return nil
-	}
-	return append(m.Append(nil), '\n')
-}
-
-func feedWord(silent bool) string {
-	if silent {
-		return protocol.FeedSilent
-	}
-	return protocol.FeedLive
-}
-
-func linkWord(ok bool) string {
-	if ok {
-		return protocol.BridgeOK
-	}
-	return protocol.BridgeDegraded
-}
-
-// maxRoomWidth is how many columns the names of rooms take at most.
-const maxRoomWidth = 40
+// MaxRoomWidth is how many columns the names of rooms take at most.
+const MaxRoomWidth = 40
 
 // pretty writes lines for people.
 type pretty struct {
 	color      bool
+	layout     string // of times
 	roomWidth  int
 	priceWidth int // grows with the longest price
 	prices     map[string]float64
@@ -103,7 +84,7 @@ type pretty struct {
 }
 
 func newPretty(rooms []string, color bool) *pretty {
-	return &pretty{color: color, roomWidth: min(Width(rooms), maxRoomWidth), priceWidth: 10, prices: map[string]float64{}, directions: map[string]int{}}
+	return &pretty{color: color, layout: clock, roomWidth: min(Width(rooms), MaxRoomWidth), priceWidth: 10, prices: map[string]float64{}, directions: map[string]int{}}
 }
 
 func (p *pretty) line(e client.Event, now time.Time) []byte {
@@ -124,15 +105,15 @@ func (p *pretty) line(e client.Event, now time.Time) []byte {
 	case client.NoSnapshot:
 		room, text = e.Room, p.paint(StyleFaint, "  no last price is known")
 	case client.FeedStatus:
-		room, text = e.Room, p.paint(StyleWarn, "  feed "+feedWord(e.Silent)+" since "+e.Since.Format("15:04:05.000"))
+		room, text = e.Room, p.paint(StyleWarn, "  feed "+feedWord(e.Silent)+" since "+e.Since.Format(p.layout))
 	case client.BridgeStatus:
-		text = p.paint(StyleWarn, "  link to other instances "+linkWord(e.OK)+" since "+e.Since.Format("15:04:05.000"))
+		text = p.paint(StyleWarn, "  link to other instances "+linkWord(e.OK)+" since "+e.Since.Format(p.layout))
 	case client.Unknown:
 		text = p.paint(StyleFaint, Printable(string(e.Raw)))
 	default:
 		return nil
 	}
-	return fmt.Appendf(nil, "%s  %s  %s\n", p.paint(StyleFaint, now.Format("15:04:05.000")), Column(room, p.roomWidth), text)
+	return fmt.Appendf(nil, "%s  %s  %s\n", p.paint(StyleFaint, now.Format(p.layout)), Column(room, p.roomWidth), text)
 }
 
 // price shows an arrow and the change since the price before; an unchanged price keeps

@@ -27,11 +27,11 @@ func TestJSONLinesAreTheServersMessages(t *testing.T) {
 		`{"type":"no_snapshot","room":"A"}`:                                                  client.NoSnapshot{Room: "A"},
 		`{"type": "new"}`:                                                                    client.Unknown{Type: "new", Raw: []byte(`{"type":` + "\n" + `"new"}`)},
 	} {
-		if got := string(jsonLine(e, noon)); got != want+"\n" {
+		if got := string(JSONLine(e)); got != want+"\n" {
 			t.Errorf("%+v: %q, want %q", e, got, want)
 		}
 	}
-	if got := jsonLine(client.Connected{}, noon); got != nil {
+	if got := JSONLine(client.Connected{}); got != nil {
 		t.Errorf("what is no message gives %q", got)
 	}
 }

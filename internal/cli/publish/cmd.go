@@ -12,6 +12,7 @@ import (
 	"os"
 	"time"
 
+	"backbone/client"
 	"backbone/internal/cli"
 	"backbone/internal/config"
 	"backbone/internal/telemetry"
@@ -20,6 +21,9 @@ import (
 
 // Cmd is the command and its flags.
 type Cmd struct {
+	Name   string `arg:"" optional:"" name:"instrument" help:"Instrument to publish a price of, instead of lines: as --instrument."`
+	Number string `arg:"" optional:"" name:"price" help:"The price: as --price."`
+
 	Instrument string `group:"One event" placeholder:"NAME" help:"Instrument to publish a price of, instead of JSON lines."`
 	Price      string `group:"One event" placeholder:"NUMBER" help:"The price. Consumers receive it exactly as written here."`
 	TS         *int64 `group:"One event" name:"ts" placeholder:"N" help:"Time of the price, in a unit of your choice. If left out: now, in milliseconds."`
@@ -31,7 +35,11 @@ type Cmd struct {
 	Rate float64 `placeholder:"N" help:"Events a second. 0 is as fast as the server accepts them."`
 	Ack  bool    `help:"Wait for the server's reply to each event, and report rejected or lost events by their lines: the first 20, then one a second and how many more."`
 
+	DryRun bool `help:"Check all lines as a server would, without one."`
+
 	Outage string `enum:"all,newest,none" default:"all" help:"What is sent of the events that are read while the connection is lost: all, for which reading waits; newest, the newest of each instrument; or none. With --ack, reading waits too while 1,024 events have no answer."`
+
+	playback `embed:""`
 
 	foreign `embed:"" group:"Lines of another shape"`
 
@@ -41,7 +49,9 @@ type Cmd struct {
 
 // Help is the examples of this command.
 func (*Cmd) Help() string {
-	return `backbone publish --instrument BTC_USDT --price 60214.30
+	return `backbone publish BTC_USDT 60214.30
+backbone publish --file day.jsonl --replay --speed 10
+backbone publish --file prices.jsonl --dry-run
 backbone publish --file prices.jsonl --ack
 tail -F trades.jsonl | backbone publish --map instrument=.s,price=.p
 backbone publish --retire BTC_USDT`
@@ -49,6 +59,9 @@ backbone publish --retire BTC_USDT`
 
 // Validate is called by kong.
 func (c *Cmd) Validate() error {
+	if err := c.takeArguments(); err != nil {
+		return err
+	}
 	one := c.Instrument != "" || c.Price != "" || c.TS != nil || c.Data != ""
 	if err := c.checkRetire(one); err != nil {
 		return err
@@ -74,7 +87,10 @@ func (c *Cmd) Validate() error {
 		return config.Errorf("data", "must have at most %d bytes and be nested at most %d deep, not %d bytes and %d deep",
 			protocol.MaxDataBytes, protocol.MaxDataDepth, len(c.Data), protocol.Depth(c.Data))
 	}
-	if err := c.foreign.check(one || len(c.Retire) > 0); err != nil {
+	if err := c.foreign.check(one || len(c.Retire) > 0, c.Replay); err != nil {
+		return err
+	}
+	if err := c.playback.check(c, one); err != nil {
 		return err
 	}
 	if err := cli.CheckRateOrNone("rate", c.Rate, cli.MaxPublishRate); err != nil {
@@ -85,12 +101,15 @@ func (c *Cmd) Validate() error {
 
 // Run publishes until the input or ctx ends, and reports what was not accepted.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
-	if err := c.GiveTo(&c.Connection); err != nil {
-		return err
-	}
-	opt, err := c.Options()
-	if err != nil {
-		return err
+	var opt client.Options
+	if !c.DryRun {
+		if err := c.GiveTo(&c.Connection); err != nil {
+			return err
+		}
+		var err error
+		if opt, err = c.Options(); err != nil {
+			return err
+		}
 	}
 	if len(c.Retire) > 0 {
 		return c.retire(ctx, s, opt)
@@ -102,13 +121,66 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	if f, ok := input.(*os.File); ok && f != s.In {
 		defer f.Close()
 	}
-	var lines source = newEventReader(input)
-	if c.Map != "" {
-		if lines, err = newMappedReader(newLineReader(input, maxLine), &c.foreign); err != nil {
-			return err
+	lines, err := c.source(input)
+	if err != nil {
+		return err
+	}
+	if f, ok := input.(*os.File); ok && c.Loop {
+		lines = &rounds{source: lines, file: f, open: c.source}
+	}
+	if c.DryRun {
+		return c.dryRun(ctx, s, lines)
+	}
+	status := (*cli.StatusLine)(nil)
+	if c.watched(s) {
+		status, s = cli.NewStatusLine(s)
+	}
+	p := newPublication(c, s)
+	p.progress.total = sizeOf(input)
+	if status != nil {
+		stop, shown := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(shown)
+			p.progress.show(status, stop)
+		}()
+		p.done = func() {
+			close(stop)
+			<-shown
 		}
 	}
-	return newPublication(c, s).run(ctx, opt, lines)
+	return p.run(ctx, opt, lines)
+}
+
+// takeArguments takes the arguments for the flags that they stand for.
+func (c *Cmd) takeArguments() error {
+	switch {
+	case c.Name != "" && c.Instrument != "":
+		return config.Errorf("instrument", "and an instrument without a flag exclude each other: leave one out")
+	case c.Number != "" && c.Price != "":
+		return config.Errorf("price", "and a price without a flag exclude each other: leave one out")
+	case c.Name != "":
+		c.Instrument, c.Name = c.Name, ""
+	}
+	if c.Number != "" {
+		c.Price, c.Number = c.Number, ""
+	}
+	return nil
+}
+
+// source reads events out of lines.
+func (c *Cmd) source(input io.Reader) (source, error) {
+	if c.Map == "" {
+		return newEventReader(input), nil
+	}
+	return newMappedReader(newLineReader(input, maxLine), &c.foreign)
+}
+
+// tsUnit is the unit of ts in what is published: a map makes milliseconds of any.
+func (c *Cmd) tsUnit() string {
+	if c.Map != "" {
+		return "ms"
+	}
+	return c.TSUnit
 }
 
 // input is where the lines come from. An event in flags is a line too.

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -31,15 +33,24 @@ type source interface {
 	// next returns the next event. The error is io.EOF at the end, a *lineError for a line
 	// that is not an event (the next call goes on after it), or an error of reading.
 	next() (client.PriceUpdate, error)
-	// at returns the number of the line that was read last, and how many lines --where passed
-	// over so far.
-	at() (line, passed int)
+	// at says where the last event is from.
+	at() position
+}
+
+// position is where an event is from.
+type position struct {
+	line     int       // read last
+	passed   int       // lines that were passed over so far: by --where, or of a recording and no price
+	bytes    int64     // read so far, in this round
+	received time.Time // when it was recorded; zero if that is not known
+	round    int       // of --loop
 }
 
 // lineReader reads lines, whose length is bounded.
 type lineReader struct {
 	lines *bufio.Reader
 	line  int // number of the line read last, from 1
+	bytes int64
 }
 
 func newLineReader(r io.Reader, longest int) lineReader {
@@ -47,21 +58,34 @@ func newLineReader(r io.Reader, longest int) lineReader {
 }
 
 // eventReader reads events, one JSON object a line. Blank lines are left out.
-type eventReader struct{ lineReader }
+// Those of a recording are taken out of it.
+type eventReader struct {
+	lineReader
+	received time.Time // of the line read last; zero if it is of no recording
+	recorded bool      // that line is of a recording
+	passed   int
+}
 
 func newEventReader(r io.Reader) *eventReader {
-	return &eventReader{newLineReader(r, protocol.MaxMessageBytes)}
+	return &eventReader{lineReader: newLineReader(r, protocol.MaxMessageBytes)}
 }
 
 func (r *eventReader) next() (client.PriceUpdate, error) {
-	text, err := r.readText()
-	if err != nil {
-		return client.PriceUpdate{}, err
+	for {
+		text, err := r.readText()
+		if err != nil {
+			return client.PriceUpdate{}, err
+		}
+		if event, is := r.unwrap(bytes.TrimSpace(text)); is {
+			return r.parse(event)
+		}
+		r.passed++
 	}
-	return r.parse(bytes.TrimSpace(text))
 }
 
-func (r *lineReader) at() (line, passed int) { return r.line, 0 }
+func (r *eventReader) at() position {
+	return position{line: r.line, passed: r.passed, bytes: r.bytes, received: r.received}
+}
 
 // readText returns the next line that is not blank, valid until the next call.
 func (r *lineReader) readText() ([]byte, error) {
@@ -98,6 +122,7 @@ func (r *lineReader) mark() error {
 // readLine returns a line, valid until the next call.
 func (r *lineReader) readLine() ([]byte, error) {
 	text, err := r.lines.ReadSlice('\n')
+	r.bytes += int64(len(text))
 	if len(text) > 0 {
 		r.line++
 	}
@@ -106,7 +131,8 @@ func (r *lineReader) readLine() ([]byte, error) {
 		return text, nil
 	case errors.Is(err, bufio.ErrBufferFull):
 		for errors.Is(err, bufio.ErrBufferFull) {
-			_, err = r.lines.ReadSlice('\n')
+			text, err = r.lines.ReadSlice('\n')
+			r.bytes += int64(len(text))
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
@@ -187,6 +213,9 @@ func (r *eventReader) set(u *client.PriceUpdate, key string, value jsontext.Valu
 		}
 		u.Data = json.RawMessage(bytes.Clone(value))
 	default:
+		if r.recorded && slices.Contains(ofRecording, key) {
+			return nil
+		}
 		return r.wrong(protocol.CodeUnknownField, "%s: expected type, instrument, price, ts, data or id", key)
 	}
 	return nil

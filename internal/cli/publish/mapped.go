@@ -19,14 +19,15 @@ type foreign struct {
 	NewestFirst bool     `help:"The arrays of --each begin with the newest: publish them from the end."`
 	Where       []string `sep:"none" placeholder:"PATH[=VALUE]" help:"Pass over lines that lack the path, or have another value there, as in '.e=\"trade\"'. It can be repeated; then all must hold."`
 	Prefix      string   `placeholder:"TEXT" help:"Put a text in front of each instrument."`
-	TSUnit      string   `name:"ts-unit" enum:"s,ms,us,ns" default:"ms" help:"Unit of ts in the lines: ${enum}. It is published in milliseconds. Texts like 2026-01-02T03:04:05Z need none."`
+	TSUnit      string   `name:"ts-unit" enum:"s,ms,us,ns" default:"ms" help:"Unit of ts in the lines: ${enum}. With --map it is published in milliseconds, and texts like 2026-01-02T03:04:05Z need none. With --replay it is the unit of any line."`
 	CSV         bool     `name:"csv" help:"Lines are CSV, and --map and --where name columns: instrument=symbol,price=last. The first line is the header."`
 	Columns     string   `placeholder:"NAMES" help:"The header of a CSV without one, separated like its lines."`
 	Separator   string   `default:"," placeholder:"CHARACTER" help:"What separates the fields of CSV, such as ; or tab."`
 }
 
-// check says which flags cannot be together. one is an event in flags.
-func (f *foreign) check(one bool) error {
+// check says which flags cannot be together. one is an event in flags; with replay, ts has a unit in
+// any line.
+func (f *foreign) check(one, replay bool) error {
 	if f.Map != "" {
 		if one {
 			return config.Errorf("map", "and an event in flags exclude each other: leave one out")
@@ -42,7 +43,7 @@ func (f *foreign) check(one bool) error {
 		{"newest-first", f.NewestFirst},
 		{"where", f.Where != nil},
 		{"prefix", f.Prefix != ""},
-		{"ts-unit", f.TSUnit != "" && f.TSUnit != "ms"},
+		{"ts-unit", f.TSUnit != "" && f.TSUnit != "ms" && !replay},
 		{"csv", f.CSV},
 		{"columns", f.Columns != ""},
 		{"separator", f.Separator != "" && f.Separator != ","},
@@ -108,7 +109,9 @@ func newMappedReader(lines lineReader, f *foreign) (*mappedReader, error) {
 	return m, nil
 }
 
-func (r *mappedReader) at() (line, passed int) { return r.line, r.passed }
+func (r *mappedReader) at() position {
+	return position{line: r.line, passed: r.passed, bytes: r.bytes}
+}
 
 func (r *mappedReader) next() (client.PriceUpdate, error) {
 	for {

@@ -34,7 +34,7 @@ func readMapped(t *testing.T, f foreign, text string) (events []client.PriceUpda
 		case ok:
 			wrong[bad.line] += bad.Error()
 		case err != nil:
-			_, passed = r.at()
+			passed = r.at().passed
 			return events, wrong, passed, err
 		default:
 			events = append(events, u)

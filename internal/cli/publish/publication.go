@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,8 +31,12 @@ type publication struct {
 
 	// Owned by the publisher.
 	sent   int
-	passed int // lines, over by --where
+	passed int // lines, as in position
 	pacer  cli.Pacer
+	clock  clock
+
+	progress progress
+	done     func() // ends what shows progress, before the end is told
 
 	// Owned by the reporter until reports is closed and it has ended.
 	acked, rejected, lost int
@@ -51,10 +56,9 @@ type publication struct {
 
 // input is the content of a line.
 type input struct {
-	event  client.PriceUpdate
-	line   int
-	passed int   // over by --where so far
-	err    error // instead of an event: a *lineError, or why reading ended
+	event client.PriceUpdate
+	where position
+	err   error // instead of an event: a *lineError, or why reading ended
 }
 
 // report is something that the reporter counts.
@@ -67,7 +71,8 @@ type report struct {
 }
 
 func newPublication(c *Cmd, s cli.Streams) *publication {
-	return &publication{Cmd: c, Streams: s, inputs: make(chan input, 256), reports: make(chan report, inFlight)}
+	return &publication{Cmd: c, Streams: s, inputs: make(chan input, 256), reports: make(chan report, inFlight),
+		done: func() {}, clock: clock{unit: c.tsUnit(), speed: cmp.Or(c.Speed, 1)}}
 }
 
 func (p *publication) run(ctx context.Context, opt client.Options, lines source) error {
@@ -86,6 +91,7 @@ func (p *publication) run(ctx context.Context, opt client.Options, lines source)
 		OnEvent: func(e client.Event) { p.hear(e, give) },
 	})
 	if err != nil {
+		p.done()
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -119,6 +125,7 @@ func (p *publication) run(ctx context.Context, opt client.Options, lines source)
 	p.unwritten = ingestor.CloseNow() != nil && !p.Ack // Flush has reported the rest; after it OnEvent is not called
 	close(p.reports)
 	<-reported
+	p.done()
 	return p.outcome(err, time.Since(start))
 }
 
@@ -126,9 +133,8 @@ func (p *publication) run(ctx context.Context, opt client.Options, lines source)
 func (p *publication) read(ctx context.Context, lines source) {
 	for {
 		event, err := lines.next()
-		line, passed := lines.at()
 		select {
-		case p.inputs <- input{event, line, passed, err}:
+		case p.inputs <- input{event, lines.at(), err}:
 		case <-ctx.Done():
 			return
 		}
@@ -140,10 +146,6 @@ func (p *publication) read(ctx context.Context, lines source) {
 
 // publish sends what is read. It returns an error if it ends early.
 func (p *publication) publish(ctx, life context.Context, ingestor *client.Ingestor) error {
-	var apart time.Duration
-	if p.Rate > 0 {
-		apart = cli.Gap(p.Rate)
-	}
 	p.pacer = cli.NewPacer()
 	for {
 		var in input
@@ -154,27 +156,27 @@ func (p *publication) publish(ctx, life context.Context, ingestor *client.Ingest
 		case <-life.Done():
 			return context.Cause(life)
 		}
-		p.passed = in.passed
+		p.passed = in.where.passed
 		if errors.Is(in.err, io.EOF) {
 			return nil
 		}
 		if errors.As(in.err, new(*lineError)) {
-			p.reports <- report{line: in.line, err: in.err}
+			p.reports <- report{line: in.where.line, err: in.err}
 			continue
 		}
 		if errors.As(in.err, new(*config.Error)) {
 			return in.err
 		}
 		if in.err != nil {
-			return fmt.Errorf("line %d: reading: %w", in.line+1, in.err)
+			return fmt.Errorf("line %d: reading: %w", in.where.line+1, in.err)
 		}
-		if p.sent > 0 && apart > 0 && p.pacer.Wait(ctx, apart) != nil {
+		if p.wait(ctx, in) != nil {
 			return errInterrupted
 		}
 		if err := p.open(ctx, life); err != nil {
 			if p.Ack {
 				p.sent++ // it was to be
-				p.reports <- report{line: in.line, err: err}
+				p.reports <- report{line: in.where.line, err: err}
 			}
 			return err
 		}
@@ -219,14 +221,15 @@ func (p *publication) send(ctx context.Context, ingestor *client.Ingestor, in in
 	}
 	switch {
 	case errors.As(err, new(*client.RequestError)): // found before it was sent
-		p.reports <- report{line: in.line, err: err}
+		p.reports <- report{line: in.where.line, err: err}
 		return nil
 	case err != nil:
 		return err
 	}
 	p.sent++
+	p.progress.reach(p.sent, in.where)
 	if pending != nil {
-		p.reports <- report{line: in.line, pending: pending}
+		p.reports <- report{line: in.where.line, pending: pending}
 	}
 	return nil
 }

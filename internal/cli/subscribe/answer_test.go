@@ -102,7 +102,7 @@ func TestRefusedRoomsAreToldWhateverComesFirst(t *testing.T) {
 
 // Rooms may be refused one after another, because each new connection joins them again.
 func TestSubscribeEndsWithItsLastRoom(t *testing.T) {
-	sub := newSubscription(&Cmd{Rooms: []string{"A", "B", "B"}}, cli.Streams{Out: io.Discard, Err: io.Discard})
+	sub := newSubscription(&Cmd{RoomNames: cli.RoomNames{Rooms: []string{"A", "B", "B"}}}, cli.Streams{Out: io.Discard, Err: io.Discard})
 	refuse := func(room string) error {
 		return sub.handle(client.Rejoined{Rejected: []protocol.Rejected{{Room: room, Code: protocol.CodeTooManyRooms}}})
 	}
@@ -157,7 +157,7 @@ func TestJoinedIsSaidBeforeAnythingIsPrinted(t *testing.T) {
 }
 
 func TestATimeOutSaysThatTheConnectionWasLost(t *testing.T) {
-	sub := newSubscription(&Cmd{Rooms: []string{"A"}, For: time.Second}, cli.Streams{Out: io.Discard, Err: io.Discard})
+	sub := newSubscription(&Cmd{RoomNames: cli.RoomNames{Rooms: []string{"A"}}, For: time.Second}, cli.Streams{Out: io.Discard, Err: io.Discard})
 	for _, e := range []client.Event{client.Connected{}, client.Disconnected{Err: io.ErrUnexpectedEOF}} {
 		if err := sub.handle(e); err != nil {
 			t.Fatal(err)
@@ -202,7 +202,7 @@ func TestFlagsOfTheJoin(t *testing.T) {
 
 func TestMissedPricesAreSaid(t *testing.T) {
 	var said bytes.Buffer
-	sub := newSubscription(&Cmd{Rooms: []string{"A"}}, cli.Streams{Out: io.Discard, Err: &said})
+	sub := newSubscription(&Cmd{RoomNames: cli.RoomNames{Rooms: []string{"A"}}}, cli.Streams{Out: io.Discard, Err: &said})
 	for _, m := range []client.Missed{{Room: "A", Events: 3, Exact: true}, {Room: "A", Events: 3}, {Room: "A"}, {Room: "BRK B", Events: 2, Exact: true}} {
 		if err := sub.handle(m); err != nil {
 			t.Fatal(err)

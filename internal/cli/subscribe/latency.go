@@ -78,3 +78,13 @@ func percentiles(h *hdrhistogram.Histogram) string {
 	return fmt.Sprintf("p50 %s, p99 %s, max %s of %s", millis(h.ValueAtPercentile(50)), millis(h.ValueAtPercentile(99)), millis(h.Max()),
 		human.Things(int(h.TotalCount()), "price"))
 }
+
+// sayLatency says the latency of the whole run, if that is asked for.
+func (sub *subscription) sayLatency() {
+	if sub.latency == nil {
+		return
+	}
+	for _, line := range sub.latency.total() {
+		sub.Say("%s", line)
+	}
+}

@@ -3,13 +3,11 @@ package subscribe
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"backbone/client"
 	"backbone/internal/cli"
 	"backbone/internal/human"
-	"backbone/protocol"
 )
 
 // subscription is one run of subscribe.
@@ -24,15 +22,27 @@ type subscription struct {
 	refused bool            // rooms were rejected
 	lost    error           // why there is no connection; nil while there is one
 	latency *latency        // nil: it is not asked for
+	raw     raw             // nil: events are printed
+	table   *table          // nil: events are printed as they come
+	idle    idle
 }
 
 func newSubscription(c *Cmd, s cli.Streams) *subscription {
-	sub := &subscription{Cmd: c, Streams: s, printer: cli.NewPrinter(s, c.Rooms), open: map[string]bool{}, wanted: map[string]bool{}}
+	sub := &subscription{Cmd: c, Streams: s, open: map[string]bool{}, wanted: map[string]bool{}}
 	for _, room := range c.Rooms {
 		sub.open[room], sub.wanted[room] = true, true
 	}
 	if c.Latency {
 		sub.latency = newLatency()
+	}
+	format := c.form(s, c.Rooms)
+	if c.SnapshotOnly && c.people(s) {
+		sub.table = newTable(!cli.NoColor())
+		format = sub.table.format(format)
+	}
+	sub.printer = cli.NewPrinterAs(s, format)
+	if c.Raw {
+		sub.raw = make(raw, rawBuffer)
 	}
 	return sub
 }
@@ -42,6 +52,8 @@ var errEnough = errors.New("enough")
 
 func (sub *subscription) run(ctx context.Context, conn *client.Conn, joined <-chan error) error {
 	events := conn.Events()
+	sub.idle = newIdle(sub.Idle)
+	defer sub.idle.stop()
 	var timeout <-chan time.Time
 	if limit := sub.limit(); limit > 0 {
 		timeout = time.After(limit)
@@ -56,9 +68,12 @@ func (sub *subscription) run(ctx context.Context, conn *client.Conn, joined <-ch
 		select {
 		case e, ok := <-events:
 			if !ok {
+				if err := sub.drainRaw(); err != nil {
+					return sub.result(err)
+				}
 				return sub.ended(ctx, conn.Err())
 			}
-			if joined != nil && ofRoom(e) { // "joined" comes first
+			if joined != nil && sub.raw == nil && ofRoom(e) { // "joined" comes first
 				if sub.held = append(sub.held, e); len(sub.held) == cli.EventBuffer {
 					events = nil // further ones wait where they are
 				}
@@ -75,6 +90,14 @@ func (sub *subscription) run(ctx context.Context, conn *client.Conn, joined <-ch
 			if err := sub.release(); err != nil {
 				return sub.result(err)
 			}
+		case m := <-sub.raw:
+			if err := sub.printRaw(m); err != nil {
+				return sub.result(err)
+			}
+		case <-sub.idle.over():
+			if sub.idle.is() {
+				return sub.silent(sub.Idle, joined != nil)
+			}
 		case <-report:
 			if line := sub.latency.second(conn); line != "" {
 				sub.Say("%s", line)
@@ -84,7 +107,7 @@ func (sub *subscription) run(ctx context.Context, conn *client.Conn, joined <-ch
 		case <-ctx.Done():
 			return sub.result(nil)
 		}
-		if len(events) == 0 {
+		if len(events) == 0 && len(sub.raw) == 0 {
 			if err := sub.printer.Flush(); err != nil {
 				return err
 			}
@@ -128,27 +151,34 @@ func (sub *subscription) handle(e client.Event) error {
 	case client.Connected:
 		return nil
 	case client.Disconnected:
+		first := sub.lost == nil
 		sub.lost = e.Err
 		sub.Say("disconnected: %s; trying again in %v", human.Error(e.Err), e.Wait.Round(time.Millisecond))
+		if first {
+			return sub.printer.Print(e, time.Now())
+		}
 		return nil
 	case client.Rejoined:
 		sub.lost = nil
 		sub.Say("connected again")
+		if err := sub.printer.Print(e, time.Now()); err != nil {
+			return err
+		}
 		return sub.rejected(e.Rejected)
 	case client.Moved:
 		sub.Say("the server wanted this client elsewhere: moved, without a gap unless one is told")
 		return sub.rejected(e.Rejected)
 	case client.Missed:
 		sub.missed(e)
-		return nil
+		return sub.printer.Print(e, time.Now())
 	case *client.RequestError:
 		sub.Say("the server answers %s: %s", e.Code, e.Message)
 		return nil
 	case client.NoSnapshot:
-		if sub.SnapshotOnly && sub.wanted[e.Room] {
+		if sub.SnapshotOnly && sub.wanted[e.Room] && sub.table == nil {
 			sub.Say("%s: no last price is known", cli.Name(e.Room))
 		}
-		if !sub.MarkEmpty {
+		if !sub.MarkEmpty && sub.table == nil {
 			return sub.answered(e.Room)
 		}
 		if err := sub.printer.Print(e, time.Now()); err != nil {
@@ -179,33 +209,19 @@ func (sub *subscription) handle(e client.Event) error {
 	}
 }
 
-// sayLatency says the latency of the whole run, if that is asked for.
-func (sub *subscription) sayLatency() {
-	if sub.latency == nil {
-		return
-	}
-	for _, line := range sub.latency.total() {
-		sub.Say("%s", line)
-	}
-}
-
-// missed says what was missed while there was no connection.
-func (sub *subscription) missed(m client.Missed) {
-	room := cli.Name(m.Room)
-	switch {
-	case m.Exact:
-		sub.Say("%s: %d prices were missed while there was no connection", room, m.Events)
-	case m.Events > 0:
-		sub.Say("%s: at least %d prices were missed while there was no connection", room, m.Events)
-	default:
-		sub.Say("%s: it is not known how many prices were missed while there was no connection", room)
-	}
-}
-
 func (sub *subscription) data(e client.Event) error {
+	if sub.raw != nil {
+		return nil // it is printed, and counted, as the text that it was
+	}
 	if err := sub.printer.Print(e, time.Now()); err != nil {
 		return err
 	}
+	return sub.counted()
+}
+
+// counted counts a price or message that is printed.
+func (sub *subscription) counted() error {
+	sub.idle.heard()
 	if sub.count++; sub.count == sub.Count {
 		return errEnough
 	}
@@ -223,75 +239,3 @@ func (sub *subscription) answered(room string) error {
 
 // complete reports whether --snapshot-only waits for no further room.
 func (sub *subscription) complete() bool { return sub.SnapshotOnly && len(sub.wanted) == 0 }
-
-// join says what the join brought. Its error ends the subscription.
-func (sub *subscription) join(err error) error {
-	var rejected []protocol.Rejected
-	if some, ok := errors.AsType[*client.JoinError](err); ok {
-		rejected = some.Rejected
-	} else if err != nil {
-		return err
-	}
-	rooms := slices.DeleteFunc(slices.Clone(sub.Rooms), func(room string) bool {
-		return slices.ContainsFunc(rejected, func(r protocol.Rejected) bool { return r.Room == room })
-	})
-	const named = 20
-	switch {
-	case len(rooms) > named:
-		sub.Say("joined %d rooms", len(rooms))
-	case len(rooms) > 0:
-		sub.Say("joined %s", cli.Names(rooms))
-	}
-	return sub.rejected(rejected)
-}
-
-// rejected says which rooms the server refused. It is an error once none is left.
-func (sub *subscription) rejected(rooms []protocol.Rejected) error {
-	for _, r := range rooms {
-		sub.Say("%s is refused: %s: %s", cli.Name(r.Room), r.Code, r.Message)
-		sub.refused = true
-		delete(sub.open, r.Room)
-		delete(sub.wanted, r.Room)
-	}
-	if len(sub.open) == 0 {
-		return cli.Failf(cli.ExitRejected, "no room is left to listen to")
-	}
-	return nil
-}
-
-// timedOut is the end that --for asked for; unjoined if the join was not answered.
-func (sub *subscription) timedOut(unjoined bool) error {
-	switch {
-	case sub.lost != nil && (unjoined || sub.count == 0):
-		return cli.Failf(cli.ExitNoData, "nothing came within %v: the connection was lost: %s", sub.limit(), human.Error(sub.lost))
-	case unjoined:
-		return cli.Failf(cli.ExitNoData, "the server did not answer the join within %v", sub.limit())
-	case sub.count == 0:
-		return cli.Failf(cli.ExitNoData, "nothing came within %v", sub.limit())
-	}
-	return sub.result(nil)
-}
-
-// ended is the outcome when the connection ends before the subscription has all it wants.
-func (sub *subscription) ended(ctx context.Context, err error) error {
-	switch {
-	case ctx.Err() != nil:
-		return sub.result(nil)
-	case errors.Is(err, client.ErrRefused):
-		return sub.Failure(err)
-	}
-	return err
-}
-
-// result is the outcome of a subscription that ended with err.
-func (sub *subscription) result(err error) error {
-	switch {
-	case err != nil && !errors.Is(err, errEnough):
-		return err
-	case sub.SnapshotOnly && errors.Is(err, errEnough) && sub.count == 0:
-		return cli.Failf(cli.ExitNoData, "no last price is known")
-	case sub.refused:
-		return cli.Failf(cli.ExitRejected, "some rooms were refused")
-	}
-	return nil
-}

@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"backbone/client"
+	"backbone/internal/config"
+	"backbone/protocol"
+)
+
+// RoomNames is the arguments and the flag that name rooms.
+type RoomNames struct {
+	Rooms     []string `arg:"" optional:"" name:"room" help:"Rooms to join. A room is an instrument, or any other name for chat."`
+	RoomsFrom string   `placeholder:"FILE" help:"Join the rooms too that a file names, one a line. - is standard input."`
+}
+
+// Validate refuses names that no room can have.
+func (r *RoomNames) Validate() error {
+	for _, room := range r.Rooms {
+		if fault := protocol.RoomFault(room); fault != "" {
+			return config.Errorf("", "room %q: the name %s", room, fault)
+		}
+	}
+	return nil
+}
+
+// None reports whether neither an argument nor the flag names rooms.
+func (r *RoomNames) None() bool { return len(r.Rooms) == 0 && r.RoomsFrom == "" }
+
+// Read adds the rooms that the file names, and leaves out those that were named before.
+func (r *RoomNames) Read(s Streams) error {
+	if r.RoomsFrom != "" {
+		if err := r.readFile(s); err != nil {
+			return err
+		}
+		if len(r.Rooms) == 0 {
+			return config.Errorf("rooms-from", "names no room: write one a line")
+		}
+	}
+	named := make(map[string]bool, len(r.Rooms))
+	r.Rooms = slices.DeleteFunc(r.Rooms, func(room string) bool {
+		twice := named[room]
+		named[room] = true
+		return twice
+	})
+	return nil
+}
+
+func (r *RoomNames) readFile(s Streams) error {
+	in := s.In
+	if r.RoomsFrom != "-" {
+		f, err := os.Open(r.RoomsFrom)
+		if err != nil {
+			return fmt.Errorf("--rooms-from: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	text, err := io.ReadAll(in)
+	if err != nil {
+		return fmt.Errorf("--rooms-from: %w", err)
+	}
+	for i, line := range strings.Split(strings.TrimPrefix(string(text), "\ufeff"), "\n") {
+		room := strings.TrimSpace(line)
+		if room == "" {
+			continue
+		}
+		if fault := protocol.RoomFault(room); fault != "" {
+			return config.Errorf("rooms-from", "line %d: room %q: the name %s", i+1, room, fault)
+		}
+		r.Rooms = append(r.Rooms, room)
+	}
+	return nil
+}
+
+// Joined says which rooms a join with this outcome has joined, and returns those that were refused. An
+// error is that of the join as a whole.
+func (s Streams) Joined(asked []string, outcome error) (rejected []protocol.Rejected, err error) {
+	if some, ok := errors.AsType[*client.JoinError](outcome); ok {
+		rejected = some.Rejected
+	} else if outcome != nil {
+		return nil, outcome
+	}
+	refused := make(map[string]bool, len(rejected))
+	for _, r := range rejected {
+		refused[r.Room] = true
+	}
+	rooms := slices.DeleteFunc(slices.Clone(asked), func(room string) bool { return refused[room] })
+	const named = 20
+	switch {
+	case len(rooms) > named:
+		s.Say("joined %d rooms", len(rooms))
+	case len(rooms) > 0:
+		s.Say("joined %s", Names(rooms))
+	}
+	return rejected, nil
+}
+
+// Refused says which room the server refused, and why.
+func (s Streams) Refused(r protocol.Rejected) {
+	s.Say("%s is refused: %s: %s", Name(r.Room), r.Code, r.Message)
+}
