@@ -37,7 +37,10 @@ func (s *session) attend(conn *connection) (next *connection, err error) {
 	conn.unstamping = s.unstamp(conn)
 	silent, under := s.watch(conn)
 	next = under.end()
-	s.up.Store(next != nil)
+	if next == nil {
+		st := s.state.Load().disconnected(nil)
+		s.state.Store(&st) // run tells why
+	}
 
 	conn.unstamping()
 	stopRenewal()

@@ -13,6 +13,8 @@ type request struct {
 	data []byte
 	call *call // nil: no caller waits for a reply
 
+	events int // of an Ingestor's events; 0: it is none
+
 	claimed bool // by the writer, so that its caller cannot withdraw it
 }
 
@@ -24,6 +26,7 @@ type call struct {
 	join  JoinOptions // of a join
 	plain bool        // a join that asks for nothing of the connection as a whole
 	stays bool        // nobody withdraws it
+	event bool        // it is one of an Ingestor
 
 	// Set by the writer, which then sends the request, or by a caller that no longer waits.
 	// If the caller sets it first, the request is never sent.
@@ -52,7 +55,11 @@ func (s *session) begin(ctx context.Context, build func(*call) []byte) (*call, e
 	default: // one signal is enough
 	}
 	c := &call{id: s.lastID.Add(1), done: make(chan struct{})}
-	if err := s.enqueue(ctx, request{data: build(c), call: c}); err != nil {
+	r := request{data: build(c), call: c}
+	if c.event {
+		r.events = 1
+	}
+	if err := s.enqueue(ctx, r); err != nil {
 		<-s.slots
 		return nil, err
 	}
@@ -138,4 +145,36 @@ func (s *session) settle(c *call, reply *protocol.ServerMessage, err error) {
 	c.reply, c.err = reply, err
 	close(c.done)
 	<-s.slots
+}
+
+// ring is a queue of events. The zero ring is empty.
+type ring struct {
+	buf  []Event
+	head int // of buf: what is before it was dropped
+}
+
+func (r *ring) len() int { return len(r.buf) - r.head }
+
+// first returns the oldest event, nil if there is none.
+func (r *ring) first() Event {
+	if r.len() == 0 {
+		return nil
+	}
+	return r.buf[r.head]
+}
+
+func (r *ring) push(ev Event) {
+	if r.head > len(r.buf)/2 { // so that it grows with what it holds, not with what went through
+		n := copy(r.buf, r.buf[r.head:])
+		clear(r.buf[n:])
+		r.buf, r.head = r.buf[:n], 0
+	}
+	r.buf = append(r.buf, ev)
+}
+
+func (r *ring) drop() {
+	r.buf[r.head] = nil
+	if r.head++; r.head == len(r.buf) {
+		r.buf, r.head = r.buf[:0], 0
+	}
 }

@@ -1,6 +1,40 @@
 // Package client is the Go SDK of the backbone: [Dial] connects a consumer, a [Conn],
 // and [DialIngestor] a producer, an [Ingestor]. Both keep themselves connected until
-// Close. The context of a dial bounds the dial alone. To end a client with a context:
+// Close.
+//
+// # Start here
+//
+// A program that reads prices dials, joins the rooms of its instruments, and goes through what comes:
+//
+//	conn, err := client.Dial(ctx, "ws://127.0.0.1:8080", nil)
+//	if err != nil {
+//		return err
+//	}
+//	defer conn.Close()
+//	if err := conn.Join(ctx, "BTC_USDT"); err != nil {
+//		return err
+//	}
+//	for ev, err := range conn.All(ctx) {
+//		if err != nil {
+//			return err
+//		}
+//		switch ev := ev.(type) {
+//		case client.PriceUpdate:
+//			fmt.Println(ev.Instrument, ev.Price)
+//		case client.Disconnected:
+//			fmt.Println("prices may be old:", ev.Err) // it connects again by itself
+//		}
+//	}
+//
+// Where events go to different parts of a program, [Handlers] calls a function for each room. A program that
+// publishes has even less to do: [DialIngestor], [Ingestor.Publish], and Close, which waits until the server
+// has everything.
+//
+// [Conn.Connected], [Conn.State] and [Conn.Stats] say how it goes, for a health check or a metric, and
+// [Options].Logger tells it to a log. A [Price] is text and is compared exactly; [PriceUpdate.Time] reads the
+// producer's time.
+//
+// The context of a dial bounds the dial alone. To end a client with a context:
 //
 //	defer context.AfterFunc(ctx, func() { conn.Close() })()
 //

@@ -129,6 +129,7 @@ func (s *session) write(conn *connection, first [][]byte) error {
 		if err := conn.writeText(r.data); err != nil {
 			return err
 		}
+		s.counts.sent.Add(uint64(r.events))
 	}
 }
 

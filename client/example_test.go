@@ -56,6 +56,45 @@ func ExampleDial() {
 	// ETH_USDT has no price yet
 }
 
+// Each room has a function of its own; the one for "" gets everything else.
+func ExampleHandlers() {
+	srv := clienttest.NewServer() // a program dials a real one, as "ws://127.0.0.1:8080"
+	defer srv.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := srv.Publish(`{"type":"price_update","instrument":"BTC_USDT","price":60214.30,"ts":1710000000}`); err != nil {
+		log.Fatal(err)
+	}
+
+	c, err := client.Dial(ctx, srv.URL, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.JoinWith(ctx, client.JoinOptions{MarkEmpty: true}, "BTC_USDT", "ETH_USDT"); err != nil {
+		log.Fatal(err)
+	}
+	var h client.Handlers
+	h.Handle("BTC_USDT", func(ev client.Event) {
+		if u, ok := ev.(client.PriceUpdate); ok {
+			fmt.Println(u.Price, "of", u.Time(time.Second).UTC(), "is above 60000:", u.Price.Cmp("60000") > 0)
+		}
+	})
+	h.Handle("", func(ev client.Event) {
+		fmt.Printf("%T\n", ev)
+		if _, ok := ev.(client.NoSnapshot); ok {
+			c.Close() // ends Run
+		}
+	})
+	if err := h.Run(ctx, c); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// client.Connected
+	// 60214.30 of 2024-03-09 16:00:00 +0000 UTC is above 60000: true
+	// client.NoSnapshot
+}
+
 // Stamps say which price of its room each is, and how old it is.
 func ExampleConn_JoinWith() {
 	srv := clienttest.NewServer() // a program dials a real one, as "ws://127.0.0.1:8080"

@@ -39,7 +39,7 @@ func (p *Ingestor) Publish(ctx context.Context, u PriceUpdate) error {
 	if err := checkUpdate(&u); err != nil {
 		return err
 	}
-	return p.s.enqueue(ctx, request{data: appendUpdate(make([]byte, 0, smallUpdate), &u, 0)})
+	return p.s.enqueue(ctx, request{data: appendUpdate(make([]byte, 0, smallUpdate), &u, 0), events: 1})
 }
 
 // PublishBatch publishes each element of us like Publish, in order, in as few messages as the
@@ -54,9 +54,10 @@ func (p *Ingestor) PublishBatch(ctx context.Context, us []PriceUpdate) error {
 		}
 	}
 	var data []byte
+	events := 0
 	flush := func() error {
-		r := request{data: append(data, ']')}
-		data = nil
+		r := request{data: append(data, ']'), events: events}
+		data, events = nil, 0
 		return p.s.enqueue(ctx, r)
 	}
 	for i := range us {
@@ -71,6 +72,7 @@ func (p *Ingestor) PublishBatch(ctx context.Context, us []PriceUpdate) error {
 			data = append(data, ',')
 		}
 		data = appendUpdate(data, &us[i], 0)
+		events++
 	}
 	if data == nil {
 		return nil
@@ -85,8 +87,7 @@ func (p *Ingestor) PublishAck(ctx context.Context, u PriceUpdate) error {
 	if err := checkUpdate(&u); err != nil {
 		return err
 	}
-	_, err := p.s.do(ctx, func(c *call) []byte { return appendUpdate(make([]byte, 0, smallUpdate), &u, c.id) })
-	return err
+	return p.ack(ctx, func(c *call) []byte { return appendUpdate(make([]byte, 0, smallUpdate), &u, c.id) })
 }
 
 // PublishAsync queues u and returns; Pending.Wait waits for the acknowledgement. PublishAsync
@@ -107,8 +108,7 @@ func (p *Ingestor) Retire(ctx context.Context, instrument string) error {
 		return invalid(protocol.CodeInvalidRoom, "instrument: %q %s", clip(instrument), fault)
 	}
 	data := []byte(`{"type":"` + protocol.TypeRetire + `","instrument":"` + instrument + `"}`)
-	_, err := p.s.do(ctx, func(c *call) []byte { return withID(data, c.id) })
-	return err
+	return p.ack(ctx, func(c *call) []byte { return withID(data, c.id) })
 }
 
 // PublishJSON is [Ingestor.Publish] for an event of any type that the server knows. event is
@@ -121,7 +121,7 @@ func (p *Ingestor) PublishJSON(ctx context.Context, event any) error {
 	if err != nil {
 		return err
 	}
-	return p.s.enqueue(ctx, request{data: data})
+	return p.s.enqueue(ctx, request{data: data, events: 1})
 }
 
 // PublishJSONAck is [Ingestor.PublishAck] for an event of any type; see PublishJSON.
@@ -130,8 +130,7 @@ func (p *Ingestor) PublishJSONAck(ctx context.Context, event any) error {
 	if err != nil {
 		return err
 	}
-	_, err = p.s.do(ctx, func(c *call) []byte { return withID(data, c.id) })
-	return err
+	return p.ack(ctx, func(c *call) []byte { return withID(data, c.id) })
 }
 
 // PublishJSONAsync is [Ingestor.PublishAsync] for an event of any type; see PublishJSON.
@@ -143,9 +142,18 @@ func (p *Ingestor) PublishJSONAsync(ctx context.Context, event any) (*Pending, e
 	return p.async(ctx, func(c *call) []byte { return withID(data, c.id) })
 }
 
+// ack sends one event, and waits for its acknowledgement.
+func (p *Ingestor) ack(ctx context.Context, build func(*call) []byte) error {
+	_, err := p.s.do(ctx, func(c *call) []byte {
+		c.event = true
+		return build(c)
+	})
+	return err
+}
+
 func (p *Ingestor) async(ctx context.Context, build func(*call) []byte) (*Pending, error) {
 	c, err := p.s.begin(ctx, func(c *call) []byte {
-		c.stays = true
+		c.stays, c.event = true, true
 		return build(c)
 	})
 	if err != nil {
@@ -198,7 +206,7 @@ const flushTimeout = 5 * time.Second
 // server. Close may be called more than once, but not from OnEvent.
 func (p *Ingestor) Close() error {
 	var err error
-	if p.s.up.Load() && p.s.ctx.Err() == nil {
+	if p.Connected() && p.s.ctx.Err() == nil {
 		ctx, cancel := withTimeout(context.Background(), flushTimeout)
 		defer cancel()
 		err = p.Flush(ctx)

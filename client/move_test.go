@@ -174,6 +174,9 @@ func TestAConnMovesBeforeItIsClosed(t *testing.T) {
 	if rooms := c.Rooms(); !slices.Equal(rooms, []string{"A", "S"}) {
 		t.Errorf("it is in %v", rooms)
 	}
+	if n, st := c.Stats(), c.State(); n.Moves != 1 || n.Reconnects != 0 || n.Failures != 0 || !st.Connected || !st.Moved {
+		t.Errorf("stats %+v, state %+v", n, st)
+	}
 }
 
 // An instance that is behind brings what the old connection has brought after it has taken over, too. None of it

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -50,6 +51,15 @@ type Options struct {
 	// PingTimeout is how long the server has to give a sign of life when it is asked for one.
 	// After that the connection counts as lost. Default: 10 s.
 	PingTimeout time.Duration
+
+	// OnStateChange is called with each change of the [State], at once: before the events that still wait for
+	// the program. The first call tells of the connection that Dial has made, the last one of the end. Calls
+	// come one at a time, and nothing is received or tried again until it returns. So it must return soon, and
+	// must not call Close. Default: none.
+	OnStateChange func(State)
+	// Logger logs when a connection comes and goes and why, refused rooms, and prices that were not sent: a
+	// few lines for each connection, none for each event, and no secrets. Default: nothing is logged.
+	Logger *slog.Logger
 
 	// ReceiveBuffer is the size of the socket's receive buffer in bytes. It is small, because
 	// events in it grow old. About this many bytes can arrive in one round trip, so make it

@@ -151,7 +151,7 @@ func (k *kept) take(r request, before *list.Element) {
 		k.keep(r, max(1, len(batch)), before)
 	default:
 		for _, event := range batch {
-			k.keep(request{data: bytes.Clone(event)}, 1, before)
+			k.keep(request{data: bytes.Clone(event), events: 1}, 1, before)
 		}
 	}
 }

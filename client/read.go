@@ -94,6 +94,7 @@ func (s *session) receive(conn *connection, b []byte) bool {
 	}
 	if id, ok := protocol.ScanAck(b); ok {
 		if c := conn.find(id); c != nil {
+			s.counts.acked.Add(1)
 			s.settle(c, nil, nil)
 		}
 		return true
@@ -250,7 +251,10 @@ func (s *session) answered(conn *connection, m *protocol.ServerMessage) bool {
 		err = s.joined(m, opt)
 	case protocol.TypeLeft:
 		s.rooms.remove(m.Room)
+	case protocol.TypeAck:
+		s.counts.acked.Add(1)
 	case protocol.TypeError:
+		s.counts.refused.Add(1)
 		err = toError(m)
 		if c != nil && m.Code == protocol.CodeUnknownField {
 			s.plain.Store(true) // until the next connection; Join asks again without

@@ -27,14 +27,16 @@ type session struct {
 	pumped chan struct{} // closed by pump, last; nil for an Ingestor
 
 	lastID  atomic.Uint64
-	up      atomic.Bool // there is a connection
-	stalled atomic.Bool // the program does not take what is received, so nothing is read
-	extra   atomic.Bool // prices come with stamps that the program does not want; set by a move, cleared by the reader; between two connections by run
-	plain   atomic.Bool // the server of this connection knows no marks or no heartbeats, and is asked for neither
+	state   atomic.Pointer[State] // set by run
+	stalled atomic.Bool           // the program does not take what is received, so nothing is read
+	extra   atomic.Bool           // prices come with stamps that the program does not want; set by a move, cleared by the reader; between two connections by run
+	plain   atomic.Bool           // the server of this connection knows no marks or no heartbeats, and is asked for neither
 
 	age     atomic.Pointer[time.Duration] // that the server has told last; nil: none on this connection; set by the reader, cleared by run
 	waiting atomic.Pointer[time.Time]     // when the oldest mark came that the program has not come to; nil: there is none; set by the pump
 	slowTo  atomic.Pointer[time.Time]     // until when the server may still take the program for slow; nil: it never has; set by the pump
+
+	counts counts
 
 	servers servers
 
@@ -81,7 +83,11 @@ func open(ctx context.Context, rawURL, path string, opt settings) (*session, err
 		return nil, err
 	}
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
-	s.up.Store(conn != nil)
+	st := State{}.disconnected(err)
+	if conn != nil {
+		st = s.connectedTo(conn, false)
+	}
+	s.state.Store(&st)
 	if opt.buffer > 0 {
 		s.startPump()
 	}
@@ -93,6 +99,9 @@ func open(ctx context.Context, rawURL, path string, opt settings) (*session, err
 // says why.
 func (s *session) run(conn *connection, err error) {
 	defer s.finish()
+	if conn != nil {
+		s.change(*s.state.Load())
+	}
 	for failures := 0; ; failures++ {
 		if conn != nil {
 			began := time.Now()
@@ -104,6 +113,8 @@ func (s *session) run(conn *connection, err error) {
 			var next *connection
 			if next, err = s.attend(conn); next != nil {
 				conn, failures = next, -1
+				s.counts.moves.Add(1)
+				s.change(s.connectedTo(conn, true))
 				continue
 			}
 			if time.Since(began) >= s.opt.BackoffMax {
@@ -120,7 +131,6 @@ func (s *session) run(conn *connection, err error) {
 			return
 		}
 		conn, err = s.again(failures, err)
-		s.up.Store(err == nil)
 	}
 }
 
@@ -129,6 +139,9 @@ func (s *session) run(conn *connection, err error) {
 func (s *session) again(failures int, last error) (*connection, error) {
 	defer s.hold()()
 	wait := s.wait(failures)
+	st := s.state.Load().disconnected(last)
+	st.Attempt, st.Wait = failures+1, wait
+	s.change(st)
 	if !s.deliver(Disconnected{Err: last, Attempt: failures + 1, Wait: wait}) {
 		return nil, s.ended()
 	}
@@ -136,10 +149,14 @@ func (s *session) again(failures int, last error) (*connection, error) {
 		return nil, s.ended()
 	}
 	conn, err := s.round(s.ctx)
-	if err == nil {
-		conn.back = true
+	if err != nil {
+		s.counts.failures.Add(1)
+		return nil, err
 	}
-	return conn, err
+	conn.back = true
+	s.counts.reconnects.Add(1)
+	s.change(s.connectedTo(conn, false))
+	return conn, nil
 }
 
 // finish fails what is still queued.
@@ -155,9 +172,12 @@ func (s *session) finish() {
 		}
 	}
 	if left := s.kept.told(); left != (LeftOut{}) {
-		s.tell(left)
+		s.deliver(left)
 	}
 	s.endPump()
+	end := s.state.Load().disconnected(s.err())
+	end.Ended = true
+	s.change(end)
 	if s.events != nil {
 		close(s.events)
 	}
