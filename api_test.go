@@ -15,7 +15,7 @@ var updateAPI = flag.Bool("update-api", false, "write the listings in api instea
 // change of it is seen in review.
 func TestAPI(t *testing.T) {
 	t.Parallel()
-	for _, dir := range []string{"client", "client/clienttest", "client/redundant", "protocol"} {
+	for _, dir := range []string{"client", "client/book", "client/clienttest", "client/redundant", "protocol"} {
 		file := "api/" + strings.ReplaceAll(dir, "/", "-") + ".txt"
 		out, err := exec.Command("go", "doc", "-all", "./"+dir).Output()
 		if err != nil {

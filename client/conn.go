@@ -26,7 +26,8 @@
 //		}
 //	}
 //
-// Where events go to different parts of a program, [Handlers] calls a function for each room. A program that
+// A program that only wants to know what a price is now, from many goroutines, takes the package book instead:
+// it keeps the newest of each room, and says whether it is fresh. Where events go to different parts of a program, [Handlers] calls a function for each room. A program that
 // publishes has even less to do: [DialIngestor], [Ingestor.Publish], and Close, which waits until the server
 // has everything.
 //
