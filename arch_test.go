@@ -37,6 +37,7 @@ var arrows = []row{
 	{from: "client", to: []string{"internal/awake", "internal/dialer", "internal/epochs", "internal/frame", "internal/serverurl", "protocol"}, why: "the SDK may know of the server only what is public on the wire"},
 
 	{from: "client/book", to: []string{"client", "internal/epochs"}, why: "it keeps what a consumer of the SDK receives, and needs nothing of the SDK that programs do not have"},
+	{from: "examples/go/*", to: []string{"client", "client/book"}, why: "it shows what a program needs: the SDK and the standard library"},
 	{from: "client/redundant", to: []string{"client", "internal/epochs"}, why: "it merges what consumers of the SDK receive, and needs nothing of the SDK that programs do not have"},
 
 	{from: "internal/hub", why: "the hub routes bytes to rooms and knows nothing else"},

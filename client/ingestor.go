@@ -36,7 +36,7 @@ func DialIngestor(ctx context.Context, url string, opt *IngestorOptions) (*Inges
 // IngestorOptions.OnEvent. A Disconnected there means that events written before may be lost.
 // Flush and PublishAck give certainty.
 func (p *Ingestor) Publish(ctx context.Context, u PriceUpdate) error {
-	if err := checkUpdate(&u); err != nil {
+	if err := p.check(&u); err != nil {
 		return err
 	}
 	return p.s.enqueue(ctx, request{data: appendUpdate(make([]byte, 0, smallUpdate), &u, 0), events: 1})
@@ -48,7 +48,7 @@ func (p *Ingestor) Publish(ctx context.Context, u PriceUpdate) error {
 // server, Index is the position within the message.
 func (p *Ingestor) PublishBatch(ctx context.Context, us []PriceUpdate) error {
 	for i := range us {
-		if err := checkUpdate(&us[i]); err != nil {
+		if err := p.check(&us[i]); err != nil {
 			err.Index = i
 			return err
 		}
@@ -84,7 +84,7 @@ func (p *Ingestor) PublishBatch(ctx context.Context, us []PriceUpdate) error {
 // *[RequestError] if u was refused. It wraps [ErrConnectionLost] if the fate of u is unknown,
 // [ErrLeftOut] if u was not sent because there was no connection, and the cause of ctx if ctx ended.
 func (p *Ingestor) PublishAck(ctx context.Context, u PriceUpdate) error {
-	if err := checkUpdate(&u); err != nil {
+	if err := p.check(&u); err != nil {
 		return err
 	}
 	return p.ack(ctx, func(c *call) []byte { return appendUpdate(make([]byte, 0, smallUpdate), &u, c.id) })
@@ -94,7 +94,7 @@ func (p *Ingestor) PublishAck(ctx context.Context, u PriceUpdate) error {
 // blocks only while Options.MaxInFlight requests have no reply or the queue is full. Events that are
 // kept while there is no connection have no reply: see [Outage].
 func (p *Ingestor) PublishAsync(ctx context.Context, u PriceUpdate) (*Pending, error) {
-	if err := checkUpdate(&u); err != nil {
+	if err := p.check(&u); err != nil {
 		return nil, err
 	}
 	return p.async(ctx, func(c *call) []byte { return appendUpdate(make([]byte, 0, smallUpdate), &u, c.id) })
@@ -140,6 +140,15 @@ func (p *Ingestor) PublishJSONAsync(ctx context.Context, event any) (*Pending, e
 		return nil, err
 	}
 	return p.async(ctx, func(c *call) []byte { return withID(data, c.id) })
+}
+
+// check is checkUpdate, and counts what is refused.
+func (p *Ingestor) check(u *PriceUpdate) *RequestError {
+	err := checkUpdate(u)
+	if err != nil {
+		p.s.counts.refused.Add(1)
+	}
+	return err
 }
 
 // ack sends one event, and waits for its acknowledgement.

@@ -112,7 +112,7 @@ type Stats struct {
 type IngestorStats struct {
 	Sent    uint64  // events written to a connection
 	Acked   uint64  // of those that were published with an acknowledgement: the server has taken them
-	Refused uint64  // events that the server has refused
+	Refused uint64  // events that the server has refused, or that were invalid and not sent
 	LeftOut LeftOut // events that were not sent, because there was no connection
 
 	Reconnects uint64 // connections after the first one was lost, or failed

@@ -165,10 +165,13 @@ func TestStats(t *testing.T) {
 	if err := p.PublishAck(ctx, client.PriceUpdate{Instrument: "BAD", Price: "1"}); err == nil {
 		t.Error("BAD was accepted")
 	}
+	if err := p.Publish(ctx, client.PriceUpdate{Instrument: "A", Price: "x"}); err == nil {
+		t.Error("an invalid price was accepted")
+	}
 	if err := p.Flush(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := p.Stats(), (client.IngestorStats{Sent: 6, Acked: 1, Refused: 2}); got != want {
+	if got, want := p.Stats(), (client.IngestorStats{Sent: 6, Acked: 1, Refused: 3}); got != want {
 		t.Errorf("ingestor: %+v, want %+v", got, want)
 	}
 	take(t, c, 8) // Connected, a snapshot, 4 prices, Conflated, Lost
