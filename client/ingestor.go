@@ -145,7 +145,7 @@ func (p *Ingestor) PublishJSONAsync(ctx context.Context, event any) (*Pending, e
 // check is checkUpdate, and counts what is refused.
 func (p *Ingestor) check(u *PriceUpdate) *RequestError {
 	err := checkUpdate(u)
-	if err != nil {
+	if err != nil && p.s != nil { // the zero Ingestor checks too
 		p.s.counts.refused.Add(1)
 	}
 	return err

@@ -22,7 +22,8 @@ func main() {
 		if !fresh {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
-		fmt.Fprintf(w, "%s %s %v old, %v\n", q.Instrument, q.Price, q.Age, q.Why)
+		_, _ = fmt.Fprintf(w, "%s %s %v old, %v\n", q.Instrument, q.Price, q.Age, q.Why)
 	})
-	log.Fatal(http.ListenAndServe(os.Args[2], nil))
+	server := &http.Server{Addr: os.Args[2], ReadHeaderTimeout: time.Minute}
+	log.Fatal(server.ListenAndServe())
 }
