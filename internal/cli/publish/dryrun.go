@@ -28,7 +28,8 @@ func (c *Cmd) dryRun(ctx context.Context, s cli.Streams, lines source) error {
 		case errors.Is(err, io.EOF):
 			return p.checked(good, where.passed)
 		case errors.As(err, &wrong):
-			p.reject("%s", wrong.Error())
+			p.because(wrong.code)
+			p.complain("%s", wrong.Error())
 			continue
 		case errors.As(err, new(*config.Error)):
 			return err
@@ -36,17 +37,13 @@ func (c *Cmd) dryRun(ctx context.Context, s cli.Streams, lines source) error {
 			return fmt.Errorf("line %d: reading: %w", where.line+1, err)
 		}
 		if err := verdict(decoder, u); err != nil {
-			p.reject("line %d: %s: %s", where.line, err.Code, err.Message)
+			p.because(err.Code)
+			p.complain("line %d: %s: %s", where.line, err.Code, err.Message)
 			continue
 		}
 		good++
 	}
 	return p.checked(good, lines.at().passed)
-}
-
-func (p *publication) reject(format string, args ...any) {
-	p.rejected++
-	p.complain(format, args...)
 }
 
 // verdict is what a server would answer to a price; nil if it takes it.
@@ -74,7 +71,7 @@ func (p *publication) checked(good, passed int) error {
 	}
 	p.Say("would send %s, rejected %s%s", human.Group(good), human.Group(p.rejected), more)
 	if p.rejected > 0 {
-		return cli.Failf(cli.ExitRejected, "%s of the events would be rejected", human.Group(p.rejected))
+		return cli.Failf(cli.ExitRejected, "%s of the events would be rejected: %s", human.Group(p.rejected), p.whyRejected())
 	}
 	return nil
 }

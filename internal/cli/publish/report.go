@@ -1,14 +1,19 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"backbone/client"
 	"backbone/internal/cli"
 	"backbone/internal/human"
+	"backbone/protocol"
 )
 
 // What is wrong with events has so many lines at once, then one in each countEvery: a feed that is
@@ -23,6 +28,30 @@ type complaints struct {
 	said   int    // with a line each
 	unsaid int    // since they were counted last
 	last   string // of those
+
+	reasons map[protocol.Code]int // why events were rejected
+}
+
+// because counts an event that is rejected.
+func (p *publication) because(code protocol.Code) {
+	if p.reasons == nil {
+		p.reasons = map[protocol.Code]int{}
+	}
+	p.reasons[code]++
+	p.rejected++
+}
+
+// whyRejected is how many events were rejected for which reason, the most frequent first.
+func (p *publication) whyRejected() string {
+	codes := slices.Collect(maps.Keys(p.reasons))
+	slices.SortFunc(codes, func(a, b protocol.Code) int {
+		return cmp.Or(cmp.Compare(p.reasons[b], p.reasons[a]), cmp.Compare(a, b))
+	})
+	parts := make([]string, len(codes))
+	for i, code := range codes {
+		parts[i] = human.Group(p.reasons[code]) + " " + string(code)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // report judges the answers until reports is closed and each has come, which it has at the latest
@@ -104,13 +133,13 @@ func (p *publication) judge(life context.Context, r report, err error) {
 	line, local := errors.AsType[*lineError](err)
 	switch {
 	case local:
-		p.rejected++
+		p.because(line.code)
 		p.complain("line %d: %s: %s", line.line, line.code, line.message)
 	case coded && r.line > 0:
-		p.rejected++
+		p.because(wrong.Code)
 		p.complain("line %d: %s: %s", r.line, wrong.Code, wrong.Message)
 	case coded:
-		p.rejected++
+		p.because(wrong.Code)
 		p.complain("an event was rejected: %s: %s (--ack tells which)", wrong.Code, wrong.Message)
 	case r.line > 0 && !errors.Is(err, client.ErrConnectionLost):
 		p.unsent++
@@ -163,7 +192,7 @@ func (p *publication) outcome(err error, took time.Duration) error {
 	case err != nil && !errors.Is(err, errInterrupted):
 		return err
 	case p.rejected > 0:
-		return cli.Failf(cli.ExitRejected, "%s of the events were rejected", human.Group(p.rejected))
+		return cli.Failf(cli.ExitRejected, "%s of the events were rejected: %s", human.Group(p.rejected), p.whyRejected())
 	case p.lost+p.unsent > 0:
 		return cli.Failf(cli.ExitRejected, "events were lost, or may be")
 	}

@@ -50,7 +50,7 @@ func TestPricesStandBelowEachOtherByTheirPoints(t *testing.T) {
 		client.PriceUpdate{Instrument: "BTC", Price: "60214.30", Stamp: &client.Stamp{Age: 1500 * time.Millisecond}},
 		client.PriceUpdate{Instrument: "SHIB", Price: "-1.58E-7", Data: json.RawMessage(`{"a":1}`)},
 		client.PriceUpdate{Instrument: "ROUND", Price: "100"},
-		client.PriceUpdate{Instrument: "TINY", Price: "2e-7"},
+		client.PriceUpdate{Instrument: "TINY", Price: "2e-7", Stamp: &client.Stamp{Age: 568 * time.Second}},
 		client.NoSnapshot{Room: "NONE"},
 	} {
 		if !tab.take(e) {
@@ -61,7 +61,7 @@ func TestPricesStandBelowEachOtherByTheirPoints(t *testing.T) {
 BTC    60214.30     1.50 s old
 ROUND    100
 SHIB      -1.58E-7  {"a":1}
-TINY       2e-7
+TINY       2e-7     9m28s old
 `
 	if got := string(tab.lines([]string{"NONE", "BTC", "ROUND", "SHIB", "UNANSWERED", "TINY"})); got != want {
 		t.Errorf("the table is\n%swant\n%s", got, want)

@@ -47,8 +47,7 @@ func (t *table) lines(rooms []string) []byte {
 		whole, rest := atPoint(string(p.Price))
 		var more []string
 		if p.Stamp != nil {
-			age := float64(p.Stamp.Age) / float64(time.Millisecond)
-			more = append(more, human.Millis(&age)+" old")
+			more = append(more, ageOf(p.Stamp.Age)+" old")
 		}
 		if p.Data != nil {
 			more = append(more, cli.Printable(string(p.Data)))
@@ -60,6 +59,15 @@ func (t *table) lines(rooms []string) []byte {
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 	return []byte(b.String())
+}
+
+// ageOf is an age as 4.03 s, or from 100 seconds on as 9m28s.
+func ageOf(d time.Duration) string {
+	if d >= 100*time.Second {
+		return d.Round(time.Second).String()
+	}
+	ms := float64(d) / float64(time.Millisecond)
+	return human.Millis(&ms)
 }
 
 func (t *table) faint(text string) string {
