@@ -25,6 +25,7 @@ import (
 // of one section share a server, a consumer and an ingestor; flags behind the role in
 // the first block's info string are those of the server.
 func TestProtocolExamples(t *testing.T) {
+	traffic := newTraffic(t)
 	played := 0
 	for _, section := range sections(t, "protocol.md") {
 		blocks := section.blocks("consumer", "ingestor")
@@ -33,7 +34,7 @@ func TestProtocolExamples(t *testing.T) {
 		}
 		played += len(blocks)
 		t.Run(section.title, func(t *testing.T) {
-			p := &player{t: t, address: startServer(t, blocks[0].flags...).Addr().String(), peers: map[string]*peer{}}
+			p := &player{t: t, address: startServer(t, blocks[0].flags...).Addr().String(), peers: map[string]*peer{}, traffic: traffic}
 			for _, b := range blocks {
 				p.play(b)
 			}
@@ -45,6 +46,8 @@ func TestProtocolExamples(t *testing.T) {
 	if played < 20 {
 		t.Errorf("found only %d examples: are they marked as such?", played)
 	}
+	traffic.playRare(t)
+	t.Run("every key has come", traffic.complete)
 }
 
 // TestProtocolMessages reads the messages that no example can provoke at will.
@@ -215,6 +218,7 @@ type player struct {
 	t       *testing.T
 	address string
 	peers   map[string]*peer // by role
+	traffic *traffic         // hears what they hear
 }
 
 func (p *player) peer(role string) *peer {
@@ -224,6 +228,7 @@ func (p *player) peer(role string) *peer {
 			path = protocol.PathIngest
 		}
 		p.peers[role] = dial(p.t, p.address, path)
+		p.peers[role].traffic = p.traffic
 	}
 	return p.peers[role]
 }
@@ -294,11 +299,23 @@ type peer struct {
 	t    *testing.T
 	conn net.Conn
 	from io.Reader
+
+	traffic *traffic // nil: nobody else hears
 }
 
 func dial(t *testing.T, address, path string) *peer {
 	t.Helper()
-	conn, ahead, _, err := ws.Dial(t.Context(), "ws://"+address+path)
+	return dialOffering(t, address, path, "")
+}
+
+// dialOffering connects with a subprotocol; it may be empty.
+func dialOffering(t *testing.T, address, path, offer string) *peer {
+	t.Helper()
+	dialer := ws.Dialer{}
+	if offer != "" {
+		dialer.Protocols = []string{protocol.Subprotocol, offer}
+	}
+	conn, ahead, _, err := dialer.Dial(t.Context(), "ws://"+address+path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -352,5 +369,6 @@ func (p *peer) hear() string {
 	if f.Header.OpCode != ws.OpText {
 		p.t.Fatalf("a frame of kind %d came", f.Header.OpCode)
 	}
+	p.traffic.hear(p.t, string(f.Payload))
 	return string(f.Payload)
 }
