@@ -114,6 +114,10 @@ var arrows = []row{
 		},
 		why: "it talks to exchanges by their runner, and to a server like any client",
 	},
+	{
+		from: "internal/cli/conformance", to: []string{"client", "internal/cli", "internal/config", "internal/conformance", "internal/serverurl", "protocol"},
+		why: "it talks to a server like any client",
+	},
 	{from: "internal/cli/health", to: []string{"internal/cli", "protocol"}, why: "it asks an instance as an operator does"},
 	{from: "internal/cli/config", to: []string{"internal/cli", "internal/config"}, why: "it prints what the configuration knows of itself"},
 	{
@@ -122,6 +126,8 @@ var arrows = []row{
 	},
 	{from: "internal/cli/version", to: []string{"internal/cli"}, why: "it prints what the kit knows"},
 	{from: "internal/mapping", to: []string{"internal/config", "protocol"}, why: "it turns one text into another, and knows no connection"},
+	{from: "docs", why: "the program plays what a page shows, and the page knows nothing"},
+	{from: "internal/conformance", to: []string{"docs", "protocol"}, why: "it plays against any server, whoever wrote it, and so knows none"},
 	{from: "internal/market", why: "it invents prices, whoever publishes them"},
 	{
 		from: "internal/screen", to: []string{"client", "internal/cli", "internal/human", "internal/telemetry"},
@@ -153,7 +159,7 @@ var arrows = []row{
 		from: "cmd/backbone",
 		to: []string{
 			"internal/cli", "internal/cli/bench", "internal/cli/config", "internal/cli/demo", "internal/cli/feed", "internal/cli/health", "internal/cli/publish", "internal/cli/record", "internal/cli/send", "internal/cli/serve", "internal/cli/simulate", "internal/cli/subscribe", "internal/cli/top", "internal/cli/version",
-			"internal/config", "internal/telemetry",
+			"internal/cli/conformance", "internal/config", "internal/telemetry",
 		},
 		why: "it is the command line: what a command does is the command's",
 	},
@@ -183,7 +189,7 @@ var arrows = []row{
 var libraries = []library{
 	{path: "github.com/redis/rueidis", only: []string{"internal/bridge"}, why: "Redis can fail in any way: one package deals with it"},
 	{path: "github.com/gobwas/ws", only: []string{"internal/transport"}, why: "it is the only package of the server with a socket"},
-	{path: "github.com/coder/websocket", only: []string{"client", "internal/feed/runner", "internal/feed/feedtest"}, why: "everything else that needs a connection to a server takes the SDK's; exchanges are no servers of ours"},
+	{path: "github.com/coder/websocket", only: []string{"client", "internal/conformance", "internal/feed/runner", "internal/feed/feedtest"}, why: "everything else that needs a connection to a server takes the SDK's; exchanges are no servers of ours, and conformance says what the SDK never does"},
 
 	{path: "github.com/golang-jwt/jwt", only: []string{"internal/auth", "internal/auth/authtest"}, why: "one package decides which tokens are good"},
 

@@ -4,13 +4,13 @@ package docs_test
 
 import (
 	"os"
-	"strings"
 	"testing"
 
 	"github.com/alecthomas/kong"
 	"go.uber.org/goleak"
 
 	"backbone/internal/config"
+	"backbone/internal/conformance"
 	"backbone/internal/server"
 	"backbone/internal/server/servertest"
 )
@@ -26,59 +26,12 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
-// section is the part of a page below one heading.
-type section struct {
-	title string
-	all   []block
-}
-
-// block is a fenced block of a page.
-type block struct {
-	role  string   // first word of its info string
-	flags []string // the other words
-	line  int      // of the page, where it begins
-	lines []string // without empty ones
-}
-
-// blocks returns those whose info string begins with one of roles.
-func (s section) blocks(roles ...string) (found []block) {
-	for _, b := range s.all {
-		for _, role := range roles {
-			if b.role == role {
-				found = append(found, b)
-			}
-		}
-	}
-	return found
-}
-
 // sections cuts a page at its headings.
-func sections(t *testing.T, file string) []section {
+func sections(t *testing.T, file string) []conformance.Section {
 	t.Helper()
-	found := []section{{title: file}}
-	var open *block
-	for i, line := range strings.Split(read(t, file), "\n") {
-		at := &found[len(found)-1]
-		info, fence := strings.CutPrefix(line, "```")
-		switch {
-		case fence && open == nil:
-			words := append(strings.Fields(info), "")
-			open = &block{role: words[0], line: i + 1}
-			if words[0] != "" {
-				open.flags = words[1 : len(words)-1]
-			}
-		case fence:
-			at.all, open = append(at.all, *open), nil
-		case open != nil:
-			if line != "" {
-				open.lines = append(open.lines, line)
-			}
-		case strings.HasPrefix(line, "#"):
-			found = append(found, section{title: strings.TrimLeft(line, "# ")})
-		}
-	}
-	if open != nil {
-		t.Fatalf("%s:%d: the block does not end", file, open.line)
+	found, err := conformance.Parse(file, read(t, file))
+	if err != nil {
+		t.Fatal(err)
 	}
 	return found
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"backbone/internal/conformance"
 	"backbone/protocol"
 )
 
@@ -26,35 +27,42 @@ import (
 // the first block's info string are those of the server.
 func TestProtocolExamples(t *testing.T) {
 	traffic := newTraffic(t)
-	played := 0
-	for _, section := range sections(t, "protocol.md") {
-		blocks := section.blocks("consumer", "ingestor")
-		if len(blocks) == 0 {
-			continue
-		}
-		played += len(blocks)
-		t.Run(section.title, func(t *testing.T) {
-			p := &player{t: t, address: startServer(t, blocks[0].flags...).Addr().String(), peers: map[string]*peer{}, traffic: traffic}
-			for _, b := range blocks {
-				p.play(b)
-			}
-			for role := range p.peers {
-				p.nothingMore(role)
-			}
-		})
+	examples, err := conformance.Page("protocol.md", read(t, "protocol.md"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if played < 20 {
-		t.Errorf("found only %d examples: are they marked as such?", played)
+	for _, section := range examples {
+		t.Run(section.Title, func(t *testing.T) { play(t, section, traffic) })
+	}
+	if len(examples) < 15 {
+		t.Errorf("found only %d sections with examples: are they marked as such?", len(examples))
 	}
 	traffic.playRare(t)
 	t.Run("every key has come", traffic.complete)
 }
 
+// play plays a section on a server of its own.
+func play(t *testing.T, section conformance.Section, heard *traffic) {
+	t.Helper()
+	url := "ws://" + startServer(t, section.Flags()...).Addr().String()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	s := conformance.Server{
+		Dial: conformance.NewDial(&http.Client{Transport: transport}, func(path string) string { return url + path },
+			func(string) (http.Header, error) { return nil, nil }),
+		Texts: true, Wait: 10 * time.Second,
+		Heard: func(message string) { heard.hear(t, message) },
+	}
+	if err := s.Play(t.Context(), section); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestProtocolMessages reads the messages that no example can provoke at will.
 func TestProtocolMessages(t *testing.T) {
 	for _, section := range sections(t, "protocol.md") {
-		for _, b := range section.blocks("json") {
-			for _, line := range b.lines {
+		for _, b := range section.Blocks("json") {
+			for _, line := range b.Lines {
 				var server protocol.ServerMessage
 				if err := json.Unmarshal([]byte(line), &server); err != nil {
 					t.Errorf("%s: %v", line, err)
@@ -211,87 +219,6 @@ func TestProtocolRefusals(t *testing.T) {
 			}
 		})
 	}
-}
-
-// player plays the examples of one section.
-type player struct {
-	t       *testing.T
-	address string
-	peers   map[string]*peer // by role
-	traffic *traffic         // hears what they hear
-}
-
-func (p *player) peer(role string) *peer {
-	if p.peers[role] == nil {
-		path := protocol.PathConsume
-		if role == "ingestor" {
-			path = protocol.PathIngest
-		}
-		p.peers[role] = dial(p.t, p.address, path)
-		p.peers[role].traffic = p.traffic
-	}
-	return p.peers[role]
-}
-
-func (p *player) play(b block) {
-	p.t.Helper()
-	for _, line := range b.lines {
-		switch text, want, _ := strings.Cut(line, " "); text {
-		case "->":
-			p.peer(b.role).say(want)
-		case "<-":
-			if got := p.peer(b.role).hear(); masked(got) != masked(want) {
-				p.t.Errorf("line %d: the %s hears %s\nthe page says %s", b.line, b.role, got, want)
-			}
-		default:
-			p.t.Fatalf("line %d: %q is neither -> nor <-", b.line, line)
-		}
-	}
-	if b.role == "ingestor" {
-		p.settle()
-	}
-}
-
-// settle returns once all that was published has gone through the hub: an event
-// published behind it has arrived.
-func (p *player) settle() {
-	p.t.Helper()
-	const probe = `{"type":"price_update","instrument":"PROBE","price":1,"ts":1`
-	c := dial(p.t, p.address, protocol.PathConsume)
-	c.say(`{"type":"join","room":"PROBE"}`)
-	c.hear()
-	p.peer("ingestor").say(probe + "}")
-	got := c.hear()
-	for got != probe+"}" { // a snapshot of an earlier one may come first
-		got = c.hear()
-	}
-	c.conn.Close()
-}
-
-// nothingMore fails if a peer has heard more than the page shows. A pong may overtake
-// what waits, but the second of two does not.
-func (p *player) nothingMore(role string) {
-	p.t.Helper()
-	for range 2 {
-		p.peer(role).say(`{"type":"ping","id":"end"}`)
-		got := p.peer(role).hear()
-		for strings.HasPrefix(got, `{"type":"heartbeat"`) { // they go on
-			got = p.peer(role).hear()
-		}
-		if !strings.Contains(got, `"id":"end"`) {
-			p.t.Errorf("at the end the %s hears also %s", role, got)
-		}
-	}
-}
-
-// masked is a message without the server's time and epoch, which are never the same.
-func masked(message string) string {
-	message = regexp.MustCompile(`"epoch":"[0-9a-f]{16}(\.\d+","seq":\d+),"at":\d{13}`).ReplaceAllString(message, `"epoch":"ITS$1,"at":NOW`)
-	message = regexp.MustCompile(`"age_ms":\d+`).ReplaceAllString(message, `"age_ms":SHORT`)
-	if !regexp.MustCompile(`^{"type":"(pong|status|heartbeat)"`).MatchString(message) {
-		return message
-	}
-	return regexp.MustCompile(`"(ts|since|at)":\d{13}`).ReplaceAllString(message, `"$1":NOW`)
 }
 
 // peer is one WebSocket of a test.

@@ -21,16 +21,16 @@ func TestProxiesPageAndScriptAreOne(t *testing.T) {
 	}
 	notRun := 0
 	for _, s := range sections(t, "proxies.md") {
-		for _, b := range s.all {
-			run := slices.Equal(b.flags, []string{"run"})
+		for _, b := range s.All {
+			run := slices.Equal(b.Flags, []string{"run"})
 			switch {
-			case b.role == "sh":
-			case run && titles[s.title] == b.role:
-				got = append(got, b.role)
-			case !run && strings.HasPrefix(s.title, "Not run: "):
+			case b.Role == "sh":
+			case run && titles[s.Title] == b.Role:
+				got = append(got, b.Role)
+			case !run && strings.HasPrefix(s.Title, "Not run: "):
 				notRun++
 			default:
-				t.Errorf("line %d: a block %q %v below %q", b.line, b.role, b.flags, s.title)
+				t.Errorf("line %d: a block %q %v below %q", b.Line, b.Role, b.Flags, s.Title)
 			}
 		}
 	}

@@ -23,20 +23,20 @@ func TestPublishExamples(t *testing.T) {
 	url := "ws://" + startServer(t).Addr().String()
 	played := 0
 	for _, s := range sections(t, "publish.md") {
-		lines, commands, events := s.blocks("lines"), s.blocks("sh"), s.blocks("events")
+		lines, commands, events := s.Blocks("lines"), s.Blocks("sh"), s.Blocks("events")
 		if len(lines) != len(commands) || len(lines) != len(events) {
-			t.Errorf("%s: %d lines, %d commands, %d events", s.title, len(lines), len(commands), len(events))
+			t.Errorf("%s: %d lines, %d commands, %d events", s.Title, len(lines), len(commands), len(events))
 			continue
 		}
 		for i := range lines {
 			played++
-			got := published(t, url, lines[i].lines, strings.Join(commands[i].lines, "\n"), len(events[i].lines))
+			got := published(t, url, lines[i].Lines, strings.Join(commands[i].Lines, "\n"), len(events[i].Lines))
 			// There is no order between rooms.
-			want := slices.Clone(events[i].lines)
+			want := slices.Clone(events[i].Lines)
 			slices.SortStableFunc(got, byInstrument)
 			slices.SortStableFunc(want, byInstrument)
 			if !slices.Equal(got, want) {
-				t.Errorf("publish.md:%d: consumers receive\n%s\nthe page says\n%s", commands[i].line, strings.Join(got, "\n"), strings.Join(want, "\n"))
+				t.Errorf("publish.md:%d: consumers receive\n%s\nthe page says\n%s", commands[i].Line, strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"backbone/internal/conformance"
 )
 
 const readme = "../README.md"
@@ -33,18 +35,14 @@ func pages(t *testing.T) []string {
 
 // TestReadmeExchange plays the protocol at a glance.
 func TestReadmeExchange(t *testing.T) {
-	p := &player{t: t, address: startServer(t).Addr().String(), peers: map[string]*peer{}}
+	glance := conformance.Section{Page: readme}
 	for _, s := range sections(t, readme) {
-		for _, b := range s.blocks("consumer", "ingestor") {
-			p.play(b)
-		}
+		glance.All = append(glance.All, s.Blocks("consumer", "ingestor")...)
 	}
-	if len(p.peers) != 2 {
+	if len(glance.All) < 2 {
 		t.Error("the examples are gone")
 	}
-	for role := range p.peers {
-		p.nothingMore(role)
-	}
+	play(t, glance, nil)
 }
 
 // TestReadmeProgram builds the program that shows the SDK, and runs it.
@@ -167,7 +165,7 @@ func TestLinks(t *testing.T) {
 func anchors(t *testing.T, page string) (found []string) {
 	t.Helper()
 	for _, s := range sections(t, page) {
-		name := strings.ToLower(s.title)
+		name := strings.ToLower(s.Title)
 		name = regexp.MustCompile(`[^\pL\pN _-]`).ReplaceAllString(name, "")
 		found = append(found, "#"+strings.ReplaceAll(name, " ", "-"))
 	}

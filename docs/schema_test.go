@@ -307,14 +307,14 @@ func TestSchemasKnowGoodFromBad(t *testing.T) {
 	s := readSchemas(t, "client.json")
 	good, bad := 0, 0
 	for _, section := range sections(t, "protocol.md") {
-		for _, b := range section.blocks("consumer", "ingestor") {
-			for i, line := range b.lines {
+		for _, b := range section.Blocks("consumer", "ingestor") {
+			for i, line := range b.Lines {
 				text, request := strings.CutPrefix(line, "-> ")
 				if !request {
 					continue
 				}
 				wrong := false
-				for _, reply := range b.lines[i+1:] {
+				for _, reply := range b.Lines[i+1:] {
 					if strings.HasPrefix(reply, "->") {
 						break
 					}
@@ -323,13 +323,13 @@ func TestSchemasKnowGoodFromBad(t *testing.T) {
 				if strings.Contains(text, `"price":1,"price":2`) { // no parser of JSON tells a schema of the first
 					continue
 				}
-				definition := b.role + "Message"
-				if strings.HasPrefix(text, "[") && b.role == "ingestor" {
+				definition := b.Role + "Message"
+				if strings.HasPrefix(text, "[") && b.Role == "ingestor" {
 					definition = "batch"
 				}
 				err := s.check(t, definition, text)
 				if (err != nil) != wrong {
-					t.Errorf("line %d: %s: the server refuses its form: %t; the schema: %v", b.line, text, wrong, err)
+					t.Errorf("line %d: %s: the server refuses its form: %t; the schema: %v", b.Line, text, wrong, err)
 				}
 				if wrong {
 					bad++

@@ -13,6 +13,7 @@ import (
 	"backbone/internal/cli"
 	"backbone/internal/cli/bench"
 	settings "backbone/internal/cli/config"
+	"backbone/internal/cli/conformance"
 	"backbone/internal/cli/demo"
 	"backbone/internal/cli/feed"
 	"backbone/internal/cli/health"
@@ -44,6 +45,8 @@ type program struct {
 	Settings  settings.Cmd  `cmd:"" name:"config" help:"Check a configuration file, show the settings, or print an example."`
 	Top       top.Cmd       `cmd:"" help:"Watch clients, rooms and the bridge of instances, with the slow clients first and why they are slow."`
 	Version   version.Cmd   `cmd:"" help:"Print the version."`
+
+	Conformance conformance.Cmd `cmd:"" help:"Play the examples of the protocol against a server, and print where it differs."`
 }
 
 // Help is the examples of the program: the way from nothing to a price on a terminal.

@@ -5,17 +5,17 @@ package domain_test
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
 
+	"backbone/internal/conformance"
 	"backbone/internal/domain/chat"
 	"backbone/internal/domain/common"
 	"backbone/internal/domain/trading"
+	"backbone/protocol"
 )
 
 func domains() common.Domains {
@@ -33,17 +33,16 @@ type answer struct {
 // String is the answer as the vectors spell it.
 func (a answer) String() string {
 	if a.err == nil {
-		return "< " + a.event.Payload
+		return "=> " + a.event.Payload
 	}
-	var b strings.Builder
-	b.WriteString("! ")
+	m := protocol.ServerMessage{Type: protocol.TypeError, ID: a.id, Message: a.err.Error()}
+	if e, ok := errors.AsType[*common.RequestError](a.err); ok {
+		m.Code, m.Message = e.Code, e.Message
+	}
 	if a.index >= 0 {
-		fmt.Fprintf(&b, "index %d ", a.index)
+		m.Index = &a.index
 	}
-	if a.id != "" {
-		fmt.Fprintf(&b, "id %q ", a.id)
-	}
-	return b.String() + a.err.Error()
+	return "<- " + string(m.Append(nil))
 }
 
 // handle takes a message the way a ReadPump does.
@@ -77,33 +76,41 @@ func handle(t rapid.TB, dec *common.Decoder, msg []byte) []answer {
 	return answers
 }
 
-// vectors calls each for every message of the files, with the lines that must answer it.
+// vectors calls each for every message of the domains' vectors, with the lines that must answer it.
+// Acks are not the domains'.
 func vectors(t testing.TB, each func(where, msg string, want []string)) {
 	t.Helper()
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no vectors", err)
+	sections, err := conformance.Vectors()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
+	n := 0
+	for _, s := range sections {
+		if !slices.Contains([]string{"vectors/price_update.md", "vectors/message.md", "vectors/retire.md"}, s.Page) {
+			continue
 		}
-		lines := strings.Split(string(content), "\n")
-		for i := 0; i < len(lines); i++ {
-			msg, ok := strings.CutPrefix(lines[i], "> ")
-			if !ok {
-				if lines[i] != "" && lines[i][0] != '#' {
-					t.Fatalf("%s:%d: an answer to nothing", file, i+1)
+		for _, b := range s.Blocks("consumer", "ingestor") {
+			for i, line := range b.Lines {
+				msg, ok := strings.CutPrefix(line, "-> ")
+				if !ok {
+					continue
 				}
-				continue
+				var want []string
+				for _, answer := range b.Lines[i+1:] {
+					if strings.HasPrefix(answer, "-> ") {
+						break
+					}
+					if !strings.HasPrefix(answer, `<- {"type":"ack"`) {
+						want = append(want, answer)
+					}
+				}
+				n++
+				each(fmt.Sprintf("%s:%d", s.Page, b.Line), msg, want)
 			}
-			start := i + 1
-			for i+1 < len(lines) && (strings.HasPrefix(lines[i+1], "< ") || strings.HasPrefix(lines[i+1], "! ")) {
-				i++
-			}
-			each(fmt.Sprintf("%s:%d", file, start), msg, lines[start:i+1])
 		}
+	}
+	if n < 40 {
+		t.Fatalf("found only %d vectors", n)
 	}
 }
 

@@ -1,0 +1,4 @@
+package conformance
+
+// Rename is rename, for tests.
+var Rename = rename
