@@ -12,6 +12,9 @@ import (
 func commands(parser *kong.Kong) string {
 	var names []string
 	for _, n := range parser.Model.Children {
+		if n.Hidden {
+			continue
+		}
 		names = append(names, n.Name)
 	}
 	return strings.Join(names, ", ")

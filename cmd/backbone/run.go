@@ -12,6 +12,7 @@ import (
 
 	"backbone/internal/cli"
 	"backbone/internal/cli/bench"
+	"backbone/internal/cli/completion"
 	settings "backbone/internal/cli/config"
 	"backbone/internal/cli/conformance"
 	"backbone/internal/cli/demo"
@@ -46,7 +47,9 @@ type program struct {
 	Top       top.Cmd       `cmd:"" help:"Watch clients, rooms and the bridge of instances, with the slow clients first and why they are slow."`
 	Version   version.Cmd   `cmd:"" help:"Print the version."`
 
-	Conformance conformance.Cmd `cmd:"" help:"Play the examples of the protocol against a server, and print where it differs."`
+	Conformance conformance.Cmd  `cmd:"" help:"Play the examples of the protocol against a server, and print where it differs."`
+	Completion  completion.Cmd   `cmd:"" help:"Print the script by which a shell completes commands, flags and values."`
+	Complete    completion.Words `cmd:"" hidden:"" name:"__complete" help:"Print what can stand at a place of a command line, for the scripts of completion."`
 }
 
 // Help is the examples of the program: the way from nothing to a price on a terminal.

@@ -18,6 +18,7 @@ import (
 	"backbone/client"
 	"backbone/internal/cli"
 	"backbone/internal/config"
+	"backbone/internal/feed/exchanges"
 	"backbone/internal/screen"
 	"backbone/internal/server"
 	"backbone/internal/telemetry"
@@ -42,6 +43,14 @@ func (*Cmd) Help() string {
 backbone demo --rate 2000
 backbone demo --feed binance BTCUSDT ETHUSDT
 backbone demo --redis-url redis://127.0.0.1:6379`
+}
+
+// Values are the exchanges, for the completion of shells.
+func (*Cmd) Values(name string) []string {
+	if name != "feed" {
+		return nil
+	}
+	return exchanges.Names()
 }
 
 // Validate is called by kong.

@@ -45,6 +45,14 @@ backbone feed binance BTCUSDT=BTC_USDT
 backbone feed kraken BTC/USD ETH/USD --kind tickers --print`
 }
 
+// Values are the exchanges, for the completion of shells.
+func (*Cmd) Values(name string) []string {
+	if name != "exchange" {
+		return nil
+	}
+	return exchanges.Names()
+}
+
 // Validate is called by kong.
 func (c *Cmd) Validate() error {
 	if c.List {

@@ -1,0 +1,151 @@
+package completion
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// candidate is a word that can stand at the cursor.
+type candidate struct{ word, means string }
+
+// Values is what a command has whose arguments or flags have values that no enum lists. It returns
+// those of the flag or the argument with a name, or nil.
+type Values interface {
+	Values(name string) []string
+}
+
+// complete returns the words that can follow the words of a command line and begin with begin. files
+// reports that it is the name of a file, which the shell knows.
+func complete(app *kong.Application, words []string, begin string) (found []candidate, files bool) {
+	at := position{node: app.Node}
+	helping := len(words) > 0 && words[0] == "help"
+	if helping {
+		words = words[1:]
+	}
+	for _, word := range words {
+		at.pass(word)
+	}
+	name, value, assigned := strings.Cut(begin, "=")
+	switch {
+	case at.waiting != nil:
+		found, files = at.values(at.waiting.Value, "")
+	case !at.plain && assigned && strings.HasPrefix(name, "--"):
+		if f := at.flag(name); f != nil {
+			found, files = at.values(f.Value, name+"=")
+		}
+		begin = name + "=" + value
+	case !at.plain && strings.HasPrefix(begin, "-") && !helping:
+		found = at.flags()
+	default:
+		for _, n := range at.node.Children {
+			if !n.Hidden {
+				found = append(found, candidate{n.Name, sentence(n.Help)})
+			}
+		}
+		if at.node == app.Node && !helping {
+			found = append(found, candidate{"help", "Show the help of a command."})
+		}
+		if args := at.node.Positional; len(args) > 0 && !helping {
+			i := min(at.args, len(args)-1)
+			if i == at.args || args[i].IsCumulative() {
+				found, files = at.values(args[i], "")
+			}
+		}
+	}
+	return slices.DeleteFunc(found, func(c candidate) bool { return !strings.HasPrefix(c.word, begin) }), files
+}
+
+// position is a place in a command line.
+type position struct {
+	node    *kong.Node // the command
+	args    int        // arguments of it so far
+	used    []string   // names of flags so far
+	waiting *kong.Flag // whose value comes next, or nil
+	plain   bool       // behind --, where nothing is a flag
+}
+
+// pass moves the position behind a word.
+func (p *position) pass(word string) {
+	name, _, assigned := strings.Cut(word, "=")
+	switch {
+	case p.waiting != nil:
+		p.waiting = nil
+	case !p.plain && word == "--":
+		p.plain = true
+	case !p.plain && strings.HasPrefix(word, "-"):
+		p.used = append(p.used, name)
+		if f := p.flag(name); f != nil && !f.IsBool() && !f.IsCounter() && !assigned {
+			p.waiting = f
+		}
+	default:
+		for _, n := range p.node.Children {
+			if n.Name == word || slices.Contains(n.Aliases, word) {
+				p.node, p.args = n, 0
+				return
+			}
+		}
+		p.args++
+	}
+}
+
+// known are the flags of the command, then those that all have.
+func (p *position) known() (all []*kong.Flag) {
+	for n := p.node; n != nil; n = n.Parent {
+		for _, f := range n.Flags {
+			if !f.Hidden {
+				all = append(all, f)
+			}
+		}
+	}
+	return all
+}
+
+func (p *position) flag(name string) *kong.Flag {
+	for _, f := range p.known() {
+		if "--"+f.Name == name {
+			return f
+		}
+	}
+	return nil
+}
+
+// flags are those that can still be given.
+func (p *position) flags() (found []candidate) {
+	for _, f := range p.known() {
+		if f.IsCumulative() || !slices.Contains(p.used, "--"+f.Name) {
+			found = append(found, candidate{"--" + f.Name, sentence(f.Help)})
+		}
+	}
+	if p.node.Parent == nil {
+		found = append(found, candidate{"--version", "Print the version."})
+	}
+	return found
+}
+
+// values are those that a flag or an argument can have, behind a text.
+func (p *position) values(v *kong.Value, behind string) (found []candidate, files bool) {
+	if v.Flag != nil && v.Flag.PlaceHolder == "FILE" || v.Flag == nil && v.Name == "file" {
+		return nil, true
+	}
+	all := v.EnumSlice()
+	if v.Enum == "" {
+		all = nil
+		if command, ok := p.node.Target.Addr().Interface().(Values); ok {
+			all = command.Values(v.Name)
+		}
+	}
+	for _, one := range all {
+		found = append(found, candidate{behind + one, ""})
+	}
+	return found, false
+}
+
+// sentence is the first sentence of a help, for a line of its own.
+func sentence(help string) string {
+	if i := strings.Index(help, ". "); i >= 0 {
+		help = help[:i+1]
+	}
+	return help
+}

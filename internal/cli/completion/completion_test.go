@@ -1,0 +1,113 @@
+package completion
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+// What bash shows of a value is cut where bash cuts words, and quoted unless a quote is open.
+func TestBashGetsWhatItIsToInsert(t *testing.T) {
+	t.Parallel()
+	const breaks = " \t\n\"'><=;|&(:"
+	for _, c := range []struct{ line, begin, word, insert string }{
+		{`backbone subscribe BTC/USD:B`, "BTC/USD:B", "BTC/USD:BTC", "BTC"},
+		{`backbone subscribe BTC/USD:`, "BTC/USD:", "BTC/USD:BTC", "BTC"},
+		{`backbone subscribe "BTC/USD:B`, "BTC/USD:B", "BTC/USD:BTC", "BTC/USD:BTC"},
+		{`backbone subscribe 'BRK `, "BRK ", "BRK B", "BRK B"},
+		{`backbone subscribe BRK\ `, "BRK ", "BRK B", `BRK\ B`},
+		{`backbone subscribe a\:b`, "a:b", "a:bc", "a:bc"},
+		{`backbone top --sort=c`, "--sort=c", "--sort=conflated", "conflated"},
+		{`backbone subscribe `, "", "^GSPC", `\^GSPC`},
+		{`backbone subscribe "x y" `, "", "$X", `\$X`},
+		{`backbone subscribe ""`, "", "A", "A"},
+	} {
+		l := split(c.line, breaks)
+		if last := l.words[len(l.words)-1]; last != c.begin {
+			t.Errorf("%s: the last word is %q, want %q", c.line, last, c.begin)
+		}
+		if got := l.insert(c.word); got != c.insert {
+			t.Errorf("%s: %q is inserted for %q, want %q", c.line, got, c.word, c.insert)
+		}
+	}
+	if got := split(`backbone  subscribe "x y" 'a'b`, breaks).words; !slices.Equal(got, []string{"backbone", "subscribe", "x y", "ab"}) {
+		t.Errorf("the words are %q", got)
+	}
+	if got := split("backbone subscribe BTC/USD:B", " ").insert("BTC/USD:BTC"); got != "BTC/USD:BTC" {
+		t.Errorf("without the colon in COMP_WORDBREAKS %q is inserted", got)
+	}
+}
+
+type grammar struct {
+	Config string `placeholder:"FILE" help:"A file."`
+	Watch  watch  `cmd:"" aliases:"w" help:"Watch it. And more."`
+	Secret watch  `cmd:"" hidden:""`
+	Sub    struct {
+		One struct{} `cmd:""`
+		Two struct{} `cmd:""`
+	} `cmd:""`
+}
+
+type watch struct {
+	Rooms []string `arg:"" name:"room"`
+	Sort  string   `enum:"age,rooms" default:"age" help:"Order."`
+	Also  []string `help:"Also."`
+	Quick bool     `help:"Quick."`
+	URL   string   `name:"url"`
+}
+
+func (*watch) Values(name string) []string {
+	return map[string][]string{"room": {"BTC:USD", "ETH"}}[name]
+}
+
+func TestWhatCanFollow(t *testing.T) {
+	t.Parallel()
+	parser, err := kong.New(new(grammar))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for typed, want := range map[string]string{
+		"":                     "watch sub help",
+		"w":                    "watch",
+		"help ":                "watch sub",
+		"help sub ":            "one two",
+		"sub ":                 "one two",
+		"sub o":                "one",
+		"-":                    "--help --config --version",
+		"watch --":             "--sort --also --quick --url --help --config",
+		"w --sort age --":      "--also --quick --url --help --config",
+		"watch --also x --a":   "--also",
+		"watch --sort ":        "age rooms",
+		"watch --sort=r":       "--sort=rooms",
+		"watch --sort=age ":    "BTC:USD ETH",
+		"watch --nothing=":     "",
+		"watch --url ":         "",
+		"watch --quick ":       "BTC:USD ETH",
+		"watch A B E":          "ETH",
+		"watch -- -":           "",
+		"watch -- B":           "BTC:USD",
+		"watch --config ":      "files",
+		"watch --config=":      "files",
+		"watch --config f --q": "--quick",
+		"sub one x":            "",
+	} {
+		words := strings.Split(typed, " ")
+		last := len(words) - 1
+		found, files := complete(parser.Model, words[:last], words[last])
+		var got []string
+		for _, c := range found {
+			got = append(got, c.word)
+		}
+		if files {
+			got = append(got, "files")
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q: %s, want %s", typed, got, want)
+		}
+	}
+	if found, _ := complete(parser.Model, nil, "wat"); len(found) != 1 || found[0].means != "Watch it." {
+		t.Errorf("found %v", found)
+	}
+}
