@@ -119,6 +119,10 @@ var arrows = []row{
 		why: "it talks to a server like any client",
 	},
 	{from: "internal/cli/completion", to: []string{"internal/cli"}, why: "it reads the command line's model, whatever commands that has"},
+	{
+		from: "internal/cli/ping", to: []string{"client", "internal/cli", "internal/config", "internal/human"},
+		why: "it talks to a server like any client",
+	},
 	{from: "internal/cli/health", to: []string{"internal/cli", "protocol"}, why: "it asks an instance as an operator does"},
 	{from: "internal/cli/config", to: []string{"internal/cli", "internal/config"}, why: "it prints what the configuration knows of itself"},
 	{
@@ -159,7 +163,7 @@ var arrows = []row{
 	{
 		from: "cmd/backbone",
 		to: []string{
-			"internal/cli", "internal/cli/bench", "internal/cli/completion", "internal/cli/config", "internal/cli/conformance", "internal/cli/demo", "internal/cli/feed", "internal/cli/health", "internal/cli/publish", "internal/cli/record", "internal/cli/send", "internal/cli/serve", "internal/cli/simulate", "internal/cli/subscribe", "internal/cli/top", "internal/cli/version", "internal/config", "internal/telemetry",
+			"internal/cli", "internal/cli/bench", "internal/cli/completion", "internal/cli/config", "internal/cli/conformance", "internal/cli/demo", "internal/cli/feed", "internal/cli/health", "internal/cli/ping", "internal/cli/publish", "internal/cli/record", "internal/cli/send", "internal/cli/serve", "internal/cli/simulate", "internal/cli/subscribe", "internal/cli/top", "internal/cli/version", "internal/config", "internal/telemetry",
 		},
 		why: "it is the command line: what a command does is the command's",
 	},

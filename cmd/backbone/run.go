@@ -18,6 +18,7 @@ import (
 	"backbone/internal/cli/demo"
 	"backbone/internal/cli/feed"
 	"backbone/internal/cli/health"
+	"backbone/internal/cli/ping"
 	"backbone/internal/cli/publish"
 	"backbone/internal/cli/record"
 	"backbone/internal/cli/send"
@@ -45,6 +46,7 @@ type program struct {
 	Health    health.Cmd    `cmd:"" help:"Ask an instance whether it is ready, for images without curl."`
 	Settings  settings.Cmd  `cmd:"" name:"config" help:"Check a configuration file, show the settings, or print an example."`
 	Top       top.Cmd       `cmd:"" help:"Watch clients, rooms and the bridge of instances, with the slow clients first and why they are slow."`
+	Ping      ping.Cmd      `cmd:"" help:"Measure how long a server takes to answer."`
 	Version   version.Cmd   `cmd:"" help:"Print the version."`
 
 	Conformance conformance.Cmd  `cmd:"" help:"Play the examples of the protocol against a server, and print where it differs."`

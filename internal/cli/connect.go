@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -139,6 +140,9 @@ func UnlessOver(ctx context.Context, err error) error {
 
 // advice is what to do about an error of connecting.
 func advice(servers []serverurl.Server, err error) string {
+	if name, ok := errors.AsType[*net.DNSError](err); ok && name.IsNotFound {
+		return "check the name in the URL, and the name servers of this machine (--url)"
+	}
 	insecure := slices.ContainsFunc(servers, func(s serverurl.Server) bool { return !s.Secure() })
 	switch {
 	case errors.As(err, new(x509.UnknownAuthorityError)):
