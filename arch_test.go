@@ -120,6 +120,10 @@ var arrows = []row{
 	},
 	{from: "internal/cli/completion", to: []string{"internal/cli"}, why: "it reads the command line's model, whatever commands that has"},
 	{
+		from: "internal/cli/doctor", to: []string{"client", "internal/cli", "internal/config", "internal/human", "internal/serverurl", "protocol"},
+		why: "it looks at a server from outside, as a client and as an operator do",
+	},
+	{
 		from: "internal/cli/ping", to: []string{"client", "internal/cli", "internal/config", "internal/human"},
 		why: "it talks to a server like any client",
 	},
@@ -163,7 +167,7 @@ var arrows = []row{
 	{
 		from: "cmd/backbone",
 		to: []string{
-			"internal/cli", "internal/cli/bench", "internal/cli/completion", "internal/cli/config", "internal/cli/conformance", "internal/cli/demo", "internal/cli/feed", "internal/cli/health", "internal/cli/ping", "internal/cli/publish", "internal/cli/record", "internal/cli/send", "internal/cli/serve", "internal/cli/simulate", "internal/cli/subscribe", "internal/cli/top", "internal/cli/version", "internal/config", "internal/telemetry",
+			"internal/cli", "internal/cli/bench", "internal/cli/completion", "internal/cli/config", "internal/cli/conformance", "internal/cli/demo", "internal/cli/doctor", "internal/cli/feed", "internal/cli/health", "internal/cli/ping", "internal/cli/publish", "internal/cli/record", "internal/cli/send", "internal/cli/serve", "internal/cli/simulate", "internal/cli/subscribe", "internal/cli/top", "internal/cli/version", "internal/config", "internal/telemetry",
 		},
 		why: "it is the command line: what a command does is the command's",
 	},
@@ -193,7 +197,7 @@ var arrows = []row{
 var libraries = []library{
 	{path: "github.com/redis/rueidis", only: []string{"internal/bridge"}, why: "Redis can fail in any way: one package deals with it"},
 	{path: "github.com/gobwas/ws", only: []string{"internal/transport"}, why: "it is the only package of the server with a socket"},
-	{path: "github.com/coder/websocket", only: []string{"client", "internal/conformance", "internal/feed/runner", "internal/feed/feedtest"}, why: "everything else that needs a connection to a server takes the SDK's; exchanges are no servers of ours, and conformance says what the SDK never does"},
+	{path: "github.com/coder/websocket", only: []string{"client", "internal/cli/doctor", "internal/conformance", "internal/feed/runner", "internal/feed/feedtest"}, why: "everything else that needs a connection to a server takes the SDK's; exchanges are no servers of ours, the doctor looks at frames, and conformance says what the SDK never does"},
 
 	{path: "github.com/golang-jwt/jwt", only: []string{"internal/auth", "internal/auth/authtest"}, why: "one package decides which tokens are good"},
 

@@ -16,6 +16,7 @@ import (
 	settings "backbone/internal/cli/config"
 	"backbone/internal/cli/conformance"
 	"backbone/internal/cli/demo"
+	"backbone/internal/cli/doctor"
 	"backbone/internal/cli/feed"
 	"backbone/internal/cli/health"
 	"backbone/internal/cli/ping"
@@ -47,6 +48,7 @@ type program struct {
 	Settings  settings.Cmd  `cmd:"" name:"config" help:"Check a configuration file, show the settings, or print an example."`
 	Top       top.Cmd       `cmd:"" help:"Watch clients, rooms and the bridge of instances, with the slow clients first and why they are slow."`
 	Ping      ping.Cmd      `cmd:"" help:"Measure how long a server takes to answer."`
+	Doctor    doctor.Cmd    `cmd:"" help:"Say what is wrong between this machine and a server, and what to do."`
 	Version   version.Cmd   `cmd:"" help:"Print the version."`
 
 	Conformance conformance.Cmd  `cmd:"" help:"Play the examples of the protocol against a server, and print where it differs."`

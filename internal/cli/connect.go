@@ -126,7 +126,7 @@ func (c *Connection) Failure(err error) error {
 	case len(servers) > 1:
 		return Failf(ExitConnect, "cannot connect: %s: %s", human.Error(err), advice(servers, err))
 	default:
-		return Failf(ExitConnect, "cannot connect to %s: %s: %s", where, human.Error(err), advice(servers, err))
+		return Failf(ExitConnect, "cannot connect to %s: %s: %s; \"backbone doctor %s\" says more", where, human.Error(err), advice(servers, err), where)
 	}
 }
 
