@@ -15,6 +15,7 @@ import (
 	"backbone/internal/cli/completion"
 	settings "backbone/internal/cli/config"
 	"backbone/internal/cli/conformance"
+	servers "backbone/internal/cli/context"
 	"backbone/internal/cli/demo"
 	"backbone/internal/cli/doctor"
 	"backbone/internal/cli/feed"
@@ -49,6 +50,7 @@ type program struct {
 	Top       top.Cmd       `cmd:"" help:"Watch clients, rooms and the bridge of instances, with the slow clients first and why they are slow."`
 	Ping      ping.Cmd      `cmd:"" help:"Measure how long a server takes to answer."`
 	Doctor    doctor.Cmd    `cmd:"" help:"Say what is wrong between this machine and a server, and what to do."`
+	Context   servers.Cmd   `cmd:"" help:"Give servers names, and choose the one that commands connect to."`
 	Version   version.Cmd   `cmd:"" help:"Print the version."`
 
 	Conformance conformance.Cmd  `cmd:"" help:"Play the examples of the protocol against a server, and print where it differs."`
@@ -108,6 +110,9 @@ func run(ctx context.Context, args []string, operator *cli.Operator, s cli.Strea
 		for _, stray := range strays {
 			s.Say("backbone: %s", stray)
 		}
+	}
+	if c, ok := k.Selected().Target.Addr().Interface().(interface{ Within() string }); ok && c.Within() != "" {
+		s.Say("context %s", c.Within())
 	}
 	return cli.Finish(s, k.Run())
 }

@@ -20,14 +20,21 @@ import (
 	"backbone/internal/serverurl"
 )
 
+// DefaultURL is the server of commands to which none is named.
+const DefaultURL = "ws://127.0.0.1:8080"
+
 // Connection is the flags by which a command reaches one server.
 type Connection struct {
-	URLs  []string `group:"Connection" name:"url" default:"ws://127.0.0.1:8080" placeholder:"URL" help:"Server, as ws://host:port, or wss://host:port for TLS. Several, with commas or the flag repeated, are tried in turn until one accepts."`
-	Reach `embed:""`
+	URLs    []string `group:"Connection" name:"url" placeholder:"URL" help:"Server, as ws://host:port, or wss://host:port for TLS. Without it, that of the context, or else ws://127.0.0.1:8080. Several, with commas or the flag repeated, are tried in turn until one accepts."`
+	Context string   `group:"Connection" placeholder:"NAME" help:"Server and credentials that \"backbone context add\" gave this name."`
+	Reach   `embed:""`
 
-	Key   string                                `kong:"-"` // that is sent to the server; empty for none
-	Token func(context.Context) (string, error) `kong:"-"` // in place of Key: the SDK's; nil for none
-	flag  string                                // that the URL was given by; empty for --url
+	Key     string                                `kong:"-"` // that is sent to the server; empty for none
+	Token   func(context.Context) (string, error) `kong:"-"` // in place of Key: the SDK's; nil for none
+	within  string                                // the context that the server is of; empty for none
+	from    Context                               // its files
+	settled []string                              // URLs that were not given
+	flag    string                                // that the URL was given by; empty for --url
 }
 
 // Reach is the flags that say how to reach a server, without its URL. A command with several
@@ -50,6 +57,9 @@ func (c *Connection) URL() string { return strings.Join(c.URLs, ",") }
 
 // Validate refuses URLs and flags with which no connection can be made.
 func (c *Connection) Validate() error {
+	if err := c.settle(); err != nil {
+		return err
+	}
 	name := cmp.Or(c.flag, "url")
 	servers, err := serverurl.Parse(c.URL())
 	if err != nil {

@@ -20,8 +20,11 @@ type Credentials struct {
 }
 
 // GiveTo has a connection send what the flags or the environment hold. A file comes before a
-// variable.
+// variable, and that before what the context names.
 func (c *Credentials) GiveTo(to *Connection) (err error) {
+	if c.APIKeyFile == "" && c.TokenFile == "" && os.Getenv(APIKeyVariable) == "" && os.Getenv(TokenVariable) == "" {
+		c.APIKeyFile, c.TokenFile = to.from.APIKeyFile, to.from.TokenFile
+	}
 	switch {
 	case c.APIKeyFile != "" && c.TokenFile != "":
 		return config.Errorf("token-file", "and --api-key-file exclude each other: leave one out")
