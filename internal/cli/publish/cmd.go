@@ -35,6 +35,8 @@ type Cmd struct {
 	Rate float64 `placeholder:"N" help:"Events a second. 0 is as fast as the server accepts them."`
 	Ack  bool    `help:"Wait for the server's reply to each event, and report rejected or lost events by their lines: the first 20, then one a second and how many more."`
 
+	Retry bool `help:"With --ack, send again in order what has no answer when the connection is lost. Consumers may then receive it twice."`
+
 	DryRun bool `help:"Check all lines as a server would, without one."`
 
 	Outage string `enum:"all,newest,none" default:"all" help:"What is sent of the events that are read while the connection is lost: all, for which reading waits; newest, the newest of each instrument; or none. With --ack, reading waits too while 1,024 events have no answer."`
@@ -79,6 +81,10 @@ func (c *Cmd) Validate() error {
 		return config.Errorf("price", "must be a JSON number of at most %d characters, not %q", protocol.MaxPriceLength, c.Price)
 	case one && protocol.PriceFault(c.Price) != "":
 		return config.Errorf("price", "%s, not %s", protocol.PriceFault(c.Price), c.Price)
+	case c.Retry && !c.Ack:
+		return config.Errorf("retry", "needs --ack, whose answers tell what is to be sent again")
+	case c.Retry && c.Outage != "all" && c.Outage != "":
+		return config.Errorf("retry", "sends everything: leave out --outage")
 	case c.TS != nil && *c.TS < 0:
 		return config.Errorf("ts", "must be at least 0, not %d", *c.TS)
 	case c.Data != "" && (c.Data[0] != '{' || !json.Valid([]byte(c.Data))):

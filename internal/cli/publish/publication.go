@@ -35,11 +35,14 @@ type publication struct {
 	pacer  cli.Pacer
 	clock  clock
 
+	retries
+
 	progress progress
 	done     func() // ends what shows progress, before the end is told
 
 	// Owned by the reporter until reports is closed and it has ended.
 	acked, rejected, lost int
+	resent                int // of --retry
 	leftOut               uint64
 	unsent                int // of those under --ack that were to be sent
 	complaints
@@ -56,14 +59,17 @@ type publication struct {
 
 // input is the content of a line.
 type input struct {
-	event client.PriceUpdate
-	where position
-	err   error // instead of an event: a *lineError, or why reading ended
+	event    client.PriceUpdate
+	where    position
+	seq      int   // of --retry, from 1: the order in which it was sent first
+	overtook bool  // of --retry: see mayOvertake
+	err      error // instead of an event: a *lineError, or why reading ended
 }
 
 // report is something that the reporter counts.
 type report struct {
 	line    int             // 0 is unknown
+	in      input           // of --retry
 	pending *client.Pending // wait for it; nil: err is the outcome
 	err     error
 	left    client.LeftOut // instead of the others, if it is not zero
@@ -72,7 +78,7 @@ type report struct {
 
 func newPublication(c *Cmd, s cli.Streams) *publication {
 	return &publication{Cmd: c, Streams: s, inputs: make(chan input, 256), reports: make(chan report, inFlight),
-		done: func() {}, clock: clock{unit: c.tsUnit(), speed: cmp.Or(c.Speed, 1)}}
+		done: func() {}, retries: newRetries(), clock: clock{unit: c.tsUnit(), speed: cmp.Or(c.Speed, 1)}}
 }
 
 func (p *publication) run(ctx context.Context, opt client.Options, lines source) error {
@@ -87,7 +93,7 @@ func (p *publication) run(ctx context.Context, opt client.Options, lines source)
 	opt.MaxInFlight = inFlight
 	ingestor, err := client.DialIngestor(ctx, p.URL(), &client.IngestorOptions{
 		Options: opt,
-		Outage:  outages[p.Outage],
+		Outage:  p.outage(),
 		OnEvent: func(e client.Event) { p.hear(e, give) },
 	})
 	if err != nil {
@@ -126,6 +132,7 @@ func (p *publication) run(ctx context.Context, opt client.Options, lines source)
 	close(p.reports)
 	<-reported
 	p.done()
+	p.abandon()
 	return p.outcome(err, time.Since(start))
 }
 
@@ -134,7 +141,7 @@ func (p *publication) read(ctx context.Context, lines source) {
 	for {
 		event, err := lines.next()
 		select {
-		case p.inputs <- input{event, lines.at(), err}:
+		case p.inputs <- input{event: event, where: lines.at(), err: err}:
 		case <-ctx.Done():
 			return
 		}
@@ -148,9 +155,14 @@ func (p *publication) read(ctx context.Context, lines source) {
 func (p *publication) publish(ctx, life context.Context, ingestor *client.Ingestor) error {
 	p.pacer = cli.NewPacer()
 	for {
+		if err := p.resend(ctx, life, ingestor, false); err != nil {
+			return err
+		}
 		var in input
 		select {
 		case in = <-p.inputs:
+		case <-p.moved: // for --retry
+			continue
 		case <-ctx.Done():
 			return errInterrupted
 		case <-life.Done():
@@ -158,7 +170,7 @@ func (p *publication) publish(ctx, life context.Context, ingestor *client.Ingest
 		}
 		p.passed = in.where.passed
 		if errors.Is(in.err, io.EOF) {
-			return nil
+			return p.resend(ctx, life, ingestor, true)
 		}
 		if errors.As(in.err, new(*lineError)) {
 			p.reports <- report{line: in.where.line, err: in.err}
@@ -180,20 +192,11 @@ func (p *publication) publish(ctx, life context.Context, ingestor *client.Ingest
 			}
 			return err
 		}
-		if err := p.send(ctx, ingestor, in); err != nil {
-			switch {
-			case ctx.Err() != nil:
-				return errInterrupted
-			case errors.Is(err, client.ErrClosed):
-				return context.Cause(life)
-			}
+		if err := p.send(ctx, life, ingestor, in); err != nil {
 			return err
 		}
 	}
 }
-
-// outages are what the values of --outage mean.
-var outages = map[string]client.Outage{"all": client.KeepAll, "newest": client.KeepNewest, "none": client.DropAll}
 
 // open waits for a connection if every event is to be sent.
 func (p *publication) open(ctx, life context.Context) error {
@@ -209,7 +212,12 @@ func (p *publication) open(ctx, life context.Context) error {
 	return nil
 }
 
-func (p *publication) send(ctx context.Context, ingestor *client.Ingestor, in input) error {
+func (p *publication) send(ctx, life context.Context, ingestor *client.Ingestor, in input) error {
+	if p.Retry {
+		if err := p.below(ctx, life, inFlight); err != nil {
+			return err
+		}
+	}
 	var (
 		pending *client.Pending
 		err     error
@@ -223,13 +231,25 @@ func (p *publication) send(ctx context.Context, ingestor *client.Ingestor, in in
 	case errors.As(err, new(*client.RequestError)): // found before it was sent
 		p.reports <- report{line: in.where.line, err: err}
 		return nil
+	case err != nil && ctx.Err() != nil:
+		return errInterrupted
+	case errors.Is(err, client.ErrClosed):
+		return context.Cause(life)
 	case err != nil:
 		return err
 	}
-	p.sent++
-	p.progress.reach(p.sent, in.where)
+	if in.seq == 0 { // it is sent for the first time
+		p.sent++
+		p.seq++
+		in.seq = p.seq
+		p.progress.reach(p.sent, in.where)
+	}
 	if pending != nil {
-		p.reports <- report{line: in.where.line, pending: pending}
+		p.handed++
+		p.reports <- report{line: in.where.line, in: in, pending: pending}
+	}
+	if p.Retry {
+		p.mayOvertake(in)
 	}
 	return nil
 }
@@ -239,6 +259,7 @@ func (p *publication) send(ctx context.Context, ingestor *client.Ingestor, in in
 func (p *publication) hear(e client.Event, give context.CancelCauseFunc) {
 	switch e := e.(type) {
 	case client.Disconnected:
+		p.losses.Add(1)
 		p.why = e.Err
 		if p.away == nil {
 			if p.Outage == "all" {

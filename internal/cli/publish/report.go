@@ -117,6 +117,14 @@ func (p *publication) countUnsaid() {
 
 // judge counts a report with its answer, and says or keeps what is to be said about it.
 func (p *publication) judge(life context.Context, r report, err error) {
+	if r.pending != nil && p.Retry {
+		back := p.comesBack(life, err)
+		p.settled(r.in, back)
+		if back {
+			p.resent++
+			return
+		}
+	}
 	if r.pending != nil && err == nil {
 		p.acked++
 		return
@@ -172,11 +180,15 @@ func (p *publication) outcome(err error, took time.Duration) error {
 	if p.leftOut > 0 {
 		leftOut = ", left out " + human.Group(p.leftOut)
 	}
+	resent := ""
+	if p.resent > 0 {
+		resent = ", sent again " + human.Group(p.resent)
+	}
 	passed := ""
 	if p.passed > 0 {
 		passed = ", passed over " + human.Group(p.passed)
 	}
-	p.Say("sent %s%s%s%s, rejected %s%s in %.3f s (%s/s)", atMost, human.Group(sent), acked, leftOut, human.Group(p.rejected), passed,
+	p.Say("sent %s%s%s%s%s, rejected %s%s in %.3f s (%s/s)", atMost, human.Group(sent), acked, resent, leftOut, human.Group(p.rejected), passed,
 		took.Seconds(), human.Group(int(float64(sent)/max(took.Seconds(), 1e-9))))
 	switch {
 	case errors.Is(err, client.ErrRefused):
