@@ -39,8 +39,9 @@ chaos: redis ## Break real processes for ROUNDS (16, every fault once) with each
 	$(GO) test -race -v -count=1 -timeout 24h ./internal/chaos -rounds $(ROUNDS) -seed $(SEED)
 
 .PHONY: clients
-clients: ## Run client libraries of other languages against a server, and measure slow Python and Node readers.
+clients: ## Run client libraries and the examples of other languages against a server, and measure slow readers.
 	scripts/clients/run
+	scripts/clients/examples
 
 .PHONY: hostile
 hostile: redis ## Try on real processes what bad peers and bad luck do.
