@@ -65,8 +65,9 @@ async def main(url, *rooms):
                 bound, accepted = 0.1, True
         except websockets.ConnectionClosed as e:
             code, why = (e.rcvd.code, e.rcvd.reason) if e.rcvd else (1006, "without a goodbye")
+            why = f"closed with {code} {why}"
             if code in FINAL:
-                sys.exit(f"closed with {code} {why}")
+                sys.exit(why)
             least = 5 if code == 4429 else 0
         except websockets.InvalidHandshake as e:
             status = getattr(e, "status_code", None) or getattr(getattr(e, "response", None), "status_code", None)
