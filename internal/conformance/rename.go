@@ -7,7 +7,7 @@ import (
 
 // named is a key whose value names a room, up to the first character of the value. A blank that no
 // name may begin with stays where it is.
-var named = regexp.MustCompile(`(?i)"(room|instrument|prefix)":\s*" ?`)
+var named = regexp.MustCompile(`(?i)"(room|instrument|prefix|after)":\s*" ?`)
 
 // list is the rooms of a join or of its reply.
 var list = regexp.MustCompile(`(?i)"rooms":\s*\[[^\]]*\]`)
