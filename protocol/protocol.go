@@ -56,6 +56,8 @@ const (
 	MaxSilentAfterMS   = 86400000 // a day
 	MinHeartbeatMS     = 100      // "heartbeat_ms" of a join, milliseconds
 	MaxHeartbeatMS     = 3600000  // an hour
+	MinRate            = 0.01     // "max_rate" of a join, events per second; 0 is no bound
+	MaxRate            = 1000     // the largest
 	MaxCloseReasonSize = 123      // RFC 6455, 5.5: a control frame carries 125 bytes, two are the code
 )
 
@@ -107,6 +109,12 @@ const (
 	BridgeDegraded = "degraded" // prices published on other instances may be missing
 )
 
+// What "conflate" of a join says of the values of its rooms.
+const (
+	ConflateBehind = "behind" // they are conflated while the consumer is behind; the default
+	ConflateNever  = "never"  // none is left out: a consumer that is behind is closed with [CloseSlowConsumer] instead
+)
+
 // Code says what was wrong with a request. Codes are stable; messages are for people.
 type Code string
 
@@ -149,13 +157,14 @@ const (
 	CloseRestart         CloseCode = 1012 // the server stops, or the connection is old enough; connect again after a short random wait
 	CloseTryLater        CloseCode = 1013 // the server is overloaded; connect again later
 	CloseUnauthorized    CloseCode = 4401 // the credentials expired or were revoked
-	CloseSlowConsumer    CloseCode = 4408 // the client does not read, or does not answer pings
+	CloseSlowConsumer    CloseCode = 4408 // the client does not read, does not answer pings, or is behind and has refused conflation
 	CloseTooMany         CloseCode = 4429 // too many bad messages, or too many messages
 )
 
 // ClientMessage is any message from a client. The fields of each type:
 //
-//	join          Room or Rooms, MarkEmpty, Status, Marks, Stamp, SilentAfterMS, HeartbeatMS, ID
+//	join          Room or Rooms, MarkEmpty, Status, Marks, Stamp, SilentAfterMS, HeartbeatMS,
+//	              MaxRate, Conflate, ID
 //	leave         Room, ID
 //	message       Room, Data, ID
 //	ping          ID
@@ -175,6 +184,8 @@ type ClientMessage struct {
 	Stamp         bool            `json:"stamp,omitempty"`           // of a join: prices of its rooms carry a [Stamp]; written as false, those of rooms that were joined before carry none any more
 	SilentAfterMS int64           `json:"silent_after_ms,omitempty"` // of a join: time without a live event after which its rooms are silent, milliseconds
 	HeartbeatMS   int64           `json:"heartbeat_ms,omitempty"`    // of a join, for the connection: time after which a heartbeat comes if nothing else does, milliseconds
+	MaxRate       *float64        `json:"max_rate,omitempty"`        // of a join: values of each type in its rooms, events per second; 0: no bound
+	Conflate      string          `json:"conflate,omitempty"`        // of a join: [ConflateNever] or [ConflateBehind]
 	N             uint64          `json:"n,omitempty"`               // of a mark
 	Token         string          `json:"token,omitempty"`           // a token or a key
 	Instrument    string          `json:"instrument,omitempty"`

@@ -24,6 +24,8 @@ const (
 	// enough. The write side pulls until it gets an empty
 	// batch, then closes.
 	CloseDrain
+	// CloseWhole means that the client is closed because it does not keep up and has refused conflation.
+	CloseWhole
 )
 
 // Client is the hub's handle of one connection: its queue and its rooms. It has no

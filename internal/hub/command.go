@@ -1,5 +1,7 @@
 package hub
 
+import "time"
+
 type op uint8
 
 const (
@@ -40,6 +42,16 @@ type Wants struct {
 
 	// NoStamp is to get values in their plain form from now on, in rooms that it is in already.
 	NoStamp bool
+
+	// Every is the least time between two values of a type, also in a room that it is in already; the newest
+	// comes when that is over. Zero does not say; NoEvery is to get each of them from now on. At least a millisecond.
+	Every   time.Duration
+	NoEvery bool
+
+	// Whole is to be closed before a live value is left out because the client is behind, also in a room that
+	// it is in already. NoWhole ends that. Of Every and Whole the one that was asked for last counts.
+	Whole   bool
+	NoWhole bool
 
 	// Group says which of a room's statuses: those whose events have the same group. Opaque here.
 	Group uint32

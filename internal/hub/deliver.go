@@ -51,12 +51,13 @@ func (h *Hub) close(c *Client, why Signal) {
 	if c.closing {
 		return
 	}
-	waits := c.entering
+	waits := c.entering || h.waiting[c] != nil
 	c.closing, c.entering = true, false
 	switch {
 	case why == CloseSlow:
 		h.drop(c)
 	case waits:
+		h.takeWaiting(c)
 		h.deliver(c)
 	}
 	h.enqueue(c, Batch{Signal: why})
@@ -73,6 +74,7 @@ func (h *Hub) drop(c *Client) {
 	}
 	c.held.segments(func(s *Segment) { h.stats.Dropped += s.live })
 	c.held = Batch{}
+	h.dropWaiting(c)
 	if c.lag != nil {
 		h.stats.Dropped += c.lag.live()
 		h.endLag(c)

@@ -1,5 +1,7 @@
 package hub
 
+import "time"
+
 // forms are the segments of events that share one: for the members that get values in their
 // stamped form, and for the others. Each is made when the first member needs it.
 type forms struct {
@@ -10,6 +12,8 @@ type forms struct {
 	room    *traffic // of events that are messages, or of their loss; nil: they are not
 	without *Segment // nil: no member needed it yet
 	with    *Segment
+	last    *newest       // nil: no member needed it yet
+	at      time.Duration // when the events are given; 0: nobody has asked
 }
 
 // of returns the segment for c.

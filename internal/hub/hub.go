@@ -1,6 +1,9 @@
 package hub
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Options are the hub's settings and the two things it does not know: how a payload
 // becomes a frame, and how a notice is worded.
@@ -18,6 +21,8 @@ type Options struct {
 	Conflated func(room string, skipped uint64) string
 	// Lost returns the payload of the notice that messages of a room were lost.
 	Lost func(room string, messages uint64) string
+	// Now is the time by a steady clock, from any beginning. nil: that of the runtime.
+	Now func() time.Duration
 }
 
 // Bounds of the hub's work and memory.
@@ -51,6 +56,11 @@ type Hub struct {
 	bridgeStatus *Segment                     // newest status of the bridge; nil: none yet
 	bridgeSlot   slot                         // of that status
 	draining     bool                         // CloseAll was called
+	due          dues                         // who waits for a turn
+	turns        uint64                       // how many ever waited
+	waiting      map[*Client]*turn            // one of the turns that a client waits for; the others follow it
+	whole        map[*Client]int              // in how many rooms a client refuses conflation
+	alarm        time.Duration                // when the timer fires; 0: never
 	stats        Stats
 
 	// Owned by Run, and empty between two turns.
@@ -64,6 +74,10 @@ type Hub struct {
 
 // New returns a hub that does nothing until Run.
 func New(opts Options) *Hub {
+	if opts.Now == nil {
+		begin := time.Now()
+		opts.Now = func() time.Duration { return time.Since(begin) }
+	}
 	return &Hub{
 		opts:     opts,
 		commands: make(chan command, commandPlaces),
@@ -74,6 +88,8 @@ func New(opts Options) *Hub {
 		traffic:  map[string]*traffic{},
 		clients:  map[*Client]struct{}{},
 		watchers: map[*Client]struct{}{},
+		waiting:  map[*Client]*turn{},
+		whole:    map[*Client]int{},
 	}
 }
 
@@ -88,6 +104,8 @@ func (h *Hub) Done() <-chan struct{} { return h.done }
 // Run is the hub's one goroutine. It returns when ctx ends.
 func (h *Hub) Run(ctx context.Context) {
 	defer close(h.done)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -96,6 +114,12 @@ func (h *Hub) Run(ctx context.Context) {
 			h.handle(c)
 		case events := <-h.events:
 			h.turn(events)
+		case <-timer.C:
+			h.alarm = 0
+			h.takeDue()
+		}
+		if len(h.due) > 0 {
+			h.setAlarm(timer)
 		}
 	}
 }

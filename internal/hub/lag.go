@@ -21,6 +21,9 @@ type lagList struct {
 	bytes   int              // bytes of the fixed frames
 
 	messages messageList
+
+	refuses func(*slot) bool // whether the client wants all live values of a slot; nil: none
+	broken  bool             // it did, and one was left out
 }
 
 func newLagList() *lagList { return &lagList{at: map[*slot]uint32{}} }
@@ -36,6 +39,7 @@ func (l *lagList) add(s *Segment) (skipped, dropped uint64) {
 		return 0, dropped
 	}
 	skipped = s.live - uint64(s.last)
+	l.leaveOut(s.slot, skipped)
 	return skipped + l.replace(entry{s.newestAlone(), skipped + s.missed}), 0
 }
 
@@ -64,9 +68,17 @@ func (l *lagList) replace(e entry) (skipped uint64) {
 		return 0
 	}
 	skipped = mine.segment.live
+	l.leaveOut(e.segment.slot, skipped)
 	e.skipped += mine.skipped + skipped
 	*mine = e
 	return skipped
+}
+
+// leaveOut notes that live events of a slot are left out.
+func (l *lagList) leaveOut(s *slot, n uint64) {
+	if n > 0 && l.refuses != nil && l.refuses(s) {
+		l.broken = true
+	}
 }
 
 func (l *lagList) push(e entry) {

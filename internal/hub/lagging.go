@@ -1,7 +1,7 @@
 package hub
 
 func (h *Hub) beginLag(c *Client, aged bool) {
-	c.lag, c.piled, c.aged = newLagList(), false, aged
+	c.lag, c.piled, c.aged = h.newLag(c), false, aged
 	h.stats.Lagging++
 	if aged {
 		h.stats.LagsAge++
@@ -20,6 +20,13 @@ func (h *Hub) endLag(c *Client) {
 func (h *Hub) conflate(c *Client) {
 	c.held.segments(func(s *Segment) { h.addToLag(c, s) })
 	c.held = Batch{}
+	if c.lag.broken {
+		h.stats.Refused++
+		h.drop(c)
+		c.closing, c.entering = true, false
+		h.enqueue(c, Batch{Signal: CloseWhole})
+		return
+	}
 	if h.tooMuch(c) && !c.closing {
 		h.stats.Slow++
 		h.close(c, CloseSlow)
@@ -80,7 +87,7 @@ func (h *Hub) conflateQueue(c *Client, done chan<- struct{}) {
 	if later == nil {
 		h.beginLag(c, true)
 	} else {
-		c.lag = newLagList()
+		c.lag = h.newLag(c)
 	}
 	c.sticky, c.signalled = true, false
 	ending := NoSignal

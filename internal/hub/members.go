@@ -48,7 +48,7 @@ func (h *Hub) join(c *Client, cmd command) []string {
 	joined := cmd.rooms[:0]
 	for _, room := range cmd.rooms {
 		if h.in(c, room) {
-			h.restamp(c, room, cmd.wants)
+			h.wish(h.traffic[room], c, cmd.wants)
 			continue
 		}
 		joined = append(joined, room)
@@ -63,9 +63,7 @@ func (h *Hub) join(c *Client, cmd command) []string {
 		if cmd.wants.Absent {
 			t.wantAbsent = append(t.wantAbsent, c)
 		}
-		if cmd.wants.Stamp {
-			t.stamp(c)
-		}
+		h.wish(t, c, cmd.wants)
 		if cmd.wants.Status {
 			t.audience.add(c, cmd.wants.Group)
 		}
@@ -73,21 +71,35 @@ func (h *Hub) join(c *Client, cmd command) []string {
 	if cmd.wants.Status {
 		h.watch(c)
 	}
-	if c.entering && !cmd.more {
+	if !cmd.more {
 		c.entering = false
-		h.deliver(c)
 	}
+	h.deliver(c)
 	return joined
 }
 
-// restamp changes the form of a room's values for c, which is in it already. It is the only thing that
-// a second join changes.
-func (h *Hub) restamp(c *Client, room string, wants Wants) {
-	switch t := h.traffic[room]; {
+// wish notes how c wants the values of a room. That is all that a second join changes.
+func (h *Hub) wish(t *traffic, c *Client, wants Wants) {
+	switch {
 	case wants.Stamp:
 		t.stamp(c)
 	case wants.NoStamp:
 		delete(t.wantStamp, c)
+	}
+	switch {
+	case wants.Every > 0:
+		h.setThrottle(t, c, wants.Every)
+		h.endWhole(t, c)
+	case wants.Whole:
+		h.keepWhole(t, c)
+		h.endThrottle(t, c)
+	default:
+		if wants.NoEvery {
+			h.endThrottle(t, c)
+		}
+		if wants.NoWhole {
+			h.endWhole(t, c)
+		}
 	}
 }
 
@@ -148,6 +160,8 @@ func (h *Hub) remove(c *Client, room string) {
 	c.rooms[last] = ""
 	c.rooms = c.rooms[:last]
 	delete(members, c)
+	h.leaveThrottle(t, c)
+	h.endWhole(t, c)
 	if len(members) == 0 {
 		delete(h.rooms, room)
 		delete(h.traffic, room)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -21,7 +22,8 @@ type item struct {
 	stint   int // the client's how many-th membership of the room
 	begins  bool
 	ends    bool
-	notice  int // bytes of the notice of lost messages before it
+	whole   bool // it must not be left out
+	notice  int  // bytes of the notice of lost messages before it
 }
 
 // heard is what a client has to hear in one room, and how far it is.
@@ -38,6 +40,7 @@ type heard struct {
 
 	// Of the membership under way, on the hub's side.
 	wantAbsent, wantStatus, wantStamp, statusDue bool
+	every, whole                                 bool
 	group                                        uint32
 }
 
@@ -75,6 +78,7 @@ type consumer struct {
 	given   int // bytes, and not yet taken, if nothing were left out
 	fixed   int // of them, of frames that can not be left out
 	lagged  bool
+	rated   bool   // has asked for no more than so many values
 	got     uint64 // live events received
 }
 
@@ -99,8 +103,9 @@ type model struct {
 	asked     []asked            // pulls and conflations that the hub has not seen yet
 	waiting   [][]BroadcastEvent // in the hub's channel
 	n         int
-	size      int                // of the largest payload
-	bridge    string             // its newest status
+	size      int    // of the largest payload
+	bridge    string // its newest status
+	now       time.Duration
 	newest    map[string]Version // by room and type
 	snapshots map[string]string  // by room, type and version
 	draining  bool
@@ -165,6 +170,16 @@ func (m *model) join() {
 	rooms := slices.Compact(slices.Sorted(slices.Values(asked)))
 	wants := Wants{Absent: rapid.Bool().Draw(m.T, "absent"), Status: rapid.Bool().Draw(m.T, "status"), Group: m.group(), Stamp: rapid.Bool().Draw(m.T, "stamp")}
 	wants.NoStamp = !wants.Stamp && rapid.Bool().Draw(m.T, "no stamp")
+	switch rapid.IntRange(0, 9).Draw(m.T, "how many") {
+	case 0, 1, 2:
+		wants.Every = time.Duration(rapid.SampledFrom([]int{1, 10, 500, 7000}).Draw(m.T, "every")) * time.Millisecond
+	case 3:
+		wants.NoEvery = true
+	case 4:
+		wants.Whole = true
+	case 5:
+		wants.NoWhole = true
+	}
 	m.n++
 	text := fmt.Sprintf("joined %s %d", strings.Join(rooms, ","), m.n)
 	if !m.out(c) {
@@ -195,11 +210,16 @@ func (m *model) enter(c *consumer) {
 	if j.rest = j.rest[n:]; len(j.rest) == 0 {
 		c.joining = nil
 	}
-	wants, text := j.wants, j.text
+	wants, text, closed := j.wants, j.text, m.out(c) || c.closing
 	fresh := m.ask(command{op: opJoin, client: c.Client, rooms: some, wants: wants, reply: line("%s", text), more: c.joining != nil})
-	if m.out(c) || c.closing {
+	if closed || c.closing && len(fresh) == 0 {
 		if len(fresh) > 0 {
 			m.Fatalf("%v is closed and joined %v", c, fresh)
+		}
+		for _, room := range rooms { // it may have been closed when it had what it asked for
+			if t := m.h.traffic[room]; t != nil {
+				_, c.heard(room).wantStamp = t.wantStamp[c.Client]
+			}
 		}
 		return
 	}
@@ -207,6 +227,7 @@ func (m *model) enter(c *consumer) {
 	for _, room := range rooms {
 		if c.member[room] {
 			c.heard(room).wantStamp = wants.Stamp || c.heard(room).wantStamp && !wants.NoStamp
+			c.wishes(c.heard(room), wants)
 			continue
 		}
 		want = append(want, room)
@@ -217,11 +238,41 @@ func (m *model) enter(c *consumer) {
 			v.seen = Version{}
 		}
 		r.wantAbsent, r.wantStatus, r.wantStamp, r.statusDue, r.group = wants.Absent, wants.Status, wants.Stamp, wants.Status, wants.Group
+		r.every, r.whole = false, false
+		c.wishes(r, wants)
 		r.fixed = append(r.fixed, item{payload: text, stint: r.stints, begins: true})
 	}
 	if !slices.Equal(slices.Sorted(slices.Values(fresh)), want) {
 		m.Fatalf("%v joined %v: new are %v, not %v", c, rooms, want, fresh)
 	}
+}
+
+// wishes notes what a join asks for of the values of a room.
+func (c *consumer) wishes(r *heard, wants Wants) {
+	switch {
+	case wants.Every > 0:
+		r.every, r.whole, c.rated = true, false, true
+	case wants.Whole:
+		r.every, r.whole = false, true
+	case wants.NoEvery:
+		r.every = false
+	case wants.NoWhole:
+		r.whole = false
+	}
+	if r.whole {
+		return
+	}
+	for _, v := range r.values { // what waits may be left out after all
+		for i := range v.given[v.got:] {
+			v.given[v.got+i].whole = false
+		}
+	}
+}
+
+// pass lets time go by.
+func (m *model) pass() {
+	m.now += time.Duration(rapid.SampledFrom([]int{0, 1, 20, 600, 5000}).Draw(m.T, "ms")) * time.Millisecond
+	m.h.takeDue()
 }
 
 // goOn has some join go on.
@@ -441,7 +492,7 @@ func (m *model) fanOut(e *BroadcastEvent) {
 			continue
 		}
 		r := c.heard(e.Room)
-		it := item{payload: e.Payload, stint: r.stints, missed: uint64(e.Missed)}
+		it := item{payload: e.Payload, stint: r.stints, missed: uint64(e.Missed), whole: r.whole}
 		if r.wantStamp && (e.Kind.Value() || e.Kind == Warm) {
 			it.payload = stamped(e.Payload)
 		}
@@ -548,7 +599,7 @@ func (m *model) pump(c *consumer) bool {
 			m.Fatalf("%v is told to drain, and nobody asked for that", c)
 		}
 		c.drain = true
-	case CloseSlow:
+	case CloseSlow, CloseWhole:
 		c.ended = true
 	}
 	return true
@@ -616,10 +667,11 @@ func TestModel(t *testing.T) {
 		rapid.SyncTest(rt, func(rt *rapid.T) { // a hub that waits for anything is a deadlock there
 			limit := rapid.SampledFrom([]int{200, 600, 3000, 400_000}).Draw(rt, "QueueBytes")
 			m := &model{T: rt, h: New(withQueue(limit)), size: rapid.SampledFrom([]int{5, limit / 20, limit / 5}).Draw(rt, "size"), newest: map[string]Version{}, snapshots: map[string]string{}}
+			m.h.opts.Now = func() time.Duration { return m.now }
 			m.h.step = rapid.IntRange(1, 3).Draw(rt, "step")
 			m.register()
 			actions := []func(){m.register, m.join, m.join, m.goOn, m.goOn, m.leave, m.unregister, m.publish, m.publish, m.publish,
-				m.turn, m.turn, m.burst, m.burst, m.write, m.write, m.write, m.write, m.serve, m.serve, m.conflate, m.closeAll, m.sendAway}
+				m.turn, m.turn, m.burst, m.burst, m.write, m.write, m.write, m.write, m.serve, m.serve, m.conflate, m.pass, m.pass, m.closeAll, m.sendAway}
 			for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(actions)-1), 20, 150).Draw(rt, "actions") {
 				actions[i]()
 				m.check()

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // receive holds one frame against what the client is to hear.
@@ -100,7 +101,7 @@ func (m *model) receiveFixed(c *consumer, room, payload string) {
 	case i.ends:
 		for _, v := range r.values {
 			for v.got < len(v.given) && v.given[v.got].stint == r.stint {
-				if !c.lagged {
+				if !c.lagged && !c.rated {
 					m.Fatalf("%v never lagged and has left before %v", c, v.given[v.got])
 				}
 				v.got++
@@ -124,17 +125,22 @@ func (m *model) receiveFixed(c *consumer, room, payload string) {
 func (m *model) receiveValue(c *consumer, room, payload string) {
 	r := c.heard(room)
 	v := r.of(strings.Fields(payload)[2])
-	at := slices.IndexFunc(v.given[v.got:], func(i item) bool { return i.payload == payload })
+	at := slices.IndexFunc(v.given[v.got:], func(i item) bool {
+		return i.payload == payload || c.rated && strings.TrimRight(i.payload, "+") == strings.TrimRight(payload, "+") // the form that is wanted when its turn comes
+	})
 	if at < 0 {
 		m.Fatalf("%v hears %q: not its to hear, or late", c, payload)
 	}
-	if at > 0 && !c.lagged {
+	if at > 0 && !c.lagged && !c.rated {
 		m.Fatalf("%v never lagged, and %v is left out", c, v.given[v.got:][:at])
 	}
 	at += v.got
 	missing := v.given[at].missed
 	for _, i := range v.given[v.got:at] {
 		missing += i.live + i.missed
+		if i.whole && i.live > 0 {
+			m.Fatalf("%v refused conflation, and %+v is left out", c, i)
+		}
 	}
 	if v.given[at].stint != r.stint {
 		m.Fatalf("%v hears %q of stint %d in stint %d: %+v", c, payload, v.given[at].stint, r.stint, *r)
@@ -154,6 +160,12 @@ func (m *model) check() {
 			c.queue <- b
 			if b.Signal != NoSignal {
 				signals++
+			}
+			if b.Signal == CloseWhole && !c.slow {
+				c.slow = true
+				if !c.lagged && !c.rated && c.given <= m.h.opts.QueueBytes {
+					m.Fatalf("%v is closed for refusing what would not have happened", c)
+				}
 			}
 			if b.Signal == CloseSlow && !c.slow {
 				c.slow = true
@@ -210,6 +222,7 @@ func (m *model) check() {
 			m.Fatalf("%s has %d members and keeps %d types, and %d members", room, n, len(t.values), len(t.wantAbsent))
 		}
 		m.checkAudience(room, &t.audience)
+		m.checkWishes(room, t)
 		for _, v := range t.values {
 			if len(v.missing) > 2*n+8 {
 				m.Fatalf("%s has %d members and keeps %d that miss the %s", room, n, len(v.missing), v.typ)
@@ -224,8 +237,9 @@ func (m *model) check() {
 	if s.Events != m.want.Events || s.Unheard != m.want.Unheard || s.Deliveries != m.want.Deliveries {
 		m.Fatalf("counted %+v, not %+v", s, m.want)
 	}
-	if held != s.Conflated+s.Lost+s.Dropped {
-		m.Fatalf("of %d deliveries %d are neither received nor waiting: %d conflated, %d lost, %d dropped", s.Deliveries, held, s.Conflated, s.Lost, s.Dropped)
+	m.checkDues()
+	if held != s.Conflated+s.Throttled+s.Lost+s.Dropped {
+		m.Fatalf("of %d deliveries %d are neither received nor waiting: %+v", s.Deliveries, held, s)
 	}
 	if len(m.h.routed) > 0 || len(m.h.active) > 0 || len(m.h.touched) > 0 || m.h.bytes > 0 {
 		m.Fatal("a turn was not flushed")
@@ -250,9 +264,9 @@ func (m *model) checkClient(c *consumer) {
 		m.Fatalf("%v has %d bytes unsent, the limit is %d", c, unsent, limit)
 	case c.gone || c.slow:
 		return
-	case c.lag != nil && !c.lagged && c.given <= limit:
+	case c.lag != nil && !c.lagged && !c.rated && c.given <= limit:
 		m.Fatalf("%v lags with %d bytes unsent, under the limit of %d", c, c.given, limit)
-	case c.lag == nil && !c.lagged && unsent != c.given:
+	case c.lag == nil && !c.lagged && !c.rated && unsent != c.given:
 		m.Fatalf("%v has %d bytes unsent and the hub says %d", c, c.given, unsent)
 	case c.lag != nil && !c.lag.waits() && !c.sticky:
 		m.Fatalf("%v lags with an empty list", c)
@@ -347,6 +361,9 @@ func (m *model) waitingFor(c *consumer) (n uint64) {
 		c.queue <- b
 	}
 	count(c.held.Append(nil))
+	for t := m.h.waiting[c.Client]; t != nil; t = t.behind {
+		n += t.live
+	}
 	if c.lag != nil {
 		for _, e := range waiting(c.lag) {
 			count(e.segment.Data)
@@ -368,6 +385,9 @@ func (m *model) finish() {
 	for len(m.waiting) > 0 {
 		m.turn()
 		m.check()
+	}
+	for m.now += time.Hour; len(m.h.due) > 0; m.check() {
+		m.h.takeDue()
 	}
 	for busy := true; busy; {
 		busy = len(m.asked) > 0
@@ -411,6 +431,63 @@ func (m *model) settled(c *consumer) {
 		if r.gotSt != len(r.status) {
 			m.Fatalf("%v has in %q not the newest status: %v are missing", c, room, r.status[r.gotSt:])
 		}
+	}
+}
+
+// checkWishes: the hub knows who wants no more than so many values, and who wants all.
+func (m *model) checkWishes(room string, t *traffic) {
+	rated, whole := 0, 0
+	for _, c := range m.all {
+		r := c.heard(room)
+		if !c.member[room] || m.out(c) || c.closing {
+			continue
+		}
+		if _, all := t.whole[c.Client]; all != r.whole || (t.throttles[c.Client] != nil) != r.every {
+			m.Fatalf("%v wants all of %s: %t, and some of it: %t; by the hub %t and %v", c, room, r.whole, r.every, all, t.throttles[c.Client])
+		}
+		if r.every {
+			rated++
+		}
+		if r.whole {
+			whole++
+		}
+	}
+	if m.draining || slices.ContainsFunc(m.all, func(c *consumer) bool { return c.member[room] && (m.out(c) || c.closing) }) {
+		return
+	}
+	if len(t.throttles) != rated || len(t.whole) != whole {
+		m.Fatalf("in %s %d want some and %d all; by the hub %d and %d", room, rated, whole, len(t.throttles), len(t.whole))
+	}
+}
+
+// checkDues: whoever waits for a turn is in the heap, in its place, and gets something then.
+func (m *model) checkDues() {
+	waiting := 0
+	for _, c := range m.all {
+		mine := 0
+		for t := m.h.waiting[c.Client]; t != nil; t = t.behind {
+			if mine++; t.client != c.Client || t.behind != nil && t.behind.before != t {
+				m.Fatalf("%v waits for %+v", c, t)
+			}
+		}
+		waiting += mine
+		whole := 0
+		for room := range c.member {
+			if _, all := m.h.traffic[room].whole[c.Client]; all {
+				whole++
+			}
+		}
+		if m.h.whole[c.Client] != whole || c.closing && mine > 0 {
+			m.Fatalf("%v wants all of %d rooms, by the hub of %d, and waits for %d turns", c, whole, m.h.whole[c.Client], mine)
+		}
+	}
+	for i, t := range m.h.due {
+		if t.before == nil && m.h.waiting[t.client] != t || t.waits != i || t.given == nil || i > 0 && m.h.due[(i-1)/2].at > t.at {
+			m.Fatalf("at %d waits %+v", i, t)
+		}
+	}
+	if len(m.h.due) != waiting {
+		m.Fatalf("%d wait for a turn, in the heap are %d", waiting, len(m.h.due))
 	}
 }
 

@@ -3,13 +3,15 @@ package hub
 // traffic is what the hub keeps of a room with members besides the members.
 type traffic struct {
 	room        string
-	active      bool                 // the room has events in the turn under way
-	first, last int                  // indexes in Hub.routed of the room's first and last event in this turn
-	values      []*slot              // one for each type of which the members got a value
-	status      *slot                // nil: the members never got the room's status
-	wantAbsent  []*Client            // members to be told if there is no value, and not told yet
-	audience    audience             // members that want the room's status
-	wantStamp   map[*Client]struct{} // members that get values in their stamped form; nil: nobody ever did
+	active      bool                  // the room has events in the turn under way
+	first, last int                   // indexes in Hub.routed of the room's first and last event in this turn
+	values      []*slot               // one for each type of which the members got a value
+	status      *slot                 // nil: the members never got the room's status
+	wantAbsent  []*Client             // members to be told if there is no value, and not told yet
+	audience    audience              // members that want the room's status
+	wantStamp   map[*Client]struct{}  // members that get values in their stamped form; nil: nobody ever did
+	throttles   map[*Client]*throttle // members that get no more than so many values; nil: nobody ever did
+	whole       map[*Client]struct{}  // members that refuse conflation; nil: nobody ever did
 }
 
 // routed is an event of the turn under way. All rooms share one list of them, so
@@ -138,14 +140,14 @@ func (h *Hub) fanOut(t *traffic, events []*BroadcastEvent) {
 // fanOutToAll gives events that share a segment to all members.
 func (h *Hub) fanOutToAll(t *traffic, f *forms) {
 	members := h.rooms[t.room]
-	if len(f.wishes) == 0 {
+	if len(f.wishes) == 0 && (len(t.throttles) == 0 || f.room != nil) {
 		s := f.plain()
 		for c := range members {
 			h.hold(c, s)
 		}
 	} else {
 		for c := range members {
-			h.hold(c, f.of(c))
+			h.give(t, c, f)
 		}
 	}
 	for _, e := range f.events {

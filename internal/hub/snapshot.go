@@ -66,12 +66,16 @@ func (h *Hub) fanOutSnapshot(t *traffic, e *BroadcastEvent, f *forms) {
 		s.allHave(e)
 		f.slot = s
 		for c := range members {
-			h.hold(c, f.of(c))
+			h.give(t, c, f)
 		}
 	} else {
 		f.slot, f.without = s, s.snapshot
 		for _, c := range s.missing {
 			if _, member := members[c]; !member {
+				continue
+			}
+			if t.throttles[c] != nil {
+				h.give(t, c, f)
 				continue
 			}
 			if segment := f.of(c); c.held.newest() != segment {

@@ -11,11 +11,13 @@ type Stats struct {
 	Unheard    uint64 // live events of rooms without members
 	Deliveries uint64 // live events times members
 	Conflated  uint64 // live events left out for clients that lagged
+	Throttled  uint64 // live events left out because their members asked for no more in a while
 	Lost       uint64 // messages left out for clients that lagged
 	Dropped    uint64 // live events that waited for a client when it left or was closed, or came when it was closed
 	LagsBytes  uint64 // times that a client began to lag because too many bytes waited for it
 	LagsAge    uint64 // times that a client began to lag because what waited for it grew old
 	Slow       uint64 // clients closed because they did not keep up
+	Refused    uint64 // clients closed because they did not keep up and had refused conflation
 }
 
 // ClientStats is how one client stands.

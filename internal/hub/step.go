@@ -49,6 +49,9 @@ func (s Steps) Route(events []BroadcastEvent) {
 	s.hub.flush()
 }
 
+// TakeDue gives members the values whose time has come by Options.Now.
+func (s Steps) TakeDue() { s.hub.takeDue() }
+
 // Stats is [Hub.Stats].
 func (s Steps) Stats() Stats { return s.hub.counters() }
 

@@ -75,15 +75,18 @@ func (s *Server) hubMetrics(reg *prometheus.Registry) error {
 				return float64(s.LagsAge)
 			}},
 		counter("slow_clients_closed_total", "Clients closed because too much waited for them.", func(s S) uint64 { return s.Slow }),
+		counter("refusing_clients_closed_total", "Clients closed because they were behind and had refused conflation.", func(s S) uint64 { return s.Refused }),
 		counter("events_total", "Live events routed.", func(s S) uint64 { return s.Events }),
 		counter("events_unheard_total", "Live events of rooms without members.", func(s S) uint64 { return s.Unheard }),
 		counter("deliveries_total", "Live events multiplied by the members of their rooms.", func(s S) uint64 { return s.Deliveries }),
 		telemetry.Family[S]{Name: "undelivered_total", Help: "Live events that a client did not receive, by reason.", Kind: telemetry.Counter,
-			Label: "reason", Values: []string{"conflated", "lost", "gone"},
+			Label: "reason", Values: []string{"conflated", "max_rate", "lost", "gone"},
 			Value: func(s S, reason string) float64 {
 				switch reason {
 				case "conflated":
 					return float64(s.Conflated)
+				case "max_rate":
+					return float64(s.Throttled)
 				case "lost":
 					return float64(s.Lost)
 				}

@@ -27,7 +27,7 @@ func (s *Server) LogState() {
 	args := []any{
 		"status", ready.Status, "uptime", time.Since(s.began).Round(time.Second),
 		"consumers", s.open(protocol.Consumer), "ingestors", s.open(protocol.Ingestor),
-		"rooms", hub.Rooms, "lagging", hub.Lagging, "conflated", hub.Conflated, "slow_closed", hub.Slow,
+		"rooms", hub.Rooms, "lagging", hub.Lagging, "conflated", hub.Conflated, "slow_closed", hub.Slow, "refusing_closed", hub.Refused,
 		"instruments", ingest.Instruments, "published", ingest.Published, "remote", ingest.Remote, "outbox_events", ingest.OutboxEvents,
 		"goroutines", runtime.NumGoroutine(), "memory_mib", memory[0].Value.Uint64() >> 20,
 		"bridge", ready.Bridge,

@@ -59,7 +59,19 @@ func (w *world) each(f func(*consumer, string, *membership)) {
 
 // check compares what consumers hold with what they must hold: promises 1 and 4.
 func (w *world) check(when string) {
+	w.checkThose(when, false)
+	if w.wishes != nil {
+		w.pass(longestTurn)
+		w.checkThose(when+" and a turn", true)
+	}
+}
+
+// checkThose is check of consumers that want no more than so many values, or of the others.
+func (w *world) checkThose(when string, rated bool) {
 	w.each(func(c *consumer, room string, m *membership) {
+		if rated != (c.wants.Every > 0) {
+			return
+		}
 		_, num := w.newest(room)
 		alive := num > 0 && w.age(num) < w.ttl && !w.prices[num].gone
 		switch {
@@ -89,6 +101,7 @@ func (w *world) latecomers() {
 			continue
 		}
 		c := w.connect(in)
+		c.wants.Every = 0 // or else it is not checked when it has learned
 		c.join(w.rooms...)
 		for _, room := range w.rooms {
 			all = append(all, late{c, room})
@@ -132,7 +145,7 @@ func (w *world) ticks() {
 		}
 		w.pass(200 * time.Millisecond)
 		w.each(func(c *consumer, room string, m *membership) {
-			if refused[room] {
+			if refused[room] || c.wants.Every > 0 {
 				return
 			}
 			if last := w.prices[m.lastNum]; m.lastNum == 0 || last.origin != in.origin || last.order != in.local[room] {
@@ -143,7 +156,16 @@ func (w *world) ticks() {
 			}
 		})
 	}
+	w.turn()
+	w.checkThose("after the ticks", true)
 	w.each(func(c *consumer, room string, m *membership) { c.settle(room, m) })
+}
+
+// turn has each consumer that wants no more than so many values get what waits for it.
+func (w *world) turn() {
+	if w.wishes != nil {
+		w.pass(longestTurn)
+	}
 }
 
 // gap has an instance miss events of another that it has heard before: each of its
@@ -159,6 +181,7 @@ func (w *world) gap() {
 	}
 	w.pass(200 * time.Millisecond)
 	got := func() map[*membership]int {
+		w.turn()
 		counts := map[*membership]int{}
 		w.each(func(c *consumer, r string, m *membership) {
 			if r == room {
@@ -182,7 +205,7 @@ func (w *world) gap() {
 		if r == room && after[m]-before[m] != lost+1 {
 			w.problem("%s was told of %d more events of %s, of %d", c.name, after[m]-before[m], room, lost+1)
 		}
-		if r == room && c.wants.Stamp && c.in == to && m.gaps-gaps[m] != m.skipped-skipped[m] {
+		if r == room && c.wants.Stamp && c.wants.Every == 0 && c.in == to && m.gaps-gaps[m] != m.skipped-skipped[m] {
 			w.problem("%s was told of %d that were skipped of %s, by their numbers it is %d", c.name, m.skipped-skipped[m], room, m.gaps-gaps[m])
 		}
 	})

@@ -31,8 +31,10 @@ type consumer struct {
 	pulled     int     // bytes that the next batch may have, for which it asked; 0: it has not asked
 	flight     []piece // under way to it
 
-	gone  bool
-	heard map[int]bool // messages
+	refuses bool // has refused conflation in some room, and may do so still
+	closed  bool // it was, for that
+	gone    bool
+	heard   map[int]bool // messages
 }
 
 // membership is one stay in a room.
@@ -53,6 +55,10 @@ type membership struct {
 	epochs map[string]uint64 // the number of the last price of each
 	lives  map[string]uint64 // the number of the last live price of each that was published since
 	gaps   int               // numbers between two live prices of one epoch
+
+	order   int  // of the last live price of this instance, of who refuses conflation; 0: none yet
+	all     bool // it refuses conflation, by what it asked for last
+	changes int  // of what it wants, of which it has not heard
 }
 
 func (w *world) connect(in *instance) *consumer {
@@ -66,6 +72,7 @@ func (w *world) connect(in *instance) *consumer {
 	if c.wants.Status {
 		c.wants.Group = []uint32{0, 0, 1000, 1000, 4000, longest}[w.fate.IntN(6)]
 	}
+	c.wish()
 	in.hub.Register(c.client)
 	in.clients = append(in.clients, c)
 	return c
@@ -90,9 +97,9 @@ func (c *consumer) join(rooms ...string) {
 func (c *consumer) enter(reply []byte) {
 	room := c.rest[0]
 	c.rest = c.rest[1:]
-	c.rooms[room] = &membership{local: c.in.local[room], said: c.in.said[room], epochs: map[string]uint64{}, lives: map[string]uint64{}}
+	c.rooms[room] = &membership{local: c.in.local[room], said: c.in.said[room], epochs: map[string]uint64{}, lives: map[string]uint64{}, all: c.wants.Whole}
 	joined := c.in.hub.JoinPart(c.client, []string{room}, c.wants, reply, len(c.rest) > 0)
-	if len(joined) != 1 {
+	if len(joined) != 1 && !c.refuses { // or else it may be about to be closed
 		c.in.w.problem("%s joined %v of %s", c.name, joined, room)
 	}
 	c.warm = append(c.warm, room)
@@ -181,6 +188,9 @@ func (c *consumer) read(n int) {
 
 // write is what a write side does: it sends what the window has room for.
 func (c *consumer) write() {
+	if c.closed {
+		return
+	}
 	now := c.in.w.since()
 	if c.window.Watched() {
 		c.window.Tick(now)
@@ -213,6 +223,11 @@ func (c *consumer) write() {
 		}
 		b := <-c.client.Queue()
 		c.behind = c.behind || b.More || b.Signal == hub.Behind
+		if b.Signal == hub.CloseWhole && c.refuses {
+			c.closed = true
+			c.in.w.refused++
+			return
+		}
 		if b.Signal > hub.Behind {
 			c.in.w.problem("%s was told to close: %v", c.name, b.Signal)
 		}
@@ -286,6 +301,9 @@ func (c *consumer) hear(f []string) {
 	}
 	switch f[0] {
 	case "joined":
+		if m.confirmed {
+			m.changes, m.order = m.changes-1, 0
+		}
 		m.confirmed = true
 	case "left":
 		delete(c.rooms, room)
@@ -334,6 +352,7 @@ func (c *consumer) price(m *membership, f []string) {
 	c.stamp(m, p, f)
 	if !slices.Contains(f, "snapshot") {
 		m.live++
+		c.whole(m, n, p)
 	}
 	c.in.w.trace(p.room, "%s hears %v", c.name, f)
 }

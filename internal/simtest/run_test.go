@@ -128,12 +128,15 @@ func (w *world) background(calm bool) {
 			l.hear()
 		}
 		in.giveWay()
+		in.hub.TakeDue()
 		for in.ingest.NextTask() <= in.time().Steady {
 			in.route(in.ingest.Tasks(in.time()))
 		}
 		for _, c := range in.clients {
 			switch {
 			case c.gone:
+			case c.closed:
+				c.vanish()
 			case calm:
 				c.ask()
 				c.readAll()
@@ -144,6 +147,7 @@ func (w *world) background(calm bool) {
 				case len(c.rest) > 0 && w.fate.IntN(2) == 0:
 					c.enter(nil)
 				}
+				c.wishAgain()
 				if w.rng.IntN(c.pause) == 0 {
 					c.read(w.rng.IntN(4))
 				}

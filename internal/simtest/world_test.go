@@ -71,7 +71,9 @@ type world struct {
 	ticking   bool       // all is over: what is published now is a price
 	retires   *rand.Rand // of producers that retire what they publish, apart as well; nil: none does
 	builds    *rand.Rand // of instances of a build that reads form 1 alone, apart as well; nil: there is none
+	wishes    *rand.Rand // of consumers that want fewer values, or each, apart as well; nil: none does
 	conflated int        // times that a reader was found to be slow
+	refused   int        // consumers that were closed because they refuse conflation
 	producers *rand.Rand // of who publishes where places are few, apart as well; nil: there are enough
 	places    int        // for instruments, of each instance
 	seed      uint64
@@ -139,6 +141,9 @@ func newWorld(seed uint64) *world {
 	if builds := rand.New(rand.NewPCG(seed, 0xb01d)); builds.IntN(3) == 0 {
 		w.builds = builds
 	}
+	if wishes := rand.New(rand.NewPCG(seed, 0x3a7e)); wishes.IntN(2) == 0 {
+		w.wishes = wishes
+	}
 	for i := range 2 + w.rng.IntN(4) {
 		w.rooms = append(w.rooms, "R"+strconv.Itoa(i))
 	}
@@ -168,7 +173,8 @@ func (w *world) newInstance(id int) *instance {
 		in.offset = time.Duration(w.rng.Int64N(int64(4*time.Second))) - 2*time.Second
 	}
 	in.hub = hub.NewSteps(hub.Options{QueueBytes: queueBytes, Frame: frame, Stamped: frameStamped, Conflated: func(room string, n uint64) string { return fmt.Sprintf("conflated %s %d", room, n) },
-		Lost: func(room string, n uint64) string { return fmt.Sprintf("lost %s %d", room, n) }})
+		Lost: func(room string, n uint64) string { return fmt.Sprintf("lost %s %d", room, n) },
+		Now:  func() time.Duration { return in.time().Steady }})
 	in.ingest = ingest.NewSteps(ingest.Options{
 		Instance: in.origin, Types: []string{""}, TTL: w.ttl, MaxInstruments: w.places, OutboxBytes: w.outbox, StoredLate: w.storing > 0,
 		Snapshot:   func(p string) string { return p + " snapshot" },

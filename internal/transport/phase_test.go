@@ -45,6 +45,7 @@ func TestPhases(t *testing.T) {
 		{"drain during a pull", pulling, false, hub.Batch{Signal: hub.CloseDrain}, pulling, true, none},
 		{"slow", live, false, hub.Batch{Signal: hub.CloseSlow}, over, false, slow},
 		{"slow during a pull", pulling, false, hub.Batch{Signal: hub.CloseSlow}, over, false, slow},
+		{"refuses conflation", live, false, hub.Batch{Signal: hub.CloseWhole}, over, false, slow},
 		{"slow while draining", behind, true, hub.Batch{Signal: hub.CloseSlow}, over, true, slow},
 		{"behind when over", over, false, hub.Batch{Signal: hub.Behind}, over, false, none},
 		{"slow when over", over, false, hub.Batch{Signal: hub.CloseSlow}, over, false, none},

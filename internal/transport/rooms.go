@@ -2,10 +2,8 @@ package transport
 
 import (
 	"slices"
-	"strconv"
 
 	"backbone/internal/domain/common"
-	"backbone/internal/hub"
 	"backbone/protocol"
 )
 
@@ -19,7 +17,7 @@ const roomsPerMessage = 100
 // join puts the client into one room or many. The hub has the client before ingest is asked for
 // last prices, so that nothing falls between snapshot and stream.
 func (r *readSide) join(o *common.Object) error {
-	if err := o.Only("room", "rooms", "mark_empty", "status", "silent_after_ms", "heartbeat_ms", "marks", "stamp"); err != nil {
+	if err := o.Only("room", "rooms", "mark_empty", "status", "silent_after_ms", "heartbeat_ms", "marks", "stamp", "max_rate", "conflate"); err != nil {
 		return err
 	}
 	wish, err := wishes(o)
@@ -47,56 +45,6 @@ func (r *readSide) join(o *common.Object) error {
 		return common.Errorf(protocol.CodeInvalidEvent, "rooms: must name at least one room")
 	}
 	return r.joinMany(o, list, wish)
-}
-
-// wish is what a join asks for besides the events of its rooms.
-type wish struct {
-	hub.Wants
-	marks bool   // for the connection: marks are messages
-	beat  uint32 // for the connection: time between heartbeats, milliseconds; 0: the join does not say
-}
-
-// wishes are the options of a join. Ingest takes the group of a status for its threshold.
-func wishes(o *common.Object) (w wish, err error) {
-	if w.Absent, _, err = o.Bool("mark_empty"); err != nil {
-		return w, err
-	}
-	if w.Status, _, err = o.Bool("status"); err != nil {
-		return w, err
-	}
-	var said, own bool
-	if w.Stamp, said, err = o.Bool("stamp"); err != nil {
-		return w, err
-	}
-	w.NoStamp = said && !w.Stamp
-	if w.Group, own, err = milliseconds(o, "silent_after_ms", protocol.MinSilentAfterMS, protocol.MaxSilentAfterMS); err != nil {
-		return w, err
-	}
-	if own && !w.Status {
-		return w, common.Errorf(protocol.CodeInvalidEvent, `silent_after_ms: needs "status":true`)
-	}
-	if w.marks, _, err = o.Bool("marks"); err != nil {
-		return w, err
-	}
-	w.beat, _, err = milliseconds(o, "heartbeat_ms", protocol.MinHeartbeatMS, protocol.MaxHeartbeatMS)
-	return w, err
-}
-
-// maxShown is how much of a number that is out of range is told.
-const maxShown = 32
-
-// milliseconds returns a field that is a time.
-func milliseconds(o *common.Object, name string, least, most uint32) (ms uint32, present bool, err error) {
-	text, present, err := o.Number(name)
-	if err != nil || !present {
-		return 0, present, err
-	}
-	n, err := strconv.ParseUint(string(text), 10, 32)
-	if err != nil || uint32(n) < least || uint32(n) > most {
-		return 0, true, common.Errorf(protocol.CodeInvalidEvent, "%s: must be an integer from %d to %d, got %s",
-			name, least, most, text[:min(len(text), maxShown)])
-	}
-	return uint32(n), true, nil
 }
 
 func (r *readSide) joinOne(o *common.Object, wish wish) error {

@@ -207,6 +207,8 @@ func (w *writeSide) note(b *hub.Batch) {
 	case w.phase == over:
 	case b.Signal == hub.CloseSlow:
 		w.finish(&closeError{code: protocol.CloseSlowConsumer, reason: "too much is waiting for this client"})
+	case b.Signal == hub.CloseWhole:
+		w.finish(&closeError{code: protocol.CloseSlowConsumer, reason: "this client is behind, and has refused conflation"})
 	case b.Signal == hub.CloseDrain:
 		w.draining = true
 		if w.phase == live {
