@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -167,12 +168,64 @@ func (s *session) splitRooms(rooms []string, opt JoinOptions) [][]string {
 func (s *session) encodeJoin(rooms []string, opt JoinOptions, plain bool, id uint64) []byte {
 	m := protocol.ClientMessage{
 		Type: protocol.TypeJoin, Rooms: rooms, ID: strconv.FormatUint(id, 10),
-		MarkEmpty: opt.MarkEmpty, Status: opt.Status, SilentAfterMS: opt.SilentAfter.Milliseconds(), Stamp: opt.Stamp,
+		MarkEmpty: opt.MarkEmpty, Status: opt.Status, SilentAfterMS: opt.SilentAfter.Milliseconds(), Stamp: opt.Stamp, Conflate: string(opt.Conflate),
+	}
+	if rate := max(opt.MaxRate, 0); opt.MaxRate != 0 {
+		m.MaxRate = &rate
 	}
 	if !plain {
 		m.Marks, m.HeartbeatMS = true, s.opt.heartbeat.Milliseconds()
 	}
 	return encode(m)
+}
+
+// check returns an error for options that a server would refuse.
+func (o *JoinOptions) check() error {
+	switch {
+	case o.SilentAfter < 0 || o.SilentAfter%time.Millisecond != 0:
+		return invalid(protocol.CodeInvalidEvent, "JoinOptions.SilentAfter: %v, expected a positive number of whole milliseconds", o.SilentAfter)
+	case o.MaxRate != 0 && o.MaxRate != NoMaxRate && !(o.MaxRate >= protocol.MinRate && o.MaxRate <= protocol.MaxRate):
+		return invalid(protocol.CodeInvalidEvent, "JoinOptions.MaxRate: %v, expected a number from %v to %v", o.MaxRate, protocol.MinRate, protocol.MaxRate)
+	case o.Conflate != "" && o.Conflate != ConflateBehind && o.Conflate != ConflateNever:
+		return invalid(protocol.CodeInvalidEvent, "JoinOptions.Conflate: %q, expected %q or %q", o.Conflate, ConflateBehind, ConflateNever)
+	case o.Conflate == ConflateNever && o.MaxRate > 0:
+		return invalid(protocol.CodeInvalidEvent, "JoinOptions.Conflate: %q refuses what MaxRate asks for", o.Conflate)
+	}
+	return nil
+}
+
+// reduced are the options that a server of any age knows.
+func (o JoinOptions) reduced() JoinOptions {
+	return JoinOptions{MarkEmpty: o.MarkEmpty, Status: o.Status}
+}
+
+// settled are the options with which a room is joined again.
+func (o JoinOptions) settled() JoinOptions {
+	o.MaxRate = max(o.MaxRate, 0)
+	if o.Conflate == ConflateBehind {
+		o.Conflate = ""
+	}
+	return o
+}
+
+// change takes from a later join what a server changes. It reports whether all that the join asks for is as it
+// asks.
+func (o *JoinOptions) change(later JoinOptions) bool {
+	o.Stamp = o.Stamp || later.Stamp
+	if later.Conflate != "" {
+		if o.Conflate = later.Conflate; later.Conflate == ConflateNever {
+			o.MaxRate = 0
+		}
+	}
+	if later.MaxRate != 0 {
+		if o.MaxRate = later.MaxRate; later.MaxRate > 0 {
+			o.Conflate = ""
+		}
+	}
+	*o = o.settled()
+	later.MaxRate, later.Conflate = o.MaxRate, o.Conflate // as it asks, or it does not ask
+	none := JoinOptions{MaxRate: o.MaxRate, Conflate: o.Conflate}
+	return *o == later || later == none
 }
 
 // checkRoom returns nil if a room may have this name.

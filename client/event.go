@@ -143,8 +143,8 @@ type Disconnected struct {
 type Rejoined struct {
 	Rooms    []string // sorted
 	Rejected []Rejected
-	// Reduced says that the server is older than [JoinOptions].Stamp or SilentAfter, and rooms that
-	// have these were joined without. They are asked for again on the next connection.
+	// Reduced says that the server is older than [JoinOptions].Stamp, SilentAfter, MaxRate or Conflate, and
+	// rooms that have these were joined without. They are asked for again on the next connection.
 	Reduced bool
 }
 

@@ -97,6 +97,12 @@ func (r *joinedRooms) stamped(room string) bool {
 	return opt != nil && opt.(JoinOptions).Stamp
 }
 
+// rated reports whether the program wants no more than so many prices of the room.
+func (r *joinedRooms) rated(room string) bool {
+	opt, _ := r.options.Load(room)
+	return opt != nil && opt.(JoinOptions).MaxRate > 0
+}
+
 // plain returns the rooms whose stamps the program does not want.
 func (r *joinedRooms) plain() (rooms []string) {
 	for room, opt := range r.options.Range {
@@ -188,14 +194,15 @@ func (r *joinedRooms) add(room string, opt JoinOptions) bool {
 	if _, known := r.names[room]; known {
 		of, _ := r.options.Load(room)
 		had := of.(JoinOptions)
-		if opt.Stamp && !had.Stamp { // the server changes that, and nothing else
-			had.Stamp = true
+		before := had
+		asAsked := had.change(opt)
+		if had != before {
 			r.options.Store(room, had)
 		}
-		return had == opt || opt == JoinOptions{}
+		return asAsked
 	}
 	r.names[room] = room
-	r.options.Store(room, opt)
+	r.options.Store(room, opt.settled())
 	return true
 }
 

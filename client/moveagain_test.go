@@ -131,6 +131,29 @@ func TestAMoveCountsOnce(t *testing.T) {
 	})
 }
 
+// What a room with a rate does not bring on either connection is left out because of the rate, and not missed.
+func TestAMoveOfARoomWithARateMissesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newPipeServer(t)
+		c, old := s.consumer(ConnOptions{})
+		joined := s.call(func(ctx context.Context) error { return c.JoinWith(ctx, JoinOptions{Stamp: true, MaxRate: 2}, "S") })
+		old.join()
+		joined()
+		old.write(stamped("S", "e.0", 4, false))
+		old.drains(0)
+		next := s.accept()
+		old.fence()
+		if m := next.join(); m.MaxRate == nil || *m.MaxRate != 2 {
+			t.Errorf("it joins with %+v", m)
+		}
+		next.write(stamped("S", "e.0", 4, true), `{"type":"conflated","room":"S","skipped":4}`, stamped("S", "e.0", 9, false), `{"type":"mark","n":1}`)
+		next.expect(protocol.TypeMarked) // it has come
+		old.write(`{"type":"conflated","room":"S","skipped":1}`, stamped("S", "e.0", 6, false))
+		_ = old.untilGone()
+		hearsShort(t, c, "S4S", "left out S 1", "S6S", "Moved", "left out S 2", "S9S")
+	})
+}
+
 // What the next connection brings while it takes over is bounded by who takes it, and ends with the Conn.
 func TestCloseWhileTheNextConnectionTakesOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/big"
 	"strconv"
 	"strings"
 	"time"
@@ -185,3 +186,85 @@ func perSecond(unit time.Duration) int64 {
 	}
 	return int64(time.Second / unit)
 }
+
+// MinChange is how far a price must be from another one to be worth showing: a distance, such as "0.01", or
+// a part of the other price, such as "0.5%". The empty MinChange is none: every other price is.
+type MinChange string
+
+// Valid reports whether m is a positive number, in plain digits or with an exponent, with or without "%"
+// behind it; the empty MinChange is valid.
+func (m MinChange) Valid() bool {
+	number, _ := m.parts()
+	return m == "" || number.Valid() && number.Cmp("0") > 0
+}
+
+func (m MinChange) parts() (number Price, percent bool) {
+	text, percent := strings.CutSuffix(string(m), "%")
+	return Price(text), percent
+}
+
+// Reached reports whether p is at least m away from the price from. It calculates with the decimals, so
+// 0.3 is 0.1 away from 0.2. The same price is never reached, and one that is not Valid always.
+func (m MinChange) Reached(from, p Price) bool {
+	if from == p {
+		return false
+	}
+	was, wasOK := from.rational()
+	is, isOK := p.rational()
+	if !wasOK || !isOK {
+		return true
+	}
+	change := is.Sub(is, was)
+	number, percent := m.parts()
+	least, ok := number.rational()
+	if !ok {
+		return change.Sign() != 0
+	}
+	if percent {
+		least.Mul(least, was).Quo(least, big.NewRat(100, 1))
+	}
+	return change.Sign() != 0 && change.Abs(change).Cmp(least.Abs(least)) >= 0
+}
+
+// rational is false if p is not Valid.
+func (p Price) rational() (*big.Rat, bool) {
+	if !p.Valid() {
+		return nil, false
+	}
+	if p.Cmp("0") == 0 { // whatever the exponent
+		return new(big.Rat), true
+	}
+	return new(big.Rat).SetString(string(p))
+}
+
+// ChangeFilter leaves out the prices of a room that are too near to the last one that it let pass. A server
+// does not do that, because it reads no price. One goroutine uses it.
+type ChangeFilter struct {
+	least   MinChange
+	last    map[string]Price
+	leftOut uint64
+}
+
+// NewChangeFilter returns a filter that has let nothing pass yet.
+func NewChangeFilter(least MinChange) *ChangeFilter {
+	return &ChangeFilter{least: least, last: map[string]Price{}}
+}
+
+// Pass reports whether the program is to have an event. Live prices that are less than the MinChange away
+// from the last of their room that passed are not; the first of a room, snapshots and all other events are.
+func (f *ChangeFilter) Pass(ev Event) bool {
+	switch e := ev.(type) {
+	case PriceUpdate:
+		if last, known := f.last[e.Instrument]; known && !e.Snapshot && !f.least.Reached(last, e.Price) {
+			f.leftOut++
+			return false
+		}
+		f.last[e.Instrument] = e.Price
+	case Retired:
+		delete(f.last, e.Instrument)
+	}
+	return true
+}
+
+// LeftOut is how many prices did not pass.
+func (f *ChangeFilter) LeftOut() uint64 { return f.leftOut }

@@ -161,3 +161,68 @@ func TestPriceTimes(t *testing.T) {
 		t.Errorf("received %v, %t", got, ok)
 	}
 }
+
+func TestAChangeIsReachedToTheDigit(t *testing.T) {
+	for _, c := range []struct {
+		least    MinChange
+		from, to Price
+		want     bool
+	}{
+		{"0.1", "0.2", "0.3", true}, // the floats are less than 0.1 apart
+		{"0.1", "0.3", "0.2", true},
+		{"0.1", "0.2", "0.2999999999999999999999999999", false},
+		{"0.01", "60214.30", "60214.3", false},
+		{"0.01", "60214.30", "60214.31", true},
+		{"1e-2", "-0.005", "0.005", true},
+		{"0.5%", "200", "201", true},
+		{"0.5%", "200", "200.9999999999999999", false},
+		{"0.5%", "-200", "-201", true},
+		{"0.5%", "-200", "-200.5", false},
+		{"50%", "0", "0.00", false},
+		{"50%", "0", "1e-300", true},
+		{"100%", "1e300", "1e-300", false},
+		{"99%", "1e300", "1e-300", true},
+		{"1", "0e999999999", "1", true},
+		{"", "1", "1.00", false},
+		{"", "1", "1.000000000000000000000000000001", true},
+		{"1", "x", "1", true},
+	} {
+		if got := c.least.Reached(c.from, c.to); got != c.want {
+			t.Errorf("%s from %s to %s: %t", c.least, c.from, c.to, got)
+		}
+	}
+	for least, valid := range map[MinChange]bool{"": true, "0.5%": true, "0.01": true, "1e-9": true, "0": false, "0%": false, "-1": false, "%": false, "5 %": false, "1,5": false, ".5": false, "NaN": false} {
+		if least.Valid() != valid {
+			t.Errorf("%q is valid: %t", least, !valid)
+		}
+	}
+}
+
+func TestAFilterComparesWithWhatWasShown(t *testing.T) {
+	f := NewChangeFilter("0.1")
+	price := func(room string, p Price, snapshot bool) PriceUpdate {
+		return PriceUpdate{Instrument: room, Price: p, Snapshot: snapshot}
+	}
+	for i, c := range []struct {
+		ev   Event
+		want bool
+	}{
+		{price("A", "1", false), true},
+		{price("A", "1.09", false), false},
+		{price("B", "1.09", false), true},
+		{price("A", "1.05", true), true}, // a snapshot is what counts now
+		{price("A", "1.14", false), false},
+		{price("A", "1.15", false), true},
+		{Conflated{Room: "A", Skipped: 1}, true},
+		{Retired{Instrument: "A"}, true},
+		{price("A", "1.15", false), true},
+		{price("A", "1.15", false), false},
+	} {
+		if got := f.Pass(c.ev); got != c.want {
+			t.Errorf("%d: %+v passes: %t", i, c.ev, got)
+		}
+	}
+	if f.LeftOut() != 3 {
+		t.Errorf("%d were left out", f.LeftOut())
+	}
+}

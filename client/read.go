@@ -181,6 +181,9 @@ func (s *session) passPrice(conn *connection, e PriceUpdate, ev Event) bool {
 			return s.deliver(Conflated{Room: e.Instrument, Skipped: missed.Events}) && s.deliver(ev)
 		}
 	}
+	if told && conn.moved && missed.Exact && s.rooms.rated(e.Instrument) { // it was not their turn yet
+		return s.deliver(Conflated{Room: e.Instrument, Skipped: missed.Events}) && s.deliver(ev)
+	}
 	return (!told || s.deliver(missed)) && s.deliver(ev)
 }
 

@@ -26,7 +26,28 @@ type JoinOptions struct {
 	// Stamp asks for a [Stamp] in each price, and for a [Missed] where prices were missed
 	// while there was no connection.
 	Stamp bool
+	// MaxRate asks for no more than so many prices of a room in a second, from 0.01 to 1000. The first
+	// comes at once, later ones as the newest when its time has come, the last of a burst always; a
+	// [Conflated] tells how many were left out. 0 says nothing; [NoMaxRate] has each price come again.
+	MaxRate float64
+	// Conflate says what is left out of a room while the program is behind. "" says nothing.
+	Conflate Conflation
 }
+
+// NoMaxRate, as [JoinOptions].MaxRate, ends the rate of a room that is joined already.
+const NoMaxRate = -1
+
+// Conflation says what a server leaves out while the program is behind.
+type Conflation string
+
+// The conflations.
+const (
+	// ConflateBehind leaves out all but the newest price of each room, and tells how many. It is the default.
+	ConflateBehind Conflation = protocol.ConflateBehind
+	// ConflateNever leaves out nothing: the server closes the connection with [CloseSlowConsumer] instead,
+	// and the client connects again. Then a [Missed] tells what was missed, with [JoinOptions].Stamp.
+	ConflateNever Conflation = protocol.ConflateNever
+)
 
 // Join joins rooms and waits for the reply, if necessary on the next connection. It is
 // JoinWith without options.
@@ -39,14 +60,18 @@ func (c *Conn) Join(ctx context.Context, rooms ...string) error {
 //
 // A room that is joined already stays joined with the options it has. That is not an error
 // for a join without options; otherwise the room is listed in the JoinError's Unchanged. To
-// change its options, leave it first. Stamp alone can be added by joining again.
+// change its options, leave it first. Stamp can be added by joining again, and MaxRate and Conflate can be
+// changed: of MaxRate and ConflateNever the one that was asked for last holds.
+//
+// A server that is older than an option refuses the rooms with [CodeUnknownField]. After a reconnect to such a
+// server the rooms are joined without, and [Rejoined] says that it is Reduced.
 //
 // If some rooms are rejected or unchanged, the error is a *[JoinError], and the other rooms are
 // joined. After any other error the rooms may or may not be joined; joining again is
 // harmless.
 func (c *Conn) JoinWith(ctx context.Context, opt JoinOptions, rooms ...string) error {
-	if after := opt.SilentAfter; after < 0 || after%time.Millisecond != 0 {
-		return invalid(protocol.CodeInvalidEvent, "JoinOptions.SilentAfter: %v, expected a positive number of whole milliseconds", after)
+	if err := opt.check(); err != nil {
+		return err
 	}
 	var failed JoinError
 	valid := make([]string, 0, len(rooms))
@@ -216,7 +241,7 @@ func (s *session) rejoinMessage(conn *connection, join rejoin) []byte {
 	conn.rejoins[id] = join
 	opt := join.options
 	if join.plain {
-		opt.Stamp, opt.SilentAfter = false, 0
+		opt = opt.reduced()
 	}
 	return s.encodeJoin(join.rooms, opt, join.plain, id)
 }
@@ -233,7 +258,7 @@ func (s *session) rejoinAnswered(conn *connection, join rejoin, m *protocol.Serv
 	}
 	if m.Type == protocol.TypeJoined {
 		if join.plain {
-			conn.rejoined.Reduced = conn.rejoined.Reduced || join.options.Stamp || join.options.SilentAfter > 0
+			conn.rejoined.Reduced = conn.rejoined.Reduced || join.options != join.options.reduced()
 		} else {
 			conn.promised(s.opt.heartbeat)
 		}

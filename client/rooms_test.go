@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -109,6 +110,90 @@ func TestJoinWithOtherOptionsChangesNothingAndSaysSo(t *testing.T) {
 	}
 }
 
+// What a later join changes is what is joined again.
+func TestALaterJoinChangesTheRate(t *testing.T) {
+	s := newServer(t)
+	c, p := s.consumer(ConnOptions{})
+	for i, join := range []struct {
+		options   JoinOptions
+		want      string // of the join
+		unchanged bool
+		again     string // of the join on the next connection
+	}{
+		{JoinOptions{MaxRate: 2}, `"max_rate":2,`, false, `"max_rate":2,`},
+		{JoinOptions{}, ``, false, `"max_rate":2,`},
+		{JoinOptions{MaxRate: 0.2, Stamp: true}, `"stamp":true,"max_rate":0.2,`, false, `"stamp":true,"max_rate":0.2,`},
+		{JoinOptions{MaxRate: 5}, `"max_rate":5,`, false, `"stamp":true,"max_rate":5,`},
+		{JoinOptions{Conflate: ConflateNever}, `"conflate":"never",`, false, `"stamp":true,"conflate":"never",`},
+		{JoinOptions{Conflate: ConflateNever, Status: true}, `"status":true,"conflate":"never",`, true, `"stamp":true,"conflate":"never",`},
+		{JoinOptions{Conflate: ConflateBehind}, `"conflate":"behind",`, false, `"stamp":true,`},
+		{JoinOptions{Conflate: ConflateNever, MaxRate: NoMaxRate}, `"max_rate":0,"conflate":"never",`, false, `"stamp":true,"conflate":"never",`},
+		{JoinOptions{MaxRate: 5}, `"max_rate":5,`, false, `"stamp":true,"max_rate":5,`},
+		{JoinOptions{MaxRate: NoMaxRate}, `"max_rate":0,`, false, `"stamp":true,`},
+	} {
+		form := func(options string) string {
+			status, rest := "", options
+			if after, ok := strings.CutPrefix(options, `"status":true,`); ok {
+				status, rest = `"status":true,`, after
+			}
+			return `{"type":"join","rooms":["A"],` + status + `"marks":true,` + rest
+		}
+		reads := func(options string) {
+			if got, want := p.readText(), form(options); !strings.HasPrefix(got, want+`"id":`) {
+				t.Errorf("%d: the server got %s, want %s", i, got, want)
+			}
+		}
+		async(t, func() {
+			reads(join.want)
+			p.answer(protocol.ServerMessage{Type: protocol.TypeJoined, Rooms: []string{"A"}, ID: fmt.Sprint(1 + 2*i)})
+		})
+		if _, failed := errors.AsType[*JoinError](c.JoinWith(patient(t), join.options, "A")); failed != join.unchanged {
+			t.Errorf("%d: unchanged: %t", i, failed)
+		}
+		p.kill()
+		expectDisconnected(t, c)
+		p = s.accept()
+		reads(join.again)
+		p.answer(protocol.ServerMessage{Type: protocol.TypeJoined, Rooms: []string{"A"}, ID: fmt.Sprint(2 + 2*i)})
+		expectEvent(t, c, Connected{})
+		expectEvent(t, c, Rejoined{Rooms: []string{"A"}})
+	}
+}
+
+func TestOptionsOfAJoinAreChecked(t *testing.T) {
+	s := newServer(t)
+	c, _ := s.consumer(ConnOptions{})
+	for want, opt := range map[string]JoinOptions{
+		"JoinOptions.SilentAfter: 1.5ms, expected a positive number of whole milliseconds": {SilentAfter: 1500 * time.Microsecond},
+		"JoinOptions.MaxRate: 0.001, expected a number from 0.01 to 1000":                  {MaxRate: 0.001},
+		"JoinOptions.MaxRate: 1001, expected a number from 0.01 to 1000":                   {MaxRate: 1001},
+		"JoinOptions.MaxRate: -2, expected a number from 0.01 to 1000":                     {MaxRate: -2},
+		"JoinOptions.MaxRate: NaN, expected a number from 0.01 to 1000":                    {MaxRate: math.NaN()},
+		`JoinOptions.Conflate: "no", expected "behind" or "never"`:                         {Conflate: "no"},
+		`JoinOptions.Conflate: "never" refuses what MaxRate asks for`:                      {Conflate: ConflateNever, MaxRate: 1},
+	} {
+		if err := c.JoinWith(t.Context(), opt, "A"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// A server that is older than the rate refuses the rooms, and says why.
+func TestAJoinWithARateAtAnOlderServer(t *testing.T) {
+	s := newServer(t)
+	c, p := s.consumer(ConnOptions{})
+	async(t, func() {
+		for range 2 {
+			m := p.expect(protocol.TypeJoin)
+			p.answer(protocol.ServerMessage{Type: protocol.TypeError, Code: protocol.CodeUnknownField, Message: "max_rate: unknown field", ID: m.ID})
+		}
+	})
+	err := c.JoinWith(patient(t), JoinOptions{MaxRate: 2}, "A")
+	if want := `client: not joined: "A": unknown_field: max_rate: unknown field`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestJoinErrorText(t *testing.T) {
 	full := Rejected{Room: "A", Code: CodeTooManyRooms, Message: "limit"}
 	for want, e := range map[string]JoinError{
@@ -126,7 +211,7 @@ func TestJoinErrorText(t *testing.T) {
 func TestRejoinAtAServerWithoutStamps(t *testing.T) {
 	s := newServer(t)
 	c, p := s.consumer(ConnOptions{})
-	opt := JoinOptions{Status: true, SilentAfter: time.Second, Stamp: true}
+	opt := JoinOptions{Status: true, SilentAfter: time.Second, Stamp: true, MaxRate: 2}
 	async(t, func() { p.join(); p.join() })
 	if err := c.Join(patient(t), "A"); err != nil {
 		t.Fatal(err)
@@ -142,7 +227,7 @@ func TestRejoinAtAServerWithoutStamps(t *testing.T) {
 		p.answer(protocol.ServerMessage{Type: protocol.TypeError, Code: protocol.CodeUnknownField, Message: "unknown field", ID: m.ID})
 	}
 	p.join()
-	if m := p.join(); m.Stamp || m.SilentAfterMS != 0 || !m.Status || m.Marks {
+	if m := p.join(); m.Stamp || m.MaxRate != nil || m.SilentAfterMS != 0 || !m.Status || m.Marks {
 		t.Errorf("got %+v, want only the status", m)
 	}
 	expectEvent(t, c, Connected{})
@@ -152,7 +237,7 @@ func TestRejoinAtAServerWithoutStamps(t *testing.T) {
 	if m := p.join(); m.Stamp {
 		t.Errorf("got %+v, want no stamp for A", m)
 	}
-	if m := p.join(); !m.Stamp || m.SilentAfterMS != 1000 || !m.Status {
+	if m := p.join(); !m.Stamp || m.MaxRate == nil || *m.MaxRate != 2 || m.SilentAfterMS != 1000 || !m.Status {
 		t.Errorf("got %+v, want all options of B", m)
 	}
 	expectDisconnected(t, c)
@@ -166,7 +251,7 @@ func TestJoinsFitTheSizeLimitWithAllOptions(t *testing.T) {
 		rooms = append(rooms, string(rune('A'+i%26)))
 	}
 	for _, s := range []*session{{}, {opt: settings{heartbeat: time.Hour}}} {
-		for _, opt := range []JoinOptions{{}, {MarkEmpty: true, Status: true, SilentAfter: 24 * time.Hour, Stamp: true}} {
+		for _, opt := range []JoinOptions{{}, {MarkEmpty: true, Status: true, SilentAfter: 24 * time.Hour, Stamp: true, MaxRate: 123.456789}, {Conflate: ConflateBehind, MaxRate: NoMaxRate}} {
 			total := 0
 			for _, part := range s.splitRooms(rooms, opt) {
 				total += len(part)

@@ -42,6 +42,7 @@ type member struct {
 	since       time.Time     // when it joined
 	silent      bool          // it was told so last
 	timer       *time.Timer   // to look whether the room is silent; nil: it is not told
+	rate        *rate         // nil: each price
 }
 
 // stop ends the membership.
@@ -49,6 +50,7 @@ func (m *member) stop() {
 	if m.timer != nil {
 		m.timer.Stop()
 	}
+	m.rate.stop()
 }
 
 func newConn(ws *websocket.Conn, ingestor bool) *conn {

@@ -66,6 +66,12 @@ func checkWishes(m protocol.ClientMessage) *rejectedError {
 		return &rejectedError{protocol.CodeInvalidEvent, `silent_after_ms: needs "status":true`}
 	case m.HeartbeatMS != 0 && (m.HeartbeatMS < protocol.MinHeartbeatMS || m.HeartbeatMS > protocol.MaxHeartbeatMS):
 		return outOfRange("heartbeat_ms", protocol.MinHeartbeatMS, protocol.MaxHeartbeatMS, m.HeartbeatMS)
+	case m.MaxRate != nil && *m.MaxRate != 0 && (*m.MaxRate < protocol.MinRate || *m.MaxRate > protocol.MaxRate):
+		return &rejectedError{protocol.CodeInvalidEvent, fmt.Sprintf("max_rate: must be 0 or a number from %v to %v, events per second, got %v", protocol.MinRate, protocol.MaxRate, *m.MaxRate)}
+	case m.Conflate != "" && m.Conflate != protocol.ConflateNever && m.Conflate != protocol.ConflateBehind:
+		return &rejectedError{protocol.CodeInvalidEvent, fmt.Sprintf("conflate: must be %q or %q", protocol.ConflateNever, protocol.ConflateBehind)}
+	case m.Conflate == protocol.ConflateNever && m.MaxRate != nil && *m.MaxRate > 0:
+		return &rejectedError{protocol.CodeInvalidEvent, fmt.Sprintf("conflate: %q refuses what max_rate asks for: send one of them", protocol.ConflateNever)}
 	}
 	return nil
 }
@@ -82,7 +88,7 @@ func (s *Server) join(c *conn, m protocol.ClientMessage) {
 	} else {
 		reply.Rooms = []string{}
 	}
-	var fresh []string
+	var fresh, wishes []string
 	for _, room := range rooms {
 		if r, ok := s.rejected[room]; ok {
 			reply.Rejected = append(reply.Rejected, r)
@@ -96,6 +102,7 @@ func (s *Server) join(c *conn, m protocol.ClientMessage) {
 			c.rooms[room] = &member{stamp: m.Stamp, silentAfter: time.Duration(m.SilentAfterMS) * time.Millisecond, since: time.Now()}
 			fresh = append(fresh, room)
 		}
+		wishes = append(wishes, room)
 		if m.Room == "" {
 			reply.Rooms = append(reply.Rooms, room)
 		}
@@ -108,10 +115,18 @@ func (s *Server) join(c *conn, m protocol.ClientMessage) {
 		c.tell(outgoing{heartbeat: time.Duration(m.HeartbeatMS) * time.Millisecond})
 	}
 	c.reply(reply)
+	for _, room := range wishes {
+		member := c.rooms[room]
+		member.stamp = member.stamp || m.Stamp
+		s.setRate(c, room, member, m.MaxRate)
+		if m.Conflate == protocol.ConflateNever { // a client that is behind is disconnected in any case
+			s.setRate(c, room, member, new(float64))
+		}
+	}
 	for _, room := range fresh {
 		s.watch(c, room)
 		if last := s.last[room]; last != nil && !protocol.IsRetired(last.event) {
-			c.send(last.snapshot(c.rooms[room].stamp))
+			s.give(c, c.rooms[room], last.snapshot)
 		} else if m.MarkEmpty {
 			c.send([]byte(protocol.NoSnapshot(room)))
 		}

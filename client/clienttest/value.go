@@ -22,6 +22,14 @@ func (v *value) snapshot(stamped bool) []byte {
 	return protocol.AppendStampedSnapshot(nil, event, v.stamp, time.Since(v.came).Milliseconds())
 }
 
+// live is the message for a member.
+func (v *value) live(stamped bool) []byte {
+	if !stamped {
+		return []byte(v.event)
+	}
+	return protocol.AppendStamped(nil, v.event, v.stamp)
+}
+
 // live counts a price and sends it to the room's members.
 func (s *Server) live(room, event string) {
 	now := time.Now()
@@ -32,14 +40,10 @@ func (s *Server) live(room, event string) {
 	s.last[room] = v
 	for c := range s.conns {
 		m := c.rooms[room]
-		switch {
-		case m == nil:
+		if m == nil {
 			continue
-		case m.stamp:
-			c.send(protocol.AppendStamped(nil, event, v.stamp))
-		default:
-			c.send([]byte(event))
 		}
+		s.give(c, m, v.live)
 		if m.silent {
 			m.silent = false
 			c.send([]byte(protocol.FeedStatus(room, false, v.stamp.At)))
