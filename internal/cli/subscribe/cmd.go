@@ -31,6 +31,7 @@ type Cmd struct {
 	Latency      bool          `help:"Say on standard error, once a second and at the end, how long ago the prices that came were taken in, and how old the connection makes what is read. Assumes that the clocks of this machine and of the producers' instances agree."`
 
 	output `embed:""`
+	wishes `embed:""`
 
 	cli.Connection  `embed:""`
 	cli.Credentials `embed:""`
@@ -41,6 +42,7 @@ func (*Cmd) Help() string {
 	return `backbone subscribe BTC_USDT ETH_USDT
 backbone subscribe BTC_USDT --snapshot-only
 backbone subscribe BTC_USDT --stamp --latency --for 1m
+backbone subscribe BTC_USDT ETH_USDT --max-rate 2 --min-change 0.5%
 backbone subscribe BTC_USDT --format '{{.Instrument}},{{.Price}}' > day.csv
 backbone subscribe BTC_USDT --url wss://prices.example --api-key-file key`
 }
@@ -51,6 +53,9 @@ func (c *Cmd) Validate() error {
 		return err
 	}
 	if err := c.check(); err != nil {
+		return err
+	}
+	if err := c.checkWishes(); err != nil {
 		return err
 	}
 	switch {
@@ -70,6 +75,8 @@ func (c *Cmd) Validate() error {
 		return config.Errorf("heartbeat", "must be whole milliseconds, or 0 for none, not %v", c.Heartbeat)
 	case c.SnapshotOnly && c.Latency:
 		return config.Errorf("snapshot-only", "and --latency exclude each other: leave one out")
+	case c.MinChange != "" && c.Raw:
+		return config.Errorf("min-change", "and --raw exclude each other: leave one out")
 	case c.SnapshotOnly && c.Raw:
 		return config.Errorf("snapshot-only", "and --raw exclude each other: leave one out")
 	case c.SnapshotOnly && c.Count > 0:
@@ -108,8 +115,9 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	defer conn.Close()
 	defer cancel() // or OnMessage would wait for the printer, and Close for it
 	joined := make(chan error, 1)
-	wishes := client.JoinOptions{MarkEmpty: c.MarkEmpty || c.SnapshotOnly, Status: c.Status, SilentAfter: c.SilentAfter, Stamp: c.wantsStamps()}
-	go func() { joined <- conn.JoinWith(ctx, wishes, c.Rooms...) }()
+	wants := client.JoinOptions{MarkEmpty: c.MarkEmpty || c.SnapshotOnly, Status: c.Status, SilentAfter: c.SilentAfter, Stamp: c.wantsStamps()}
+	c.addTo(&wants)
+	go func() { joined <- conn.JoinWith(ctx, wants, c.Rooms...) }()
 
 	err = sub.run(ctx, conn, joined)
 	if sub.table != nil {
@@ -117,6 +125,7 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 		err = errors.Join(failed, err)
 	}
 	sub.sayLatency()
+	sayLeftOut(s, sub.filter)
 	if flushed := sub.printer.Flush(); err == nil {
 		err = flushed
 	}

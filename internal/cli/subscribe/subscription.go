@@ -25,10 +25,11 @@ type subscription struct {
 	raw     raw             // nil: events are printed
 	table   *table          // nil: events are printed as they come
 	idle    idle
+	filter  *client.ChangeFilter // nil: each price is printed
 }
 
 func newSubscription(c *Cmd, s cli.Streams) *subscription {
-	sub := &subscription{Cmd: c, Streams: s, open: map[string]bool{}, wanted: map[string]bool{}}
+	sub := &subscription{Cmd: c, Streams: s, open: map[string]bool{}, wanted: map[string]bool{}, filter: c.filter()}
 	for _, room := range c.Rooms {
 		sub.open[room], sub.wanted[room] = true, true
 	}
@@ -187,7 +188,7 @@ func (sub *subscription) handle(e client.Event) error {
 		return sub.answered(e.Room)
 	case client.PriceUpdate:
 		sub.latency.take(e, time.Now())
-		if sub.SnapshotOnly && !sub.wanted[e.Instrument] {
+		if sub.SnapshotOnly && !sub.wanted[e.Instrument] || !sub.passes(e) {
 			return nil
 		}
 		if err := sub.data(e); err != nil {
@@ -195,7 +196,7 @@ func (sub *subscription) handle(e client.Event) error {
 		}
 		return sub.answered(e.Instrument)
 	case client.ChatMessage, client.Retired:
-		if sub.SnapshotOnly {
+		if !sub.passes(e) || sub.SnapshotOnly {
 			return nil
 		}
 		return sub.data(e)
