@@ -68,7 +68,7 @@ type ChatMessage struct {
 }
 
 // Conflated says that live events of a room were left out because this consumer was
-// slow. The newest one follows.
+// slow, or has asked for no more with [JoinOptions].MaxRate. The newest one follows.
 type Conflated struct {
 	Room    string
 	Skipped uint64 // live events since the last delivered one of the room, not counting the one that follows

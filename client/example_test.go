@@ -95,6 +95,47 @@ func ExampleHandlers() {
 	// client.NoSnapshot
 }
 
+// A screen gets two prices a second of each room, and shows those that moved by half a percent.
+func ExampleChangeFilter() {
+	srv := clienttest.NewServer() // a program dials a real one, as "ws://127.0.0.1:8080"
+	defer srv.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+
+	c, err := client.Dial(ctx, srv.URL, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.JoinWith(ctx, client.JoinOptions{MaxRate: 2}, "BTC_USDT"); err != nil {
+		log.Fatal(err)
+	}
+	for _, price := range []string{"60000", "60100", "61000", "60301"} { // the server leaves two out
+		event := `{"type":"price_update","instrument":"BTC_USDT","price":` + price + `,"ts":1710000000}`
+		if err := srv.Publish(event); err != nil {
+			log.Fatal(err)
+		}
+	}
+	moved := client.NewChangeFilter("0.5%")
+	for ev := range c.Events() {
+		if !moved.Pass(ev) {
+			continue
+		}
+		switch ev := ev.(type) {
+		case client.Conflated:
+			fmt.Println(ev.Skipped, "prices left out")
+		case client.PriceUpdate:
+			if fmt.Println(ev.Instrument, ev.Price); ev.Price == "60301" {
+				return
+			}
+		}
+	}
+	// Output:
+	// BTC_USDT 60000
+	// 2 prices left out
+	// BTC_USDT 60301
+}
+
 // Stamps say which price of its room each is, and how old it is.
 func ExampleConn_JoinWith() {
 	srv := clienttest.NewServer() // a program dials a real one, as "ws://127.0.0.1:8080"
