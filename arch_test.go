@@ -63,10 +63,15 @@ var arrows = []row{
 		why:  "an event goes from the pump to ingest to the hub; the pumps know neither Redis nor a single domain",
 	},
 	{
+		from: "internal/httpapi",
+		to:   []string{"internal/auth", "internal/domain/common", "internal/frame", "internal/hub", "internal/ingest", "internal/rates", "internal/transport", "protocol"},
+		why:  "plain requests are let in by transport, and take the way of its events to ingest and of its joins to the hub; it knows no socket and no single domain",
+	},
+	{
 		from: "internal/server",
 		to: []string{
 			"internal/admin", "internal/auth", "internal/bridge", "internal/certs", "internal/config", "internal/domain/chat", "internal/domain/common",
-			"internal/domain/trading", "internal/hub", "internal/ingest", "internal/memory", "internal/overview", "internal/reload", "internal/telemetry", "internal/transport", "internal/upstream", "protocol",
+			"internal/domain/trading", "internal/httpapi", "internal/hub", "internal/ingest", "internal/memory", "internal/overview", "internal/reload", "internal/telemetry", "internal/transport", "internal/upstream", "protocol",
 		},
 		why: "the composition root, and only it, knows all parts",
 	},

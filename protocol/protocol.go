@@ -38,6 +38,9 @@ const (
 	PathHealth  = "/healthz"   // the process lives
 	PathReady   = "/readyz"    // the instance accepts clients
 
+	PathPrice   = "/v1/price/"  // GET of the last price of the instrument that follows
+	PathPublish = "/v1/publish" // POST of an ingestor's message
+
 	HeaderAPIKey = "X-API-Key" // a key or a token; so can be "Authorization: Bearer"
 	BearerPrefix = "bearer."   // a subprotocol that begins so carries a key or a token; it is not negotiated
 )
@@ -131,6 +134,8 @@ const (
 	CodeTooManyInstruments Code = "too_many_instruments" // the instance keeps no further instruments of this producer
 	CodeRateLimited        Code = "rate_limited"         // faster than the configured rate; the message was dropped
 	CodeUnavailable        Code = "unavailable"          // the instance is stopping and accepts nothing more
+	CodeUnauthorized       Code = "unauthorized"         // only over plain HTTP: no valid credentials
+	CodeNoPrice            Code = "no_price"             // only over plain HTTP: no last price of the instrument is known
 )
 
 // Codes returns all codes of error messages.
@@ -139,6 +144,7 @@ func Codes() []Code {
 		CodeInvalidJSON, CodeInvalidEvent, CodeUnknownType, CodeUnknownField,
 		CodeInvalidRoom, CodeNotJoined, CodeForbidden, CodeTooManyRooms,
 		CodeTooManyInstruments, CodeRateLimited, CodeUnavailable,
+		CodeUnauthorized, CodeNoPrice,
 	}
 }
 

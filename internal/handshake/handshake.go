@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -69,6 +70,28 @@ func Parse(head []byte) (Head, error) {
 	}, nil
 }
 
+// OfRequest reads the headers of a request that an HTTP server has read, as Parse does those of a
+// handshake. Text is empty.
+func OfRequest(r *http.Request) (Head, error) {
+	headers := headers{{host, r.Host}}
+	for name, values := range r.Header {
+		for _, value := range values {
+			headers = append(headers, header{name, value})
+		}
+	}
+	if err := checkSingle(headers); err != nil {
+		return Head{}, err
+	}
+	credentials, err := findCredentials(headers)
+	if err != nil {
+		return Head{}, err
+	}
+	return Head{
+		Host: r.Host, Origin: headers.get("Origin"), Credentials: credentials,
+		ForwardedFor: r.Header.Values("X-Forwarded-For"), Forwarded: r.Header.Values("Forwarded"),
+	}, nil
+}
+
 // header is one line of a head. A map of all would cost each handshake a KiB.
 type header struct{ name, value string }
 
@@ -119,16 +142,8 @@ func split(lines string) (headers, error) {
 }
 
 func check(headers headers) error {
-	for _, name := range single {
-		first := headers.get(name)
-		for value := range headers.all(name) {
-			if value != first {
-				return fmt.Errorf("%s: appears twice with different values", name)
-			}
-		}
-	}
-	if strings.ContainsAny(headers.get(host), " \t/?#@,\\\"<>") {
-		return fmt.Errorf("%s: must be a host, and a port if there is one", host)
+	if err := checkSingle(headers); err != nil {
+		return err
 	}
 	for key := range headers.all(secKey) {
 		if nonce, err := base64.StdEncoding.DecodeString(key); err != nil || len(nonce) != 16 {
@@ -147,6 +162,22 @@ func check(headers headers) error {
 	}
 	if headers.has("Transfer-Encoding") {
 		return errors.New("Transfer-Encoding: a handshake has no body")
+	}
+	return nil
+}
+
+// checkSingle checks the headers that have one value.
+func checkSingle(headers headers) error {
+	for _, name := range single {
+		first := headers.get(name)
+		for value := range headers.all(name) {
+			if value != first {
+				return fmt.Errorf("%s: appears twice with different values", name)
+			}
+		}
+	}
+	if strings.ContainsAny(headers.get(host), " \t/?#@,\\\"<>") {
+		return fmt.Errorf("%s: must be a host, and a port if there is one", host)
 	}
 	return nil
 }

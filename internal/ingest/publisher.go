@@ -24,6 +24,11 @@ func (in *Ingest) Publisher(from, address string) *Publisher {
 	return &Publisher{in: in, producer: &producer{from, address}, answer: make(chan []int, 1)}
 }
 
+// Again returns another Publisher of the same connection, for another goroutine.
+func (p *Publisher) Again() *Publisher {
+	return &Publisher{in: p.in, producer: p.producer, answer: make(chan []int, 1)}
+}
+
 // Publish publishes events in order and owns the slice afterwards. It returns the
 // positions of the rejected ones (see ErrTooManyInstruments), or ErrStopped. It waits for
 // the hub if that is behind. Nothing else slows a producer down.

@@ -97,6 +97,15 @@ func (b *Bucket) Take(n int) (wait time.Duration) {
 	return wait
 }
 
+// Ready returns how long it takes until there is a token, without taking one.
+func (b *Bucket) Ready() (wait time.Duration) {
+	if b == nil {
+		return 0
+	}
+	lack := 1 - b.limiter.Tokens()
+	return time.Duration(max(0, lack) / float64(b.limiter.Limit()) * float64(time.Second))
+}
+
 // Burst is the most that comes at once; 0: there is no limit.
 func (b *Bucket) Burst() int {
 	if b == nil {

@@ -3,8 +3,6 @@ package server
 import (
 	"encoding/json"
 	"net/http"
-	"path"
-	"strings"
 
 	"backbone/protocol"
 )
@@ -29,7 +27,7 @@ type shard struct {
 // health serves the state of the instance to load balancers and operators. An instance that
 // has lost Redis is still ready, because local routing does not need Redis. An edge that has lost its
 // upstream is too: it has the newest prices that its consumers can get here, and tells them.
-func (s *Server) health() http.Handler {
+func (s *Server) health() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+protocol.PathHealth, func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
@@ -43,19 +41,7 @@ func (s *Server) health() http.Handler {
 		}
 		writeJSON(w, status, r)
 	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if rest, ok := strings.CutPrefix(r.URL.Path, s.cfg.PathPrefix+"/"); ok && s.cfg.PathPrefix != "" {
-			at := *r.URL
-			at.Path, at.RawPath = "/"+rest, ""
-			r = r.Clone(r.Context())
-			r.URL = &at
-		}
-		if r.URL.Path != path.Clean(r.URL.Path) { // the mux would redirect, which no WebSocket client follows
-			http.NotFound(w, r)
-			return
-		}
-		mux.ServeHTTP(w, r)
-	})
+	return mux
 }
 
 func (s *Server) readiness() readiness {

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"backbone/internal/bridge"
+	"backbone/internal/httpapi"
 	"backbone/internal/hub"
 	"backbone/internal/ingest"
 	"backbone/internal/telemetry"
@@ -19,7 +20,7 @@ func (s *Server) metrics(reg *prometheus.Registry, logDropped func() uint64) err
 		counter("log_dropped_total", "Log entries that were not written because nobody read the log, or that could not be written.", func(n uint64) uint64 { return n })); err != nil {
 		return err
 	}
-	for _, register := range []func(*prometheus.Registry) error{s.transportMetrics, s.limitMetrics, s.hubMetrics, s.ingestMetrics, s.bridgeMetrics, s.upstreamMetrics, s.reloadMetrics, s.certificateMetrics, s.keySetMetrics} {
+	for _, register := range []func(*prometheus.Registry) error{s.transportMetrics, s.apiMetrics, s.limitMetrics, s.hubMetrics, s.ingestMetrics, s.bridgeMetrics, s.upstreamMetrics, s.reloadMetrics, s.certificateMetrics, s.keySetMetrics} {
 		if err := register(reg); err != nil {
 			return err
 		}
@@ -59,6 +60,17 @@ func (s *Server) transportMetrics(reg *prometheus.Registry) error {
 		return err
 	}
 	return telemetry.Register(reg, func() none { return none{} }, families...)
+}
+
+func (s *Server) apiMetrics(reg *prometheus.Registry) error {
+	type S = httpapi.Stats
+	prices, publishes := s.api.Statuses()
+	return telemetry.Register(reg, s.api.Stats,
+		telemetry.Family[S]{Name: "http_prices_total", Help: "Requests for one price over plain HTTP, by the status of the answer.", Kind: telemetry.Counter,
+			Label: "status", Values: prices, Value: func(s S, status string) float64 { return float64(s.Prices[status]) }},
+		telemetry.Family[S]{Name: "http_publishes_total", Help: "Requests to publish over plain HTTP, by the status of the answer.", Kind: telemetry.Counter,
+			Label: "status", Values: publishes, Value: func(s S, status string) float64 { return float64(s.Publishes[status]) }},
+	)
 }
 
 func (s *Server) hubMetrics(reg *prometheus.Registry) error {

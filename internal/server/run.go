@@ -64,6 +64,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.upstream != nil {
 		parts.start(s.upstream.Run, nil)
 	}
+	parts.start(s.api.Run, nil)
 	parts.start(func(ctx context.Context) {
 		if err := s.transport.Serve(ctx, public); err != nil {
 			failed <- err
@@ -117,6 +118,7 @@ func (s *Server) drain(parts *stages) {
 		s.log.Warn("some clients did not take what was queued for them in time", "timeout", s.cfg.DrainTimeout)
 	}
 	parts.stop() // transport
+	parts.stop() // api
 	if s.bridge != nil {
 		s.flush()
 	}

@@ -19,6 +19,7 @@ import (
 	"backbone/internal/domain/chat"
 	"backbone/internal/domain/common"
 	"backbone/internal/domain/trading"
+	"backbone/internal/httpapi"
 	"backbone/internal/hub"
 	"backbone/internal/ingest"
 	"backbone/internal/memory"
@@ -58,6 +59,7 @@ type Server struct {
 	upstream  *upstream.Upstream // nil: this is no edge
 	readOnly  string             // where to publish instead; "": here
 	transport *transport.Server
+	api       *httpapi.API
 	memory    *memory.Limit // nil: none
 	access    *auth.Access
 	keySet    *auth.KeySet // nil: the keys of tokens are in a file, or there are none
@@ -99,14 +101,21 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 		return nil, err
 	}
 	s.memory = memory.New(int64(cfg.MemoryLimit), s.log)
+	origins := auth.NewOrigins(cfg.AllowedOrigins)
+	s.api = httpapi.New(httpapi.Options{
+		Hub: s.hub, Ingest: s.ingest, Limits: transport.Limits(cfg.Limits), Origins: origins,
+		Visit: func(r *http.Request, role protocol.Role) (*transport.Visitor, *transport.Refusal) {
+			return s.transport.Visit(r, role)
+		},
+	})
 	s.transport = transport.New(transport.Options{
 		Hub:      s.hub,
 		Ingest:   s.ingest,
 		Domains:  domains(cfg.Chat != "off"),
-		Web:      s.health(),
+		Web:      s.web(),
 		Access:   s.access,
 		ReadOnly: s.readOnly,
-		Origins:  auth.NewOrigins(cfg.AllowedOrigins),
+		Origins:  origins,
 		TLS:      certificates,
 		Limits:   transport.Limits(cfg.Limits),
 		Short:    s.memory.Short,

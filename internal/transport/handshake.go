@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -123,11 +124,12 @@ func (s *Server) proxyHeader(p *place) error {
 	return nil
 }
 
-// forwarded finds out whose a request is by what proxies have added to it.
-func (s *Server) forwarded(p *place, h handshake.Head) {
+// forwarded finds out whose a request is by what proxies have added to it. The address is not valid if
+// it has none.
+func (s *Server) forwarded(p *place, h handshake.Head) netip.Addr {
 	peer := p.peer.Addr()
 	if !s.opts.Proxies.Trusted.Believe(peer) {
-		return
+		return peer
 	}
 	from, ok := s.opts.Proxies.Trusted.Client(peer, h.ForwardedFor, h.Forwarded)
 	if !ok {
@@ -138,6 +140,7 @@ func (s *Server) forwarded(p *place, h handshake.Head) {
 		shown = from.String()
 	}
 	s.registry.isFrom(p, from, shown)
+	return from
 }
 
 // unfinished counts a connection that ended before a whole request had come, and closes it.
@@ -241,27 +244,6 @@ func (s *Server) upgrade(c *conn, text []byte) error {
 	return err
 }
 
-// admit decides whether a connection can be opened; the error is an *httpRefusal.
-func (s *Server) admit(c *conn, h handshake.Head) error {
-	if s.draining.Load() {
-		return busy("the server is stopping")
-	}
-	if s.opts.Short != nil && s.opts.Short() {
-		s.stats.limited.count(limitMemory)
-		return busy("the server is short of memory")
-	}
-	if !s.opts.Origins.Allowed(h.Origin, h.Host) {
-		return &httpRefusal{status: http.StatusForbidden, reason: "this origin is not allowed"}
-	}
-	if c.identity.Role == protocol.Ingestor && s.opts.ReadOnly != "" {
-		return &httpRefusal{status: http.StatusForbidden, reason: "this instance is an edge and takes no events: publish to " + s.opts.ReadOnly}
-	}
-	if err := s.identify(c, h.Credentials); err != nil {
-		return err
-	}
-	return s.registry.open(c.place)
-}
-
 // rejection is an *httpRefusal as the upgrader understands it.
 func rejection(err error) error {
 	r, ok := err.(*httpRefusal) //nolint:errorlint // made in this package and never wrapped
@@ -289,9 +271,14 @@ func (s *Server) tell(c *conn, h handshake.Head, status string, reason error, qu
 	if begin, end := strings.IndexByte(why, '"'), strings.LastIndexByte(why, '"'); quotes && begin < end {
 		why = why[:begin] + "(left out)" + why[end+1:]
 	}
-	line := []any{"address", c.RemoteAddr(), "role", c.identity.Role, "reason", why}
+	s.refusals.Tell(statusKind(s.stats.refused.listed(status)), refusedLine(c.place, c.identity.Role, h, status, why)...)
+}
+
+// refusedLine is what the log says of somebody who was refused.
+func refusedLine(p *place, role protocol.Role, h handshake.Head, status, why string) []any {
+	line := []any{"address", p.remote(), "role", role, "reason", why}
 	if status == strconv.Itoa(http.StatusForbidden) {
 		line = append(line, "origin", h.Origin[:min(len(h.Origin), maxTold)], "host", h.Host[:min(len(h.Host), maxTold)])
 	}
-	s.refusals.Tell(statusKind(s.stats.refused.listed(status)), line...)
+	return line
 }

@@ -50,7 +50,7 @@ type place struct {
 	peer    netip.AddrPort // not valid: it has no address. Set by the handshake after a PROXY header
 	opening *patient       // reads the head; owned by the handshake
 
-	client *conn                    // set by the handshake before it asks to be open; owned by the registry then
+	client *conn                    // set by the handshake before it asks to be open; owned by the registry then; nil: no WebSocket
 	seen   seen                     // what operators see of it
 	closed atomic.Bool              // by the registry
 	asked  atomic.Bool              // the client has sent a request; set by the read side, read by who warns it
@@ -62,7 +62,7 @@ type place struct {
 
 	// Owned by the registry, once the connection has come.
 	addr     netip.Addr    // that it counts for; not valid: none
-	open     bool          // it is a WebSocket
+	open     bool          // it is a WebSocket, or a visitor's
 	renewals uint32        // that the registry knows of
 	grant    *auth.Grant   // what the registry knows of granted; nil: nothing can become of it any more
 	all, own *list.Element // in waiting of the registry and of the address; nil: not there
@@ -250,7 +250,7 @@ func (r *registry) makeRoom() (n int) {
 
 func (r *registry) webSockets() (all []*conn) {
 	for p := range r.places {
-		if p.open {
+		if p.open && p.client != nil { // else it is a visitor's
 			all = append(all, p.client)
 		}
 	}

@@ -169,15 +169,21 @@ func (r *readSide) handle(o *common.Object, index int) error {
 	case consumer && typ == protocol.TypeMarked:
 		_, err := mark(o)
 		return err
-	case r.takes(typ):
-		return common.Errorf(protocol.CodeForbidden, "type: %s is not for the role %s", typ, r.conn.identity.Role)
 	}
-	return common.UnknownType(typ, r.takes)
+	return r.conn.server.notFor(r.conn.identity.Role, typ)
+}
+
+// notFor is the error of a request of a type that a role does not have.
+func (s *Server) notFor(role protocol.Role, typ string) error {
+	if s.takes(typ) {
+		return common.Errorf(protocol.CodeForbidden, "type: %s is not for the role %s", typ, role)
+	}
+	return common.UnknownType(typ, s.takes)
 }
 
 // takes reports whether there is a request of this type, for whatever role, besides ping and auth.
-func (r *readSide) takes(typ string) bool {
-	_, known := r.conn.server.opts.Domains.Lookup(typ)
+func (s *Server) takes(typ string) bool {
+	_, known := s.opts.Domains.Lookup(typ)
 	return known || typ == protocol.TypeMarked || typ == protocol.TypeJoin || typ == protocol.TypeLeave
 }
 
@@ -201,6 +207,19 @@ func (r *readSide) event(domain common.Domain, o *common.Object, index int) erro
 	if domain.MembersOnly() && len(r.conn.server.opts.Hub.Among(&r.conn.client, []string{e.Room}, nil)) == 0 {
 		return common.Errorf(protocol.CodeNotJoined, "room: join %s first", e.Room)
 	}
+	if r.scratch.events == nil {
+		r.scratch.events = make([]hub.BroadcastEvent, 0, eventsIn(len(r.scratch.data), len(e.Payload)))
+	}
+	r.scratch.events = append(r.scratch.events, broadcast(domain, e))
+	r.scratch.receipts = append(r.scratch.receipts, receipt{id: id, index: index, field: domain.RoomField()})
+	if len(r.scratch.events) >= maxPublish {
+		r.publish()
+	}
+	return nil
+}
+
+// broadcast is the event of a domain as ingest takes it.
+func broadcast(domain common.Domain, e common.Event) hub.BroadcastEvent {
 	kind, typ := hub.Message, domain.Type()
 	switch {
 	case e.Ends != "":
@@ -208,15 +227,7 @@ func (r *readSide) event(domain common.Domain, o *common.Object, index int) erro
 	case domain.State():
 		kind = hub.State
 	}
-	if r.scratch.events == nil {
-		r.scratch.events = make([]hub.BroadcastEvent, 0, eventsIn(len(r.scratch.data), len(e.Payload)))
-	}
-	r.scratch.events = append(r.scratch.events, hub.BroadcastEvent{Room: e.Room, Type: typ, Payload: e.Payload, Kind: kind})
-	r.scratch.receipts = append(r.scratch.receipts, receipt{id: id, index: index, field: domain.RoomField()})
-	if len(r.scratch.events) >= maxPublish {
-		r.publish()
-	}
-	return nil
+	return hub.BroadcastEvent{Room: e.Room, Type: typ, Payload: e.Payload, Kind: kind}
 }
 
 // eventsIn is about how many events the bytes of a read hold, by the first one's payload. It is

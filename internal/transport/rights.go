@@ -7,21 +7,61 @@ import (
 
 	"backbone/internal/auth"
 	"backbone/internal/domain/common"
+	"backbone/internal/handshake"
 	"backbone/protocol"
 )
+
+// admit decides whether a connection can be opened; the error is an *httpRefusal.
+func (s *Server) admit(c *conn, h handshake.Head) error {
+	if err := s.mayAsk(c.identity.Role, h); err != nil {
+		return err
+	}
+	if err := s.identify(c, h.Credentials); err != nil {
+		return err
+	}
+	return s.registry.open(c.place)
+}
+
+// mayAsk decides whether the server takes requests like this now; the error is an *httpRefusal.
+func (s *Server) mayAsk(role protocol.Role, h handshake.Head) error {
+	if s.draining.Load() {
+		return busy("the server is stopping")
+	}
+	if s.opts.Short != nil && s.opts.Short() {
+		s.stats.limited.count(limitMemory)
+		return busy("the server is short of memory")
+	}
+	if !s.opts.Origins.Allowed(h.Origin, h.Host) {
+		return &httpRefusal{status: http.StatusForbidden, reason: "this origin is not allowed"}
+	}
+	if role == protocol.Ingestor && s.opts.ReadOnly != "" {
+		return &httpRefusal{status: http.StatusForbidden, reason: "this instance is an edge and takes no events: publish to " + s.opts.ReadOnly}
+	}
+	return nil
+}
 
 // identify finds out who a connection is from, by the credentials of its handshake. The error is an
 // *httpRefusal.
 func (s *Server) identify(c *conn, credentials string) error {
+	grant, err := s.grant(c.identity.Role, &c.socket, credentials)
+	if grant != nil {
+		c.identity.Name, c.place.granted = grant.Name, grant
+	}
+	return err
+}
+
+// grant is what the credentials of a request allow in a role, or the certificate that was shown below it;
+// nil: everything. The error is an *httpRefusal.
+func (s *Server) grant(role protocol.Role, below *socket, credentials string) (*auth.Grant, error) {
 	if s.opts.Access == nil {
-		return nil
+		return nil, nil //nolint:nilnil // nobody needs credentials
 	}
 	var grant *auth.Grant
 	var err error
-	if name, until, has := c.socket.certified(); has && credentials == "" && s.opts.Access.Certificates() {
-		grant, err = s.opts.Access.AdmitCertificate(c.identity.Role, name, until)
+	if name, until, has := below.certified(); has && credentials == "" && s.opts.Access.Certificates() {
+		grant, err = s.opts.Access.AdmitCertificate(role, name, until)
 	} else {
-		grant, err = s.opts.Access.Admit(c.identity.Role, credentials, s.closing)
+		grant, err = s.opts.Access.Admit(role, credentials, s.closing)
 	}
 	if r, ok := errors.AsType[*auth.RefusedError](err); ok {
 		refusal := &httpRefusal{status: http.StatusUnauthorized, reason: r.Text, why: r.Why}
@@ -32,12 +72,9 @@ func (s *Server) identify(c *conn, credentials string) error {
 			refusal.status, refusal.retry = http.StatusServiceUnavailable, true
 		case auth.Unauthorized:
 		}
-		return refusal
+		return nil, refusal
 	}
-	if grant != nil {
-		c.identity.Name, c.place.granted = grant.Name, grant
-	}
-	return nil
+	return grant, nil
 }
 
 // news is what became of the credentials of a connection. The ReadPump is told in a way that ends its

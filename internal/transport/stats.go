@@ -250,6 +250,10 @@ func statusKind(status string) refusals.Kind {
 	return refusals.Kind{Message: "handshake refused", Key: "status", Of: status}
 }
 
+func visitorKind(status string) refusals.Kind {
+	return refusals.Kind{Message: "request refused", Key: "status", Of: status}
+}
+
 func foreignKind(what string) refusals.Kind {
 	return refusals.Kind{Message: "no request for this port", Key: "looks_like", Of: what}
 }
@@ -267,7 +271,7 @@ var toldCodes = []protocol.CloseCode{
 func (c *counters) kinds() []refusals.Kind {
 	all := []refusals.Kind{notAccepted, pushedOutOfAll, pushedOutOfAddress, pushedOutForDescriptors, noProxyHeader, tlsFailed, foreignKind(withoutTLS)}
 	for _, status := range c.refused.Values {
-		all = append(all, statusKind(status))
+		all = append(all, statusKind(status), visitorKind(status))
 	}
 	for _, what := range handshake.Foreigners() {
 		all = append(all, foreignKind(what))
