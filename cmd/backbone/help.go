@@ -14,6 +14,10 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 	if n == nil {
 		n = ctx.Model.Node
 	}
+	if by := n.DefaultCmd; by != nil { // which has the flags; its name is never typed
+		by.Name, n = "", by
+		ctx.Path = append(ctx.Path, &kong.Path{Parent: by.Parent, Command: by})
+	}
 	_, err := fmt.Fprintf(ctx.Stdout, "Examples:\n  %s\n\n", strings.ReplaceAll(strings.TrimSpace(n.Detail), "\n", "\n  "))
 	if err != nil {
 		return err

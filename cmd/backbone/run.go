@@ -143,6 +143,9 @@ func usage(err error, lines *config.Lines) error {
 	hint := "backbone --help"
 	if parse, ok := errors.AsType[*kong.ParseError](err); ok && parse.Context != nil {
 		if n := parse.Context.Selected(); n != nil {
+			if n.Hidden { // the command that its parent is by itself
+				n = n.Parent
+			}
 			hint = n.FullPath() + " --help"
 		} else if strings.HasPrefix(err.Error(), "expected one of") {
 			err = fmt.Errorf("expected a command: %s", commands(parse.Context.Kong))

@@ -30,8 +30,14 @@ const (
 	maxReadRate      = load.ByteRate(1e9)
 )
 
-// Cmd is the command and its flags.
+// Cmd is the run, which needs no name, and what is done with its results.
 type Cmd struct {
+	Run     Run     `cmd:"" default:"withargs" hidden:"" help:"Put a server under load and measure latency and throughput. Starts a server if no URL is given."`
+	Compare Compare `cmd:"" help:"Say how two runs differ."`
+}
+
+// Run is the command that makes a run, and its flags.
+type Run struct {
 	shape `embed:""`
 
 	JSON bool   `group:"Output" name:"json" help:"Print one JSON object instead of a table."`
@@ -49,10 +55,11 @@ type Cmd struct {
 }
 
 // Help is the examples of this command.
-func (*Cmd) Help() string {
+func (*Run) Help() string {
 	return `backbone bench
 backbone bench --rooms 200 --rate 5000 --consumers 500 --html report.html
-backbone bench --url wss://prices.example --api-key-file key --for 1m`
+backbone bench --url wss://prices.example --api-key-file key --for 1m
+backbone bench compare before.json after.json`
 }
 
 // shape has the fields of a load.Shape, each with its flag.
@@ -78,7 +85,7 @@ type shape struct {
 }
 
 // Validate is called by kong.
-func (c *Cmd) Validate() error {
+func (c *Run) Validate() error {
 	for _, n := range []struct {
 		flag             string
 		value, low, high int
@@ -131,7 +138,7 @@ func (c *Cmd) Validate() error {
 }
 
 // targets are the servers to publish to and to consume from; own is that of the run.
-func (c *Cmd) targets(own string) (publish cli.Connection, consume []cli.Connection) {
+func (c *Run) targets(own string) (publish cli.Connection, consume []cli.Connection) {
 	publish = c.To(cmp.Or(c.URL, own), "url")
 	for _, url := range c.ConsumeURLs {
 		consume = append(consume, c.To(url, "consume-url"))
@@ -143,7 +150,7 @@ func (c *Cmd) targets(own string) (publish cli.Connection, consume []cli.Connect
 }
 
 // Run makes one run and prints its result. If ctx ends it early, the result covers that time.
-func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
+func (c *Run) Run(ctx context.Context, s cli.Streams) error {
 	files, err := c.open()
 	if err != nil {
 		return err
@@ -183,7 +190,7 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 }
 
 // run does the run and adds to its result what only the command knows.
-func (c *Cmd) run(ctx context.Context, s cli.Streams, server *ownServer, publish cli.Connection, consume []cli.Connection) (*load.Result, error) {
+func (c *Run) run(ctx context.Context, s cli.Streams, server *ownServer, publish cli.Connection, consume []cli.Connection) (*load.Result, error) {
 	opt, err := publish.Options()
 	if err != nil {
 		return nil, err
@@ -201,7 +208,7 @@ func (c *Cmd) run(ctx context.Context, s cli.Streams, server *ownServer, publish
 		o.ServerPID, o.Abort = server.pid, server.failed
 	}
 	if telemetry.IsTerminal(s.Err) {
-		p := &progress{terminal: s.Err, consumers: c.Consumers + c.SlowReaders}
+		p := &progress{terminal: s.Err, consumers: c.Consumers + c.SlowReaders, whole: c.For}
 		o.Progress, o.ProgressEvery = p.show, progressEvery
 		defer p.clear()
 	}

@@ -12,7 +12,7 @@ import (
 
 func TestFilesThatWereWrittenAreNamed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "figures.csv")
-	files, err := (&Cmd{CSV: path}).open()
+	files, err := (&Run{CSV: path}).open()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestRatesThatNothingCanKeepAreRefused(t *testing.T) {
 		fast, slow := sound, sound
 		fast.Rate, slow.SlowRate = rate, rate
 		for flag, shape := range map[string]shape{"--rate ": fast, "--slow-rate ": slow} {
-			if err := (&Cmd{shape: shape}).Validate(); err == nil || !strings.HasPrefix(err.Error(), flag) {
+			if err := (&Run{shape: shape}).Validate(); err == nil || !strings.HasPrefix(err.Error(), flag) {
 				t.Errorf("%s %v: %v, want an error that names the flag", flag, rate, err)
 			}
 		}

@@ -24,7 +24,7 @@ type output struct {
 	write func(io.Writer, *load.Result) error
 }
 
-func (c *Cmd) open() (outputs, error) {
+func (c *Run) open() (outputs, error) {
 	var files outputs
 	for _, f := range []struct {
 		flag, path string
@@ -79,9 +79,13 @@ func (files outputs) close() {
 }
 
 // print writes the result to standard output.
-func (c *Cmd) print(s cli.Streams, r *load.Result) error {
+func (c *Run) print(s cli.Streams, r *load.Result) error {
 	if !c.JSON {
-		return s.Print([]byte(report.Table(r)))
+		text := report.Table(r)
+		if bars := report.Histogram(r); bars != "" {
+			text += "\n" + bars
+		}
+		return s.Print([]byte(text))
 	}
 	text, err := json.Marshal(r)
 	if err != nil {

@@ -89,6 +89,9 @@ func TestThePageHasAllPlots(t *testing.T) {
 			t.Errorf("no %q in the page", want)
 		}
 	}
+	if n := strings.Count(page, `<div class="drawing"><svg`); n != 4 || !strings.Contains(page, "@media (max-width: 700px)") {
+		t.Errorf("%d drawings that a telephone can move, want 4", n)
+	}
 	if n := strings.Count(page, `<path class=`); n != 2+2+3+3 {
 		t.Errorf("%d curves, want 10", n)
 	}
