@@ -139,6 +139,10 @@ var arrows = []row{
 		from: "internal/cli/top", to: []string{"internal/cli", "internal/config", "internal/human", "internal/overview", "internal/screen"},
 		why: "it asks instances as an operator does, and reads what they answer",
 	},
+	{
+		from: "internal/cli/watch", to: []string{"client", "internal/cli", "internal/config", "internal/human", "internal/screen", "protocol"},
+		why: "it talks to a server like any client",
+	},
 	{from: "internal/cli/version", to: []string{"internal/cli"}, why: "it prints what the kit knows"},
 	{from: "internal/mapping", to: []string{"internal/config", "protocol"}, why: "it turns one text into another, and knows no connection"},
 	{from: "docs", why: "the program plays what a page shows, and the page knows nothing"},
@@ -173,7 +177,7 @@ var arrows = []row{
 	{
 		from: "cmd/backbone",
 		to: []string{
-			"internal/cli", "internal/cli/bench", "internal/cli/completion", "internal/cli/config", "internal/cli/conformance", "internal/cli/context", "internal/cli/demo", "internal/cli/doctor", "internal/cli/feed", "internal/cli/health", "internal/cli/ping", "internal/cli/publish", "internal/cli/record", "internal/cli/send", "internal/cli/serve", "internal/cli/simulate", "internal/cli/subscribe", "internal/cli/top", "internal/cli/version", "internal/config", "internal/telemetry",
+			"internal/cli", "internal/cli/bench", "internal/cli/completion", "internal/cli/config", "internal/cli/conformance", "internal/cli/context", "internal/cli/demo", "internal/cli/doctor", "internal/cli/feed", "internal/cli/health", "internal/cli/ping", "internal/cli/publish", "internal/cli/record", "internal/cli/send", "internal/cli/serve", "internal/cli/simulate", "internal/cli/subscribe", "internal/cli/top", "internal/cli/version", "internal/cli/watch", "internal/config", "internal/telemetry",
 		},
 		why: "it is the command line: what a command does is the command's",
 	},

@@ -29,6 +29,7 @@ import (
 	"backbone/internal/cli/subscribe"
 	"backbone/internal/cli/top"
 	"backbone/internal/cli/version"
+	"backbone/internal/cli/watch"
 	"backbone/internal/config"
 )
 
@@ -42,6 +43,7 @@ type program struct {
 	Subscribe subscribe.Cmd `cmd:"" help:"Join rooms and print what they receive."`
 	Record    record.Cmd    `cmd:"" help:"Record what rooms receive, for publish to play back."`
 	Send      send.Cmd      `cmd:"" help:"Send chat messages to a room: one from the command line, or each line of standard input."`
+	Watch     watch.Cmd     `cmd:"" help:"Show the prices of rooms on a terminal while they change."`
 	Simulate  simulate.Cmd  `cmd:"" help:"Publish the prices of a simulated market."`
 	Demo      demo.Cmd      `cmd:"" help:"Watch a simulated market on a server of its own. Needs nothing else."`
 	Bench     bench.Cmd     `cmd:"" help:"Put a server under load and measure latency and throughput. Starts a server if no URL is given."`

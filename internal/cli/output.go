@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,7 @@ type Output struct {
 	file *os.File
 	turn chan struct{} // holds a token while a write is under way
 	over chan struct{} // closed when no write is waited for any more
+	lost atomic.Bool   // a write was not waited for
 }
 
 // NewOutput is an output to the file of a program that is to end when ctx ends.
@@ -37,6 +39,7 @@ func (o *Output) Write(p []byte) (int, error) {
 	select {
 	case o.turn <- struct{}{}:
 	case <-o.over:
+		o.lost.Store(true)
 		return 0, ErrStalled
 	}
 	type result struct {
@@ -53,7 +56,36 @@ func (o *Output) Write(p []byte) (int, error) {
 	case r := <-done:
 		return r.n, r.err
 	case <-o.over:
+		o.lost.Store(true)
 		return 0, ErrStalled
+	}
+}
+
+// restoreWait bounds Restore.
+const restoreWait = 500 * time.Millisecond
+
+// Restore writes p to a terminal that did not take a write in time. What the terminal has not taken is thrown
+// away for it, where the system can do that. If no write was lost it does nothing.
+func (o *Output) Restore(p []byte) {
+	if !o.lost.Load() {
+		return
+	}
+	written := make(chan struct{})
+	go func() { // ends with the program, if the terminal stays stuck
+		o.turn <- struct{}{} // after the write that is stuck
+		_, _ = o.file.Write(p)
+		close(written)
+	}()
+	late := time.After(restoreWait)
+	for {
+		discard(o.file)
+		select {
+		case <-written:
+			return
+		case <-late:
+			return
+		case <-time.After(time.Millisecond):
+		}
 	}
 }
 

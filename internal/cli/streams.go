@@ -69,6 +69,13 @@ func (s Streams) Settle() {
 	}
 }
 
+// Restore writes text to a terminal that a screen has left stuck. It does nothing to one that takes what is written.
+func (s Streams) Restore(text string) {
+	if out, ok := s.Out.(*Output); ok {
+		out.Restore([]byte(text))
+	}
+}
+
 // Pretty reports whether data is for a person at a terminal.
 func (s Streams) Pretty() bool { return telemetry.IsTerminal(s.Out) }
 

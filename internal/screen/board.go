@@ -145,26 +145,3 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 	}
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }
-
-// sparkline draws values in one line of the given width, the newest at its right end.
-func sparkline(values []float64, width int) string {
-	const bars = "▁▂▃▄▅▆▇█"
-	values = values[max(0, len(values)-width):]
-	line := make([]rune, 0, width)
-	for range width - len(values) {
-		line = append(line, ' ')
-	}
-	if len(values) == 0 {
-		return string(line)
-	}
-	heights := []rune(bars)
-	low, high := slices.Min(values), slices.Max(values)
-	for _, v := range values {
-		level := len(heights) / 2
-		if high > low {
-			level = int((v - low) / (high - low) * float64(len(heights)-1))
-		}
-		line = append(line, heights[level])
-	}
-	return string(line)
-}

@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -74,7 +75,24 @@ func TestSparkline(t *testing.T) {
 		{[]float64{1, 2, 3}, " ▁▄█"},
 		{[]float64{9, 1, 2, 3, 8}, "▁▂▃█"},
 	} {
-		if got := sparkline(c.values, 4); got != c.want {
+		if got := Sparkline(c.values, 4); got != c.want {
+			t.Errorf("%v: %q, want %q", c.values, got, c.want)
+		}
+	}
+}
+
+func TestChart(t *testing.T) {
+	for _, c := range []struct {
+		values []float64
+		want   []string
+	}{
+		{nil, []string{"   ", "   "}},
+		{[]float64{5}, []string{"  ▁", "  █"}},
+		{[]float64{1, 2, 3}, []string{"  █", "▁██"}},
+		{[]float64{0, 1, 2, 3}, []string{"  █", "▁██"}},
+		{[]float64{1, 2, 2.5}, []string{" ▃█", "▁██"}},
+	} {
+		if got := Chart(c.values, 3, 2); !slices.Equal(got, c.want) {
 			t.Errorf("%v: %q, want %q", c.values, got, c.want)
 		}
 	}

@@ -27,15 +27,12 @@ type Page struct {
 // RunPage shows a page until the user quits or ctx ends. An output that is not a terminal needs its
 // size in the options.
 func RunPage(ctx context.Context, s cli.Streams, p Page, options ...tea.ProgramOption) error {
-	program := newProgram(s, page{title: p.Title, key: p.Key, help: cmp.Or(p.Help, "q quits")}, options)
 	ctx, stop := context.WithCancel(ctx)
 	var feeding sync.WaitGroup
 	defer feeding.Wait()
 	defer stop()
 	newest := make(chan []string, 1)
-	feeding.Go(func() { show(ctx, program, newest) })
 	feeding.Go(func() {
-		defer program.Quit()
 		redraw := time.NewTicker(redrawEvery)
 		defer redraw.Stop()
 		for {
@@ -51,8 +48,7 @@ func RunPage(ctx context.Context, s cli.Streams, p Page, options ...tea.ProgramO
 			}
 		}
 	})
-	_, err := program.Run()
-	return err
+	return RunModel(ctx, s, page{title: p.Title, key: p.Key, help: cmp.Or(p.Help, "q quits")}, newest, options...)
 }
 
 // page is the bubbletea model of a Page.
@@ -85,7 +81,7 @@ func (p page) View() tea.View {
 	if len(p.lines) > 0 {
 		text += "   " + strings.Join(p.lines, "\n")
 	}
-	screen := tea.NewView(fitted(text+"\n"+cli.StyleFaint.Render(p.help), p.width, p.height))
+	screen := tea.NewView(Fitted(text+"\n"+cli.StyleFaint.Render(p.help), p.width, p.height))
 	screen.AltScreen = true
 	screen.WindowTitle = p.title
 	return screen

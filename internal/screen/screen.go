@@ -56,9 +56,36 @@ func Run(ctx context.Context, s cli.Streams, o Options, options ...tea.ProgramOp
 			o.watch(ctx, func(n noticeMsg) { program.Send(n) })
 		})
 	}
+	return runToEnd(program, s)
+}
+
+// RunModel runs a bubbletea model of the caller's, and sends it what comes from newest, which is the caller's
+// one place for the newest picture: a terminal that is stuck holds up this function and not who fills the
+// place. It ends when the user quits, newest is closed or ctx ends. An output that is not a terminal needs its
+// size in the options.
+func RunModel[T any](ctx context.Context, s cli.Streams, model tea.Model, newest <-chan T, options ...tea.ProgramOption) error {
+	program := newProgram(s, model, options)
+	ctx, stop := context.WithCancel(ctx)
+	var feeding sync.WaitGroup
+	defer feeding.Wait()
+	defer stop()
+	feeding.Go(func() {
+		defer program.Quit()
+		show(ctx, program, newest)
+	})
+	return runToEnd(program, s)
+}
+
+// runToEnd runs a program, and leaves the terminal as it was also if it is stuck.
+func runToEnd(program *tea.Program, s cli.Streams) error {
 	_, err := program.Run()
+	s.Restore(leave)
 	return err
 }
+
+// leave takes back what a program has asked of a terminal, if the program could not: what was cut off, synchronised
+// output, the keyboard, bracketed paste, colours, the alternate screen, the hidden cursor.
+const leave = "\x18\x1b[?2026l\x1b[<1u\x1b[>4m\x1b[?2004l\x1b[0m\x1b[?1049l\x1b[?25h\r\n"
 
 func newProgram(s cli.Streams, model tea.Model, options []tea.ProgramOption) *tea.Program {
 	options = append(options,
@@ -74,11 +101,14 @@ func newProgram(s cli.Streams, model tea.Model, options []tea.ProgramOption) *te
 	return tea.NewProgram(model, options...)
 }
 
-// show sends what is newest to the program until ctx ends.
+// show sends what is newest to the program until ctx ends or no more comes.
 func show[T any](ctx context.Context, program *tea.Program, newest <-chan T) {
 	for {
 		select {
-		case p := <-newest:
+		case p, more := <-newest:
+			if !more {
+				return
+			}
 			program.Send(p)
 		case <-ctx.Done():
 			return

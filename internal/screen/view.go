@@ -41,11 +41,15 @@ func (v view) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return v, nil
 }
 
-// quits is what a key does: nothing, unless it ends the program.
+// quits is what a key does: nothing, unless it ends the program or hands over to the shell.
 func quits(key tea.KeyPressMsg) tea.Cmd {
 	switch key.String() {
 	case "q", "ctrl+c", "esc":
 		return tea.Quit
+	case "ctrl+z":
+		if CanSuspend() {
+			return tea.Suspend
+		}
 	}
 	return nil
 }
@@ -75,11 +79,11 @@ func (v view) render() string {
 		b.WriteString(cli.StyleFaint.Render(line) + "\n")
 	}
 	b.WriteString(cli.StyleFaint.Render("q quits"))
-	return fitted(b.String(), v.width, v.height)
+	return Fitted(b.String(), v.width, v.height)
 }
 
-// fitted cuts text to the size of a terminal; 0 is not known yet.
-func fitted(text string, width, height int) string {
+// Fitted cuts text to the size of a terminal; 0 is not known yet.
+func Fitted(text string, width, height int) string {
 	if width == 0 {
 		return text
 	}
@@ -117,5 +121,5 @@ func renderRow(r *row, names int) string {
 	price := cli.StyleOf(r.direction).Render(fmt.Sprintf("%s %11s", cli.Arrow(r.direction), r.price))
 	change := r.change()
 	changed := cli.StyleOf(cli.Sign(change)).Render(fmt.Sprintf("%+8.2f%%", change))
-	return fmt.Sprintf("%s %s %s %8d %9s  %s", name, price, changed, r.perSecond, human.Brief(r.latency), sparkline(r.history, historySize))
+	return fmt.Sprintf("%s %s %s %8d %9s  %s", name, price, changed, r.perSecond, human.Brief(r.latency), Sparkline(r.history, historySize))
 }

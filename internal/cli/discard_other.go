@@ -1,0 +1,8 @@
+//go:build !linux
+
+package cli
+
+import "os"
+
+// discard does nothing: the terminal keeps what it was sent.
+func discard(*os.File) {}
