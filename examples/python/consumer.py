@@ -20,6 +20,7 @@ OPTIONS = {  # the name of the headers differs between versions of the library
     "compression": None,  # the server has none
     "max_queue": 16,  # messages that wait in this process: they grow old there
     "ping_interval": None,  # heartbeats do that
+    "close_timeout": 1,  # a dead server answers no close
 }
 
 
