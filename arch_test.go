@@ -42,6 +42,7 @@ var arrows = []row{
 
 	{from: "internal/hub", why: "the hub routes bytes to rooms and knows nothing else"},
 	{from: "internal/partition", why: "a leaf: ingest and the bridge divide rooms alike, and neither knows the other"},
+	{from: "internal/directory", why: "it tells followers of prefixes which rooms come, whoever they are and whatever a room is"},
 	{from: "internal/paced", why: "it shares out time, whatever the work is"},
 	{from: "internal/oldest", to: []string{"internal/hub"}, why: "it names clients of the hub in the log, whatever measured their age"},
 	{from: "internal/backlog", to: []string{"internal/hub", "internal/partition"}, why: "it holds events by room for ingest and for the bridge, and knows neither"},
@@ -59,7 +60,7 @@ var arrows = []row{
 
 	{
 		from: "internal/transport",
-		to:   []string{"internal/awake", "internal/auth", "internal/credit", "internal/domain/common", "internal/drain", "internal/epochs", "internal/frame", "internal/handshake", "internal/hub", "internal/ingest", "internal/moment", "internal/oldest", "internal/paced", "internal/proxied", "internal/rates", "internal/rawio", "internal/refusals", "protocol"},
+		to:   []string{"internal/awake", "internal/auth", "internal/credit", "internal/directory", "internal/domain/common", "internal/drain", "internal/epochs", "internal/frame", "internal/handshake", "internal/hub", "internal/ingest", "internal/moment", "internal/oldest", "internal/paced", "internal/proxied", "internal/rates", "internal/rawio", "internal/refusals", "protocol"},
 		why:  "an event goes from the pump to ingest to the hub; the pumps know neither Redis nor a single domain",
 	},
 	{
@@ -70,7 +71,7 @@ var arrows = []row{
 	{
 		from: "internal/server",
 		to: []string{
-			"internal/admin", "internal/auth", "internal/bridge", "internal/certs", "internal/config", "internal/domain/chat", "internal/domain/common",
+			"internal/admin", "internal/auth", "internal/bridge", "internal/certs", "internal/config", "internal/directory", "internal/domain/chat", "internal/domain/common",
 			"internal/domain/trading", "internal/httpapi", "internal/hub", "internal/ingest", "internal/memory", "internal/overview", "internal/reload", "internal/telemetry", "internal/transport", "internal/upstream", "protocol",
 		},
 		why: "the composition root, and only it, knows all parts",
@@ -89,6 +90,10 @@ var arrows = []row{
 		from: "internal/cli/publish",
 		to:   []string{"client", "internal/cli", "internal/config", "internal/domain/common", "internal/domain/trading", "internal/human", "internal/mapping", "internal/telemetry", "protocol"},
 		why:  "it talks to a server like any client; --dry-run checks prices by the rules of the server",
+	},
+	{
+		from: "internal/cli/rooms", to: []string{"client", "internal/cli", "internal/config", "protocol"},
+		why: "it talks to a server like any client",
 	},
 	{
 		from: "internal/cli/subscribe", to: []string{"client", "internal/cli", "internal/config", "internal/human", "protocol"},
@@ -177,7 +182,7 @@ var arrows = []row{
 	{
 		from: "cmd/backbone",
 		to: []string{
-			"internal/cli", "internal/cli/bench", "internal/cli/completion", "internal/cli/config", "internal/cli/conformance", "internal/cli/context", "internal/cli/demo", "internal/cli/doctor", "internal/cli/feed", "internal/cli/health", "internal/cli/ping", "internal/cli/publish", "internal/cli/record", "internal/cli/send", "internal/cli/serve", "internal/cli/simulate", "internal/cli/subscribe", "internal/cli/top", "internal/cli/version", "internal/cli/watch", "internal/config", "internal/telemetry",
+			"internal/cli", "internal/cli/bench", "internal/cli/completion", "internal/cli/config", "internal/cli/conformance", "internal/cli/context", "internal/cli/demo", "internal/cli/doctor", "internal/cli/feed", "internal/cli/health", "internal/cli/ping", "internal/cli/publish", "internal/cli/record", "internal/cli/rooms", "internal/cli/send", "internal/cli/serve", "internal/cli/simulate", "internal/cli/subscribe", "internal/cli/top", "internal/cli/version", "internal/cli/watch", "internal/config", "internal/telemetry",
 		},
 		why: "it is the command line: what a command does is the command's",
 	},

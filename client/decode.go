@@ -79,7 +79,7 @@ func toEvent(m *protocol.ServerMessage, raw []byte) Event {
 		}
 	case protocol.TypeHeartbeat:
 		return Heartbeat{At: time.UnixMilli(m.At)}
-	case protocol.TypeJoined, protocol.TypeLeft, protocol.TypePong, protocol.TypeAuthenticated, protocol.TypeAck, protocol.TypeError:
+	case protocol.TypeJoined, protocol.TypeLeft, protocol.TypeRooms, protocol.TypePong, protocol.TypeAuthenticated, protocol.TypeAck, protocol.TypeError:
 		return nil
 	}
 	return Unknown{Type: m.Type, Raw: bytes.Clone(raw)}

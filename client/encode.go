@@ -166,8 +166,14 @@ func (s *session) splitRooms(rooms []string, opt JoinOptions) [][]string {
 
 // encodeJoin also asks for marks and heartbeats, unless it is to be plain.
 func (s *session) encodeJoin(rooms []string, opt JoinOptions, plain bool, id uint64) []byte {
+	m := s.joinMessage(opt, plain, id)
+	m.Rooms = rooms
+	return encode(m)
+}
+
+func (s *session) joinMessage(opt JoinOptions, plain bool, id uint64) protocol.ClientMessage {
 	m := protocol.ClientMessage{
-		Type: protocol.TypeJoin, Rooms: rooms, ID: strconv.FormatUint(id, 10),
+		Type: protocol.TypeJoin, ID: strconv.FormatUint(id, 10),
 		MarkEmpty: opt.MarkEmpty, Status: opt.Status, SilentAfterMS: opt.SilentAfter.Milliseconds(), Stamp: opt.Stamp, Conflate: string(opt.Conflate),
 	}
 	if rate := max(opt.MaxRate, 0); opt.MaxRate != 0 {
@@ -176,7 +182,7 @@ func (s *session) encodeJoin(rooms []string, opt JoinOptions, plain bool, id uin
 	if !plain {
 		m.Marks, m.HeartbeatMS = true, s.opt.heartbeat.Milliseconds()
 	}
-	return encode(m)
+	return m
 }
 
 // check returns an error for options that a server would refuse.

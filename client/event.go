@@ -7,7 +7,7 @@ import (
 
 // Event is what a [Conn] delivers: one of [PriceUpdate], [Retired], [ChatMessage], [Conflated], [Lost],
 // [NoSnapshot], [FeedStatus], [BridgeStatus], [Heartbeat], [Connected], [Disconnected],
-// [Rejoined], [Moved], [Missed], [Unknown] or *[RequestError]. An [Ingestor] reports Connected, Disconnected, Moved, [LeftOut], Unknown
+// [Rejoined], [Moved], [Joined], [Missed], [Unknown] or *[RequestError]. An [Ingestor] reports Connected, Disconnected, Moved, [LeftOut], Unknown
 // and *RequestError to [IngestorOptions].OnEvent. The client keeps no reference to an event, so
 // the receiver may keep it and pass it to other goroutines.
 type Event interface{ event() }
@@ -81,6 +81,16 @@ type Lost struct {
 	Messages uint64
 }
 
+// Joined says that the client is in further rooms of a prefix, see [Conn.JoinPrefix]. It comes before the first
+// event of each of them.
+type Joined struct {
+	Prefix string
+	Rooms  []string
+	// Rejected names a room that the server's limit has kept out. Others can be kept out after it without
+	// being named.
+	Rejected []Rejected
+}
+
 // Missed says that events of a room were published while there was no connection. It comes only
 // for rooms joined with [JoinOptions].Stamp: right before the first price of the room after that,
 // and again before the first live price if the first was a snapshot and more is missing between
@@ -143,6 +153,8 @@ type Disconnected struct {
 type Rejoined struct {
 	Rooms    []string // sorted
 	Rejected []Rejected
+	// RejectedPrefixes are no longer joined: Room is the prefix, and empty for all rooms.
+	RejectedPrefixes []Rejected
 	// Reduced says that the server is older than [JoinOptions].Stamp, SilentAfter, MaxRate or Conflate, and
 	// rooms that have these were joined without. They are asked for again on the next connection.
 	Reduced bool
@@ -155,6 +167,8 @@ type Rejoined struct {
 // connection. Rejected rooms are no longer joined.
 type Moved struct {
 	Rejected []Rejected
+	// RejectedPrefixes are no longer joined: Room is the prefix, and empty for all rooms.
+	RejectedPrefixes []Rejected
 }
 
 // Unknown is a message that this version does not know, so that a program may go on
@@ -169,6 +183,7 @@ func (Retired) event()       {}
 func (ChatMessage) event()   {}
 func (Conflated) event()     {}
 func (Lost) event()          {}
+func (Joined) event()        {}
 func (Missed) event()        {}
 func (Heartbeat) event()     {}
 func (NoSnapshot) event()    {}

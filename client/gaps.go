@@ -181,6 +181,10 @@ type joinedRooms struct {
 	// goroutine.
 	options sync.Map
 
+	// Joined prefixes with their JoinOptions, which a call adds before it asks, and the rooms that are joined
+	// because of one alone. Otherwise as options.
+	prefixes, ofPrefix sync.Map
+
 	// Rooms whose stamps were turned on for a move. The move adds to it, and the owner of names removes.
 	extra sync.Map
 }
@@ -210,5 +214,6 @@ func (r *joinedRooms) remove(room string) {
 	delete(r.names, room)
 	delete(r.counts, room)
 	r.options.Delete(room)
+	r.ofPrefix.Delete(room)
 	r.extra.Delete(room)
 }

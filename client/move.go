@@ -87,7 +87,7 @@ func (s *session) prepare(ctx context.Context, conn *connection, after time.Dura
 // stampEarly has the server stamp all prices some time before another connection brings them too. It is
 // false if that did not come about.
 func (s *session) stampEarly(ctx context.Context, conn *connection) bool {
-	if len(s.unstamped()) == 0 {
+	if len(s.unstamped()) == 0 && len(s.rooms.prefixed()) == 0 {
 		return true
 	}
 	if !s.fence(ctx, conn) {
@@ -129,15 +129,16 @@ func (s *session) unstamped() []string {
 // such. All requests have their replies then, and none is written: a join behind a leave would join again.
 func (s *session) askForStamps(conn *connection) bool {
 	rooms := s.unstamped()
-	if len(rooms) == 0 {
+	prefixes := s.restampPrefixes(true)
+	if len(rooms) == 0 && len(prefixes) == 0 {
 		return false
 	}
 	for _, room := range rooms {
 		s.rooms.extra.Store(room, nil)
 	}
 	s.extra.Store(true)
-	conn.writeAside(s.restamp(rooms, true))
-	return true
+	conn.writeAside(append(s.restamp(rooms, true), prefixes...))
+	return len(rooms) > 0
 }
 
 // restamp returns the joins that turn the stamps of joined rooms on or off.
@@ -152,12 +153,26 @@ func (s *session) restamp(rooms []string, on bool) (messages [][]byte) {
 		default:
 			id = lastPlainID
 		}
-		messages = append(messages, encode(struct {
-			Type  string   `json:"type"`
-			Rooms []string `json:"rooms"`
-			Stamp bool     `json:"stamp"` // also if it is false
-			ID    string   `json:"id"`
-		}{protocol.TypeJoin, part, on, id}))
+		messages = append(messages, encode(restamp{protocol.TypeJoin, nil, part, on, id}))
+	}
+	return messages
+}
+
+// restamp is a join that turns stamps on or off.
+type restamp struct {
+	Type   string   `json:"type"`
+	Prefix *string  `json:"prefix,omitempty"`
+	Rooms  []string `json:"rooms,omitempty"`
+	Stamp  bool     `json:"stamp"` // also if it is false
+	ID     string   `json:"id"`
+}
+
+// restampPrefixes is restamp for the prefixes whose stamps the program does not want: for their later rooms.
+func (s *session) restampPrefixes(on bool) (messages [][]byte) {
+	for _, prefix := range s.rooms.prefixed() {
+		if opt, joined := s.rooms.prefixes.Load(prefix); joined && !opt.(JoinOptions).Stamp {
+			messages = append(messages, encode(restamp{protocol.TypeJoin, &prefix, nil, on, stampID}))
+		}
 	}
 	return messages
 }
@@ -201,7 +216,7 @@ func (s *session) unstamp(conn *connection) (stop func()) {
 		defer close(done)
 		for asked := false; !asked && sleep(ctx, settleTime); conn.lift() {
 			if asked = s.fence(ctx, conn); asked {
-				conn.writeAside(s.restamp(s.rooms.plain(), false))
+				conn.writeAside(append(s.restampPrefixes(false), s.restamp(s.rooms.plain(), false)...))
 			}
 		}
 	}()

@@ -18,8 +18,12 @@ type reader struct {
 	waiting  map[uint64]*call  // sent, without a reply, and overtaken by the reply to a later request
 	rejoins  map[uint64]rejoin // the messages that join again and have no reply yet
 	rejoined Rejoined
-	back     bool    // a Disconnected came before
-	leftOut  LeftOut // until this connection
+	kept     map[string][]Rejected // rooms that were kept out, by prefix, until the last part of a reply
+	// Rooms that were joined because of a prefix, of which the server has not said yet that the client is in
+	// them on this connection.
+	unconfirmed map[string]bool
+	back        bool    // a Disconnected came before
+	leftOut     LeftOut // until this connection
 
 	// Owned by the reader.
 	delivered bool           // an event of the server on this connection
@@ -222,8 +226,10 @@ func (s *session) offer(b []byte) bool {
 func (s *session) answered(conn *connection, m *protocol.ServerMessage) bool {
 	defer conn.passFence(m.ID)
 	switch {
-	case strings.HasPrefix(m.ID, fenceID), m.ID == stampID:
+	case strings.HasPrefix(m.ID, fenceID):
 		return true
+	case m.ID == stampID:
+		return m.Prefix == nil || s.joinedPrefix(conn, m)
 	case m.ID == plainID, m.ID == lastPlainID:
 		s.plainAnswered(conn, m)
 		return true
@@ -237,8 +243,14 @@ func (s *session) answered(conn *connection, m *protocol.ServerMessage) bool {
 		return true
 	}
 	if join, ok := conn.rejoins[id]; ok {
+		if m.Type == protocol.TypeJoined && m.Prefix != nil && !s.joinedPrefix(conn, m) {
+			return false
+		}
 		delete(conn.rejoins, id)
 		return s.rejoinAnswered(conn, join, m)
+	}
+	if m.Type == protocol.TypeJoined && m.Prefix != nil && !s.joinedPrefix(conn, m) {
+		return false
 	}
 	c := conn.find(id)
 	var err error
@@ -251,9 +263,15 @@ func (s *session) answered(conn *connection, m *protocol.ServerMessage) bool {
 				conn.promised(s.opt.heartbeat)
 			}
 		}
-		err = s.joined(m, opt)
+		if m.Prefix == nil {
+			err = s.joined(m, opt)
+		}
 	case protocol.TypeLeft:
-		s.rooms.remove(m.Room)
+		if m.Prefix != nil {
+			s.leftPrefix(m)
+		} else {
+			s.rooms.remove(m.Room)
+		}
 	case protocol.TypeAck:
 		s.counts.acked.Add(1)
 	case protocol.TypeError:

@@ -180,15 +180,19 @@ func (c *Conn) Leave(ctx context.Context, rooms ...string) error {
 // rejoin is one message that joins rooms again.
 type rejoin struct {
 	rooms   []string
+	prefix  *string // in place of rooms
 	options JoinOptions
 	plain   bool // it asks only for what a server of any age knows
 }
 
 // rejoins returns the joined rooms as joins that fit into messages, rooms of the same options
-// together.
+// together, and behind them the joined prefixes, whose rooms the server names.
 func (s *session) rejoins() (joins []rejoin) {
 	groups := map[JoinOptions][]string{}
 	for room, opt := range s.rooms.options.Range {
+		if _, ofPrefix := s.rooms.ofPrefix.Load(room); ofPrefix {
+			continue
+		}
 		groups[opt.(JoinOptions)] = append(groups[opt.(JoinOptions)], room.(string))
 	}
 	for _, rooms := range groups {
@@ -200,6 +204,11 @@ func (s *session) rejoins() (joins []rejoin) {
 			joins = append(joins, rejoin{rooms: part, options: opt})
 		}
 	}
+	for _, prefix := range s.rooms.prefixed() {
+		if opt, joined := s.rooms.prefixes.Load(prefix); joined {
+			joins = append(joins, rejoin{prefix: &prefix, options: opt.(JoinOptions)})
+		}
+	}
 	return joins
 }
 
@@ -207,10 +216,12 @@ func (s *session) rejoins() (joins []rejoin) {
 // *JoinError that lists the rooms that keep other options.
 func (s *session) joined(m *protocol.ServerMessage, opt JoinOptions) error {
 	var unchanged []string
+	s.rooms.ofPrefix.Delete(m.Room)
 	if m.Room != "" && !s.rooms.add(m.Room, opt) {
 		unchanged = append(unchanged, m.Room)
 	}
 	for _, room := range m.Rooms {
+		s.rooms.ofPrefix.Delete(room)
 		if !s.rooms.add(room, opt) {
 			unchanged = append(unchanged, room)
 		}
@@ -226,6 +237,7 @@ func (s *session) rejoin(conn *connection) (messages [][]byte) {
 	s.plain.Store(false)
 	s.noExtra() // of a move that did not come about
 	s.rooms.lost()
+	s.confirm(conn)
 	for _, join := range s.rejoins() {
 		conn.rejoined.Rooms = append(conn.rejoined.Rooms, join.rooms...)
 		messages = append(messages, s.rejoinMessage(conn, join))
@@ -242,6 +254,9 @@ func (s *session) rejoinMessage(conn *connection, join rejoin) []byte {
 	opt := join.options
 	if join.plain {
 		opt = opt.reduced()
+	}
+	if join.prefix != nil {
+		return s.encodePrefix(*join.prefix, opt, join.plain, id)
 	}
 	return s.encodeJoin(join.rooms, opt, join.plain, id)
 }
@@ -263,14 +278,15 @@ func (s *session) rejoinAnswered(conn *connection, join rejoin, m *protocol.Serv
 			conn.promised(s.opt.heartbeat)
 		}
 	}
-	rejected := join.refused(m)
-	for _, r := range rejected {
+	for _, r := range join.refused(m, &conn.rejoined) {
 		s.rooms.remove(r.Room)
 	}
-	conn.rejoined.Rejected = append(conn.rejoined.Rejected, rejected...)
 	if len(conn.rejoins) > 0 {
 		return true
 	}
+	s.removeUnconfirmed(conn)
+	slices.Sort(conn.rejoined.Rooms)
+	conn.rejoined.Rooms = slices.Compact(conn.rejoined.Rooms)
 	for _, r := range conn.rejoined.Rejected {
 		if i, found := slices.BinarySearch(conn.rejoined.Rooms, r.Room); found {
 			conn.rejoined.Rooms = slices.Delete(conn.rejoined.Rooms, i, i+1)
@@ -279,12 +295,17 @@ func (s *session) rejoinAnswered(conn *connection, join rejoin, m *protocol.Serv
 	return s.deliver(conn.rejoined)
 }
 
-// refused returns the rooms that a reply refuses.
-func (j *rejoin) refused(m *protocol.ServerMessage) []Rejected {
-	if m.Type == protocol.TypeError {
-		return append(m.Rejected, rejectAll(j.rooms, m.Code, m.Message)...)
+// refused returns the rooms that a reply refuses, and notes what it refuses.
+func (j *rejoin) refused(m *protocol.ServerMessage, in *Rejoined) (rooms []Rejected) {
+	rooms = m.Rejected
+	switch {
+	case m.Type == protocol.TypeError && j.prefix != nil:
+		in.RejectedPrefixes = append(in.RejectedPrefixes, Rejected{Room: *j.prefix, Code: m.Code, Message: m.Message})
+	case m.Type == protocol.TypeError:
+		rooms = append(rooms, rejectAll(j.rooms, m.Code, m.Message)...)
 	}
-	return m.Rejected
+	in.Rejected = append(in.Rejected, rooms...)
+	return rooms
 }
 
 func rejectAll(rooms []string, code Code, message string) (rejected []Rejected) {

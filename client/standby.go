@@ -38,8 +38,10 @@ func (s *session) standBy(ctx context.Context, next *connection) bool {
 	next.standby = b
 	var joins [][]byte
 	for _, join := range s.rejoins() {
-		joins = append(joins, s.rejoinMessage(next, rejoin{rooms: join.rooms, options: stamping(join.options)}))
+		join.options = stamping(join.options)
+		joins = append(joins, s.rejoinMessage(next, join))
 	}
+	s.confirm(next)
 	go func() {
 		defer close(b.written)
 		_ = next.writeEarly(joins) // the reader fails too
@@ -101,13 +103,20 @@ func (s *session) keep(next *connection, message []byte) bool {
 		if json.Unmarshal(message, &m) == nil {
 			if join, ours := next.rejoins[parseID(m.ID)]; ours {
 				delete(next.rejoins, parseID(m.ID))
+				if m.Prefix != nil {
+					next.standby.hold(message) // names rooms
+				}
 				return s.keepAnswer(next, join, &m)
 			}
 		}
 	}
-	next.standby.held = append(next.standby.held, message)
-	next.standby.bytes += len(message)
+	next.standby.hold(message)
 	return true
+}
+
+func (b *standby) hold(message []byte) {
+	b.held = append(b.held, message)
+	b.bytes += len(message)
 }
 
 func isReply(message []byte) bool {
@@ -116,19 +125,19 @@ func isReply(message []byte) bool {
 }
 
 func (s *session) keepAnswer(next *connection, join rejoin, m *protocol.ServerMessage) bool {
-	if m.Code == protocol.CodeUnknownField { // it is too old for this
+	if m.Code == protocol.CodeUnknownField && join.prefix == nil { // it is too old for this
 		return false
 	}
 	if m.Type == protocol.TypeJoined {
 		next.promised(s.opt.heartbeat)
 	}
-	next.rejoined.Rejected = append(next.rejoined.Rejected, join.refused(m)...)
+	join.refused(m, &next.rejoined)
 	return true
 }
 
 // arrive delivers what came before the connection took over. It is false once the session has ended.
 func (s *session) arrive(conn *connection) (alive bool, err error) {
-	if !s.deliver(Moved{Rejected: conn.rejoined.Rejected}) {
+	if !s.deliver(Moved{Rejected: conn.rejoined.Rejected, RejectedPrefixes: conn.rejoined.RejectedPrefixes}) {
 		return false, nil
 	}
 	b := conn.standby
@@ -142,6 +151,7 @@ func (s *session) arrive(conn *connection) (alive bool, err error) {
 			return false, nil
 		}
 	}
+	s.removeUnconfirmed(conn)
 	conn.early, conn.settled = false, time.Now().Add(settleTime)
 	for message := range b.early {
 		if !s.receive(conn, message) {

@@ -12,6 +12,18 @@ import (
 // and those that Unicode has not assigned are not. Names are compared byte by byte.
 func ValidRoom[S string | []byte](s S) bool { return RoomFault(s) == "" }
 
+// PrefixFault says what s has to be changed in to begin names of rooms. It is "" if it may: s is empty,
+// which begins all names, or a valid name itself, of which the last character may be a blank.
+func PrefixFault[S string | []byte](s S) string {
+	switch last := len(s) - 1; {
+	case last < 0:
+		return ""
+	case s[last] == ' ' && last > 0 && last < MaxRoomLength:
+		return RoomFault(s[:last])
+	}
+	return RoomFault(s)
+}
+
 // RoomFault says what s has to be changed in to name a room, such as "must not be empty". It is
 // "" if s may name a room; see [ValidRoom].
 func RoomFault[S string | []byte](s S) string {

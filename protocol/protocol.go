@@ -52,6 +52,8 @@ const (
 	MaxChatBytes       = 16 << 10 // "data" of a chat message, bytes after unescaping
 	MaxIDLength        = 64       // "id" of a request, characters
 	MaxRoomLength      = 128      // a room or instrument name, bytes
+	MaxPrefixes        = 64       // prefixes that a consumer has joined
+	MaxListedRooms     = 1000     // names in a reply to rooms
 	MaxPriceLength     = 64       // the text of a price, characters
 	MaxDataBytes       = 4 << 10  // the text of "data" of a price_update, bytes
 	MaxDataDepth       = 16       // depth of nested objects and arrays in "data" of a price_update, counting data itself
@@ -77,6 +79,7 @@ const (
 const (
 	TypeJoin        = "join"         // consumer: receive the events of a room
 	TypeLeave       = "leave"        // consumer: stop receiving them
+	TypeRooms       = "rooms"        // consumer: which rooms have a price; also the reply
 	TypeMessage     = "message"      // consumer: chat, to a room it joined; also the delivered message
 	TypePing        = "ping"         // both: answered by pong
 	TypeAuth        = "auth"         // both: credentials in place of those that the connection has
@@ -169,9 +172,10 @@ const (
 
 // ClientMessage is any message from a client. The fields of each type:
 //
-//	join          Room or Rooms, MarkEmpty, Status, Marks, Stamp, SilentAfterMS, HeartbeatMS,
+//	join          Room, Rooms or Prefix, MarkEmpty, Status, Marks, Stamp, SilentAfterMS, HeartbeatMS,
 //	              MaxRate, Conflate, ID
-//	leave         Room, ID
+//	leave         Room or Prefix, ID
+//	rooms         Prefix, After, ID
 //	message       Room, Data, ID
 //	ping          ID
 //	auth          Token, ID
@@ -184,6 +188,8 @@ type ClientMessage struct {
 	Type          string          `json:"type"`
 	Room          string          `json:"room,omitempty"`
 	Rooms         []string        `json:"rooms,omitempty"`
+	Prefix        *string         `json:"prefix,omitempty"` // of join, leave and rooms: in place of Room, all names that begin so; empty: all names
+	After         string          `json:"after,omitempty"`  // of rooms: only names that come behind it
 	MarkEmpty     bool            `json:"mark_empty,omitempty"`
 	Status        bool            `json:"status,omitempty"`
 	Marks         bool            `json:"marks,omitempty"`           // of a join, for the connection: marks are messages
@@ -204,8 +210,9 @@ type ClientMessage struct {
 // ServerMessage is any message from a server. Its fields are in the order in which servers
 // write the keys. The fields of each type:
 //
-//	joined        Room, or Rooms and Rejected; ID if the join had one
-//	left          Room; ID if the leave had one
+//	joined        Room, or Rooms and Rejected, with Prefix if they are of one; ID if the join had one
+//	left          Room, or Prefix and Rooms; ID if the leave had one
+//	rooms         Rooms, in order; More if there are more; ID if the request had one
 //	pong          ID if the ping had one, TS (server's Unix time in milliseconds)
 //	authenticated Expires, if the credentials do (Unix time in milliseconds); ID if the auth had one
 //	ack           ID
@@ -223,8 +230,10 @@ type ClientMessage struct {
 type ServerMessage struct {
 	Type             string          `json:"type"`
 	Room             string          `json:"room,omitempty"`
+	Prefix           *string         `json:"prefix,omitempty"` // of joined and left: the rooms are of this prefix
 	Rooms            []string        `json:"rooms,omitzero"`
 	Rejected         []Rejected      `json:"rejected,omitempty"`
+	More             bool            `json:"more,omitempty"` // of rooms: further names follow the last one
 	Instrument       string          `json:"instrument,omitempty"`
 	Price            json.Number     `json:"price,omitempty"`
 	Feed             string          `json:"feed,omitempty"`     // live or silent

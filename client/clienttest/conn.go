@@ -25,7 +25,8 @@ type conn struct {
 	written  chan struct{} // closed when the writer has ended
 
 	// Owned by the server's goroutine.
-	rooms map[string]*member // joined
+	rooms    map[string]*member                // joined
+	prefixes map[string]protocol.ClientMessage // joined, each as a join to be made for its later rooms
 }
 
 // outgoing is something for the writer: a message, or after how long without one it sends a
@@ -38,6 +39,7 @@ type outgoing struct {
 // member is what a client has asked for in a room.
 type member struct {
 	stamp       bool
+	ofPrefix    bool          // it is a member because of a prefix alone
 	silentAfter time.Duration // 0: it is not told
 	since       time.Time     // when it joined
 	silent      bool          // it was told so last
@@ -55,7 +57,7 @@ func (m *member) stop() {
 
 func newConn(ws *websocket.Conn, ingestor bool) *conn {
 	ws.SetReadLimit(protocol.MaxMessageBytes)
-	c := &conn{ws: ws, ingestor: ingestor, out: make(chan outgoing, queue), written: make(chan struct{}), rooms: map[string]*member{}}
+	c := &conn{ws: ws, ingestor: ingestor, out: make(chan outgoing, queue), written: make(chan struct{}), rooms: map[string]*member{}, prefixes: map[string]protocol.ClientMessage{}}
 	go c.write()
 	return c
 }

@@ -21,9 +21,15 @@ func (s *Server) handle(c *conn, m protocol.ClientMessage, index *int) {
 			c.reply(protocol.ServerMessage{Type: protocol.TypeAck, ID: m.ID})
 		}
 	case !c.ingestor && m.Type == protocol.TypeJoin:
-		if err = checkWishes(m); err == nil {
+		if err = checkWishes(m); err == nil && m.Prefix != nil {
+			err = s.joinPrefix(c, m)
+		} else if err == nil {
 			s.join(c, m)
 		}
+	case !c.ingestor && m.Type == protocol.TypeRooms:
+		err = s.list(c, m)
+	case !c.ingestor && m.Type == protocol.TypeLeave && m.Prefix != nil:
+		err = s.leavePrefix(c, m)
 	case !c.ingestor && m.Type == protocol.TypeMarked: // to a mark that the test has sent
 	case !c.ingestor && m.Type == protocol.TypeLeave:
 		if err = c.mustBeIn(m.Room); err == nil {
@@ -81,7 +87,7 @@ func outOfRange(key string, least, most, got int64) *rejectedError {
 }
 
 func (s *Server) join(c *conn, m protocol.ClientMessage) {
-	reply := protocol.ServerMessage{Type: protocol.TypeJoined, Room: m.Room, ID: m.ID}
+	reply := protocol.ServerMessage{Type: protocol.TypeJoined, Room: m.Room, Prefix: m.Prefix, ID: m.ID}
 	rooms := m.Rooms
 	if m.Room != "" {
 		rooms = []string{m.Room}
@@ -100,8 +106,10 @@ func (s *Server) join(c *conn, m protocol.ClientMessage) {
 		}
 		if c.rooms[room] == nil {
 			c.rooms[room] = &member{stamp: m.Stamp, silentAfter: time.Duration(m.SilentAfterMS) * time.Millisecond, since: time.Now()}
+			c.rooms[room].ofPrefix = m.Prefix != nil
 			fresh = append(fresh, room)
 		}
+		c.rooms[room].ofPrefix = c.rooms[room].ofPrefix && m.Prefix != nil
 		wishes = append(wishes, room)
 		if m.Room == "" {
 			reply.Rooms = append(reply.Rooms, room)

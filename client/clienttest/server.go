@@ -1,7 +1,7 @@
 // Package clienttest is a backbone server for the tests of programs that use the package
 // client. It listens on loopback and needs neither Redis nor another process.
 //
-// A [Server] speaks the whole protocol: rooms, snapshots, stamps, fewer prices, acknowledgements, batches, chat,
+// A [Server] speaks the whole protocol: rooms, snapshots, prefixes, stamps, fewer prices, acknowledgements, batches, chat,
 // heartbeats, and the status of rooms that were joined with a time of their own. It limits neither
 // rates nor rooms, checks no credentials, and sends no marks, as a server that bounds no ages. It
 // keeps every last price until it is closed, so no other room is silent. A test can look at the

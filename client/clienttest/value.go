@@ -34,10 +34,14 @@ func (v *value) live(stamped bool) []byte {
 func (s *Server) live(room, event string) {
 	now := time.Now()
 	v := &value{event, protocol.Stamp{Epoch: s.epoch, Seq: 1, At: now.UnixMilli()}, now}
-	if last := s.last[room]; last != nil {
+	last := s.last[room]
+	if last != nil {
 		v.stamp.Seq = last.stamp.Seq + 1
 	}
 	s.last[room] = v
+	if !protocol.IsRetired(event) && (last == nil || protocol.IsRetired(last.event)) {
+		defer s.follow(room) // who is in the room gets the price itself
+	}
 	for c := range s.conns {
 		m := c.rooms[room]
 		if m == nil {

@@ -23,6 +23,7 @@ import (
 	"backbone/internal/cli/ping"
 	"backbone/internal/cli/publish"
 	"backbone/internal/cli/record"
+	"backbone/internal/cli/rooms"
 	"backbone/internal/cli/send"
 	"backbone/internal/cli/serve"
 	"backbone/internal/cli/simulate"
@@ -42,6 +43,7 @@ type program struct {
 	Feed      feed.Cmd      `cmd:"" help:"Publish the prices of an exchange."`
 	Subscribe subscribe.Cmd `cmd:"" help:"Join rooms and print what they receive."`
 	Record    record.Cmd    `cmd:"" help:"Record what rooms receive, for publish to play back."`
+	Rooms     rooms.Cmd     `cmd:"" help:"List the rooms that have a price."`
 	Send      send.Cmd      `cmd:"" help:"Send chat messages to a room: one from the command line, or each line of standard input."`
 	Watch     watch.Cmd     `cmd:"" help:"Show the prices of rooms on a terminal while they change."`
 	Simulate  simulate.Cmd  `cmd:"" help:"Publish the prices of a simulated market."`

@@ -52,6 +52,7 @@ type Serve struct {
 	Limits
 	MemoryLimit Bytes  `group:"Limits" default:"0" placeholder:"BYTES" help:"Memory of this process, as in 512MiB. Near it new connections are refused with 503. 0: no limit."`
 	Chat        string `group:"Limits" default:"members" enum:"off,members" help:"Who may send chat messages: ${enum}. members are the consumers that are in the room."`
+	RoomList    string `group:"Limits" default:"on" enum:"off,on" help:"Whether consumers may ask which rooms there are, and join all with a prefix: ${enum}. They are told of those that they may join."`
 
 	MaxConnectionAge time.Duration `group:"Limits" default:"0s" min:"10s" orzero:"" help:"About how old a connection may grow, give or take a tenth. Then its client is told to connect again, and closed 5s later, so that clients spread over all instances again. 0: as old as it likes."`
 

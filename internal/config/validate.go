@@ -105,6 +105,9 @@ func (s *Serve) limits() error {
 	if s.Chat != "off" && s.Chat != "members" {
 		return Errorf("chat", "must be off or members, not %q", s.Chat)
 	}
+	if s.RoomList != "off" && s.RoomList != "on" {
+		return Errorf("room-list", "must be off or on, not %q", s.RoomList)
+	}
 	return nil
 }
 

@@ -113,6 +113,7 @@ func TestValidateNamesTheFlag(t *testing.T) {
 		"no burst":           {func(s *config.Serve) { s.MaxConnectionRate.PerSecond = 1 }, "max-connection-rate"},
 		"no handshakes":      {func(s *config.Serve) { s.HandshakeTimeout = 0 }, "handshake-timeout"},
 		"negative total":     {func(s *config.Serve) { s.MaxRoomsTotal = -1 }, "max-rooms-total"},
+		"room list":          {func(s *config.Serve) { s.RoomList = "yes" }, "room-list"},
 		"chat":               {func(s *config.Serve) { s.Chat = "all" }, "chat"},
 		"little memory":      {func(s *config.Serve) { s.MemoryLimit = 32<<20 - 1 }, "memory-limit"},
 		"some memory":        {func(s *config.Serve) { s.MemoryLimit = 32 << 20 }, ""},

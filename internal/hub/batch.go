@@ -7,14 +7,14 @@ import "time"
 type Segment struct {
 	Data []byte // complete WebSocket frames
 
-	slot   *slot    // only the last frame counts, until a later segment of the slot comes; nil: every frame counts
-	ends   *traffic // of the reply to a leave: the room whose conflated frames are no longer of interest
-	live   uint64   // live events in Data
-	missed uint64   // live events that notices in Data report as left out
-	alone  *Segment // the last frame by itself, made when a lagging client first needs it
-	newest int32    // offset of the last frame in Data
-	last   uint8    // 1 if the last frame is a live event of a slot, else 0
-	pulled bool     // what a pull brought: it counts for no bound, because at most one waits
+	slot   *slot      // only the last frame counts, until a later segment of the slot comes; nil: every frame counts
+	ends   []*traffic // of the reply to a leave: the rooms whose conflated frames are no longer of interest
+	live   uint64     // live events in Data
+	missed uint64     // live events that notices in Data report as left out
+	alone  *Segment   // the last frame by itself, made when a lagging client first needs it
+	newest int32      // offset of the last frame in Data
+	last   uint8      // 1 if the last frame is a live event of a slot, else 0
+	pulled bool       // what a pull brought: it counts for no bound, because at most one waits
 
 	messages *messages // nil: the frames are no messages
 

@@ -93,7 +93,7 @@ func BenchmarkJoinLeave(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		s.Join(c, []string{"R0"}, Wants{}, []byte("j"))
-		s.Leave(c, "R0", []byte("l"))
+		s.Leave(c, []string{"R0"}, []byte("l"))
 		<-c.Queue()
 		<-c.Queue()
 	}

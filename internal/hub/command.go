@@ -76,10 +76,11 @@ func (h *Hub) Join(c *Client, rooms []string, wants Wants, reply []byte, pause f
 	return h.joinIn(command{op: opJoin, client: c, rooms: rooms, wants: wants, reply: reply}, h.sendAndWait, pause)
 }
 
-// Leave takes c out of room. The client gets the events that were published before, then
-// reply. If c was not in the room, Leave reports false and sends nothing to the client.
-func (h *Hub) Leave(c *Client, room string, reply []byte) bool {
-	return len(h.sendAndWait(command{op: opLeave, client: c, rooms: []string{room}, reply: reply})) > 0
+// Leave takes c out of a few rooms and returns those that it was in. The client gets the events that were
+// published before, then reply. If c was in none of the rooms, Leave sends nothing to the client. The hub
+// owns rooms afterwards. They should be no more than a hundred, so that others need not wait.
+func (h *Hub) Leave(c *Client, rooms []string, reply []byte) []string {
+	return h.sendAndWait(command{op: opLeave, client: c, rooms: rooms, reply: reply})
 }
 
 // Among returns those of rooms that c is in, in their order. The hub owns rooms afterwards. pause is

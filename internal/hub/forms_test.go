@@ -82,7 +82,7 @@ func TestTheFormFollowsTheMembership(t *testing.T) {
 	if want := []string{"conflated A 1", "price 3", "book 4", "message"}; !slices.Equal(plain[max(0, len(plain)-4):], want) {
 		t.Errorf("the member without stamps got %q, want %q at the end", plain, want)
 	}
-	s.Leave(c, "A", line("left A"))
+	s.Leave(c, []string{"A"}, line("left A"))
 	s.Join(c, []string{"A"}, Wants{}, line("joined A"))
 	s.Route([]BroadcastEvent{of(State, "price", 5)})
 	if got := readAll(t, s, c); got[len(got)-1] != "price 5" {

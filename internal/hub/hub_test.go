@@ -133,7 +133,7 @@ func TestAWarmStartReachesOnlyWhoHasGotNothing(t *testing.T) {
 	}
 
 	other, again := member(s, "A"), member(s, "A")
-	s.Leave(again, "A", line("left A"))
+	s.Leave(again, []string{"A"}, line("left A"))
 	s.Join(again, []string{"A"}, Wants{}, line("joined"))
 	s.Route(warm)
 	if got := strings.Join(readAll(t, s, again), ", "); got != "left A, joined, warm A" {
@@ -150,7 +150,7 @@ func TestLeavingWhileLaggingForgetsTheRoom(t *testing.T) {
 	for i := range 500 {
 		s.Route([]BroadcastEvent{value("A", i), value("B", i)})
 	}
-	s.Leave(c, "A", line("left A"))
+	s.Leave(c, []string{"A"}, line("left A"))
 	lines := readAll(t, s, c)
 	if last := lines[len(lines)-1]; last != "left A" {
 		t.Errorf("it ends with %q", last)
@@ -256,7 +256,7 @@ func TestRun(t *testing.T) {
 	if in := h.Among(c, []string{"A", "B"}, noPause); len(in) != 1 {
 		t.Errorf("among %v", in)
 	}
-	if !h.Leave(c, "A", line("left A")) || h.Leave(c, "A", nil) {
+	if len(h.Leave(c, []string{"A"}, line("left A"))) != 1 || len(h.Leave(c, []string{"A"}, nil)) > 0 {
 		t.Error("leaving once did not work, or twice did")
 	}
 	cancel()
@@ -297,7 +297,7 @@ func TestLeaveComesBehindTheEventsThatWait(t *testing.T) {
 	s := NewSteps(testOptions())
 	c := member(s, "A")
 	s.hub.events <- []BroadcastEvent{value("A", 1)}
-	s.Leave(c, "A", line("left A"))
+	s.Leave(c, []string{"A"}, line("left A"))
 	if got := readAll(t, s, c); len(got) < 2 || got[len(got)-2] != "value A 1" || got[len(got)-1] != "left A" {
 		t.Errorf("got %q", got)
 	}

@@ -31,8 +31,8 @@ func newLagList() *lagList { return &lagList{at: map[*slot]uint32{}} }
 // add takes a segment. It returns how many live events that left out, and how many it
 // dropped because the client left their room.
 func (l *lagList) add(s *Segment) (skipped, dropped uint64) {
-	if s.ends != nil {
-		dropped = l.forget(s.ends)
+	for _, room := range s.ends {
+		dropped += l.forget(room)
 	}
 	if s.slot == nil {
 		l.push(entry{segment: s})

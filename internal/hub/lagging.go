@@ -56,11 +56,17 @@ func (h *Hub) addToLag(c *Client, s *Segment) {
 		h.lost(c, c.lag.messages.add(s, 0, h.opts.QueueBytes))
 		return
 	}
-	if s.ends != nil {
-		waited, untold := c.lag.messages.forget(s.ends)
-		h.lost(c, waited)
-		if untold > 0 { // told before the room is left
-			s = &Segment{Data: append(h.opts.Frame(nil, h.opts.Lost(s.ends.room, untold)), s.Data...), ends: s.ends}
+	if len(s.ends) > 0 {
+		var notices []byte
+		for _, room := range s.ends {
+			waited, untold := c.lag.messages.forget(room)
+			h.lost(c, waited)
+			if untold > 0 { // told before the room is left
+				notices = h.opts.Frame(notices, h.opts.Lost(room.room, untold))
+			}
+		}
+		if notices != nil {
+			s = &Segment{Data: append(notices, s.Data...), ends: s.ends}
 		}
 	}
 	skipped, dropped := c.lag.add(s)

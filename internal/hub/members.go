@@ -124,13 +124,13 @@ func (h *Hub) watch(c *Client) {
 
 func (h *Hub) leave(c *Client, cmd command) []string {
 	left := h.among(c, cmd.rooms)
-	for _, room := range left {
-		t := h.traffic[room]
+	ends := make([]*traffic, len(left))
+	for i, room := range left {
+		ends[i] = h.traffic[room]
 		h.remove(c, room)
-		if c.closing {
-			continue // it gets no further frames, and keeps what is held for it
-		}
-		h.sendNow(c, &Segment{Data: cmd.reply, ends: t})
+	}
+	if len(left) > 0 && !c.closing { // or it gets no further frames, and keeps what is held for it
+		h.sendNow(c, &Segment{Data: cmd.reply, ends: ends})
 	}
 	return left
 }

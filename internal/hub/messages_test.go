@@ -122,12 +122,35 @@ func TestWhoLeavesIsToldOfLostMessages(t *testing.T) {
 	readAll(t, s, c)
 	s.Conflate(c)
 	s.Route([]BroadcastEvent{message("A", 1), message("B", 1), {Room: "A", Kind: Lost, Missed: 4}, message("A", 2)})
-	s.Leave(c, "A", line("left A"))
+	s.Leave(c, []string{"A"}, line("left A"))
 	if got, want := readAll(t, s, c), []string{"lost A 6", "left A", "message B 1"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if n := s.Stats().Lost; n != 2 {
 		t.Errorf("%d are counted as lost", n)
+	}
+}
+
+// Who leaves several rooms at once gets one reply, behind what was lost in each of them, and nothing more of
+// any of them.
+func TestLeavingSeveralRoomsAtOnce(t *testing.T) {
+	s := NewSteps(withQueue(6000))
+	c := slow(s, "A", "B", "C", "D")
+	readAll(t, s, c)
+	s.Conflate(c)
+	s.Route([]BroadcastEvent{message("A", 1), digit("A", 1), digit("B", 1), message("C", 1), {Room: "C", Kind: Lost, Missed: 4}, digit("C", 1), digit("D", 1)})
+	if left := s.Leave(c, []string{"A", "none", "B", "C"}, line("left them")); !slices.Equal(left, []string{"A", "B", "C"}) {
+		t.Errorf("left %q", left)
+	}
+	if len(s.Leave(c, []string{"A", "none", "B"}, line("not told"))) > 0 {
+		t.Error("left twice")
+	}
+	if got, want := readAll(t, s, c), []string{"value D 1", "lost A 1", "lost C 5", "left them"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	s.Route([]BroadcastEvent{digit("A", 2), digit("B", 2), digit("C", 2), digit("D", 2)})
+	if got, want := readAll(t, s, c), []string{"value D 2"}; !slices.Equal(got, want) {
+		t.Errorf("then it got %q, want %q", got, want)
 	}
 }
 

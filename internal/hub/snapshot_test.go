@@ -45,7 +45,7 @@ func TestASnapshotReachesTheMembersThatLackItsValue(t *testing.T) {
 			member(s, "A")
 			s.Route([]BroadcastEvent{of(State, "price", 1)})
 			c := member(s, "A")
-			s.Leave(c, "A", line("left"))
+			s.Leave(c, []string{"A"}, line("left"))
 			s.Join(c, []string{"A"}, Wants{}, line("joined"))
 			s.Route([]BroadcastEvent{of(Warm, "price", 1)})
 			return c

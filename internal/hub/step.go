@@ -28,8 +28,8 @@ func (s Steps) JoinPart(c *Client, rooms []string, wants Wants, reply []byte, mo
 }
 
 // Leave is [Hub.Leave].
-func (s Steps) Leave(c *Client, room string, reply []byte) bool {
-	return len(s.handle(command{op: opLeave, client: c, rooms: []string{room}, reply: reply})) > 0
+func (s Steps) Leave(c *Client, rooms []string, reply []byte) []string {
+	return s.handle(command{op: opLeave, client: c, rooms: rooms, reply: reply})
 }
 
 // Pull is [Hub.Pull].

@@ -58,6 +58,7 @@ func newCore(opts Options, now moment.Time) *core {
 	c := &core{opts: opts, out: backlog.New(opts.OutboxBytes, outboxMaximum*opts.OutboxBytes), reads: map[string]*pendingRead{}}
 	if opts.TTL > 0 {
 		c.table = newTable(opts.Types, now.Steady)
+		c.table.priced.wanted = opts.Priced != nil
 	} else {
 		c.counts = counts{limit: opts.MaxInstruments, recent: map[place]*count{}, rotated: now.Steady}
 	}

@@ -38,6 +38,10 @@ type Options struct {
 	Outbox chan<- []hub.BroadcastEvent // is offered the events for other instances; nil: there are none
 	Reads  chan<- []string             // is offered the rooms whose last values are to be read; nil: nowhere
 
+	// Priced is offered the rooms that have got a price: a value where none was known, or the newest
+	// had ended. nil in place of them says that some are left out. A nil channel: nobody wants to know.
+	Priced chan<- []string
+
 	// Leaves is offered rooms that have had no member for Linger. It makes the instance an edge:
 	// one that hears a room only between a read of it and this. Remote events then say in Missed
 	// what was left out before them. nil: all rooms are heard.
@@ -160,9 +164,12 @@ func (in *Ingest) Run(ctx context.Context) {
 		case len(c.toRead) > 0:
 			reads = in.opts.Reads
 		}
+		priced, rooms := c.nextPriced()
 		select {
 		case <-ctx.Done():
 			return
+		case priced <- rooms:
+			c.table.priced.sent()
 		case outbox <- c.out.Events():
 			if c.out.Len() == 0 {
 				c.flushed()

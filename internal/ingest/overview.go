@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"backbone/internal/credit"
@@ -32,18 +31,30 @@ type ValueState struct {
 // HasTable reports whether rooms are known here at all: without last prices they are not.
 func (in *Ingest) HasTable() bool { return in.opts.TTL > 0 }
 
-// Rooms returns the first names of the rooms with a prefix, at most limit of them, and how many such
-// rooms there are: those with members, and those of which a value is known. Events are ordered in
-// between, one partition of rooms at a time. The error is that of ctx, or ErrStopped.
-func (in *Ingest) Rooms(ctx context.Context, prefix string, limit int) (first []string, total int, err error) {
+// Rooms returns the first names of the rooms of which keep holds, in order, at most limit of them, and how
+// many such rooms there are. keep gets each room that has members or of which a value is known, and whether it
+// has a price: a value that no later one has ended. It must be quick, and the same each time: it may be called
+// after Rooms has returned. Events are ordered in between, one partition of rooms at a time, and pause is
+// called. The error is that of ctx, or ErrStopped.
+func (in *Ingest) Rooms(ctx context.Context, keep func(room string, priced bool) bool, limit int, pause func()) (first []string, total int, err error) {
 	for p := range partition.Count {
-		some, n := slices.Clone(first), 0 // its own, because a look can come after ctx has ended
-		if err := in.look(ctx, func(c *core, _ moment.Time) { some, n = c.table.names(some, p, prefix, limit) }); err != nil {
+		var some []string // its own, because a look can come after ctx has ended
+		if err := in.look(ctx, func(c *core, _ moment.Time) { some = c.table.names(p, keep) }); err != nil {
 			return nil, 0, err
 		}
-		first, total = some, total+n
+		total += len(some)
+		if first = append(first, some...); len(first) > 2*limit {
+			first = firstOf(first, limit)
+		}
+		pause()
 	}
-	return first, total, nil
+	return firstOf(first, limit), total, nil
+}
+
+// firstOf sorts names, in place, and returns the first ones.
+func firstOf(names []string, limit int) []string {
+	slices.Sort(names)
+	return names[:min(len(names), limit)]
 }
 
 // States returns what is known of rooms. One that is not known any more has no values.
@@ -97,35 +108,17 @@ func (in *Ingest) look(ctx context.Context, f func(*core, moment.Time)) error {
 	}
 }
 
-// names adds the rooms of a partition with a prefix to the first names so far, of which it keeps limit, and
-// counts them.
-func (t *table) names(first []string, p int, prefix string, limit int) (names []string, n int) {
+// names returns the rooms of a partition of which keep holds, in no order.
+func (t *table) names(p int, keep func(room string, priced bool) bool) (names []string) {
 	part := &t.parts[p]
-	keep := func() {
-		slices.Sort(first)
-		first = first[:min(len(first), limit)]
-	}
-	last := "" // of first, where that is full
-	if len(first) == limit {
-		last = first[limit-1]
-	}
 	for _, rooms := range []map[string]*room{part.watched, part.recent.rooms, part.old.rooms} {
-		for name := range rooms {
-			if !strings.HasPrefix(name, prefix) {
-				continue
-			}
-			n++
-			if last != "" && name > last {
-				continue
-			}
-			if first = append(first, name); len(first) >= 2*limit {
-				keep()
-				last = first[limit-1]
+		for name, r := range rooms {
+			if keep(name, r.priced()) {
+				names = append(names, name)
 			}
 		}
 	}
-	keep()
-	return first, n
+	return names
 }
 
 // state is what is known of a room.

@@ -103,6 +103,16 @@ func (r *room) values(f func(*value) bool) {
 	}
 }
 
+// priced reports whether a value of the room is known that none has ended since.
+func (r *room) priced() bool {
+	for v := range r.values {
+		if v.known() && !v.ends {
+			return true
+		}
+	}
+	return false
+}
+
 // fresh reports whether one of the room's values is within its life.
 func (r *room) fresh(now moment.Time, ttl time.Duration) bool {
 	for v := range r.values {

@@ -20,8 +20,9 @@ type table struct {
 	turn  int // the partition that rotates next
 	holders
 	displaced
-	lives uint32 // times that rooms were forgotten: a count that begins after one is another count
-	known int    // known values
+	priced pricedRooms
+	lives  uint32 // times that rooms were forgotten: a count that begins after one is another count
+	known  int    // known values
 }
 
 type part struct {
@@ -115,6 +116,9 @@ func (t *table) set(v *value, e *hub.BroadcastEvent, ends bool) {
 		if v.room.members == 0 {
 			t.parts[v.room.partition].recent.known++
 		}
+	}
+	if !ends && (!v.known() || v.ends) && !v.room.priced() {
+		t.priced.note(v.room.name)
 	}
 	v.version, v.payload, v.born, v.transit = e.Version, e.Payload, e.Born, e.Transit
 	v.number, v.at, v.life, v.ends = e.Seq, e.At, e.Life, ends

@@ -141,7 +141,7 @@ func (s *Server) roomsPage(ctx context.Context, r *http.Request) (any, error) {
 	if !s.ingest.HasTable() {
 		return s.roomsOfHub(ctx, values["prefix"], limit, body)
 	}
-	names, total, err := s.ingest.Rooms(ctx, values["prefix"], limit)
+	names, total, err := s.ingest.Rooms(ctx, func(room string, _ bool) bool { return strings.HasPrefix(room, values["prefix"]) }, limit, func() {})
 	if err != nil {
 		return nil, err
 	}

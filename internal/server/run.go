@@ -54,6 +54,7 @@ func (s *Server) Run(ctx context.Context) error {
 	parts.start(s.memory.Run, nil)
 	parts.start(s.hub.Run, nil)
 	parts.start(s.ingest.Run, nil)
+	parts.start(s.directory.Run, nil)
 	if s.bridge != nil {
 		parts.start(func(ctx context.Context) {
 			if err := s.bridge.Run(ctx); err != nil {

@@ -16,6 +16,7 @@ import (
 	"backbone/internal/bridge"
 	"backbone/internal/certs"
 	"backbone/internal/config"
+	"backbone/internal/directory"
 	"backbone/internal/domain/chat"
 	"backbone/internal/domain/common"
 	"backbone/internal/domain/trading"
@@ -55,6 +56,7 @@ type Server struct {
 	log       *slog.Logger
 	hub       *hub.Hub
 	ingest    *ingest.Ingest
+	directory *directory.Directory
 	bridge    *bridge.Bridge     // nil: there is no Redis
 	upstream  *upstream.Upstream // nil: this is no edge
 	readOnly  string             // where to publish instead; "": here
@@ -97,6 +99,7 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 	s.hub = hub.New(hub.Options{
 		QueueBytes: cfg.ClientQueueBytes, Frame: transport.Frame, Stamped: transport.FrameStamped, Conflated: protocol.Conflated, Lost: protocol.Lost,
 	})
+	s.directory = directory.New()
 	if err := s.buildRouting(); err != nil {
 		return nil, err
 	}
@@ -109,16 +112,18 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 		},
 	})
 	s.transport = transport.New(transport.Options{
-		Hub:      s.hub,
-		Ingest:   s.ingest,
-		Domains:  domains(cfg.Chat != "off"),
-		Web:      s.web(),
-		Access:   s.access,
-		ReadOnly: s.readOnly,
-		Origins:  origins,
-		TLS:      certificates,
-		Limits:   transport.Limits(cfg.Limits),
-		Short:    s.memory.Short,
+		Hub:       s.hub,
+		Ingest:    s.ingest,
+		Domains:   domains(cfg.Chat != "off"),
+		Web:       s.web(),
+		Access:    s.access,
+		ReadOnly:  s.readOnly,
+		Directory: s.directory,
+		NoRooms:   s.noRooms(),
+		Origins:   origins,
+		TLS:       certificates,
+		Limits:    transport.Limits(cfg.Limits),
+		Short:     s.memory.Short,
 
 		MaxConnectionAge: cfg.MaxConnectionAge,
 		Proxies:          cfg.Rules(),
@@ -130,6 +135,19 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 		return nil, err
 	}
 	return s, s.buildAdmin(registry)
+}
+
+// noRooms says why consumers are not told which rooms there are; "": they are.
+func (s *Server) noRooms() string {
+	switch {
+	case s.cfg.RoomList == "off":
+		return "this server does not tell which rooms there are"
+	case s.upstream != nil:
+		return "this instance is an edge and knows only the rooms that its consumers are in: ask " + s.readOnly
+	case !s.ingest.HasTable():
+		return "this server keeps no last prices, and so does not know which rooms there are"
+	}
+	return ""
 }
 
 // linger is how long an edge stays in a room upstream that nobody is in here.
@@ -151,6 +169,7 @@ func (s *Server) buildRouting() error {
 		FeedStatus:     protocol.FeedStatus,
 		BridgeStatus:   protocol.BridgeStatus,
 		Hub:            s.hub.Events(),
+		Priced:         s.directory.Rooms(),
 		Logger:         s.log,
 	}
 	switch {

@@ -131,7 +131,7 @@ func (c *consumer) leave(room string) {
 		return
 	}
 	m.leaving = true
-	c.in.hub.Leave(c.client, room, frame(nil, "left "+room))
+	c.in.hub.Leave(c.client, []string{room}, frame(nil, "left "+room))
 	c.in.ingest.Unwatch([]string{room}, c.groups(room))
 	c.in.w.trace(room, "%s leaves", c.name)
 }

@@ -113,6 +113,7 @@ func (c *conn) end(err error) {
 	if c.age != nil {
 		c.age.End()
 	}
+	c.read.forgetPrefixes()
 	c.leaveRooms(why)
 	if why != nil {
 		linger(&c.socket, lingerBytes)

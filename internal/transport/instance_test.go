@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"backbone/internal/directory"
 	"backbone/internal/domain/chat"
 	"backbone/internal/domain/common"
 	"backbone/internal/domain/trading"
@@ -54,6 +55,7 @@ func start(t *testing.T, l net.Listener, s settings) *instance {
 		events = h.Events()
 	}
 	logger := slog.New(slog.DiscardHandler)
+	rooms := directory.New()
 	in := ingest.New(ingest.Options{
 		Instance:       "test",
 		TTL:            30 * time.Second,
@@ -65,10 +67,11 @@ func start(t *testing.T, l net.Listener, s settings) *instance {
 		Types:          []string{protocol.TypePriceUpdate},
 		BridgeStatus:   protocol.BridgeStatus,
 		Hub:            events,
+		Priced:         rooms.Rooms(),
 		Logger:         logger,
 	})
 	o := Options{
-		Hub: h, Ingest: in,
+		Hub: h, Ingest: in, Directory: rooms,
 		Domains: common.NewDomains(trading.PriceUpdate{}, trading.Retire{}, chat.Message{}),
 		Web:     http.NotFoundHandler(),
 		Limits: Limits{
@@ -92,6 +95,7 @@ func start(t *testing.T, l net.Listener, s settings) *instance {
 	var parts sync.WaitGroup
 	parts.Go(func() { h.Run(ctx) })
 	parts.Go(func() { in.Run(ctx) })
+	parts.Go(func() { rooms.Run(ctx) })
 	go func() {
 		i.err = i.server.Serve(serving, l)
 		close(i.served)

@@ -56,9 +56,10 @@ type place struct {
 	asked  atomic.Bool              // the client has sent a request; set by the read side, read by who warns it
 	from   atomic.Pointer[net.Addr] // whose it is; nil: its peer's. Set by the handshake
 
-	news    atomic.Pointer[news] // for the ReadPump, from the registry: what became of its credentials
-	granted *auth.Grant          // what the credentials allow; nil: everything. Set by the handshake, then owned by the ReadPump
-	ended   *closeError          // what became of them in the end, as standing returned it; nil: nothing yet. Owned by the ReadPump
+	news     atomic.Pointer[news] // for the ReadPump, from the registry: what became of its credentials
+	granted  *auth.Grant          // what the credentials allow; nil: everything. Set by the handshake, then owned by the ReadPump
+	prefixes *prefixes            // that the client has joined; nil: it never has. Owned by the ReadPump
+	ended    *closeError          // what became of them in the end, as standing returned it; nil: nothing yet. Owned by the ReadPump
 
 	// Owned by the registry, once the connection has come.
 	addr     netip.Addr    // that it counts for; not valid: none
@@ -239,8 +240,7 @@ func (r *registry) bound(a *atAddress) {
 	}
 }
 
-// makeRoom pushes out some of the oldest where the process has no descriptor left, and returns how
-// many.
+// makeRoom pushes out some of the oldest for lack of descriptors, and returns how many.
 func (r *registry) makeRoom() (n int) {
 	for ; n < pushedOutAtOnce && r.waiting.Len() > 0; n++ {
 		r.pushOut(&r.waiting, pushedOutForDescriptors)

@@ -166,6 +166,8 @@ func (r *readSide) handle(o *common.Object, index int) error {
 		return r.join(o)
 	case consumer && typ == protocol.TypeLeave:
 		return r.leave(o)
+	case consumer && typ == protocol.TypeRooms:
+		return r.list(o)
 	case consumer && typ == protocol.TypeMarked:
 		_, err := mark(o)
 		return err
@@ -184,7 +186,7 @@ func (s *Server) notFor(role protocol.Role, typ string) error {
 // takes reports whether there is a request of this type, for whatever role, besides ping and auth.
 func (s *Server) takes(typ string) bool {
 	_, known := s.opts.Domains.Lookup(typ)
-	return known || typ == protocol.TypeMarked || typ == protocol.TypeJoin || typ == protocol.TypeLeave
+	return known || typ == protocol.TypeMarked || typ == protocol.TypeJoin || typ == protocol.TypeLeave || typ == protocol.TypeRooms
 }
 
 // event has a domain validate o, and keeps the event to be published with the others of this read.

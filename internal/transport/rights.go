@@ -141,6 +141,7 @@ func (r *readSide) judge() *closeError {
 			return errChanged
 		}
 		r.conn.place.granted = n.now
+		r.conn.place.prefixes.lookAnew()
 	}
 	if until := r.conn.place.granted.Expires; !until.IsZero() && !time.Now().Before(until) {
 		return errExpired
@@ -207,6 +208,7 @@ func (r *readSide) authenticate(o *common.Object) error {
 		return common.Errorf(protocol.CodeForbidden, "token: does not allow %s, which is joined: leave it first", room)
 	}
 	r.conn.place.granted = grant
+	r.conn.place.prefixes.lookAnew()
 	r.renewals++
 	r.conn.server.log.Debug("credentials renewed", "address", r.conn.RemoteAddr(), "role", r.conn.identity.Role, "name", grant.Name, "key_line", grant.Line())
 	r.conn.server.registry.changes <- change{place: r.conn.place, step: regrants, grant: grant}

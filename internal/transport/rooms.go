@@ -17,7 +17,7 @@ const roomsPerMessage = 100
 // join puts the client into one room or many. The hub has the client before ingest is asked for
 // last prices, so that nothing falls between snapshot and stream.
 func (r *readSide) join(o *common.Object) error {
-	if err := o.Only("room", "rooms", "mark_empty", "status", "silent_after_ms", "heartbeat_ms", "marks", "stamp", "max_rate", "conflate"); err != nil {
+	if err := o.Only("room", "rooms", "prefix", "mark_empty", "status", "silent_after_ms", "heartbeat_ms", "marks", "stamp", "max_rate", "conflate"); err != nil {
 		return err
 	}
 	wish, err := wishes(o)
@@ -34,9 +34,17 @@ func (r *readSide) join(o *common.Object) error {
 		return err
 	}
 	_, one, err := o.Text("room")
+	if err != nil {
+		return err
+	}
+	prefix, all, err := prefixOf(o)
 	switch {
 	case err != nil:
 		return err
+	case all && (one || many):
+		return common.Errorf(protocol.CodeInvalidEvent, "prefix: a join has room, rooms or prefix, and only one of them")
+	case all:
+		return r.joinPrefix(o, prefix, wish)
 	case one && many:
 		return common.Errorf(protocol.CodeInvalidEvent, "rooms: a join has room or rooms, not both")
 	case !many:
@@ -77,9 +85,24 @@ func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
 	defer end()
 	reply := protocol.ServerMessage{Type: protocol.TypeJoined, Rooms: []string{}}
 	reply.ID, _ = o.ID()
-	reject := func(room string, err error) {
-		e := err.(*common.RequestError) //nolint:errorlint,forcetypeassert // the domains' contract
+	reply.Rooms = append(reply.Rooms, r.admitted(list, func(room string, e *common.RequestError) {
 		reply.Rejected = append(reply.Rejected, protocol.Rejected{Room: room, Code: e.Code, Message: e.Message})
+	})...)
+	frame := Frame(nil, string(reply.Append(nil)))
+	if len(frame) > maxReply {
+		return common.Errorf(protocol.CodeInvalidEvent, "rooms: %d of them are refused, too many to say so in one answer: join fewer at a time", len(reply.Rejected))
+	}
+	for _, one := range reply.Rejected {
+		r.conn.server.stats.errors.count(string(one.Code))
+	}
+	return r.enter(reply.Rooms, wish, frame)
+}
+
+// admitted returns those of a list of rooms that the client may join, each once, and has reject told of each
+// of the others.
+func (r *readSide) admitted(list []string, reject func(string, *common.RequestError)) (rooms []string) {
+	refuse := func(room string, err error) {
+		reject(room, err.(*common.RequestError)) //nolint:errorlint,forcetypeassert // the domains' contract
 	}
 	var in []string // rooms of the list that the client is in already, in its order; none while the limit is far
 	if int(r.rooms)+len(list) > r.conn.server.opts.Limits.MaxRooms {
@@ -97,7 +120,7 @@ func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
 		}
 		seen[name] = true
 		if err := common.CheckRoom("rooms", name); err != nil {
-			reject(name, err)
+			refuse(name, err)
 			continue
 		}
 		if !r.conn.place.granted.Allows(name) {
@@ -106,25 +129,18 @@ func (r *readSide) joinMany(o *common.Object, list []string, wish wish) error {
 		}
 		if !member {
 			if count >= r.conn.server.opts.Limits.MaxRooms {
-				reject(name, r.tooMany(name))
+				refuse(name, r.tooMany(name))
 				continue
 			}
 			if !left(name) {
-				reject(name, r.tooManyInAll(name))
+				refuse(name, r.tooManyInAll(name))
 				continue
 			}
 			count++
 		}
-		reply.Rooms = append(reply.Rooms, name)
+		rooms = append(rooms, name)
 	}
-	frame := Frame(nil, string(reply.Append(nil)))
-	if len(frame) > maxReply {
-		return common.Errorf(protocol.CodeInvalidEvent, "rooms: %d of them are refused, too many to say so in one answer: join fewer at a time", len(reply.Rejected))
-	}
-	for _, one := range reply.Rejected {
-		r.conn.server.stats.errors.count(string(one.Code))
-	}
-	return r.enter(reply.Rooms, wish, frame)
+	return rooms
 }
 
 func (r *readSide) tooMany(room string) error {
@@ -163,10 +179,18 @@ func (r *readSide) enter(rooms []string, wish wish, reply []byte) error {
 	if wish.beat != 0 {
 		r.conn.write.wish.Store(wish.beat) // the write side sees it when it gets the reply
 	}
+	if wish.prefix == nil {
+		r.conn.place.prefixes.named(rooms...)
+	}
 	joined := r.conn.server.opts.Hub.Join(&r.conn.client, rooms, wish.Wants, reply, r.pause)
 	r.rooms += int32(len(joined))
 	if len(joined) == 0 {
 		return r.standing()
+	}
+	if wish.prefix != nil {
+		for _, room := range joined {
+			r.conn.place.prefixes.rooms[room] = struct{}{}
+		}
 	}
 	if wish.Group != 0 {
 		if r.groups == nil {
@@ -198,32 +222,4 @@ func brokenOff(err error, rooms []string) error {
 		why.unwatched[room] = true
 	}
 	return &why
-}
-
-func (r *readSide) leave(o *common.Object) error {
-	if err := o.Only("room"); err != nil {
-		return err
-	}
-	name, err := o.Room("room")
-	if err != nil {
-		return err
-	}
-	if len(r.scratch.events) > 0 { // sent before the leave: the hub must have them first
-		r.publish()
-		r.conn.server.opts.Ingest.Settle()
-	}
-	room := string(name)
-	id, _ := o.ID()
-	reply := protocol.ServerMessage{Type: protocol.TypeLeft, Room: room, ID: id}
-	if !r.conn.server.opts.Hub.Leave(&r.conn.client, room, Frame(nil, string(reply.Append(nil)))) {
-		return common.Errorf(protocol.CodeNotJoined, "room: %s is not joined", room)
-	}
-	r.rooms--
-	var groups map[string]uint32
-	if group := r.groups[room]; group != 0 {
-		groups = map[string]uint32{room: group}
-		delete(r.groups, room)
-	}
-	r.conn.server.opts.Ingest.Unwatch([]string{room}, groups)
-	return nil
 }

@@ -32,6 +32,7 @@ import (
 
 	"backbone/internal/auth"
 	"backbone/internal/credit"
+	"backbone/internal/directory"
 	"backbone/internal/domain/common"
 	"backbone/internal/drain"
 	"backbone/internal/hub"
@@ -50,6 +51,10 @@ type Options struct {
 	Web     http.Handler // of requests that are not for a WebSocket
 
 	Access *auth.Access // nil: nobody needs credentials
+	// Directory tells which rooms come. It is not used where NoRooms says anything.
+	Directory *directory.Directory
+	// NoRooms says why this instance does not tell which rooms there are; "": it does.
+	NoRooms string
 	// ReadOnly names the server to publish to, because this one takes no events; "": it takes them.
 	ReadOnly string
 	Origins  auth.Origins

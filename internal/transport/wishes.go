@@ -12,8 +12,9 @@ import (
 // wish is what a join asks for besides the events of its rooms.
 type wish struct {
 	hub.Wants
-	marks bool   // for the connection: marks are messages
-	beat  uint32 // for the connection: time between heartbeats, milliseconds; 0: the join does not say
+	prefix *string // the rooms are those of a prefix; nil: they are named
+	marks  bool    // for the connection: marks are messages
+	beat   uint32  // for the connection: time between heartbeats, milliseconds; 0: the join does not say
 }
 
 // wishes are the options of a join. Ingest takes the group of a status for its threshold.
