@@ -294,23 +294,3 @@ func (s *session) rejoinAnswered(conn *connection, join rejoin, m *protocol.Serv
 	}
 	return s.deliver(conn.rejoined)
 }
-
-// refused returns the rooms that a reply refuses, and notes what it refuses.
-func (j *rejoin) refused(m *protocol.ServerMessage, in *Rejoined) (rooms []Rejected) {
-	rooms = m.Rejected
-	switch {
-	case m.Type == protocol.TypeError && j.prefix != nil:
-		in.RejectedPrefixes = append(in.RejectedPrefixes, Rejected{Room: *j.prefix, Code: m.Code, Message: m.Message})
-	case m.Type == protocol.TypeError:
-		rooms = append(rooms, rejectAll(j.rooms, m.Code, m.Message)...)
-	}
-	in.Rejected = append(in.Rejected, rooms...)
-	return rooms
-}
-
-func rejectAll(rooms []string, code Code, message string) (rejected []Rejected) {
-	for _, room := range rooms {
-		rejected = append(rejected, Rejected{Room: room, Code: code, Message: message})
-	}
-	return rejected
-}
