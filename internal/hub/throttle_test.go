@@ -129,7 +129,7 @@ func TestASnapshotIsTheFirst(t *testing.T) {
 	warm.Version = Version{Clock: 1}
 	s.Route([]BroadcastEvent{warm})
 	s.gets("price 1")
-	s.Leave(s.c, "A", line("left"))
+	s.Leave(s.c, []string{"A"}, line("left"))
 	s.join(Wants{Every: half})
 	other := member(s.Steps, "A")
 	s.Route([]BroadcastEvent{warm, warm})
@@ -181,7 +181,7 @@ func TestWhatWaitsWhenAClientGoes(t *testing.T) {
 		want []string
 		left uint64 // dropped
 	}{
-		{"it leaves", func(s *slowed) { s.Leave(s.c, "A", line("left")) }, []string{"left"}, 1},
+		{"it leaves", func(s *slowed) { s.Leave(s.c, []string{"A"}, line("left")) }, []string{"left"}, 1},
 		{"it is gone", func(s *slowed) { s.Unregister(s.c) }, nil, 2},
 		{"it is sent away", func(s *slowed) { s.hub.handle(command{op: opClose, client: s.c}) }, []string{"conflated A 1", "price 3"}, 0},
 		{"the server stops", func(s *slowed) { s.CloseAll() }, []string{"conflated A 1", "price 3"}, 0},
@@ -264,7 +264,7 @@ func TestRefusingConflationEnds(t *testing.T) {
 		s.gets("joined", "conflated A 1", "price 2")
 	}
 	s := rated(t, Wants{Whole: true})
-	s.Leave(s.c, "A", line("left"))
+	s.Leave(s.c, []string{"A"}, line("left"))
 	s.join(Wants{})
 	s.Conflate(s.c)
 	s.route(1, 2)
