@@ -34,7 +34,7 @@ type JoinOptions struct {
 	Conflate Conflation
 }
 
-// NoMaxRate, as [JoinOptions].MaxRate, ends the rate of a room that is joined already.
+// NoMaxRate is the [JoinOptions].MaxRate that ends the rate of a room that is joined already.
 const NoMaxRate = -1
 
 // Conflation says what a server leaves out while the program is behind.

@@ -49,7 +49,7 @@ func play(t *testing.T, section conformance.Section, heard *traffic) {
 	defer transport.CloseIdleConnections()
 	s := conformance.Server{
 		Dial: conformance.NewDial(&http.Client{Transport: transport}, func(path string) string { return url + path },
-			func(string) (http.Header, error) { return nil, nil }),
+			func(string) (http.Header, error) { return http.Header{}, nil }),
 		Texts: true, Wait: 10 * time.Second,
 		Heard: func(message string) { heard.hear(t, message) },
 	}

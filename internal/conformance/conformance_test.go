@@ -46,7 +46,7 @@ func to(t *testing.T, url string) *conformance.Server {
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	dial := conformance.NewDial(&http.Client{Transport: transport}, func(path string) string { return url + path },
-		func(string) (http.Header, error) { return nil, nil })
+		func(string) (http.Header, error) { return http.Header{}, nil })
 	return &conformance.Server{Dial: dial, Wait: 10 * time.Second}
 }
 
@@ -138,7 +138,7 @@ func TestWhatDiffersIsTold(t *testing.T) {
 				s.Wait = 50 * time.Millisecond
 			}
 			err = s.Play(t.Context(), sections[0])
-			f, ok := errors.AsType[*conformance.Failure](err)
+			f, ok := errors.AsType[*conformance.MismatchError](err)
 			if !ok || f.Want != c.want || !strings.HasPrefix(f.Got, c.got) || f.Line != 1 {
 				t.Errorf("it says %v", err)
 			}

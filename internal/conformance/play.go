@@ -22,8 +22,8 @@ type Server struct {
 	Retires bool                 // at the end of a section: retire what was published, so that nothing stays
 }
 
-// Failure is the first line of a section that the server did not live up to.
-type Failure struct {
+// MismatchError is the first line of a section that the server did not live up to.
+type MismatchError struct {
 	Page string `json:"page"`
 	Line int    `json:"line"` // where the block begins
 	Role string `json:"role"`
@@ -32,11 +32,11 @@ type Failure struct {
 	Got  string `json:"got"`
 }
 
-func (f *Failure) Error() string {
+func (f *MismatchError) Error() string {
 	return fmt.Sprintf("%s:%d: the %s sent %s\nexpected %s\ngot      %s", f.Page, f.Line, f.Role, f.Sent, f.Want, f.Got)
 }
 
-// Play plays a section. The error is a [Failure], or says why the section could not be played.
+// Play plays a section. The error is a [MismatchError], or says why the section could not be played.
 func (s *Server) Play(ctx context.Context, section Section) error {
 	p := &play{server: s, section: section, peers: map[string]*peer{}}
 	defer p.end()
@@ -170,7 +170,7 @@ func (p *play) expect(ctx context.Context, peer *peer, want string) error {
 	if p.server.masked(got) == p.server.masked(want) {
 		return nil
 	}
-	return &Failure{Page: p.section.Page, Line: p.at.Line, Role: peer.role, Sent: peer.said, Want: want, Got: got}
+	return &MismatchError{Page: p.section.Page, Line: p.at.Line, Role: peer.role, Sent: peer.said, Want: want, Got: got}
 }
 
 // settle returns once all that was published has gone through the server: an event published
@@ -199,7 +199,7 @@ func (p *play) settle(ctx context.Context) error {
 			continue
 		}
 		if got != probe {
-			return &Failure{Page: p.section.Page, Line: p.at.Line, Role: c.role, Sent: c.said, Want: probe, Got: got}
+			return &MismatchError{Page: p.section.Page, Line: p.at.Line, Role: c.role, Sent: c.said, Want: probe, Got: got}
 		}
 		return nil
 	}
@@ -219,7 +219,7 @@ func (p *play) nothingMore(ctx context.Context) error {
 			}
 			pong := `{"type":"pong","id":"end","ts":1710000000123}`
 			if got := peer.hear(ctx, pong); !strings.Contains(got, `"id":"end"`) { // or else it is refused for its rate
-				return &Failure{Page: p.section.Page, Line: p.at.Line, Role: role, Sent: peer.said, Want: pong, Got: got}
+				return &MismatchError{Page: p.section.Page, Line: p.at.Line, Role: role, Sent: peer.said, Want: pong, Got: got}
 			}
 		}
 	}
@@ -255,7 +255,7 @@ func (p *play) retire() {
 		_ = c.say(ctx, `{"type":"retire","instrument":`+name+`}`) // a name that is none is refused
 	}
 	_ = c.say(ctx, `{"type":"ping","id":"end"}`)
-	for !c.closed && !strings.Contains(c.hear(ctx, ""), `"id":"end"`) { //nolint:revive // until it has heard of all
+	for !c.closed && !strings.Contains(c.hear(ctx, ""), `"id":"end"`) { // until it has heard of all
 	}
 }
 
@@ -275,7 +275,7 @@ func (p *play) handshakes(ctx context.Context, b Block) error {
 			continue
 		}
 		if want := strings.TrimPrefix(line, "<- "); got != want {
-			return &Failure{Page: p.section.Page, Line: b.Line, Role: "client", Sent: said, Want: want, Got: got}
+			return &MismatchError{Page: p.section.Page, Line: b.Line, Role: "client", Sent: said, Want: want, Got: got}
 		}
 	}
 	return nil

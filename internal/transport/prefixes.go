@@ -196,7 +196,7 @@ func (r *readSide) joinNews() error {
 		for prefix := range p.wishes {
 			some, _, err := r.priced(prefix, "", r.conn.server.opts.Limits.MaxRooms+1)
 			if err != nil {
-				return nil //nolint:nilerr // the instance stops
+				return nil // the instance stops
 			}
 			found[prefix] = some
 		}

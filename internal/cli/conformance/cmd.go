@@ -80,12 +80,12 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 		if c.has(section.Flags()) {
 			err := server.Play(ctx, section)
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // it was stopped
 			}
-			r.Result, r.Failure = passed, nil
+			r.Result, r.MismatchError = passed, nil
 			if err != nil {
 				r.Result = failed
-				if !errors.As(err, &r.Failure) {
+				if !errors.As(err, &r.MismatchError) {
 					r.Error = err.Error()
 				}
 			}
@@ -171,7 +171,7 @@ func (c *Cmd) server(ctx context.Context) (*conformance.Server, string, error) {
 			}
 		}
 		if key == "" {
-			return nil, nil
+			return http.Header{}, nil
 		}
 		return http.Header{protocol.HeaderAPIKey: {key}}, nil
 	})
@@ -193,7 +193,7 @@ type row struct {
 	Result  string   `json:"result,omitempty"`
 	Needs   []string `json:"needs,omitempty"`
 	Error   string   `json:"error,omitempty"`
-	*conformance.Failure
+	*conformance.MismatchError
 }
 
 // table prints a row as soon as it is known.
@@ -234,7 +234,7 @@ func (t *table) print(r row) error {
 	if len(r.Needs) > 0 && r.Result != passed && r.Result != failed {
 		text += "      needs " + strings.Join(r.Needs, ",") + "\n"
 	}
-	if f := r.Failure; f != nil {
+	if f := r.MismatchError; f != nil {
 		text += lines("the "+f.Role+" sent", cmp.Or(f.Sent, "nothing"), "expected", f.Want, "got", f.Got)
 	} else if r.Error != "" {
 		text += lines("error", r.Error)

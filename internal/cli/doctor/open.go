@@ -42,7 +42,7 @@ func (p *patient) try(ctx context.Context, path string, credentials bool, change
 	if change != nil {
 		change(o)
 	}
-	ws, resp, err := websocket.Dial(ctx, p.server.To(path), o)
+	ws, resp, err := websocket.Dial(ctx, p.server.To(path), o) //nolint:bodyclose // the library has
 	d := door{ws: ws, err: err}
 	if resp != nil {
 		d.status, d.server = resp.StatusCode, resp.Header.Get("Server")

@@ -144,8 +144,8 @@ func (r *recording) take(a arrival) error {
 		again := r.lost != nil
 		r.lost = e.Err
 		r.Say("disconnected: %s; trying again in %v", human.Error(e.Err), e.Wait.Round(time.Millisecond))
-		if again { // each loss is one line
-			return nil
+		if again {
+			return nil //nolint:nilerr // each loss is one line
 		}
 		r.losses++
 	case client.Rejoined:

@@ -153,7 +153,7 @@ func advice(code protocol.Code) string {
 func (c *Cmd) failed(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
-		return nil
+		return nil //nolint:nilerr // it was stopped
 	case errors.Is(err, client.ErrRefused):
 		return c.Failure(err)
 	}

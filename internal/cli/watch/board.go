@@ -117,14 +117,11 @@ func newBoard(now time.Time) *board {
 }
 
 // add has a row for the room.
-func (b *board) add(room string) *row {
-	r := b.rows[room]
-	if r == nil {
-		r = &row{room: room}
-		b.rows[room] = r
+func (b *board) add(room string) {
+	if b.rows[room] == nil {
+		b.rows[room] = &row{room: room}
 		b.order = append(b.order, room)
 	}
-	return r
 }
 
 // remove takes the row of a room away.
@@ -147,11 +144,11 @@ func (b *board) price(u client.PriceUpdate, now time.Time) {
 	if r == nil { // it was left meanwhile
 		return
 	}
-	switch direction := 0; {
-	case r.price == "":
+	if r.price == "" {
 		r.first, r.low, r.high = u.Price, u.Price, u.Price
-	default:
-		if direction = u.Price.Cmp(r.price); direction != 0 {
+	} else {
+		direction := u.Price.Cmp(r.price)
+		if direction != 0 {
 			r.direction, r.changed = direction, now
 		}
 		switch {
