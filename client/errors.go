@@ -188,6 +188,8 @@ const (
 	CodeTooManyInstruments = protocol.CodeTooManyInstruments // the instance keeps no further instruments of this producer
 	CodeRateLimited        = protocol.CodeRateLimited        // faster than the configured rate; the message was dropped
 	CodeUnavailable        = protocol.CodeUnavailable        // the instance is stopping
+	CodeUnauthorized       = protocol.CodeUnauthorized       // only over plain HTTP: no valid credentials
+	CodeNoPrice            = protocol.CodeNoPrice            // only over plain HTTP: no last price is known
 )
 
 // Codes of a [CloseError].

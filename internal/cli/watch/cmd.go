@@ -26,7 +26,7 @@ const heartbeat = 2 * time.Second
 
 // Cmd is the command and its flags.
 type Cmd struct {
-	Rooms []string `arg:"" optional:"" name:"room" help:"Rooms to join. The key a joins further ones."`
+	Rooms []string `arg:"" optional:"" name:"room" help:"Rooms to join. Without any, all that have a price, and those that get one later. The key a joins further ones."`
 
 	Sort   string        `default:"joined" enum:"joined,name,change,updates,age,latency,conflated" help:"Order of the rows: ${enum}."`
 	Filter string        `placeholder:"TEXT" help:"Show only rooms whose names have this text."`
@@ -40,7 +40,8 @@ type Cmd struct {
 
 // Help is the examples of this command.
 func (*Cmd) Help() string {
-	return `backbone watch BTC_USDT ETH_USDT
+	return `backbone watch
+backbone watch BTC_USDT ETH_USDT
 backbone watch BTC_USDT ETH_USDT EUR/USD --sort change
 backbone watch BTC_USDT --url wss://prices.example --api-key-file key`
 }

@@ -92,6 +92,28 @@ func TestAWatcherFollowsTheServer(t *testing.T) {
 	eventually(t, w, func(p picture) bool { return p.notice == "NEW is there already" })
 }
 
+func TestWithoutNamesAllRoomsAreWatched(t *testing.T) {
+	r := servertest.Start(t)
+	publish(t, r, "A", "1.50")
+	w := begin(t, r.URL())
+	eventually(t, w, func(p picture) bool { return len(p.rows) == 1 && p.rows[0].price == "1.50" })
+	publish(t, r, "NEW", "3")
+	eventually(t, w, func(p picture) bool { return len(p.rows) == 2 && p.rows[1].price == "3" })
+	w.ask("A", true)
+	eventually(t, w, func(p picture) bool { return len(p.rows) == 1 && p.rows[0].room == "NEW" })
+}
+
+func TestAServerWithoutListsIsWatchedByNames(t *testing.T) {
+	r := servertest.Start(t, func(c *config.Serve) { c.RoomList = "off" })
+	w := begin(t, r.URL())
+	p := eventually(t, w, func(p picture) bool { return p.notice != "" })
+	if !strings.HasPrefix(p.notice, "the server does not join all rooms: ") {
+		t.Errorf("notice %s", p.notice)
+	}
+	w.ask("A", false)
+	eventually(t, w, func(p picture) bool { return len(p.rows) == 1 && p.rows[0].state == unknown })
+}
+
 func TestRefusedRoomsAreToldAndAllOfThemEndIt(t *testing.T) {
 	r := servertest.Start(t, func(c *config.Serve) { c.MaxRooms = 1 })
 	w := begin(t, r.URL(), "A", "B")

@@ -38,6 +38,7 @@ type wish struct {
 // answer is that to a join or a leave.
 type answer struct {
 	rooms []string
+	all   bool // the join of all rooms
 	leave bool
 	err   error
 }
@@ -62,13 +63,17 @@ func (w *watcher) ask(room string, leave bool) bool {
 	}
 }
 
-// watch joins rooms and keeps the newest picture in newest until ctx ends, the connection is over or the server
-// has refused all of the rooms. It closes newest.
+// watch joins rooms, or without any, all that get a price, and keeps the newest picture in newest until ctx ends, the
+// connection is over or the server has refused all of the rooms. It closes newest.
 func (w *watcher) watch(ctx context.Context, rooms []string) error {
 	defer close(w.newest)
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	w.join(ctx, rooms)
+	if len(rooms) > 0 {
+		w.join(ctx, rooms)
+	} else {
+		w.call(answer{all: true}, func() error { return w.conn.JoinPrefixWith(ctx, w.wishes, "") })
+	}
 	redraw, sample := time.NewTicker(redrawEvery), time.NewTicker(sampleEvery)
 	defer redraw.Stop()
 	defer sample.Stop()
@@ -117,9 +122,7 @@ func (w *watcher) join(ctx context.Context, rooms []string) {
 	for _, room := range rooms {
 		w.board.add(room)
 	}
-	if len(rooms) > 0 {
-		w.call(answer{rooms: rooms}, func() error { return w.conn.JoinWith(ctx, w.wishes, rooms...) })
-	}
+	w.call(answer{rooms: rooms}, func() error { return w.conn.JoinWith(ctx, w.wishes, rooms...) })
 }
 
 // call has a goroutine wait for the server, which has a place for its answer.
@@ -151,7 +154,9 @@ func (w *watcher) answered(a answer, now time.Time) error {
 		}
 		return nil
 	}
-	if some, ok := errors.AsType[*client.JoinError](a.err); ok {
+	if refused, ok := errors.AsType[*client.RequestError](a.err); ok && a.all {
+		w.board.say(now, "the server does not join all rooms: %s; a joins one by its name", refused.Message)
+	} else if some, ok := errors.AsType[*client.JoinError](a.err); ok {
 		w.board.rejected(some.Rejected, now)
 	} else if errors.Is(a.err, client.ErrConnectionLost) {
 		w.board.say(now, "%s: the answer to the join was lost, and comes with the next connection", cli.Names(a.rooms))
@@ -159,7 +164,7 @@ func (w *watcher) answered(a answer, now time.Time) error {
 		return a.err
 	}
 	if first := !w.begun; first {
-		if w.begun = true; len(w.board.order) == 0 {
+		if w.begun = true; !a.all && len(w.board.order) == 0 {
 			return cli.Failf(cli.ExitRejected, "no room is left to watch: %s", w.board.notice)
 		}
 	}
@@ -174,6 +179,11 @@ func (b *board) say(now time.Time, format string, args ...any) {
 // take takes in an event.
 func (b *board) take(e client.Event, now time.Time) {
 	switch e := e.(type) {
+	case client.Joined:
+		for _, room := range e.Rooms {
+			b.add(room)
+		}
+		b.rejected(e.Rejected, now)
 	case client.PriceUpdate:
 		b.price(e, now)
 	case client.Conflated:
