@@ -238,7 +238,11 @@ func (s *session) rejoin(conn *connection) (messages [][]byte) {
 	s.noExtra() // of a move that did not come about
 	s.rooms.lost()
 	s.confirm(conn)
-	for _, join := range s.rejoins() {
+	var joins []rejoin
+	if conn.back { // else a prefix can be there whose call is about to ask for it
+		joins = s.rejoins()
+	}
+	for _, join := range joins {
 		conn.rejoined.Rooms = append(conn.rejoined.Rooms, join.rooms...)
 		messages = append(messages, s.rejoinMessage(conn, join))
 	}

@@ -30,8 +30,9 @@ type Cmd struct {
 	Stamp        bool          `help:"Also say how many prices were missed while there was no connection, and on a terminal how old a last known price is."`
 	Latency      bool          `help:"Say on standard error, once a second and at the end, how long ago the prices that came were taken in, and how old the connection makes what is read. Assumes that the clocks of this machine and of the producers' instances agree."`
 
-	output `embed:""`
-	wishes `embed:""`
+	prefixes `embed:""`
+	output   `embed:""`
+	wishes   `embed:""`
 
 	cli.Connection  `embed:""`
 	cli.Credentials `embed:""`
@@ -40,6 +41,7 @@ type Cmd struct {
 // Help is the examples of this command.
 func (*Cmd) Help() string {
 	return `backbone subscribe BTC_USDT ETH_USDT
+backbone subscribe --prefix BTC_
 backbone subscribe BTC_USDT --snapshot-only
 backbone subscribe BTC_USDT --stamp --latency --for 1m
 backbone subscribe BTC_USDT ETH_USDT --max-rate 2 --min-change 0.5%
@@ -52,6 +54,9 @@ func (c *Cmd) Validate() error {
 	if err := c.RoomNames.Validate(); err != nil {
 		return err
 	}
+	if err := c.checkPrefixes(); err != nil {
+		return err
+	}
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -59,8 +64,10 @@ func (c *Cmd) Validate() error {
 		return err
 	}
 	switch {
-	case c.None():
+	case c.None() && len(c.Prefixes) == 0:
 		return config.Errorf("", "expected a room, as in: backbone subscribe BTC_USDT")
+	case c.SnapshotOnly && len(c.Prefixes) > 0:
+		return config.Errorf("prefix", "and --snapshot-only exclude each other: name the rooms, \"backbone rooms\" lists them")
 	case c.Count < 0:
 		return config.Errorf("count", "must be at least 0, which is no limit, not %d", c.Count)
 	case c.For < 0:
@@ -117,7 +124,7 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	joined := make(chan error, 1)
 	wants := client.JoinOptions{MarkEmpty: c.MarkEmpty || c.SnapshotOnly, Status: c.Status, SilentAfter: c.SilentAfter, Stamp: c.wantsStamps()}
 	c.addTo(&wants)
-	go func() { joined <- conn.JoinWith(ctx, wants, c.Rooms...) }()
+	go func() { joined <- c.join(ctx, conn, wants) }()
 
 	err = sub.run(ctx, conn, joined)
 	if sub.table != nil {

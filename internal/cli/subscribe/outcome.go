@@ -28,7 +28,7 @@ func (sub *subscription) rejected(rooms []protocol.Rejected) error {
 		delete(sub.open, r.Room)
 		delete(sub.wanted, r.Room)
 	}
-	if len(sub.open) == 0 {
+	if len(sub.open) == 0 && len(sub.Prefixes) == 0 {
 		return cli.Failf(cli.ExitRejected, "no room is left to listen to")
 	}
 	return nil

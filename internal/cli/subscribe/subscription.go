@@ -74,7 +74,8 @@ func (sub *subscription) run(ctx context.Context, conn *client.Conn, joined <-ch
 				}
 				return sub.ended(ctx, conn.Err())
 			}
-			if joined != nil && sub.raw == nil && ofRoom(e) { // "joined" comes first
+			// "joined" comes first. A prefix can have more rooms than can be held.
+			if joined != nil && sub.raw == nil && ofRoom(e) && len(sub.Prefixes) == 0 {
 				if sub.held = append(sub.held, e); len(sub.held) == cli.EventBuffer {
 					events = nil // further ones wait where they are
 				}
@@ -168,6 +169,11 @@ func (sub *subscription) handle(e client.Event) error {
 		return sub.rejected(e.Rejected)
 	case client.Moved:
 		sub.Say("the server wanted this client elsewhere: moved, without a gap unless one is told")
+		return sub.rejected(e.Rejected)
+	case client.Joined:
+		if _, err := sub.Joined(e.Rooms, nil); err != nil {
+			return err
+		}
 		return sub.rejected(e.Rejected)
 	case client.Missed:
 		sub.missed(e)
