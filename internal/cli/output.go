@@ -23,6 +23,7 @@ type Output struct {
 	turn chan struct{} // holds a token while a write is under way
 	over chan struct{} // closed when no write is waited for any more
 	lost atomic.Bool   // a write was not waited for
+	by   atomic.Int64  // the thread that writes; set by the write that is under way
 }
 
 // NewOutput is an output to the file of a program that is to end when ctx ends.
@@ -48,6 +49,7 @@ func (o *Output) Write(p []byte) (int, error) {
 	}
 	done := make(chan result, 1)
 	go func() { // nothing can break off a write that blocks
+		o.by.Store(thread())
 		n, err := o.file.Write(p)
 		<-o.turn
 		done <- result{n, err}
@@ -78,7 +80,7 @@ func (o *Output) Restore(p []byte) {
 	}()
 	late := time.After(restoreWait)
 	for {
-		discard(o.file)
+		discard(o.file, o.by.Load())
 		select {
 		case <-written:
 			return
