@@ -1,12 +1,12 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"backbone/protocol"
 )
@@ -53,8 +53,8 @@ func (c *Conn) JoinPrefix(ctx context.Context, prefix string) error {
 // If the server's limit keeps rooms out, the error is a *[JoinError] that names one of them, and the others are
 // joined. A *[RequestError] says that the server joins no prefixes: it may be an edge, or older than this.
 func (c *Conn) JoinPrefixWith(ctx context.Context, opt JoinOptions, prefix string) error {
-	if after := opt.SilentAfter; after < 0 || after%time.Millisecond != 0 {
-		return invalid(protocol.CodeInvalidEvent, "JoinOptions.SilentAfter: %v, expected a positive number of whole milliseconds", after)
+	if err := opt.check(); err != nil {
+		return err
 	}
 	if err := checkPrefix(prefix); err != nil {
 		return err
@@ -151,7 +151,7 @@ func (r *joinedRooms) prefixed() (all []string) {
 	for prefix := range r.prefixes.Range {
 		all = append(all, prefix.(string))
 	}
-	slices.Sort(all)
+	slices.SortFunc(all, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
 	return all
 }
 

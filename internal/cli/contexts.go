@@ -55,6 +55,9 @@ func LoadContexts() (Contexts, error) {
 	if err := json.Unmarshal(text, &all); err != nil {
 		return all, fmt.Errorf("%s: %w: mend or remove it", path, err)
 	}
+	if all.All == nil {
+		all.All = map[string]Context{}
+	}
 	return all, nil
 }
 
@@ -119,11 +122,11 @@ func (c *Connection) settle() error {
 	if name == "" {
 		name, flag = all.Current, ""
 	}
-	if err != nil && c.Context != "" {
+	if err != nil {
 		return err
 	}
-	if name == "" || err != nil {
-		return nil //nolint:nilerr // nobody has asked for one
+	if name == "" {
+		return nil
 	}
 	found, err := all.Find(name, flag)
 	if err != nil {

@@ -80,7 +80,9 @@ func (d *Directory) Run(ctx context.Context) {
 			armed = false
 			for i, f := range d.due {
 				f.due, f.woken = false, true
-				f.wake()
+				if f.prefixes > 0 { // else it has left meanwhile
+					f.wake()
+				}
 				d.due[i] = nil
 			}
 			d.due = d.due[:0]

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 
@@ -62,7 +63,11 @@ func (a *API) price(r *http.Request) answer {
 
 // threshold reads the query.
 func threshold(r *http.Request) (ms uint32, err error) {
-	for name, values := range r.URL.Query() {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return 0, common.Errorf(protocol.CodeInvalidEvent, "the query of the URL: %s", common.Quote(r.URL.RawQuery))
+	}
+	for name, values := range query {
 		switch {
 		case name != silentAfter:
 			return 0, common.Errorf(protocol.CodeUnknownField, "%s: unknown field, a price has %s", common.Quote(name), silentAfter)

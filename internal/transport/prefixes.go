@@ -153,7 +153,7 @@ func (r *readSide) joinPart(rooms []string, reply *protocol.ServerMessage, wish 
 	if !must && len(reply.Rooms)+len(reply.Rejected) == 0 {
 		return nil
 	}
-	return r.enter(reply.Rooms, wish, Frame(nil, string(reply.Append(nil))))
+	return r.enter(r.ofPrefix(slices.Clone(reply.Rooms), *wish.prefix), wish, Frame(nil, string(reply.Append(nil))))
 }
 
 // awaitReader waits until the client has read most of what it was told, but no longer than until a time. So
@@ -198,7 +198,7 @@ func (r *readSide) joinNews() error {
 			if err != nil {
 				return nil // the instance stops
 			}
-			found[prefix] = some
+			found[prefix] = r.ofPrefix(some, prefix)
 		}
 	} else {
 		for _, name := range names {

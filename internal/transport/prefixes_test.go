@@ -47,6 +47,29 @@ func TestAPrefixIsJoined(t *testing.T) {
 	})
 }
 
+// What was joined by its name, or by a longer prefix, keeps its options, also when the prefix is joined again.
+func TestAPrefixChangesNoRoomThatIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{})
+		feed, c := i.ingestor(), i.consumer()
+		feed.send(price("BTC_A", "1"), price("BTC_B", "1"), price("BTC_CC", "1"))
+		synctest.Wait()
+		c.join("BTC_A")
+		c.hears(snapshotOf("BTC_A", "1"))
+		c.send(`{"type":"join","prefix":"BTC_C"}`)
+		c.hears(`{"type":"joined","prefix":"BTC_C","rooms":["BTC_CC"]}`, snapshotOf("BTC_CC", "1"))
+		c.send(`{"type":"join","prefix":"BTC_","max_rate":0.1}`)
+		c.hears(`{"type":"joined","prefix":"BTC_","rooms":["BTC_A","BTC_B","BTC_CC"]}`, snapshotOf("BTC_B", "1"))
+		c.send(`{"type":"join","prefix":"BTC_"}`)
+		c.hears(`{"type":"joined","prefix":"BTC_","rooms":["BTC_A","BTC_B","BTC_CC"]}`)
+		for _, n := range []string{"2", "3"} {
+			feed.send(price("BTC_A", n), price("BTC_CC", n), price("BTC_B", n))
+			c.hears(price("BTC_A", n), price("BTC_CC", n))
+		}
+		c.silent(time.Second) // BTC_B waits for its turn
+	})
+}
+
 // Of several prefixes of a room the longest counts; it is joined once, and left with the last of them.
 func TestPrefixesOverlap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

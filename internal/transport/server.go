@@ -137,8 +137,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	err := s.acceptAll(ctx, l)
 	unhook()
 	l.Close()
+	close(s.closing) // first, as visits wait for it, too
 	err = errors.Join(err, s.web.stop())
-	close(s.closing)
 	s.registry.closing <- struct{}{} // ends the handshakes under way, too
 	s.goes.Wait()
 	close(s.registry.stop)

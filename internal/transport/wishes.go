@@ -189,3 +189,19 @@ func (r *readSide) leavePrefix(o *common.Object, prefix string) error {
 	r.conn.server.opts.Hub.Tell(&r.conn.client, Frame(nil, string(reply.Append(nil))))
 	return nil
 }
+
+// ofPrefix leaves out what a longer prefix has, and what was joined by its name: that keeps its own options. It
+// changes names.
+func (r *readSide) ofPrefix(names []string, prefix string) []string {
+	p := r.conn.place.prefixes
+	in := r.conn.server.opts.Hub.Among(&r.conn.client, slices.Clone(names), func() {})
+	return slices.DeleteFunc(names, func(name string) bool {
+		joined := len(in) > 0 && in[0] == name
+		if joined {
+			in = in[1:]
+		}
+		longest, _ := p.of(name)
+		_, of := p.rooms[name]
+		return longest != prefix || joined && !of
+	})
+}

@@ -61,6 +61,9 @@ func (w *Words) Run(s cli.Streams, ctx *kong.Context) error {
 		typed = split(w.Args[2], w.Args[1])
 		words = typed.words[1:]
 	}
+	if len(words) == 0 {
+		return nil
+	}
 	last := len(words) - 1
 	found, files := complete(ctx.Model, words[:last], words[last])
 	if files {

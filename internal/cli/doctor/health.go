@@ -143,7 +143,9 @@ func (p *patient) instance(ctx context.Context) bool {
 	by := func(family string) map[string]float64 {
 		values := map[string]float64{}
 		for _, m := range families[family].GetMetric() {
-			values[m.GetLabel()[0].GetValue()] = m.GetGauge().GetValue()
+			for _, label := range m.GetLabel() { // there is one
+				values[label.GetValue()] = m.GetGauge().GetValue()
+			}
 		}
 		return values
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/coder/websocket"
@@ -138,6 +139,9 @@ func refused(d door) bool {
 
 func refusal(d door) string {
 	if d.status == 0 {
+		if failed, ok := errors.AsType[*url.Error](d.err); ok { // whose text has the query, which can be a secret
+			return failed.Err.Error()
+		}
 		return d.err.Error()
 	}
 	if d.text == "" {

@@ -3,6 +3,7 @@ package ping
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"backbone/client"
@@ -46,6 +47,7 @@ func (c *Cmd) Validate() error {
 type pinger interface {
 	Ping(ctx context.Context) (time.Duration, error)
 	Close() error
+	Err() error
 }
 
 // Run pings until it has done so often enough, or ctx ends.
@@ -77,6 +79,9 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 		}
 		if ctx.Err() != nil || n == c.Count {
 			return r.end()
+		}
+		if err := conn.Err(); err != nil { // it is over for good
+			return errors.Join(r.end(), c.Failure(err))
 		}
 		select {
 		case <-tick.C:

@@ -36,6 +36,7 @@ type row struct {
 
 	stamp *client.Stamp
 	asked *bool // set when the template shows a stamp
+	clean func(string) string
 }
 
 // samples are rows with which every branch of a usual template runs.
@@ -44,7 +45,8 @@ func samples(asked *bool) []row {
 		Type: protocol.TypePriceUpdate, Room: "A", Instrument: "A", Price: "1.5", TS: 1, Data: `{"size":1}`, Snapshot: true, Text: "text",
 		Received: time.UnixMilli(1), stamp: &client.Stamp{Epoch: "e", Seq: 1, At: time.UnixMilli(1), Age: time.Second}, asked: asked,
 	}
-	return []row{full, {asked: asked}}
+	full.clean = strings.Clone
+	return []row{full, {asked: asked, clean: full.clean}}
 }
 
 // newTemplate parses a template, and refuses one that names what no event has.
@@ -113,7 +115,7 @@ func (t *template) format(terminal bool) cli.Format {
 	}
 	var line bytes.Buffer
 	return func(e client.Event, now time.Time) []byte {
-		r := row{Received: now, asked: new(bool)}
+		r := row{Received: now, asked: new(bool), clean: clean}
 		switch e := e.(type) {
 		case client.PriceUpdate:
 			r.Type, r.Instrument, r.Price, r.TS, r.Data = protocol.TypePriceUpdate, clean(e.Instrument), string(e.Price), e.TS, clean(string(e.Data))
@@ -144,9 +146,9 @@ func (r *row) Field(key string) string {
 	}
 	var s string
 	if json.Unmarshal(fields[key], &s) == nil {
-		return s
+		return r.clean(s) // which may have had escapes of JSON
 	}
-	return string(fields[key])
+	return r.clean(string(fields[key]))
 }
 
 // Seq is the number of the price in its room, 0 without a stamp.
