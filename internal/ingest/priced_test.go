@@ -41,7 +41,7 @@ func TestRoomsThatGetAPriceAreTold(t *testing.T) {
 				b.answer(from("third", rooms[0], int64(n), uint64(n), "2"))
 			}
 		default:
-			b.wait(time.Duration(random.IntN(int(testTTL))))
+			b.wait(time.Duration(random.Int64N(int64(testTTL))))
 			b.settle()
 			b.offered()
 		}
