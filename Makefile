@@ -1,7 +1,7 @@
 # make shows what there is.
 
 GO      ?= go
-FUZZTIME ?= 10s
+FUZZTIME ?= 50000x
 BENCHTIME ?= 1s
 BENCHCOUNT ?= 6
 SEEDS ?= 10000
@@ -82,7 +82,7 @@ api: ## Accept the API of the public packages as it is now, in api.
 	$(GO) test -count=1 -run TestAPI . -update-api
 
 .PHONY: fuzz
-fuzz: ## Run each fuzz target for FUZZTIME (10s).
+fuzz: ## Run each fuzz target FUZZTIME (50000x) times.
 	GO=$(GO) scripts/fuzz $(FUZZTIME)
 
 .PHONY: bench
