@@ -148,7 +148,7 @@ func TestAStopRefuses(t *testing.T) {
 	go func() { stopped <- in.Stop() }()
 	until := time.Now().Add(10 * time.Second)
 	for {
-		r := ask(t, in, "POST", "/v1/publish", price("A", "1"))
+		r := ask(t, in, "POST", "/v1/publish", price("A", "1"), "Connection", "close") // a stop ends connections that are idle
 		if r.status == http.StatusServiceUnavailable {
 			r.want(t, r.status, `{"type":"error","code":"unavailable","message":"the server is stopping"}`)
 			break
