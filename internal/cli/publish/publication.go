@@ -91,6 +91,7 @@ func (p *publication) run(ctx context.Context, opt client.Options, lines source)
 	})()
 
 	opt.MaxInFlight = inFlight
+	opt.OnStateChange = endWith(give)
 	ingestor, err := client.DialIngestor(ctx, p.URL(), &client.IngestorOptions{
 		Options: opt,
 		Outage:  p.outage(),
@@ -154,6 +155,9 @@ func (p *publication) read(ctx context.Context, lines source) {
 // publish sends what is read. It returns an error if it ends early.
 func (p *publication) publish(ctx, life context.Context, ingestor *client.Ingestor) error {
 	p.pacer = cli.NewPacer()
+	due, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(life, stop)()
 	for {
 		if err := p.resend(ctx, life, ingestor, false); err != nil {
 			return err
@@ -182,7 +186,10 @@ func (p *publication) publish(ctx, life context.Context, ingestor *client.Ingest
 		if in.err != nil {
 			return fmt.Errorf("line %d: reading: %w", in.where.line+1, in.err)
 		}
-		if p.wait(ctx, in) != nil {
+		if p.wait(due, in) != nil {
+			if ctx.Err() == nil {
+				return context.Cause(life)
+			}
 			return errInterrupted
 		}
 		if err := p.open(ctx, life); err != nil {
@@ -253,39 +260,3 @@ func (p *publication) send(ctx, life context.Context, ingestor *client.Ingestor,
 	}
 	return nil
 }
-
-// hear receives what the SDK reports in addition to the results of calls. It gives up once
-// there has been no connection for --connect-timeout.
-func (p *publication) hear(e client.Event, give context.CancelCauseFunc) {
-	switch e := e.(type) {
-	case client.Disconnected:
-		p.losses.Add(1)
-		p.why = e.Err
-		if p.away == nil {
-			if p.Outage == "all" {
-				closed := make(chan struct{})
-				p.closed.Store(&closed)
-			}
-			p.away = time.AfterFunc(p.ConnectTimeout, func() { give(errNoWayBack) })
-			p.reports <- report{gone: e.Err}
-		}
-	case client.Connected:
-		if p.away != nil {
-			p.away.Stop()
-			p.away = nil
-		}
-		if closed := p.closed.Swap(nil); closed != nil {
-			close(*closed)
-		}
-	case client.LeftOut:
-		if !p.Ack { // then each is a result of its own
-			p.reports <- report{left: e}
-		}
-	case *client.RequestError:
-		if !p.Ack {
-			p.reports <- report{err: e}
-		}
-	}
-}
-
-var errNoWayBack = errors.New("the connection was lost and did not come back")

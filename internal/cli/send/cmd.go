@@ -67,7 +67,10 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 		return c.Failure(err)
 	}
 	defer conn.Close()
+	live, gone := context.WithCancel(ctx)
+	defer gone()
 	go func() {
+		defer gone()
 		for range conn.Events() { // what others send is not for this command
 		}
 	}()
@@ -78,9 +81,10 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 		}
 		return c.failed(ctx, err)
 	}
-	return c.send(ctx, s, conn)
+	return c.send(live, s, conn)
 }
 
+// send sends until the input ends, or ctx, which does so with the connection too.
 func (c *Cmd) send(ctx context.Context, s cli.Streams, conn *client.Conn) error {
 	sent, refused := 0, 0
 	pacer := cli.NewPacer()
@@ -101,6 +105,8 @@ func (c *Cmd) send(ctx context.Context, s cli.Streams, conn *client.Conn) error 
 		case err == nil:
 			sent++
 			continue
+		case conn.Err() != nil:
+			refused++
 		case ctx.Err() != nil:
 		case is:
 			refused++
@@ -117,6 +123,9 @@ func (c *Cmd) send(ctx context.Context, s cli.Streams, conn *client.Conn) error 
 	}
 	if len(c.Text) == 0 {
 		s.Say("sent %s, not sent %s", human.Group(sent), human.Group(refused))
+	}
+	if err := conn.Err(); err != nil { // the server has refused it for good
+		return c.Failure(err)
 	}
 	if refused > 0 {
 		return cli.Failf(cli.ExitRejected, "%s not sent", human.Things(refused, "message"))

@@ -12,9 +12,11 @@ import (
 	"go.uber.org/goleak"
 
 	"backbone/client"
+	"backbone/client/clienttest"
 	"backbone/internal/cli"
 	"backbone/internal/cli/clitest"
 	"backbone/internal/server/servertest"
+	"backbone/protocol"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -64,5 +66,26 @@ func TestAnInterruptionEndsIt(t *testing.T) {
 	}()
 	if code := clitest.Run(ctx, t, &Cmd{}, cli.Streams{In: in, Out: io.Discard, Err: io.Discard}, "lobby", "--url", url); code != cli.ExitDone {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// A server that takes the credentials back ends the command, though nobody types anything.
+func TestAFinalRefusalEndsItWhileNobodyTypes(t *testing.T) {
+	srv := clienttest.NewServer()
+	defer srv.Close()
+	in, typed := io.Pipe()
+	defer typed.Close()
+	go func() { _, _ = io.WriteString(typed, strings.Repeat("x", 17<<10)+"\n") }()
+	var said strings.Builder
+	hear := cli.WriterFunc(func(line []byte) error {
+		said.Write(line)
+		if strings.HasPrefix(string(line), "line 1: ") { // so none is on its way
+			srv.CloseWith(protocol.CloseUnauthorized, "the key was removed")
+		}
+		return nil
+	})
+	code := clitest.Run(t.Context(), t, &Cmd{}, cli.Streams{In: in, Out: io.Discard, Err: hear}, "lobby", "--url", srv.URL)
+	if code != cli.ExitRefused || !strings.HasSuffix(said.String(), "\nsent 0, not sent 1\nbackbone: "+srv.URL+" refuses: the server closed the connection: 4401 the key was removed\n") {
+		t.Errorf("exit code %d, said %s", code, &said)
 	}
 }

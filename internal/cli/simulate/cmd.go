@@ -87,6 +87,13 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	opt.OnStateChange = func(st client.State) {
+		if st.Ended { // at a low rate the next price could be long in coming
+			stop()
+		}
+	}
 	told := &tally{Streams: s, rejected: map[protocol.Code]uint64{}}
 	ingestor, err := client.DialIngestor(ctx, c.URL(), &client.IngestorOptions{Options: opt, OnEvent: told.hear})
 	if err != nil {
