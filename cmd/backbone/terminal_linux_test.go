@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -36,6 +37,41 @@ func TestAServerStopsWithItsTerminal(t *testing.T) {
 	log.Line(`"msg":"stopped"`)
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
+	}
+}
+
+// What others send is obeyed by no terminal, however it is printed there. A pipe gets it as it is.
+func TestATerminalObeysNoPayload(t *testing.T) {
+	t.Parallel()
+	_, url, _ := instance(t, proctest.NewPipe(t))
+	const text = "a\u009b31mb"
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"subscribe", "--count=1"}, "a\ufffd31mb"},
+		{[]string{"subscribe", "--count=1", "--json"}, `a\u009b31mb`},
+		{[]string{"subscribe", "--count=1", "--raw"}, "a\ufffd31mb"},
+		{[]string{"subscribe", "--count=1", "--format", "<{{.Text}}>"}, "<a\ufffd31mb>"},
+		{[]string{"record", "--count=1"}, `a\u009b31mb`},
+	} {
+		terminal := inTerminal(t, command(append(c.args, "lobby", "--url", url)...))
+		terminal.until("joined lobby")
+		if out, err := command("send", "lobby", text, "--url", url).CombinedOutput(); err != nil {
+			t.Fatalf("%v, said %s", err, out)
+		}
+		if shown := terminal.until("31mb"); !strings.HasSuffix(shown, strings.TrimSuffix(c.want, ">")) {
+			t.Errorf("%v: the terminal shows %q, want %q", c.args, shown, c.want)
+		}
+	}
+	out, stderr := proctest.NewPipe(t), proctest.NewPipe(t)
+	runs(t, out, stderr, "subscribe", "--count=1", "lobby", "--url", url)
+	stderr.Line("joined lobby")
+	if said, err := command("send", "lobby", text, "--url", url).CombinedOutput(); err != nil {
+		t.Fatalf("%v, said %s", err, said)
+	}
+	if line := out.Line("31mb"); !strings.Contains(line, text) {
+		t.Errorf("the pipe gets %q", line)
 	}
 }
 

@@ -37,7 +37,11 @@ func NewPrinter(s Streams, rooms []string) *Printer {
 
 // NewPrinterAs prints what the format makes of events.
 func NewPrinterAs(s Streams, format Format) *Printer {
-	return &Printer{buffer: bufio.NewWriterSize(WriterFunc(s.Print), 64<<10), format: format}
+	p := &Printer{buffer: bufio.NewWriterSize(WriterFunc(s.Print), 64<<10), format: format}
+	if s.Pretty() { // Print may get a part of a character
+		p.format = func(e client.Event, now time.Time) []byte { return escaped(format(e, now)) }
+	}
+	return p
 }
 
 // What Pretty puts in front of a line, in the form of package time.

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -57,9 +58,16 @@ type Streams struct {
 	Out, Err io.Writer
 }
 
-// Say writes a line for people to standard error.
+// Say writes a line for people to standard error. What a server said, and is repeated in it, does nothing to a
+// terminal.
 func (s Streams) Say(format string, args ...any) {
-	_, _ = fmt.Fprintf(s.Err, format+"\n", args...) // if this fails, nothing can report it
+	line := strings.Map(func(r rune) rune {
+		if controls(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, fmt.Sprintf(format+"\n", args...))
+	_, _ = io.WriteString(s.Err, line) // if this fails, nothing can report it
 }
 
 // Settle waits until what was said is written, but only a moment for a reader that is stuck.
@@ -95,9 +103,13 @@ func isDumb(term, system string) bool {
 // with exit code 0 then: a reader such as head may leave early.
 var ErrReaderGone = errors.New("nobody reads standard output any more")
 
-// Print writes data to standard output, behind what was said before.
+// Print writes data to standard output, behind what was said before. A terminal gets no character that it would
+// obey, but for those of colours.
 func (s Streams) Print(data []byte) error {
 	s.Settle()
+	if s.Pretty() {
+		data = escaped(data)
+	}
 	_, err := s.Out.Write(data)
 	if isBrokenPipe(err) || errors.Is(err, io.ErrClosedPipe) {
 		return ErrReaderGone

@@ -91,3 +91,25 @@ func TestWhatIsPrintedIsBehindWhatWasSaid(t *testing.T) {
 		t.Errorf("the terminal shows %.100q", screen.String())
 	}
 }
+
+// JSON leaves DEL and C1 in its strings as they are, and a terminal obeys C1.
+func TestATerminalGetsControlCharactersAsEscapes(t *testing.T) {
+	for text, want := range map[string]string{
+		"{\"data\":\"a\u009b31mb\u0080\u009f\u007f\"}\n": `{"data":"a\u009b31mb\u0080\u009f\u007f"}` + "\n",
+		"é\u00a0\u200d\x1b[32m\n":                        "é\u00a0\u200d\x1b[32m\n",
+		"half a character \xc2":                          "half a character \xc2",
+	} {
+		if got := string(escaped([]byte(text))); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+	var said, out bytes.Buffer
+	s := Streams{Out: &out, Err: &said}
+	s.Say("closed: %s", "\x1b]0;x\a\u009bé\r")
+	if want := "closed: \ufffd]0;x\ufffd\ufffdé\ufffd\n"; said.String() != want {
+		t.Errorf("said %q, want %q", &said, want)
+	}
+	if err := s.Print([]byte("\u009b")); err != nil || out.String() != "\u009b" {
+		t.Errorf("a pipe gets %q, %v, want what was printed", &out, err)
+	}
+}

@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"bytes"
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
@@ -96,4 +99,28 @@ func Printable(text string) string {
 		}
 		return r
 	}, text)
+}
+
+// controls reports whether r is a character by which a terminal is controlled: C0 without the end of a line and
+// the tabulator, DEL, or C1.
+func controls(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
+
+// escaped returns lines of JSON, or other lines that are printed, with DEL and C1 as JSON writes them in
+// escapes: it leaves them as they are in a string, and terminals obey C1. C0 stays, for colours.
+func escaped(lines []byte) []byte {
+	is := func(r rune) bool { return 0x7f <= r && r <= 0x9f }
+	if !bytes.ContainsFunc(lines, is) {
+		return lines
+	}
+	var b []byte
+	for rest := lines; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		if is(r) {
+			b = fmt.Appendf(b, `\u%04x`, r)
+		} else {
+			b = append(b, rest[:size]...)
+		}
+		rest = rest[size:]
+	}
+	return b
 }
