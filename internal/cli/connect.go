@@ -55,6 +55,40 @@ func (r Reach) To(url, flag string) Connection {
 // URL is what the SDK dials.
 func (c *Connection) URL() string { return strings.Join(c.URLs, ",") }
 
+// Shown is URL for people.
+func (c *Connection) Shown() string { return ShownURLs(c.URL()) }
+
+// ShownURLs are URLs for people: without what follows a ?, which may hold a key.
+func ShownURLs(urls string) string {
+	servers, err := serverurl.Parse(urls)
+	if err != nil {
+		return withoutQuery(urls)
+	}
+	shown := make([]string, len(servers))
+	for i := range servers {
+		shown[i] = servers[i].Shown("")
+	}
+	return strings.Join(shown, ",")
+}
+
+// ShownArguments is a command line for people, without what follows a ? of a URL.
+func ShownArguments(args []string) string {
+	shown := make([]string, len(args))
+	for i, arg := range args {
+		if shown[i] = arg; strings.Contains(arg, "://") {
+			shown[i] = withoutQuery(arg)
+		}
+	}
+	return strings.Join(shown, " ")
+}
+
+func withoutQuery(url string) string {
+	if plain, _, found := strings.Cut(url, "?"); found {
+		return plain + "?..."
+	}
+	return url
+}
+
 // Validate refuses URLs and flags with which no connection can be made.
 func (c *Connection) Validate() error {
 	if err := c.settle(); err != nil {

@@ -30,3 +30,26 @@ func TestFailureSaysWhatToDo(t *testing.T) {
 		}
 	}
 }
+
+// What follows a ? may be a key.
+func TestURLsForPeopleHoldNoQuery(t *testing.T) {
+	for urls, want := range map[string]string{
+		"ws://a:1":                             "ws://a:1",
+		"ws://a:1/x/ws?key=K":                  "ws://a:1/x?...",
+		"ws://a:1?key=K, wss://b?key=K":        "ws://a:1?...,wss://b?...",
+		"no url?key=K":                         "no url?...",
+		"ws://a:1?key=K,wss://b?key=K,c?key=K": "ws://a:1?...",
+	} {
+		if got := cli.ShownURLs(urls); got != want {
+			t.Errorf("%s: %s, want %s", urls, got, want)
+		}
+	}
+	to := cli.Connection{URLs: []string{"ws://a:1?key=K", "ws://b:2"}}
+	if got, want := to.Shown(), "ws://a:1?...,ws://b:2"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	args := []string{"bench", "--url=ws://a:1?key=K", "--url", "ws://b:2?key=K", "--name", "what?"}
+	if got, want := cli.ShownArguments(args), "bench --url=ws://a:1?... --url ws://b:2?... --name what?"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

@@ -22,9 +22,3 @@ func (s *Server) Validate() error {
 	}
 	return nil
 }
-
-// Shown is the URL for people, without what may be secret in it.
-func (s *Server) Shown() string {
-	at := s.servers()[0]
-	return at.Shown("")
-}

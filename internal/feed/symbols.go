@@ -72,7 +72,8 @@ func Address(own, other string) (string, error) {
 	u, err := url.Parse(other)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "ws" && u.Scheme != "wss":
-		return "", fmt.Errorf("must be ws://host:port or wss://host:port, with or without a path, not %q", other)
+		plain, _, _ := strings.Cut(other, "?") // what follows may be a key
+		return "", fmt.Errorf("must be ws://host:port or wss://host:port, with or without a path, not %q", plain)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return "", fmt.Errorf("must have no user, query or fragment")
 	}

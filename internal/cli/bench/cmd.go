@@ -9,7 +9,6 @@ import (
 	"errors"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"backbone/internal/cli"
@@ -216,7 +215,11 @@ func (c *Run) run(ctx context.Context, s cli.Streams, server *ownServer, publish
 	if err != nil {
 		return nil, err
 	}
-	result.Command = "backbone " + strings.Join(os.Args[1:], " ")
+	result.Command = "backbone " + cli.ShownArguments(os.Args[1:])
+	result.Settings.URL = cli.ShownURLs(result.Settings.URL)
+	for i, url := range result.Settings.ConsumeURLs {
+		result.Settings.ConsumeURLs[i] = cli.ShownURLs(url)
+	}
 	result.Machine = thisMachine()
 	result.Settings.OwnServer = server != nil
 	result.Notes = notes(result, c.Drain)

@@ -129,11 +129,15 @@ func (*Ls) Help() string {
 backbone context ls --json`
 }
 
-// Run lists them, the chosen one with a star.
+// Run lists them, the chosen one with a star, and without what follows a ? of a URL.
 func (l *Ls) Run(s cli.Streams) error {
 	all, err := cli.LoadContexts()
 	if err != nil {
 		return err
+	}
+	for name, c := range all.All {
+		c.URL = cli.ShownURLs(c.URL)
+		all.All[name] = c
 	}
 	if l.JSON {
 		line, err := json.Marshal(all)

@@ -99,7 +99,7 @@ func (c *Cmd) show(ctx context.Context, s cli.Streams, options ...tea.ProgramOpt
 	w := newWatcher(conn, client.JoinOptions{MarkEmpty: true, Status: true, SilentAfter: c.Stale, Stamp: true}, time.Now())
 	watched := make(chan error, 1)
 	go func() { watched <- w.watch(ctx, distinct(c.Rooms)) }()
-	m := newModel(c.URL(), staleness{c.Aging, c.Stale}, c.Sort, c.Filter, w.ask)
+	m := newModel(c.Shown(), staleness{c.Aging, c.Stale}, c.Sort, c.Filter, w.ask)
 	shown := screen.RunModel(ctx, s, m, w.newest, options...)
 	stop()
 	err = <-watched // the board is its own no more
