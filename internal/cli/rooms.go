@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 
 	"backbone/client"
 	"backbone/internal/config"
+	"backbone/internal/telemetry"
 	"backbone/protocol"
 )
 
@@ -32,10 +34,11 @@ func (r *RoomNames) Validate() error {
 // None reports whether neither an argument nor the flag names rooms.
 func (r *RoomNames) None() bool { return len(r.Rooms) == 0 && r.RoomsFrom == "" }
 
-// Read adds the rooms that the file names, and leaves out those that were named before.
-func (r *RoomNames) Read(s Streams) error {
+// Read adds the rooms that the file names, and leaves out those that were named before. Its error wraps that of
+// ctx if ctx ends before the file does.
+func (r *RoomNames) Read(ctx context.Context, s Streams) error {
 	if r.RoomsFrom != "" {
-		if err := r.readFile(s); err != nil {
+		if err := r.readFile(ctx, s); err != nil {
 			return err
 		}
 		if len(r.Rooms) == 0 {
@@ -51,17 +54,8 @@ func (r *RoomNames) Read(s Streams) error {
 	return nil
 }
 
-func (r *RoomNames) readFile(s Streams) error {
-	in := s.In
-	if r.RoomsFrom != "-" {
-		f, err := os.Open(r.RoomsFrom)
-		if err != nil {
-			return fmt.Errorf("--rooms-from: %w", err)
-		}
-		defer f.Close()
-		in = f
-	}
-	text, err := io.ReadAll(in)
+func (r *RoomNames) readFile(ctx context.Context, s Streams) error {
+	text, err := r.text(ctx, s)
 	if err != nil {
 		return fmt.Errorf("--rooms-from: %w", err)
 	}
@@ -76,6 +70,33 @@ func (r *RoomNames) readFile(s Streams) error {
 		r.Rooms = append(r.Rooms, room)
 	}
 	return nil
+}
+
+// text reads the file. A read of a terminal or a pipe cannot be broken off, so it ends with the program.
+func (r *RoomNames) text(ctx context.Context, s Streams) ([]byte, error) {
+	if f, ok := s.In.(*os.File); ok && r.RoomsFrom == "-" && telemetry.IsTerminal(f) {
+		s.Say("each line is a room to join; Ctrl-D ends them")
+	}
+	type result struct {
+		text []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var got result
+		if r.RoomsFrom == "-" {
+			got.text, got.err = io.ReadAll(s.In)
+		} else {
+			got.text, got.err = os.ReadFile(r.RoomsFrom)
+		}
+		done <- got
+	}()
+	select {
+	case got := <-done:
+		return got.text, got.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // Joined says which rooms a join with this outcome has joined, and returns those that were refused. An

@@ -55,8 +55,8 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Read(s); err != nil {
-		return err
+	if err := c.Read(ctx, s); err != nil {
+		return cli.UnlessOver(ctx, err)
 	}
 	conn, err := client.Dial(ctx, c.URL(), &client.ConnOptions{Options: opt, Buffer: cli.EventBuffer})
 	if err != nil {

@@ -78,3 +78,19 @@ func TestOutputThatFailsEndsTheRecording(t *testing.T) {
 		}
 	}
 }
+
+// Rooms that are read from a terminal, where nothing more is typed, do not keep the command from ending.
+func TestAnInterruptionEndsTheReadingOfRooms(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	in, typed := io.Pipe()
+	defer typed.Close()
+	go func() {
+		_, _ = io.WriteString(typed, "A\n")
+		stop()
+	}()
+	var said strings.Builder
+	code := clitest.Run(ctx, t, &Cmd{}, cli.Streams{In: in, Out: io.Discard, Err: &said}, "--rooms-from=-")
+	if code != cli.ExitDone || said.Len() > 0 {
+		t.Errorf("exit code %d, said %s", code, &said)
+	}
+}

@@ -103,8 +103,8 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Read(s); err != nil {
-		return err
+	if err := c.Read(ctx, s); err != nil {
+		return cli.UnlessOver(ctx, err)
 	}
 	c.adapt(c.people(s))
 	sub := newSubscription(c, s)

@@ -161,10 +161,13 @@ func TestTheCommandShowsAndSumsUp(t *testing.T) {
 		}
 		return nil
 	})
-	c := Cmd{Rooms: []string{"BTC_USDT", "BTC_USDT"}, Sort: "name", Aging: time.Second, Stale: time.Second, Connection: cli.Connection{URLs: []string{r.URL()}}}
+	c := Cmd{Rooms: []string{"BTC_USDT", "BTC_USDT"}, Sort: "name", Aging: time.Second, Stale: time.Second, Connection: cli.Connection{URLs: []string{r.URL() + "?key=a-secret"}}}
 	c.ConnectTimeout = time.Second
 	if err := c.show(ctx, cli.Streams{In: strings.NewReader(""), Out: out, Err: &said}, tea.WithWindowSize(80, 24)); err != nil || !seen {
 		t.Errorf("error %v, screen %q", err, &screen)
+	}
+	if strings.Contains(screen.String(), "a-secret") || !strings.Contains(screen.String(), r.URL()+"?...") {
+		t.Errorf("the screen shows the URL's query: %q", &screen)
 	}
 	if !strings.HasPrefix(said.String(), "watched 1 room for ") {
 		t.Errorf("said %s", &said)
