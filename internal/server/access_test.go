@@ -125,10 +125,11 @@ func TestTokensAreRenewed(t *testing.T) {
 	token := func(d time.Duration) string {
 		return issuer.Token(authtest.Claims{"sub": "ann", "iss": "i", "aud": "a", "exp": time.Now().Add(d).Unix(), "backbone.join": []string{"BTC_*"}, "backbone.publish": []string{"BTC_USDT"}})
 	}
-	var given []string
+	given := make(chan string, 100) // by the client, whenever it needs one
 	stays, err := client.Dial(within(t), s.URL(), &client.ConnOptions{Options: client.Options{Token: func(context.Context) (string, error) {
-		given = append(given, token(4*time.Second))
-		return given[len(given)-1], nil
+		next := token(4 * time.Second)
+		given <- next
+		return next, nil
 	}}})
 	if err != nil {
 		t.Fatal(err)
@@ -151,13 +152,22 @@ func TestTokensAreRenewed(t *testing.T) {
 	if !errors.Is(goes.Err(), client.ErrRefused) {
 		t.Error(goes.Err())
 	}
-	time.AfterFunc(5*time.Second, func() { publishWith(t, s, token(time.Hour)) })
+	published := make(chan struct{})
+	time.AfterFunc(5*time.Second, func() {
+		defer close(published)
+		publishWith(t, s, token(time.Hour))
+	})
 	for e := range stays.Events() {
 		switch e := e.(type) {
 		case client.Disconnected:
 			t.Fatalf("lost: %v", e.Err)
 		case client.PriceUpdate:
-			secretsStayed(t, s, written, append(given, short)...)
+			<-published // it is heard before it is acknowledged
+			tokens := []string{short}
+			for range len(given) {
+				tokens = append(tokens, <-given)
+			}
+			secretsStayed(t, s, written, tokens...)
 			return
 		}
 	}

@@ -273,8 +273,8 @@ func (s *tallies) take(ev client.Event) {
 
 // An upstream that starts anew has other epochs and no prices. Members keep theirs, and go on.
 func TestAnEdgeOutlivesItsUpstream(t *testing.T) {
-	core := start(t)
-	address := core.Addr().String()
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(proctest.FreePort(t))) // nobody takes it while there is no core
+	core := start(t, func(c *config.Serve) { c.Listen = address })
 	e := edge(t, core.URL(), lossless, func(c *config.Serve) { c.LastPriceTTL = time.Minute })
 	statuses := make(chan bool, 100)
 	watcher, err := client.Dial(t.Context(), e.URL(), nil)

@@ -19,8 +19,9 @@ func TestFewerPricesEndOnTheNewestEverywhere(t *testing.T) {
 		}
 		return c
 	}
-	full, there, here := e.consume("BTC_USDT"), rated(e), rated(core)
-	core.eventually("the edge is in the room", core.joined)
+	full, there := e.consume("BTC_USDT"), rated(e)
+	core.eventually("the edge is in the room", core.joined) // with nobody else in it yet
+	here := rated(core)
 	p := core.ingestor()
 	published := make(chan struct{})
 	go func() {

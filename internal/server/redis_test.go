@@ -42,7 +42,9 @@ func TestEventsCrossInstancesOnceAndInOrder(t *testing.T) {
 func TestNewConsumersStartWarmOnEveryInstance(t *testing.T) {
 	const ttl = 2 * time.Second
 	a, b := pair(t, redistest.Start(t).URL(), func(c *config.Serve) { c.LastPriceTTL = ttl })
+	there := b.consume("BTC_USDT")
 	publish(t, a.ingestor(), "BTC_USDT", 1, 3)
+	listen(t, there, func(g tally) bool { return g.last == 3 }) // or else who joins b might hear it live
 	for _, in := range []*instance{a, b} {
 		warm := in.consume("BTC_USDT")
 		got := listen(t, warm, func(g tally) bool { return g.last == 3 })
@@ -114,6 +116,7 @@ func TestAColdInstanceAsksForWhatIsNotStoredYet(t *testing.T) {
 	a.bridgeState("ok")
 	publish(t, a.ingestor(), "BTC_USDT", 2, 9)
 	publish(t, a.ingestor(), "ETH_USDT", 1, 9)
+	a.eventually("all is published", func() bool { return a.Bridge().Stats().Published == 8+9 }) // or else b might hear it live
 	b := start(t, withRedis(redis.URL()), late)
 	b.bridgeState("ok")
 	for _, room := range []string{"BTC_USDT", "ETH_USDT"} {
