@@ -48,6 +48,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("GORACE", quickExit)
+			env.Setenv("PORT", strconv.Itoa(proctest.FreePort(t))) // for a server that is started again
 			env.Values["processes"] = map[string]*process{}
 			return watchSecrets(t, env, folder)
 		},
@@ -55,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"exits":       exits,
 			"start":       start,
 			"says":        says,
+			"prints":      prints,
 			"ended":       ended,
 			"signal":      sendSignal,
 			"address":     address,
@@ -191,6 +193,24 @@ func says(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	case <-time.After(patience):
 		ts.Fatalf("%s says no %q on standard error\n%s", name, text, ts.ReadFile(name+".err"))
+	}
+}
+
+// prints NAME TEXT waits for TEXT in NAME.out. That another command has a price does not say that this one has it.
+func prints(ts *testscript.TestScript, _ bool, args []string) {
+	p, out := started(ts, args[0]), args[0]+".out"
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(patience); !strings.Contains(ts.ReadFile(out), args[1]); {
+		select {
+		case <-tick.C:
+		case <-p.exited:
+			if !strings.Contains(ts.ReadFile(out), args[1]) {
+				ts.Fatalf("%s ended without %q on standard output\n%s", args[0], args[1], ts.ReadFile(out))
+			}
+		case <-late:
+			ts.Fatalf("%s prints no %q\n%s", args[0], args[1], ts.ReadFile(out))
+		}
 	}
 }
 
