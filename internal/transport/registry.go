@@ -39,6 +39,7 @@ type registry struct {
 	opens     *rates.Bucket // WebSockets opened; nil: no limit
 	places    map[*place]struct{}
 	opened    int
+	shut      bool      // closing has come
 	waiting   list.List // of *place: those that are not open, the oldest first
 	addresses map[netip.Addr]*atAddress
 }
@@ -110,7 +111,6 @@ func newRegistry(l *Limits, access *auth.Access, stats *counters, told *refusals
 
 func (r *registry) run() {
 	var idle []chan<- struct{}
-	closing := false
 	for {
 		if r.opened == 0 && len(r.changes) == 0 {
 			for _, w := range idle {
@@ -123,9 +123,6 @@ func (r *registry) run() {
 			return
 		case c := <-r.changes:
 			r.apply(c)
-			if closing && c.step != leaves {
-				c.place.close()
-			}
 		case w := <-r.idles:
 			idle = append(idle, w)
 		case list := <-r.lists:
@@ -137,7 +134,7 @@ func (r *registry) run() {
 				r.recheck(p)
 			}
 		case <-r.closing:
-			closing = true
+			r.shut = true
 			for p := range r.places {
 				p.close()
 			}
@@ -204,6 +201,9 @@ func (r *registry) apply(c change) {
 		}
 		delete(r.places, p)
 	}
+	if r.shut && c.step != leaves {
+		p.close()
+	}
 }
 
 // admit returns nil if one more WebSocket is within the limits.
@@ -248,7 +248,11 @@ func (r *registry) makeRoom() (n int) {
 	return n
 }
 
+// webSockets are those that were opened before they were asked for, though a select may have taken that first.
 func (r *registry) webSockets() (all []*conn) {
+	for range len(r.changes) {
+		r.apply(<-r.changes)
+	}
 	for p := range r.places {
 		if p.open && p.client != nil { // else it is a visitor's
 			all = append(all, p.client)
@@ -291,10 +295,3 @@ func (r *registry) open(p *place) error {
 }
 
 func (r *registry) leave(p *place) { r.changes <- change{place: p, step: leaves} }
-
-// noDescriptor pushes out connections because none can be accepted, and returns how many.
-func (r *registry) noDescriptor() int {
-	n := make(chan int, 1)
-	r.lacks <- n
-	return <-n
-}

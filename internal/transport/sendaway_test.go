@@ -28,6 +28,7 @@ func TestADrainTellsAndClosesOverTheWindow(t *testing.T) {
 		closed := make(chan time.Duration, len(peers))
 		for _, p := range peers {
 			go func() {
+				defer func() { closed <- time.Since(begin) }() // also if it fails
 				_, text, err := p.next()
 				told := time.Since(begin)
 				after, ok := strings.CutPrefix(text, `{"type":"draining","reconnect_after_ms":`)
@@ -39,7 +40,6 @@ func TestADrainTellsAndClosesOverTheWindow(t *testing.T) {
 				if late := time.Since(begin) - time.Duration(ms)*time.Millisecond; late < 5*time.Second || late > 5*time.Second+time.Millisecond {
 					t.Errorf("closed %v after it was to connect elsewhere", late)
 				}
-				closed <- time.Since(begin)
 				p.Close()
 			}()
 		}

@@ -177,6 +177,13 @@ func (s *Server) acceptAll(ctx context.Context, l net.Listener) error {
 	}
 }
 
+// noDescriptor pushes out connections because none can be accepted, and returns how many.
+func (r *registry) noDescriptor() int {
+	n := make(chan int, 1)
+	r.lacks <- n
+	return <-n
+}
+
 // place makes what is kept of a connection from its accept on.
 func (s *Server) place(c net.Conn) *place {
 	p := &place{conn: c, peer: proxied.Peer(c), opening: &patient{Conn: c, until: time.Now().Add(s.opts.Limits.HandshakeTimeout), most: s.opts.Limits.HandshakeTimeout}}
