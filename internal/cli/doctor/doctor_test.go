@@ -82,7 +82,7 @@ func keys(t *testing.T, text string) string {
 
 func TestAllIsWell(t *testing.T) {
 	server := servertest.Start(t, func(c *config.Serve) { c.PingInterval, c.MaxConnections = 20*time.Millisecond, 100 })
-	e := examine(t, server.URL(), "--admin-url", "http://"+server.AdminAddr().String(), "--idle", "200ms")
+	e := examine(t, server.URL(), "--admin-url", "http://"+server.AdminAddr().String(), "--idle", "1s")
 	if e.code != cli.ExitDone || !strings.Contains(e.said, "all is well") {
 		t.Errorf("exit code %d, %s", e.code, e.said)
 	}
@@ -114,8 +114,8 @@ func TestNothingIsReached(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer hangs.Close() // nobody accepts, and the kernel does
-	examine(t, "ws://"+hangs.Addr().String(), "--connect-timeout", "50ms").expect(t, "websocket", broken, "no answer to the handshake within 50ms")
-	examine(t, "wss://"+hangs.Addr().String(), "--connect-timeout", "50ms").expect(t, "tls", broken, "answers no TLS handshake")
+	examine(t, "ws://"+hangs.Addr().String(), "--connect-timeout", "1s").expect(t, "websocket", broken, "no answer to the handshake within 1s")
+	examine(t, "wss://"+hangs.Addr().String(), "--connect-timeout", "1s").expect(t, "tls", broken, "answers no TLS handshake")
 }
 
 func TestWhatListensIsNoBackbone(t *testing.T) {
