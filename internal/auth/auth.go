@@ -36,6 +36,9 @@ func (g *Grant) Allows(room string) bool { return g == nil || g.rooms.Match(room
 // Bounded reports whether there are rooms that Allows refuses.
 func (g *Grant) Bounded() bool { return g != nil && !g.rooms.everything() }
 
+// SameRooms reports whether two grants allow the same rooms. Neither is nil.
+func (g *Grant) SameRooms(o *Grant) bool { return g.rooms.equal(o.rooms) }
+
 // Line is where the file had the key when it was read, from 1; 0 for who has none.
 func (g *Grant) Line() int {
 	if g == nil {
@@ -46,7 +49,7 @@ func (g *Grant) Line() int {
 
 // same reports whether two grants allow the same to the same.
 func (g *Grant) same(o *Grant) bool {
-	return g.Name == o.Name && g.Expires.Equal(o.Expires) && g.rooms.equal(o.rooms)
+	return g.Name == o.Name && g.Expires.Equal(o.Expires) && g.SameRooms(o)
 }
 
 // Options are what an Access is built from.

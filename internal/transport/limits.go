@@ -141,29 +141,40 @@ func (r *readSide) payForBytes(n int) {
 	}
 }
 
-// payForRooms waits until the limits have room for a join: that of messages, for which it counts as one
-// for each roomsPerMessage of its rooms, of which the first was counted before, and as a second's messages
-// at most; and that of rooms.
+// payForRooms waits until the limits have room for a join.
 func (r *readSide) payForRooms(rooms int) {
+	if d, limit := r.chargeRooms(rooms); d > 0 {
+		r.flushReplies()
+		r.delay(d, limit)
+	}
+}
+
+// chargeRooms returns how long it takes until the limits have room for a join, and which of them it is: that
+// of messages, for which it counts as one for each roomsPerMessage of its rooms, of which the first was counted
+// before, and as a second's messages at most; or that of rooms.
+func (r *readSide) chargeRooms(rooms int) (wait time.Duration, limit string) {
 	l := &r.conn.server.opts.Limits
 	if more := min((rooms-1)/roomsPerMessage, l.MaxMessageRate.PerSecond); more > 0 {
-		if d := r.account().messages.Take(more); d > 0 {
-			r.delay(d, limitMessageRate)
-		}
+		wait, limit = r.account().messages.Take(more), limitMessageRate
 	}
 	if l.MaxJoinRate.Limits() {
-		if d := r.account().joins.Take(rooms); d >= minDelay {
-			r.flushReplies()
-			r.delay(d, limitJoinRate)
+		if d := r.account().joins.Take(rooms); d >= minDelay && d > wait {
+			wait, limit = d, limitJoinRate
 		}
 	}
+	return wait, limit
+}
+
+// limited counts that a limit delays the client.
+func (r *readSide) limited(limit string) {
+	r.conn.server.stats.delayed.add(1)
+	r.conn.server.stats.limited.count(limit)
 }
 
 // delay waits, unless nobody is left to wait for. Whoever is delayed for long hears a pong now and
 // then, as a sign of life. limit is why.
 func (r *readSide) delay(d time.Duration, limit string) {
-	r.conn.server.stats.delayed.add(1)
-	r.conn.server.stats.limited.count(limit)
+	r.limited(limit)
 	if now := time.Now(); now.Sub(r.pace.delayed) >= calm {
 		r.pace.heard = now
 	}

@@ -1,10 +1,8 @@
 package transport
 
 import (
-	"context"
 	"maps"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +23,8 @@ const (
 	patience = 2 * time.Second
 	// lookAtQueue is how often it is looked whether a client has read what it was told.
 	lookAtQueue = 10 * time.Millisecond
+	// breath is how long a client is read, at least, between two steps of joining the rooms that have come.
+	breath = 10 * time.Millisecond
 )
 
 // prefixes are those that a client has joined.
@@ -37,10 +37,24 @@ type prefixes struct {
 	rooms  map[string]struct{} // that the client is in because of a prefix alone
 	full   map[string]bool     // prefixes of which rooms were kept out, and the client was told
 	anew   bool                // to look for all rooms: the client may join others than before
+	unseen []string            // prefixes of which all rooms are to be looked for
+	come   []part              // rooms that have come
+	due    time.Time           // of the next step: until then the client is read
+	until  time.Time           // until then it is waited for
+}
+
+// part are rooms of a prefix that are joined together.
+type part struct {
+	prefix string
+	rooms  []string
+	paid   bool // the limits have room for them
 }
 
 // look reports whether there may be rooms to be joined.
 func (p *prefixes) look() bool { return p != nil && p.woken.Load() }
+
+// ready reports whether the next step towards that is due.
+func (p *prefixes) ready() bool { return p.look() && !time.Now().Before(p.due) }
 
 // lookAnew has the rooms of all prefixes be looked for, because the rights of the client have changed.
 func (p *prefixes) lookAnew() {
@@ -100,7 +114,9 @@ func (r *readSide) joinPrefix(o *common.Object, prefix string, wish wish) error 
 	}
 	r.conn.server.opts.Directory.Follow(p.follower, prefix) // first, so that no room comes in between
 	wish.prefix = &prefix
-	p.wishes[prefix] = wish
+	kept := wish
+	kept.marks, kept.beat = false, 0 // of the connection, which a later join can change
+	p.wishes[prefix] = kept
 	delete(p.full, prefix)
 	id, _ := o.ID()
 	names, _, err := r.priced(prefix, "", r.conn.server.opts.Limits.MaxRooms+1)
@@ -176,54 +192,103 @@ func (r *readSide) awaitReader(until time.Time) error {
 	}
 }
 
-// joinNews joins the rooms that have come since it was called last.
+// joinNews does the next step of joining the rooms that have come. The client is read between two of them:
+// there can be many, the limits can delay them for long, and the client has not asked for them now.
 func (r *readSide) joinNews() error {
-	begun := time.Now()
+	begun, p := time.Now(), r.conn.place.prefixes
 	_ = r.acquire()
 	r.filled(0)
 	r.scratch.long, r.scratch.last = false, false
 	defer func() {
 		r.flushReplies()
 		r.release()
-		r.keepAlive.deadline = r.keepAlive.deadline.Add(time.Since(begun)) // it was not the client that was waited for
+		if len(p.come)+len(p.unseen) > 0 || p.anew {
+			p.woken.Store(true)
+		}
+		if next := time.Now().Add(breath); p.due.Before(next) {
+			p.due = next
+		}
+		r.spare(time.Since(begun))
 	}()
+	if len(p.come) == 0 {
+		r.gather()
+		return nil
+	}
+	next := &p.come[0]
+	if next.rooms = r.fresh(next.prefix, next.rooms); len(next.rooms) == 0 {
+		p.come = slices.Delete(p.come, 0, 1)
+		return nil
+	}
+	if !next.paid {
+		next.paid = true
+		if wait, limit := r.chargeRooms(len(next.rooms)); wait > 0 {
+			r.limited(limit)
+			p.due = begun.Add(wait)
+			return nil
+		}
+	}
+	if begun.Before(p.until) {
+		if s, here := r.conn.server.opts.Hub.ClientStats(&r.conn.client); here && s.Queued >= hub.MaxWrite {
+			return nil // it has not read what it was told
+		}
+	}
+	rooms, wish := next.rooms, p.wishes[next.prefix]
+	p.come = slices.Delete(p.come, 0, 1)
+	return r.joinPart(rooms, &protocol.ServerMessage{Type: protocol.TypeJoined, Prefix: wish.prefix, Rooms: []string{}}, wish, false)
+}
+
+// gather asks which rooms have come: the directory, or where that does not know, ingest for one prefix.
+func (r *readSide) gather() {
 	p := r.conn.place.prefixes
+	p.come, p.until = nil, time.Now().Add(patience)
+	if p.anew {
+		p.anew, p.unseen = false, slices.Sorted(maps.Keys(p.wishes))
+	}
+	if len(p.unseen) > 0 {
+		prefix := p.unseen[0]
+		p.unseen = p.unseen[1:]
+		if _, still := p.wishes[prefix]; still {
+			rooms, _, err := r.priced(prefix, "", r.conn.server.opts.Limits.MaxRooms+1)
+			if err == nil { // else the connection, or the instance, ends
+				p.add(prefix, r.ofPrefix(rooms, prefix))
+			}
+		}
+		return
+	}
 	p.woken.Store(false) // before the question, so that nothing is missed
 	names, lost := r.conn.server.opts.Directory.News(p.follower)
+	if p.anew = lost; lost {
+		return
+	}
 	found := map[string][]string{}
-	if lost || p.anew {
-		p.anew = false
-		for prefix := range p.wishes {
-			some, _, err := r.priced(prefix, "", r.conn.server.opts.Limits.MaxRooms+1)
-			if err != nil {
-				return nil // the instance stops
-			}
-			found[prefix] = r.ofPrefix(some, prefix)
-		}
-	} else {
-		for _, name := range names {
-			if prefix, follows := p.of(name); follows && r.conn.place.granted.Allows(name) {
-				found[prefix] = append(found[prefix], name)
-			}
+	for _, name := range names {
+		if prefix, follows := p.of(name); follows && r.conn.place.granted.Allows(name) {
+			found[prefix] = append(found[prefix], name)
 		}
 	}
 	for _, prefix := range slices.Sorted(maps.Keys(found)) {
-		in := r.conn.server.opts.Hub.Among(&r.conn.client, slices.Clone(found[prefix]), func() {})
-		fresh := slices.DeleteFunc(found[prefix], func(name string) bool {
-			if len(in) == 0 || in[0] != name {
-				return false
-			}
-			in = in[1:]
-			return true
-		})
-		if len(fresh) == 0 {
-			continue
-		}
-		if err := r.joinOfPrefix(fresh, p.wishes[prefix], "", false); err != nil {
-			return err
-		}
+		p.add(prefix, found[prefix])
 	}
-	return nil
+}
+
+// add notes rooms that have come.
+func (p *prefixes) add(prefix string, rooms []string) {
+	for some := range slices.Chunk(rooms, roomsPerReply) {
+		p.come = append(p.come, part{prefix: prefix, rooms: some})
+	}
+}
+
+// fresh returns which rooms of a prefix are still to be joined because of it. It changes rooms.
+func (r *readSide) fresh(prefix string, rooms []string) []string {
+	in := r.conn.server.opts.Hub.Among(&r.conn.client, slices.Clone(rooms), func() {})
+	return slices.DeleteFunc(rooms, func(room string) bool {
+		joined := len(in) > 0 && in[0] == room
+		if joined {
+			in = in[1:]
+		}
+		longest, follows := r.conn.place.prefixes.of(room)
+		return joined || !follows || longest != prefix || !r.conn.place.granted.Allows(room)
+	})
 }
 
 // forgetPrefixes ends what follow began.
@@ -231,70 +296,4 @@ func (r *readSide) forgetPrefixes() {
 	if p := r.conn.place.prefixes; p != nil {
 		r.conn.server.opts.Directory.Unfollow(p.follower, slices.Collect(maps.Keys(p.wishes))...)
 	}
-}
-
-// list tells the client which rooms have a price and may be joined by it. Ingest is asked for a part of them
-// at a time, and such questions take turns as long joins do, so that events do not wait for them.
-func (r *readSide) list(o *common.Object) error {
-	if err := o.Only("prefix", "after"); err != nil {
-		return err
-	}
-	prefix, _, err := prefixOf(o)
-	if err != nil {
-		return err
-	}
-	after, _, err := o.Text("after")
-	if err != nil {
-		return err
-	}
-	if err := r.mayList(); err != nil {
-		return err
-	}
-	names, more, err := r.priced(prefix, string(after), protocol.MaxListedRooms)
-	if err != nil {
-		return err
-	}
-	reply := protocol.ServerMessage{Type: protocol.TypeRooms, Rooms: []string{}, More: more}
-	reply.ID, _ = o.ID()
-	reply.Rooms = append(reply.Rooms, names...)
-	r.reply(reply)
-	return nil
-}
-
-// mayList returns the error of an instance that does not tell which rooms there are.
-func (r *readSide) mayList() error {
-	if why := r.conn.server.opts.NoRooms; why != "" {
-		return &common.RequestError{Code: protocol.CodeForbidden, Message: "type: " + why}
-	}
-	return nil
-}
-
-// prefixOf returns the prefix in a request, which is valid.
-func prefixOf(o *common.Object) (prefix string, present bool, err error) {
-	text, present, err := o.Text("prefix")
-	if err != nil {
-		return "", false, err
-	}
-	if fault := protocol.PrefixFault(text); fault != "" {
-		return "", false, common.Errorf(protocol.CodeInvalidRoom, "prefix: %s, got %s", fault, common.Quote(text))
-	}
-	return string(text), present, nil
-}
-
-// priced returns the first names, at most limit, of what list tells. more says that there are others.
-func (r *readSide) priced(prefix, after string, limit int) (names []string, more bool, err error) {
-	end, gone := r.turn(true)
-	if gone != nil {
-		return nil, false, gone
-	}
-	defer end()
-	granted := r.conn.place.granted
-	keep := func(room string, priced bool) bool {
-		return priced && strings.HasPrefix(room, prefix) && room > after && granted.Allows(room)
-	}
-	names, total, err := r.conn.server.opts.Ingest.Rooms(context.Background(), keep, limit, r.conn.server.joins.Pause)
-	if err != nil {
-		return nil, false, common.Errorf(protocol.CodeUnavailable, "%v", err)
-	}
-	return names, total > len(names), nil
 }

@@ -7,6 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gobwas/ws"
+
+	"backbone/internal/rates"
 	"backbone/protocol"
 )
 
@@ -143,6 +146,22 @@ func TestAPrefixJoinsWhatTheCredentialsAllow(t *testing.T) {
 	})
 }
 
+// Credentials that allow the same rooms are no reason to look for rooms: one that was left does not come back.
+func TestRenewedCredentialsBringNoRoomBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, access := keeping(t)
+		user, feed := i.connectWith(keyOfUser, protocol.PathConsume), i.connectWith(keyOfOwner, protocol.PathIngest)
+		feed.send(price("BTC_USDT", "1"))
+		synctest.Wait()
+		user.send(`{"type":"join","prefix":""}`, `{"type":"leave","room":"BTC_USDT"}`, `{"type":"auth","token":"`+keyOfUser+`"}`)
+		user.hears(`{"type":"joined","prefix":"","rooms":["BTC_USDT"]}`, snapshotOf("BTC_USDT", "1"), `{"type":"left","room":"BTC_USDT"}`, `{"type":"authenticated"}`)
+		user.silent(time.Second)
+		access.Replace(protocol.Consumer, keysOf(t, "user:"+keyOfUser+` ["BTC_*","LOBBY","NEW"]`))
+		i.server.Recheck()
+		user.hears(`{"type":"joined","prefix":"","rooms":["BTC_USDT"]}`, snapshotOf("BTC_USDT", "1"))
+	})
+}
+
 // Thousands of rooms come in parts, and each is joined once, also those that come while the client is busy.
 func TestManyRoomsOfAPrefix(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -208,5 +227,60 @@ func TestFollowersEnd(t *testing.T) {
 		c := onPipes(t, settings{change: func(o *Options) { o.NoRooms = "no list here" }}).consumer()
 		c.send(`{"type":"join","prefix":""}`)
 		c.hears(`{"type":"error","code":"forbidden","message":"type: no list here"}`)
+	})
+}
+
+// A client whose rooms come faster than it may join them is read meanwhile: its pings are answered, a message
+// in pieces has its time, and what it leaves is not joined any more.
+func TestAClientIsReadWhileRoomsCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{change: func(o *Options) {
+			o.Limits.MaxJoinRate, o.Limits.PingInterval = rates.Rate{PerSecond: 1, Burst: 1}, time.Hour
+		}})
+		feed, c := i.ingestor(), i.consumer()
+		for _, prefix := range []string{"A", "B"} {
+			c.send(`{"type":"join","prefix":"` + prefix + `"}`)
+			c.hears(`{"type":"joined","prefix":"` + prefix + `","rooms":[]}`)
+		}
+		for n := range 90 {
+			feed.send(price(fmt.Sprintf("A%02d", n), "1"))
+		}
+		feed.send(price("B", "1"))
+		begun := time.Now()
+		c.raw(encode(false, ws.OpText, `{"type":`))
+		for range 3 {
+			time.Sleep(messageTimeout / 4)
+			c.raw(masked(ws.OpPing, "x"))
+			c.want(ws.OpPong, "x")
+		}
+		c.raw(encode(true, ws.OpContinuation, `"leave","prefix":"B"}`))
+		c.hears(`{"type":"left","prefix":"B","rooms":[]}`)
+		if d := time.Since(begun); d > messageTimeout*4/5 {
+			t.Errorf("answered after %v", d)
+		}
+		if got := c.text(); !strings.HasPrefix(got, `{"type":"joined","prefix":"A","rooms":["A00","A01",`) {
+			t.Errorf("heard %s", got)
+		}
+		if d := time.Since(begun); d < 88*time.Second || d > 92*time.Second {
+			t.Errorf("joined after %v", d)
+		}
+		feed.send(price("B", "2"), price("A89", "2")) // B was left
+		c.hears(price("A89", "2"))
+	})
+}
+
+// What a join of a prefix asked for the connection is asked for once: rooms that come do not bring it back.
+func TestRoomsThatComeKeepTheHeartbeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{})
+		feed, c := i.ingestor(), i.consumer()
+		c.send(`{"type":"join","prefix":"A","heartbeat_ms":60000}`, `{"type":"join","room":"X","heartbeat_ms":1000}`)
+		c.hears(`{"type":"joined","prefix":"A","rooms":[]}`, `{"type":"joined","room":"X"}`)
+		feed.send(price("A1", "1"))
+		c.hears(`{"type":"joined","prefix":"A","rooms":["A1"]}`, snapshotOf("A1", "1"))
+		begun := time.Now()
+		if got := c.text(); !strings.HasPrefix(got, `{"type":"heartbeat"`) || time.Since(begun) > 2*time.Second {
+			t.Errorf("heard %s after %v", got, time.Since(begun))
+		}
 	})
 }

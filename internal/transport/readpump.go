@@ -22,7 +22,7 @@ func (r *readSide) ReadPump() {
 	for {
 		err := r.read()
 		switch {
-		case err == nil && r.scratch == nil && r.conn.place.prefixes.look():
+		case err == nil && r.scratch == nil && r.conn.place.prefixes.ready():
 			err = r.joinNews()
 		case err == nil && r.scratch == nil:
 			continue // only a pong came
@@ -51,13 +51,21 @@ func (r *readSide) read() error {
 		if message != nil && message.until.Before(deadline) {
 			deadline = message.until
 		}
-		if err := r.conn.socket.SetReadDeadline(r.beforeExpiry(deadline)); err != nil {
+		p, until := r.conn.place.prefixes, r.beforeExpiry(deadline)
+		news := p.look()
+		if news && p.due.Before(until) {
+			until = p.due
+		}
+		if err := r.conn.socket.SetReadDeadline(until); err != nil {
 			return err
 		}
 		if err := r.standing(); err != nil {
 			return err
 		}
-		if r.conn.place.prefixes.look() { // behind the change of the deadline, too
+		if p.look() != news { // behind the change of the deadline, too
+			continue
+		}
+		if p.ready() {
 			return nil
 		}
 		err := r.fill()
@@ -66,7 +74,7 @@ func (r *readSide) read() error {
 			return nil
 		case !errors.Is(err, os.ErrDeadlineExceeded):
 			return err
-		case (r.conn.place.granted != nil || r.conn.place.prefixes != nil) && time.Now().Before(deadline):
+		case (r.conn.place.granted != nil || p != nil) && time.Now().Before(deadline):
 			continue // something became of the credentials, or rooms have come
 		case message != nil && deadline.Equal(message.until):
 			more := awake.Grant(message.until, &message.again, messageTimeout)
@@ -175,6 +183,14 @@ type keepAlive struct {
 func (r *readSide) restartWait() {
 	r.keepAlive.pinged, r.keepAlive.again = false, false
 	r.keepAlive.deadline = time.Now().Add(r.conn.server.opts.Limits.PingInterval)
+}
+
+// spare has the client have the time for which it was not read.
+func (r *readSide) spare(d time.Duration) {
+	r.keepAlive.deadline = r.keepAlive.deadline.Add(d)
+	if m := r.fragments.begun; m != nil {
+		m.until = m.until.Add(d)
+	}
 }
 
 // pingBehind is how much can lie before a ping in addition to what the kernel holds

@@ -140,13 +140,21 @@ func (r *readSide) judge() *closeError {
 		case n.now.Name != r.conn.identity.Name || r.losesRoom(n.now) != "":
 			return errChanged
 		}
-		r.conn.place.granted = n.now
-		r.conn.place.prefixes.lookAnew()
+		r.grant(n.now)
 	}
 	if until := r.conn.place.granted.Expires; !until.IsZero() && !time.Now().Before(until) {
 		return errExpired
 	}
 	return nil
+}
+
+// grant notes what the client is allowed from now on, in place of something else.
+func (r *readSide) grant(to *auth.Grant) {
+	p := r.conn.place
+	other := !p.granted.SameRooms(to)
+	if p.granted = to; other {
+		p.prefixes.lookAnew()
+	}
 }
 
 // beforeExpiry is the earlier one of a time and the end of the credentials.
@@ -207,8 +215,7 @@ func (r *readSide) authenticate(o *common.Object) error {
 	if room := r.losesRoom(grant); room != "" {
 		return common.Errorf(protocol.CodeForbidden, "token: does not allow %s, which is joined: leave it first", room)
 	}
-	r.conn.place.granted = grant
-	r.conn.place.prefixes.lookAnew()
+	r.grant(grant)
 	r.renewals++
 	r.conn.server.log.Debug("credentials renewed", "address", r.conn.RemoteAddr(), "role", r.conn.identity.Role, "name", grant.Name, "key_line", grant.Line())
 	r.conn.server.registry.changes <- change{place: r.conn.place, step: regrants, grant: grant}

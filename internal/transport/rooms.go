@@ -1,7 +1,9 @@
 package transport
 
 import (
+	"context"
 	"slices"
+	"strings"
 
 	"backbone/internal/domain/common"
 	"backbone/protocol"
@@ -222,4 +224,70 @@ func brokenOff(err error, rooms []string) error {
 		why.unwatched[room] = true
 	}
 	return &why
+}
+
+// list tells the client which rooms have a price and may be joined by it. Ingest is asked for a part of them
+// at a time, and such questions take turns as long joins do, so that events do not wait for them.
+func (r *readSide) list(o *common.Object) error {
+	if err := o.Only("prefix", "after"); err != nil {
+		return err
+	}
+	prefix, _, err := prefixOf(o)
+	if err != nil {
+		return err
+	}
+	after, _, err := o.Text("after")
+	if err != nil {
+		return err
+	}
+	if err := r.mayList(); err != nil {
+		return err
+	}
+	names, more, err := r.priced(prefix, string(after), protocol.MaxListedRooms)
+	if err != nil {
+		return err
+	}
+	reply := protocol.ServerMessage{Type: protocol.TypeRooms, Rooms: []string{}, More: more}
+	reply.ID, _ = o.ID()
+	reply.Rooms = append(reply.Rooms, names...)
+	r.reply(reply)
+	return nil
+}
+
+// mayList returns the error of an instance that does not tell which rooms there are.
+func (r *readSide) mayList() error {
+	if why := r.conn.server.opts.NoRooms; why != "" {
+		return &common.RequestError{Code: protocol.CodeForbidden, Message: "type: " + why}
+	}
+	return nil
+}
+
+// prefixOf returns the prefix in a request, which is valid.
+func prefixOf(o *common.Object) (prefix string, present bool, err error) {
+	text, present, err := o.Text("prefix")
+	if err != nil {
+		return "", false, err
+	}
+	if fault := protocol.PrefixFault(text); fault != "" {
+		return "", false, common.Errorf(protocol.CodeInvalidRoom, "prefix: %s, got %s", fault, common.Quote(text))
+	}
+	return string(text), present, nil
+}
+
+// priced returns the first names, at most limit, of what list tells. more says that there are others.
+func (r *readSide) priced(prefix, after string, limit int) (names []string, more bool, err error) {
+	end, gone := r.turn(true)
+	if gone != nil {
+		return nil, false, gone
+	}
+	defer end()
+	granted := r.conn.place.granted
+	keep := func(room string, priced bool) bool {
+		return priced && strings.HasPrefix(room, prefix) && room > after && granted.Allows(room)
+	}
+	names, total, err := r.conn.server.opts.Ingest.Rooms(context.Background(), keep, limit, r.conn.server.joins.Pause)
+	if err != nil {
+		return nil, false, common.Errorf(protocol.CodeUnavailable, "%v", err)
+	}
+	return names, total > len(names), nil
 }
