@@ -25,10 +25,18 @@ type Directory struct {
 	done  chan struct{} // closed when Run has ended
 
 	// Owned by Run.
-	names     []string                          // the newest last; an element is never changed, so that parts can be handed out
-	first     uint64                            // number of names[0]
-	followers map[string]map[*Follower]struct{} // by prefix
-	due       []*Follower                       // to be woken
+	names     []string          // the newest last; an element is never changed, so that parts can be handed out
+	first     uint64            // number of names[0]
+	followers map[string]*group // by prefix
+	due       []*Follower       // to be woken
+}
+
+// group are the followers of a prefix. Those that are woken, or will be, are passed over until they have asked:
+// so names cost no more than they are where many follow.
+type group struct {
+	prefix string
+	size   int
+	asked  map[*Follower]struct{} // and perhaps some that are woken already for another prefix
 }
 
 // Follower is one that follows prefixes. It must not be copied once it follows one.
@@ -36,21 +44,21 @@ type Follower struct {
 	wake func() // immutable
 
 	// Owned by Run.
-	next     uint64 // number of the first name that it has not heard
-	prefixes int    // that it follows
-	due      bool   // it is to be woken
-	woken    bool   // and has not asked since
+	next   uint64            // number of the first name that it has not heard
+	groups map[string]*group // by prefix
+	due    bool              // it is to be woken
+	woken  bool              // and has not asked since
 }
 
 // NewFollower returns a follower that wake is called for when rooms of its prefixes have got a price: once
 // until it asks for them. wake must not wait.
-func NewFollower(wake func()) *Follower { return &Follower{wake: wake} }
+func NewFollower(wake func()) *Follower { return &Follower{wake: wake, groups: map[string]*group{}} }
 
 // New returns a directory that does nothing until Run.
 func New() *Directory {
 	return &Directory{
 		rooms: make(chan []string), calls: make(chan func()), done: make(chan struct{}),
-		followers: map[string]map[*Follower]struct{}{},
+		followers: map[string]*group{},
 	}
 }
 
@@ -79,8 +87,8 @@ func (d *Directory) Run(ctx context.Context) {
 		case <-timer.C:
 			armed = false
 			for i, f := range d.due {
-				f.due, f.woken = false, true
-				if f.prefixes > 0 { // else it has left meanwhile
+				f.due, f.woken = false, len(f.groups) > 0
+				if f.woken { // else it has left meanwhile
 					f.wake()
 				}
 				d.due[i] = nil
@@ -94,8 +102,8 @@ func (d *Directory) Run(ctx context.Context) {
 func (d *Directory) add(names []string) {
 	if names == nil {
 		d.first, d.names = d.first+uint64(len(d.names))+1, nil
-		for _, some := range d.followers {
-			d.call(some)
+		for _, g := range d.followers {
+			d.call(g)
 		}
 		return
 	}
@@ -113,31 +121,36 @@ func (d *Directory) add(names []string) {
 	}
 }
 
-// call has followers woken.
-func (d *Directory) call(some map[*Follower]struct{}) {
-	for f := range some {
+// call has the followers of a group woken. nil is one of none.
+func (d *Directory) call(g *group) {
+	if g == nil {
+		return
+	}
+	for f := range g.asked {
 		if !f.due && !f.woken {
 			f.due = true
 			d.due = append(d.due, f)
 		}
 	}
+	clear(g.asked)
 }
 
 // Follow has f hear of rooms with a prefix that get a price from now on.
 func (d *Directory) Follow(f *Follower, prefix string) {
 	d.do(func() {
-		some := d.followers[prefix]
-		if _, already := some[f]; already {
+		if f.groups[prefix] != nil {
 			return
 		}
-		if some == nil {
-			some = map[*Follower]struct{}{}
-			d.followers[strings.Clone(prefix)] = some
+		g := d.followers[prefix]
+		if g == nil {
+			g = &group{prefix: strings.Clone(prefix), asked: map[*Follower]struct{}{}}
+			d.followers[g.prefix] = g
 		}
-		some[f] = struct{}{}
-		if f.prefixes++; f.prefixes == 1 {
+		if len(f.groups) == 0 {
 			f.next = d.end()
 		}
+		g.size++
+		g.asked[f], f.groups[g.prefix] = struct{}{}, g
 	})
 }
 
@@ -145,12 +158,13 @@ func (d *Directory) Follow(f *Follower, prefix string) {
 func (d *Directory) Unfollow(f *Follower, prefixes ...string) {
 	d.do(func() {
 		for _, prefix := range prefixes {
-			some := d.followers[prefix]
-			if _, follows := some[f]; !follows {
+			g := f.groups[prefix]
+			if g == nil {
 				continue
 			}
-			f.prefixes--
-			if delete(some, f); len(some) == 0 {
+			delete(f.groups, prefix)
+			delete(g.asked, f)
+			if g.size--; g.size == 0 {
 				delete(d.followers, prefix)
 			}
 		}
@@ -162,6 +176,9 @@ func (d *Directory) Unfollow(f *Follower, prefixes ...string) {
 func (d *Directory) News(f *Follower) (names []string, lost bool) {
 	d.do(func() {
 		f.woken = false
+		for _, g := range f.groups {
+			g.asked[f] = struct{}{}
+		}
 		if lost = f.next < d.first; !lost {
 			from := int(f.next - d.first)
 			names = d.names[from:len(d.names):len(d.names)]

@@ -81,6 +81,54 @@ func TestFollowersAreWokenOnce(t *testing.T) {
 	})
 }
 
+// One that follows nothing when it is to be woken is woken when it follows again.
+func TestWhoFollowsAgainIsWoken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := run(t)
+		var woken atomic.Int32
+		f := NewFollower(func() { woken.Add(1) })
+		d.Follow(f, "A")
+		d.Rooms() <- []string{"A1"}
+		d.Unfollow(f, "A")
+		time.Sleep(time.Second)
+		d.Follow(f, "A")
+		d.Rooms() <- []string{"A2"}
+		time.Sleep(time.Second)
+		if got, lost := d.News(f); woken.Load() != 1 || lost || !slices.Equal(got, []string{"A2"}) {
+			t.Errorf("woken %d times, news %q, lost %v", woken.Load(), got, lost)
+		}
+	})
+}
+
+// Names cost nothing for followers that were woken and have not asked.
+func TestWokenFollowersArePassedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := run(t)
+		all := make([]*Follower, 100)
+		for i := range all {
+			all[i] = NewFollower(func() {})
+			d.Follow(all[i], "A")
+			d.Follow(all[i], "A1")
+		}
+		visits := func(want int) {
+			t.Helper()
+			d.do(func() {
+				if got := len(d.followers["A"].asked) + len(d.followers["A1"].asked); got != want {
+					t.Errorf("the next name visits %d followers, want %d", got, want)
+				}
+			})
+		}
+		visits(200)
+		d.Rooms() <- []string{"A1"}
+		visits(0)
+		time.Sleep(time.Second)
+		d.Rooms() <- []string{"A11"}
+		visits(0)
+		d.News(all[0])
+		visits(2)
+	})
+}
+
 // What is kept is bounded: who asks too late is told so, and hears all that comes then.
 func TestWhoAsksTooLateIsToldSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

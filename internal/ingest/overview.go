@@ -32,14 +32,14 @@ type ValueState struct {
 func (in *Ingest) HasTable() bool { return in.opts.TTL > 0 }
 
 // Rooms returns the first names of the rooms of which keep holds, in order, at most limit of them, and how
-// many such rooms there are. keep gets each room that has members or of which a value is known, and whether it
-// has a price: a value that no later one has ended. It must be quick, and the same each time: it may be called
-// after Rooms has returned. Events are ordered in between, one partition of rooms at a time, and pause is
-// called. The error is that of ctx, or ErrStopped.
-func (in *Ingest) Rooms(ctx context.Context, keep func(room string, priced bool) bool, limit int, pause func()) (first []string, total int, err error) {
+// many such rooms there are. keep gets each room that has members or of which a value is known. With priced only
+// rooms count that have a price: a value that no later one has ended. keep must be quick, and the same each time:
+// it may be called after Rooms has returned an error. Events are ordered in between, one partition of rooms at a
+// time, and pause is called. The error is that of ctx, or ErrStopped.
+func (in *Ingest) Rooms(ctx context.Context, keep func(room string) bool, priced bool, limit int, pause func()) (first []string, total int, err error) {
 	for p := range partition.Count {
 		var some []string // its own, because a look can come after ctx has ended
-		if err := in.look(ctx, func(c *core, _ moment.Time) { some = c.table.names(p, keep) }); err != nil {
+		if err := in.look(ctx, func(c *core, _ moment.Time) { some = c.table.names(p, keep, priced) }); err != nil {
 			return nil, 0, err
 		}
 		total += len(some)
@@ -108,12 +108,12 @@ func (in *Ingest) look(ctx context.Context, f func(*core, moment.Time)) error {
 	}
 }
 
-// names returns the rooms of a partition of which keep holds, in no order.
-func (t *table) names(p int, keep func(room string, priced bool) bool) (names []string) {
+// names returns the rooms of a partition of which keep holds, in no order: with priced those that have a price.
+func (t *table) names(p int, keep func(room string) bool, priced bool) (names []string) {
 	part := &t.parts[p]
 	for _, rooms := range []map[string]*room{part.watched, part.recent.rooms, part.old.rooms} {
 		for name, r := range rooms {
-			if keep(name, r.priced()) {
+			if keep(name) && (!priced || r.priced()) {
 				names = append(names, name)
 			}
 		}

@@ -11,7 +11,7 @@ import (
 	"backbone/internal/hub"
 )
 
-func inR(room string, _ bool) bool { return strings.HasPrefix(room, "R") }
+func inR(room string) bool { return strings.HasPrefix(room, "R") }
 
 // The first names of many rooms are those of a sort of all of them.
 func TestFirstNamesOfManyRooms(t *testing.T) {
@@ -26,7 +26,7 @@ func TestFirstNamesOfManyRooms(t *testing.T) {
 	i.publish(t, "other", `{}`)
 	slices.Sort(all)
 	for _, limit := range []int{1, 20, rooms, 2 * rooms} {
-		first, total, err := i.Rooms(t.Context(), inR, limit, func() {})
+		first, total, err := i.Rooms(t.Context(), inR, false, limit, func() {})
 		if err != nil || total != rooms || !slices.Equal(first, all[:min(limit, rooms)]) {
 			t.Errorf("limit %d: %d names of %d, %v", limit, len(first), total, err)
 		}
@@ -41,7 +41,7 @@ func TestFirstNamesOfManyRooms(t *testing.T) {
 	ended, end := context.WithCancel(t.Context())
 	end()
 	for range 100 { // ingest may be faster than it is noticed
-		if _, _, err = i.Rooms(ended, inR, 1, func() {}); err != nil {
+		if _, _, err = i.Rooms(ended, inR, false, 1, func() {}); err != nil {
 			break
 		}
 	}
@@ -56,7 +56,7 @@ func TestPricedRooms(t *testing.T) {
 	priced := func() (names []string) {
 		t.Helper()
 		paused := 0
-		names, _, err := i.Rooms(t.Context(), func(_ string, priced bool) bool { return priced }, 10, func() { paused++ })
+		names, _, err := i.Rooms(t.Context(), func(string) bool { return true }, true, 10, func() { paused++ })
 		if err != nil || paused == 0 {
 			t.Fatalf("%v, paused %d times", err, paused)
 		}

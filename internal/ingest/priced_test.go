@@ -54,7 +54,7 @@ func TestRoomsThatGetAPriceAreTold(t *testing.T) {
 		b.table.priced.sent()
 		now := map[string]bool{}
 		for p := range partition.Count {
-			for _, name := range b.table.names(p, func(_ string, priced bool) bool { return priced }) {
+			for _, name := range b.table.names(p, func(string) bool { return true }, true) {
 				now[name] = true
 				if !before[name] {
 					if got++; !heard[name] {

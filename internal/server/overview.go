@@ -141,7 +141,7 @@ func (s *Server) roomsPage(ctx context.Context, r *http.Request) (any, error) {
 	if !s.ingest.HasTable() {
 		return s.roomsOfHub(ctx, values["prefix"], limit, body)
 	}
-	names, total, err := s.ingest.Rooms(ctx, func(room string, _ bool) bool { return strings.HasPrefix(room, values["prefix"]) }, limit, func() {})
+	names, total, err := s.ingest.Rooms(ctx, func(room string) bool { return strings.HasPrefix(room, values["prefix"]) }, false, limit, func() {})
 	if err != nil {
 		return nil, err
 	}

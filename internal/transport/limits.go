@@ -38,6 +38,7 @@ const (
 	limitRooms       = "rooms"
 	limitRoomsTotal  = "rooms_total"
 	limitJoinRate    = "join_rate"
+	limitLooks       = "room_lists"
 	limitBad         = "bad_messages"
 	limitMessageRate = "message_rate"
 	limitBytes       = "message_byte_rate"
@@ -60,6 +61,11 @@ const (
 	reassureEvery = 5 * time.Second
 	// standingEvery is how often a sender that is delayed is looked at for whether its credentials are still good.
 	standingEvery = 500 * time.Millisecond
+	// looksPerSecond bounds the work for a consumer that asks which rooms there are, and looksAtOnce what is done
+	// of it without delay: in rooms that were looked at, of 0.03 µs each. One that is told costs perTold of them.
+	looksPerSecond = 4_000_000
+	looksAtOnce    = 2 * looksPerSecond
+	perTold        = 10
 	// calm is how long a sender is read as it sends until its delays begin anew.
 	calm = time.Second
 )
@@ -69,6 +75,7 @@ type pace struct { // owned by the ReadPump
 	messages *rates.Bucket // messages and frames without text, or if messages have no limit the latter alone
 	bytes    *rates.Bucket
 	joins    *rates.Bucket // rooms
+	looks    *rates.Bucket // rooms that were looked at for it
 	chat     *rates.Bucket
 	bad      *rates.Bucket // bad messages
 
@@ -100,7 +107,8 @@ func (r *readSide) account() *pace {
 		}
 		r.pace = &pace{
 			messages: messages.Bucket(), bytes: bytes.Bucket(), joins: l.MaxJoinRate.Bucket(), chat: l.MaxChatRate.Bucket(),
-			bad: rates.PerMinute(l.MaxBadMessages - 1),
+			looks: rates.Rate{PerSecond: looksPerSecond, Burst: looksAtOnce}.Bucket(),
+			bad:   rates.PerMinute(l.MaxBadMessages - 1),
 		}
 	}
 	return r.pace
@@ -146,6 +154,14 @@ func (r *readSide) payForRooms(rooms int) {
 	if d, limit := r.chargeRooms(rooms); d > 0 {
 		r.flushReplies()
 		r.delay(d, limit)
+	}
+}
+
+// payForLook waits until the limit of looks has room for the last one.
+func (r *readSide) payForLook(wait time.Duration) {
+	if wait >= minDelay {
+		r.flushReplies()
+		r.delay(wait, limitLooks)
 	}
 }
 

@@ -119,16 +119,17 @@ func (r *readSide) joinPrefix(o *common.Object, prefix string, wish wish) error 
 	p.wishes[prefix] = kept
 	delete(p.full, prefix)
 	id, _ := o.ID()
-	names, _, err := r.priced(prefix, "", r.conn.server.opts.Limits.MaxRooms+1)
+	l, err := r.priced(prefix, "", r.conn.server.opts.Limits.MaxRooms+1)
 	if err != nil {
 		return err
 	}
-	return r.joinOfPrefix(names, wish, id, true)
+	r.payForLook(l.wait)
+	return r.joinOfPrefix(l.rooms, wish, id)
 }
 
-// joinOfPrefix joins rooms of a prefix, a part of them at a time. The last of the replies has the id. Of an
-// asked join there is one even if there are no rooms.
-func (r *readSide) joinOfPrefix(names []string, wish wish, id string, asked bool) error {
+// joinOfPrefix joins rooms of a prefix, a part of them at a time. The last of the replies has the id. There is
+// one even if there are no rooms.
+func (r *readSide) joinOfPrefix(names []string, wish wish, id string) error {
 	until := time.Now().Add(patience)
 	for {
 		n := min(len(names), roomsPerReply)
@@ -141,7 +142,7 @@ func (r *readSide) joinOfPrefix(names []string, wish wish, id string, asked bool
 		if n > 0 {
 			r.payForRooms(n)
 		}
-		if err := r.joinPart(some, &reply, wish, asked && last); err != nil || last {
+		if err := r.joinPart(some, &reply, wish, last); err != nil || last {
 			return err
 		}
 		if err := r.awaitReader(until); err != nil {
@@ -248,9 +249,9 @@ func (r *readSide) gather() {
 		prefix := p.unseen[0]
 		p.unseen = p.unseen[1:]
 		if _, still := p.wishes[prefix]; still {
-			rooms, _, err := r.priced(prefix, "", r.conn.server.opts.Limits.MaxRooms+1)
-			if err == nil { // else the connection, or the instance, ends
-				p.add(prefix, r.ofPrefix(rooms, prefix))
+			if l, err := r.priced(prefix, "", r.conn.server.opts.Limits.MaxRooms+1); err == nil { // else the connection, or the instance, ends
+				p.add(prefix, r.ofPrefix(l.rooms, prefix))
+				p.due = time.Now().Add(l.wait)
 			}
 		}
 		return

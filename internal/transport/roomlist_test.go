@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"backbone/protocol"
 )
@@ -54,6 +55,32 @@ func TestALongListOfRoomsHasMore(t *testing.T) {
 		}
 		c.send(`{"type":"rooms","after":"` + name(protocol.MaxListedRooms-1) + `"}`)
 		c.hears(`{"type":"rooms","rooms":["` + name(protocol.MaxListedRooms) + `"]}`)
+	})
+}
+
+// Whoever asks for lists again and again waits for as much work as they are.
+func TestListsOfRoomsCostTheirWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const rooms, seconds = 5000, 2
+		i := onPipes(t, settings{instruments: rooms})
+		feed, c := i.ingestor(), i.consumer()
+		for n := range rooms {
+			feed.send(price(fmt.Sprintf("R%d", n), "1"))
+		}
+		synctest.Wait()
+		began := time.Now()
+		for range (looksAtOnce+seconds*looksPerSecond)/((1+perTold)*rooms) + 1 {
+			c.send(`{"type":"rooms"}`)
+			if got := c.text(); !strings.HasPrefix(got, `{"type":"rooms","rooms":[`) {
+				t.Fatalf("heard %.200s", got)
+			}
+		}
+		if d := time.Since(began); d < (seconds-1)*time.Second || d > (seconds+1)*time.Second {
+			t.Errorf("took %v", d)
+		}
+		if i.counts()["limited_total "+limitLooks] == 0 {
+			t.Error("not counted")
+		}
 	})
 }
 

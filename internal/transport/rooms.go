@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"backbone/internal/domain/common"
 	"backbone/protocol"
@@ -243,51 +244,41 @@ func (r *readSide) list(o *common.Object) error {
 	if err := r.mayList(); err != nil {
 		return err
 	}
-	names, more, err := r.priced(prefix, string(after), protocol.MaxListedRooms)
+	l, err := r.priced(prefix, string(after), protocol.MaxListedRooms)
 	if err != nil {
 		return err
 	}
-	reply := protocol.ServerMessage{Type: protocol.TypeRooms, Rooms: []string{}, More: more}
+	reply := protocol.ServerMessage{Type: protocol.TypeRooms, Rooms: []string{}, More: l.more}
 	reply.ID, _ = o.ID()
-	reply.Rooms = append(reply.Rooms, names...)
+	reply.Rooms = append(reply.Rooms, l.rooms...)
 	r.reply(reply)
+	r.payForLook(l.wait)
 	return nil
 }
 
-// mayList returns the error of an instance that does not tell which rooms there are.
-func (r *readSide) mayList() error {
-	if why := r.conn.server.opts.NoRooms; why != "" {
-		return &common.RequestError{Code: protocol.CodeForbidden, Message: "type: " + why}
-	}
-	return nil
+// listing is what priced found.
+type listing struct {
+	rooms []string
+	more  bool          // there are others
+	wait  time.Duration // until the limit of looks has room for this one
 }
 
-// prefixOf returns the prefix in a request, which is valid.
-func prefixOf(o *common.Object) (prefix string, present bool, err error) {
-	text, present, err := o.Text("prefix")
-	if err != nil {
-		return "", false, err
-	}
-	if fault := protocol.PrefixFault(text); fault != "" {
-		return "", false, common.Errorf(protocol.CodeInvalidRoom, "prefix: %s, got %s", fault, common.Quote(text))
-	}
-	return string(text), present, nil
-}
-
-// priced returns the first names, at most limit, of what list tells. more says that there are others.
-func (r *readSide) priced(prefix, after string, limit int) (names []string, more bool, err error) {
+// priced returns the first names, at most limit, of what list tells.
+func (r *readSide) priced(prefix, after string, limit int) (l listing, err error) {
 	end, gone := r.turn(true)
 	if gone != nil {
-		return nil, false, gone
+		return l, gone
 	}
 	defer end()
-	granted := r.conn.place.granted
-	keep := func(room string, priced bool) bool {
-		return priced && strings.HasPrefix(room, prefix) && room > after && granted.Allows(room)
+	granted, seen, total := r.conn.place.granted, 0, 0
+	keep := func(room string) bool {
+		seen++
+		return strings.HasPrefix(room, prefix) && room > after && granted.Allows(room)
 	}
-	names, total, err := r.conn.server.opts.Ingest.Rooms(context.Background(), keep, limit, r.conn.server.joins.Pause)
+	l.rooms, total, err = r.conn.server.opts.Ingest.Rooms(context.Background(), keep, true, limit, r.conn.server.joins.Pause)
 	if err != nil {
-		return nil, false, common.Errorf(protocol.CodeUnavailable, "%v", err)
+		return l, common.Errorf(protocol.CodeUnavailable, "%v", err)
 	}
-	return names, total > len(names), nil
+	l.more, l.wait = total > len(l.rooms), r.account().looks.Take(seen+perTold*total)
+	return l, nil
 }

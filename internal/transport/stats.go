@@ -137,7 +137,7 @@ func newCounters(writes []*sent) *counters {
 	c.bytesIn = c.add(Metric{Name: "received_bytes_total", Help: "Bytes of messages from clients."})
 	c.delayed = c.add(Metric{Name: "delays_total", Help: "Waits of clients that send faster than their rate."})
 	c.limited = c.add(Metric{Name: "limited_total", Help: "What a limit refused, delayed or closed, by limit.", Label: "limit", Values: []string{
-		limitConnections, limitPerAddress, limitOpens, limitMemory, limitHandshake, limitRooms, limitRoomsTotal, limitJoinRate,
+		limitConnections, limitPerAddress, limitOpens, limitMemory, limitHandshake, limitRooms, limitRoomsTotal, limitJoinRate, limitLooks,
 		limitMessageRate, limitBytes, limitChatRate, limitIngestRate, limitIngestBytes, limitBad,
 	}})
 	c.late = c.add(Metric{Name: "read_timeouts_total", Help: "Connections closed because something did not come from their client in time, by what.",

@@ -205,3 +205,23 @@ func (r *readSide) ofPrefix(names []string, prefix string) []string {
 		return longest != prefix || joined && !of
 	})
 }
+
+// mayList returns the error of an instance that does not tell which rooms there are.
+func (r *readSide) mayList() error {
+	if why := r.conn.server.opts.NoRooms; why != "" {
+		return &common.RequestError{Code: protocol.CodeForbidden, Message: "type: " + why}
+	}
+	return nil
+}
+
+// prefixOf returns the prefix in a request, which is valid.
+func prefixOf(o *common.Object) (prefix string, present bool, err error) {
+	text, present, err := o.Text("prefix")
+	if err != nil {
+		return "", false, err
+	}
+	if fault := protocol.PrefixFault(text); fault != "" {
+		return "", false, common.Errorf(protocol.CodeInvalidRoom, "prefix: %s, got %s", fault, common.Quote(text))
+	}
+	return string(text), present, nil
+}
