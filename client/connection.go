@@ -41,6 +41,7 @@ type connection struct {
 	urgent chan struct{}            // a signal for the writer: one of these has changed
 
 	fence     atomic.Pointer[fence] // no request is written behind it; nil: there is none; set by the move, and at the session's end by the writer
+	late      chan []byte           // from the reader: a join once more, in a while; never full, as one is under way at a time
 	drains    chan time.Duration    // from the reader: after how long the server wants this client elsewhere
 	discarded chan struct{}         // closed by the move: it does not take over
 	live      atomic.Bool           // set by the session: it has taken over
@@ -73,6 +74,7 @@ func newConnection(ws *websocket.Conn, wire *wireConn, slots int) *connection {
 		quit:      make(chan struct{}),
 		urgent:    make(chan struct{}, 1),
 		drains:    make(chan time.Duration, 1),
+		late:      make(chan []byte, 1),
 		discarded: make(chan struct{}),
 		renewed:   make(chan renewal, 1),
 		writeDone: make(chan struct{}),

@@ -148,8 +148,8 @@ type Disconnected struct {
 }
 
 // Rejoined comes once on each connection after a Disconnected, when the server has answered
-// the joins of all former rooms, and immediately if there were none. Rejected rooms are no
-// longer joined.
+// the joins of all former rooms, and immediately if there were none. Joins that come too soon for the server's
+// rate are sent again, about one a second. Rejected rooms are no longer joined.
 type Rejoined struct {
 	Rooms    []string // sorted
 	Rejected []Rejected

@@ -362,3 +362,62 @@ func TestPublishedPingsOfAnOutageAreBounded(t *testing.T) {
 		})
 	}
 }
+
+// What the server refuses because it came too soon is joined a while later, one after the other.
+func TestWhatIsRejoinedTooSoonIsRejoinedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newPipeServer(t)
+		c, p := s.consumer(ConnOptions{})
+		joins := func(want string) string {
+			t.Helper()
+			m := p.expect(protocol.TypeJoin)
+			got := strings.Join(m.Rooms, ",") + m.Room
+			if m.Prefix != nil {
+				got = *m.Prefix + "*"
+			}
+			if got != want {
+				t.Fatalf("joined %s, want %s", got, want)
+			}
+			return m.ID
+		}
+		accept := func(want string) {
+			t.Helper()
+			m := protocol.ServerMessage{Type: protocol.TypeJoined, ID: joins(want), Rooms: []string{want}}
+			if prefix, of := strings.CutSuffix(want, "*"); of {
+				m.Prefix, m.Rooms = &prefix, []string{prefix + "1"}
+			}
+			p.answer(m)
+		}
+		refuse := func(want string) {
+			t.Helper()
+			p.answer(protocol.ServerMessage{Type: protocol.TypeError, ID: joins(want), Code: protocol.CodeRateLimited, Message: "more than 1 messages a second"})
+		}
+		async(t, func() { accept("R"); accept("A*"); accept("B*") })
+		if err := errors.Join(c.Join(patient(t), "R"), c.JoinPrefix(patient(t), "A"), c.JoinPrefix(patient(t), "B")); err != nil {
+			t.Fatal(err)
+		}
+		expectEvent(t, c, Joined{Prefix: "A", Rooms: []string{"A1"}})
+		expectEvent(t, c, Joined{Prefix: "B", Rooms: []string{"B1"}})
+		p.kill()
+		expectDisconnected(t, c)
+		p = s.accept()
+		expectEvent(t, c, Connected{})
+		begun := time.Now()
+		refuse("R")
+		refuse("A*")
+		refuse("B*")
+		refuse("R") // after a second
+		refuse("A*")
+		accept("B*") // and at once behind it
+		accept("R")
+		refuse("A*")
+		accept("A*")
+		expectEvent(t, c, Rejoined{Rooms: []string{"A1", "B1", "R"}})
+		if d := time.Since(begun); d != 4*lateJoin {
+			t.Errorf("it took %v", d)
+		}
+		if in := c.Rooms(); !slices.Equal(in, []string{"A1", "B1", "R"}) {
+			t.Errorf("in %q", in)
+		}
+	})
+}

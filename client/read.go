@@ -18,6 +18,7 @@ type reader struct {
 	waiting  map[uint64]*call  // sent, without a reply, and overtaken by the reply to a later request
 	rejoins  map[uint64]rejoin // the messages that join again and have no reply yet
 	rejoined Rejoined
+	later    []rejoin              // refused for their rate, to be sent again
 	kept     map[string][]Rejected // rooms that were kept out, by prefix, until the last part of a reply
 	// Rooms that were joined because of a prefix, of which the server has not said yet that the client is in
 	// them on this connection.
@@ -26,6 +27,7 @@ type reader struct {
 	leftOut     LeftOut // until this connection
 
 	// Owned by the reader.
+	repeating bool           // one of later is under way, or in conn.late
 	delivered bool           // an event of the server on this connection
 	stamps    bool           // a join that turns stamps off was refused
 	early     bool           // what is received came while the connection before went on

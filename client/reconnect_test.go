@@ -114,10 +114,10 @@ func TestRejoinThatFailsIsReported(t *testing.T) {
 	expectDisconnected(t, c)
 	p = s.accept()
 	m := p.expect(protocol.TypeJoin)
-	p.answer(protocol.ServerMessage{Type: protocol.TypeError, Code: protocol.CodeRateLimited, Message: "slow", ID: m.ID})
+	p.answer(protocol.ServerMessage{Type: protocol.TypeError, Code: protocol.CodeForbidden, Message: "slow", ID: m.ID})
 	expectEvent(t, c, Connected{})
 	expectEvent(t, c, Rejoined{Rooms: []string{}, Rejected: []protocol.Rejected{
-		{Room: "A", Code: protocol.CodeRateLimited, Message: "slow"}, {Room: "B", Code: protocol.CodeRateLimited, Message: "slow"}}})
+		{Room: "A", Code: protocol.CodeForbidden, Message: "slow"}, {Room: "B", Code: protocol.CodeForbidden, Message: "slow"}}})
 }
 
 // A join or leave whose answer was lost with the connection is asked again.

@@ -183,6 +183,7 @@ type rejoin struct {
 	prefix  *string // in place of rooms
 	options JoinOptions
 	plain   bool // it asks only for what a server of any age knows
+	later   bool // it was refused for its rate before
 }
 
 // rejoins returns the joined rooms as joins that fit into messages, rooms of the same options
@@ -251,20 +252,6 @@ func (s *session) rejoin(conn *connection) (messages [][]byte) {
 	return messages
 }
 
-// rejoinMessage returns the message of a rejoin, and notes that its reply is awaited.
-func (s *session) rejoinMessage(conn *connection, join rejoin) []byte {
-	id := s.lastID.Add(1)
-	conn.rejoins[id] = join
-	opt := join.options
-	if join.plain {
-		opt = opt.reduced()
-	}
-	if join.prefix != nil {
-		return s.encodePrefix(*join.prefix, opt, join.plain, id)
-	}
-	return s.encodeJoin(join.rooms, opt, join.plain, id)
-}
-
 // rejoinAnswered collects the replies to the rejoin messages and delivers Rejoined after
 // the last.
 func (s *session) rejoinAnswered(conn *connection, join rejoin, m *protocol.ServerMessage) bool {
@@ -273,6 +260,9 @@ func (s *session) rejoinAnswered(conn *connection, join rejoin, m *protocol.Serv
 		join.plain = true
 		conn.again <- s.rejoinMessage(conn, join)
 		conn.signalUrgent()
+		return true
+	}
+	if s.rejoinLater(conn, join, m) {
 		return true
 	}
 	if m.Type == protocol.TypeJoined {
@@ -285,7 +275,7 @@ func (s *session) rejoinAnswered(conn *connection, join rejoin, m *protocol.Serv
 	for _, r := range join.refused(m, &conn.rejoined) {
 		s.rooms.remove(r.Room)
 	}
-	if len(conn.rejoins) > 0 {
+	if len(conn.rejoins)+len(conn.later) > 0 {
 		return true
 	}
 	s.removeUnconfirmed(conn)

@@ -125,8 +125,8 @@ func isReply(message []byte) bool {
 }
 
 func (s *session) keepAnswer(next *connection, join rejoin, m *protocol.ServerMessage) bool {
-	if m.Code == protocol.CodeUnknownField && join.prefix == nil { // it is too old for this
-		return false
+	if m.Code == protocol.CodeUnknownField && join.prefix == nil || m.Code == protocol.CodeRateLimited {
+		return false // it is too old for this, or takes no more rooms now
 	}
 	if m.Type == protocol.TypeJoined {
 		next.promised(s.opt.heartbeat)
