@@ -38,11 +38,11 @@ func (a *API) publish(r *http.Request) answer {
 	if no != nil {
 		return refused(no)
 	}
-	body, answer, ok := read(r)
-	if !ok {
-		return answer
-	}
+	body, fault := read(r)
 	v.Received(len(body))
+	if fault != nil {
+		return a.unread(v, len(body), fault)
+	}
 	b, err := a.parse(v, r.Header.Get("Content-Type"), body)
 	spent := cost{messages: len(b.items), bytes: len(body), bad: b.bad}
 	if err != nil {
@@ -66,25 +66,44 @@ func (a *API) publish(r *http.Request) answer {
 	return b.answer()
 }
 
-// read reads the body. If ok is false, the answer says why it cannot.
-func read(r *http.Request) (body []byte, no answer, ok bool) {
-	tooLong := failure(http.StatusRequestEntityTooLarge, protocol.CodeInvalidEvent, "a message may have at most 65536 bytes")
+// fault is why a body cannot be read.
+type fault struct {
+	status int
+	code   protocol.Code
+	text   string
+}
+
+// read reads the body, or the begin of one that has a fault.
+func read(r *http.Request) (body []byte, f *fault) {
+	tooLong := &fault{http.StatusRequestEntityTooLarge, protocol.CodeInvalidEvent, "a message may have at most 65536 bytes"}
 	if r.ContentLength > protocol.MaxMessageBytes {
-		return nil, tooLong, false
+		return nil, tooLong
 	}
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
-		return nil, failure(http.StatusUnsupportedMediaType, protocol.CodeInvalidJSON, "Content-Encoding: is not understood, send the body as it is"), false
+		return nil, &fault{http.StatusUnsupportedMediaType, protocol.CodeInvalidJSON, "Content-Encoding: is not understood, send the body as it is"}
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, protocol.MaxMessageBytes+1))
 	switch {
 	case err != nil:
-		return nil, failure(http.StatusRequestTimeout, protocol.CodeInvalidJSON, "the body did not come"), false
+		return body, &fault{http.StatusRequestTimeout, protocol.CodeInvalidJSON, "the body did not come"}
 	case len(body) > protocol.MaxMessageBytes:
-		return nil, tooLong, false
+		return body, tooLong
 	case !utf8.Valid(body):
-		return nil, failure(http.StatusBadRequest, protocol.CodeInvalidJSON, "a message must be UTF-8"), false
+		return body, &fault{http.StatusBadRequest, protocol.CodeInvalidJSON, "a message must be UTF-8"}
 	}
-	return body, answer{}, true
+	return body, nil
+}
+
+// unread charges a visitor with a body that cannot be read, as a bad message. One that did not come is not the
+// visitor's fault alone.
+func (a *API) unread(v *transport.Visitor, bytes int, f *fault) answer {
+	if f.status != http.StatusRequestTimeout {
+		if _, no, ok := a.charge(v, protocol.Ingestor, cost{messages: 1, bytes: bytes, bad: 1}); !ok {
+			return no
+		}
+	}
+	v.Refused(f.code)
+	return failure(f.status, f.code, f.text)
 }
 
 // parse has the domains validate a body. The error is of the whole body.

@@ -1,16 +1,20 @@
 package httpapi_test
 
 import (
+	"bufio"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
 
 	"backbone/client"
+	"backbone/internal/config"
 	"backbone/internal/server"
 	"backbone/protocol"
 )
@@ -137,5 +141,51 @@ func TestInstrumentsBeyondTheLimit(t *testing.T) {
 	r.want(t, http.StatusTooManyRequests, `"code":"too_many_instruments"`)
 	if r.header.Get("Retry-After") != "1" {
 		t.Error("no Retry-After")
+	}
+}
+
+// A body that does not come is answered, and so is what of it came too late.
+func TestABodyThatDoesNotComeIsAnswered(t *testing.T) {
+	t.Parallel()
+	in := start(t, func(c *config.Serve) { c.HandshakeTimeout = 200 * time.Millisecond })
+	conn, err := net.Dial("tcp", in.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST /v1/publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{"); err != nil {
+		t.Fatal(err)
+	}
+	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	reply{r.StatusCode, string(body), r.Header}.want(t, http.StatusRequestTimeout, `{"type":"error","code":"invalid_json","message":"the body did not come"}`)
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// Bodies that cannot be read count as bad messages, like those that can.
+func TestBodiesThatCannotBeReadAreCharged(t *testing.T) {
+	t.Parallel()
+	for name, send := range map[string]func(in *server.Running) reply{
+		"no UTF-8": func(in *server.Running) reply { return ask(t, in, "POST", "/v1/publish", "\xff") },
+		"too long": func(in *server.Running) reply {
+			return ask(t, in, "POST", "/v1/publish", strings.Repeat("x", protocol.MaxMessageBytes+1))
+		},
+		"packed": func(in *server.Running) reply {
+			return ask(t, in, "POST", "/v1/publish", price("A", "1"), "Content-Encoding", "gzip")
+		},
+	} {
+		in := start(t, func(c *config.Serve) { c.MaxBadMessages = 1 })
+		if r := send(in); r.status == http.StatusTooManyRequests {
+			t.Errorf("%s: the first is refused: %s", name, r.body)
+		}
+		r := send(in)
+		r.want(t, http.StatusTooManyRequests, `"more than 1 bad messages in a minute"`)
+		ask(t, in, "POST", "/v1/publish", price("A", "1")).want(t, http.StatusOK)
 	}
 }

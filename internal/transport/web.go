@@ -40,7 +40,7 @@ func newWeb(h http.Handler, addr net.Addr, timeout time.Duration, log *slog.Logg
 		Handler:           h,
 		ReadHeaderTimeout: timeout,
 		ReadTimeout:       timeout,
-		WriteTimeout:      timeout,
+		WriteTimeout:      2 * timeout, // it begins with the body, which has to come first
 		MaxHeaderBytes:    maxHead - headSlop,
 		ConnState:         w.count,
 		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
