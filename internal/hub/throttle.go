@@ -50,8 +50,12 @@ type newest struct {
 	live           uint64         // 1 if it is a live event
 }
 
-// segment returns the value in the form that a member wants now.
-func (n *newest) segment(h *Hub, s *slot, stamped bool) *Segment {
+// segment returns the value in the form that a member wants now. The stamp of what is not live says how old it
+// is: of one that has waited, anew.
+func (n *newest) segment(h *Hub, s *slot, stamped, waited bool) *Segment {
+	if stamped && waited && n.event.Kind != State {
+		return h.segment([]*BroadcastEvent{&n.event}, s, true)
+	}
 	to := &n.plain
 	if stamped {
 		to = &n.stamped
@@ -140,7 +144,8 @@ func (o *throttle) turn(c *Client, s *slot) *turn {
 // take returns what a member gets at its turn, which it does not wait for any more.
 func (h *Hub) take(t *turn, now time.Duration) *Segment {
 	_, stamped := h.traffic[t.slot.room].wantStamp[t.client]
-	s, waited := t.given.segment(h, t.slot, stamped), t.waits >= 0
+	waited := t.waits >= 0
+	s := t.given.segment(h, t.slot, stamped, waited)
 	switch {
 	case t.skipped > 0:
 		told := &Segment{Data: h.opts.Frame(nil, h.opts.Conflated(t.slot.room, t.skipped)), slot: s.slot, live: s.live, last: s.last, missed: t.skipped, alone: s}

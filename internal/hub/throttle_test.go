@@ -80,6 +80,24 @@ func TestTheFirstComesAtOnceAndTheLastInItsTurn(t *testing.T) {
 	}
 }
 
+// The stamp of a value that is not live tells its age when it goes, not when it came.
+func TestAnAgeIsThatOfTheTurn(t *testing.T) {
+	s := rated(t, Wants{Every: half, Stamp: true})
+	s.hub.opts.Stamped = func(dst []byte, e *BroadcastEvent) []byte {
+		return s.hub.opts.Frame(dst, fmt.Sprint(e.Payload, " of age ", s.now-e.Born))
+	}
+	for _, kind := range []Kind{Recovered, Warm} {
+		e := BroadcastEvent{Room: "A", Type: "price", Kind: kind, Payload: "price", Born: s.now - time.Second, Version: Version{Clock: uint64(kind)}}
+		s.Route([]BroadcastEvent{{Room: "A", Type: "price", Kind: State, Payload: "live", Born: s.now, Version: Version{Clock: uint64(kind) - 1}}})
+		s.gets("live of age 0s")
+		s.Route([]BroadcastEvent{e})
+		s.gets()
+		s.pass(half)
+		s.gets("price of age 1.5s")
+		s.pass(half)
+	}
+}
+
 // A turn that is late does not delay those behind it, and no time that was not used is made up for.
 func TestTurnsKeepTheirPace(t *testing.T) {
 	s := rated(t, Wants{Every: half})
