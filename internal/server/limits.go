@@ -5,7 +5,6 @@ import (
 
 	"backbone/internal/config"
 	"backbone/internal/telemetry"
-	"backbone/protocol"
 )
 
 // limit is one that an operator can set. The counter limited_total says what it did; too many
@@ -35,9 +34,7 @@ var limits = []limit{
 	{"instruments", func(c *config.Serve) float64 { return float64(c.MaxInstruments) }, func(s *Server) float64 { return float64(s.ingest.Stats().Instruments) }},
 }
 
-func (s *Server) connections() float64 {
-	return float64(s.open(protocol.Consumer) + s.open(protocol.Ingestor))
-}
+func (s *Server) connections() float64 { return float64(s.transport.Opened()) }
 
 // limitMetrics expose what the limits are, and how much of those of the whole instance is used.
 func (s *Server) limitMetrics(reg *prometheus.Registry) error {

@@ -3,10 +3,12 @@ package server_test
 import (
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"backbone/client"
 	"backbone/internal/config"
@@ -175,4 +177,29 @@ func TestLatenciesAreMeasured(t *testing.T) {
 	if n := b.counted("remote_lag_seconds"); n == 0 || a.counted("remote_lag_seconds") != 0 {
 		t.Errorf("%d messages were measured on the other instance", n)
 	}
+}
+
+// What counts for the limit of connections is in its gauge: WebSockets, and whoever sends a plain request.
+func TestVisitorsCountAsConnections(t *testing.T) {
+	in := start(t)
+	defer in.consume("A").Close()
+	visitor, err := net.Dial("tcp", in.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer visitor.Close()
+	if _, err := io.WriteString(visitor, "POST /v1/publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	used := func(n string) {
+		t.Helper()
+		for until := time.Now().Add(8 * time.Second); !strings.Contains(in.metrics(), `backbone_limit_used{limit="connections"} `+n+"\n"); {
+			if time.Now().After(until) {
+				t.Fatalf("never %s connections: %s", n, in.metrics())
+			}
+		}
+	}
+	used("2")
+	visitor.Close()
+	used("1")
 }

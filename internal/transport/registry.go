@@ -38,7 +38,7 @@ type registry struct {
 	// Owned by run.
 	opens     *rates.Bucket // WebSockets opened; nil: no limit
 	places    map[*place]struct{}
-	opened    int
+	opened    int       // also shown as a count of stats
 	shut      bool      // closing has come
 	waiting   list.List // of *place: those that are not open, the oldest first
 	addresses map[netip.Addr]*atAddress
@@ -140,6 +140,7 @@ func (r *registry) run() {
 			}
 		}
 		r.stats.waiting.cells[0].Store(int64(r.waiting.Len()))
+		r.stats.opened.Store(int64(r.opened))
 	}
 }
 
@@ -281,8 +282,7 @@ func (r *registry) stopWaiting(p *place, a *atAddress) {
 // come gives a connection its place. It never waits for another connection.
 func (r *registry) come(p *place) { r.changes <- change{place: p, step: comes} }
 
-// open makes it a WebSocket. The error is an *httpRefusal, or says that the connection was pushed
-// out.
+// open makes it a WebSocket. The error is an *httpRefusal, or says that the connection was pushed out.
 func (r *registry) open(p *place) error {
 	c := change{place: p, step: opens, grant: p.granted}
 	if r.max == 0 && r.maxPerAddress == 0 && r.opens == nil {

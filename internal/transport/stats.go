@@ -87,7 +87,8 @@ type counters struct {
 	all  []*Metric
 	sent []*sent // of the writers, and one for WritePumps without a writer
 
-	open       *Metric // by role
+	opened     atomic.Int64 // WebSockets and connections of visitors; set by the registry
+	open       *Metric      // by role
 	accepted   *Metric
 	refused    *Metric // by HTTP status; other: without an answer
 	waiting    *Metric
@@ -201,6 +202,9 @@ func (w *writeSide) tellAge(age time.Duration) {
 		f.told = now
 	}
 }
+
+// Opened is how many connections count for the limit of connections: WebSockets, and those of visitors.
+func (s *Server) Opened() int { return int(s.stats.opened.Load()) }
 
 // Connection is how an open WebSocket stands. What the hub knows of it, it knows of Client.
 type Connection struct {
