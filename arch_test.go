@@ -15,7 +15,8 @@ var arrows = []row{
 	{from: "internal/config", to: []string{"internal/proxied", "internal/rates", "internal/redisurl", "internal/serverurl"}, why: "configuration knows no part that it configures, or it would be read everywhere"},
 	{from: "internal/redisurl", why: "a leaf: a Redis URL is checked as the flag and read by the bridge"},
 	{from: "internal/telemetry", why: "telemetry is a leaf: others hand it their figures through what it offers"},
-	{from: "internal/admin", why: "it serves pages to operators, whatever they show"},
+	{from: "internal/hostname", why: "it knows which names nobody can have, whoever is asked by them"},
+	{from: "internal/admin", to: []string{"internal/hostname"}, why: "it serves pages to operators, whatever they show"},
 	{from: "internal/overview", why: "whoever serves the admin pages and whoever reads them have the same types"},
 	{from: "internal/handshake", to: []string{"protocol"}, why: "it reads the text of a handshake, whoever sent it, and knows no socket"},
 	{from: "internal/reload", why: "it reads files again, whatever they hold"},
@@ -51,7 +52,7 @@ var arrows = []row{
 	{from: "internal/bridge/flaws", why: "it reads a text of the server, and knows no connection"},
 	{from: "internal/bridge", to: []string{"internal/backlog", "internal/bridge/flaws", "internal/bridge/wire", "internal/hub", "internal/moment", "internal/partition", "internal/redisurl"}, why: "the bridge carries events and knows neither clients nor domains"},
 	{from: "internal/upstream", to: []string{"client", "internal/epochs", "internal/hub", "internal/moment", "internal/partition", "internal/serverurl", "protocol"}, why: "an edge is a consumer of another instance, by the SDK; it stands where the bridge stands, and knows no more of ingest"},
-	{from: "internal/auth", to: []string{"protocol"}, why: "credentials become rights, whatever is done with them"},
+	{from: "internal/auth", to: []string{"internal/hostname", "protocol"}, why: "credentials become rights, whatever is done with them"},
 	{from: "internal/auth/authtest", why: "it issues tokens for tests of any package"},
 
 	{from: "internal/domain/common", to: []string{"protocol"}, why: "what the domains share knows none of them"},
@@ -60,7 +61,7 @@ var arrows = []row{
 
 	{
 		from: "internal/transport",
-		to:   []string{"internal/awake", "internal/auth", "internal/credit", "internal/directory", "internal/domain/common", "internal/drain", "internal/epochs", "internal/frame", "internal/handshake", "internal/hub", "internal/ingest", "internal/moment", "internal/oldest", "internal/paced", "internal/proxied", "internal/rates", "internal/rawio", "internal/refusals", "protocol"},
+		to:   []string{"internal/awake", "internal/auth", "internal/credit", "internal/directory", "internal/domain/common", "internal/drain", "internal/epochs", "internal/frame", "internal/handshake", "internal/hostname", "internal/hub", "internal/ingest", "internal/moment", "internal/oldest", "internal/paced", "internal/proxied", "internal/rates", "internal/rawio", "internal/refusals", "protocol"},
 		why:  "an event goes from the pump to ingest to the hub; the pumps know neither Redis nor a single domain",
 	},
 	{

@@ -105,12 +105,12 @@ func TestArchFindsWhatIsPlanted(t *testing.T) {
 func TestArchFindsStaleRows(t *testing.T) {
 	t.Parallel()
 	tree := sound()
-	tree["internal/auth/doc.go"] = &fstest.MapFile{Data: []byte("package auth")}
+	tree["internal/handshake/doc.go"] = &fstest.MapFile{Data: []byte("package handshake")}
 	// A test file keeps no row alive.
-	tree["internal/auth/x_test.go"] = &fstest.MapFile{Data: []byte("package auth; import _ \"backbone/protocol\"")}
+	tree["internal/handshake/x_test.go"] = &fstest.MapFile{Data: []byte("package handshake; import _ \"backbone/protocol\"")}
 	delete(tree, "internal/telemetry/doc.go")
 	found, err := check(tree)
-	want := []string{"stale row: internal/auth does not import protocol", "stale row: there is no package internal/telemetry"}
+	want := []string{"stale row: internal/handshake does not import protocol", "stale row: there is no package internal/telemetry"}
 	if err != nil || !slices.Equal(found, want) {
 		t.Errorf("%q, %v", found, err)
 	}

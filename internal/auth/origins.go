@@ -3,6 +3,8 @@ package auth
 import (
 	"net/url"
 	"strings"
+
+	"backbone/internal/hostname"
 )
 
 // Origins are the web pages that may connect. With the zero value only pages of the
@@ -10,17 +12,19 @@ import (
 type Origins struct {
 	all    bool
 	listed map[string]bool // normalized
+	names  map[string]bool // their hosts, without ports
 }
 
 // NewOrigins makes Origins of a list of origins like "https://app.example.com", or "*" for
 // all. An entry that is not an origin matches nothing.
 func NewOrigins(list []string) Origins {
-	o := Origins{listed: map[string]bool{}}
+	o := Origins{listed: map[string]bool{}, names: map[string]bool{}}
 	for _, text := range list {
 		if text == "*" {
 			o.all = true
 		} else if scheme, host, ok := splitOrigin(text); ok {
 			o.listed[scheme+"://"+host] = true
+			o.names[hostname.Of(host)] = true
 		}
 	}
 	return o
@@ -35,6 +39,18 @@ func (o Origins) Allowed(origin, host string) bool {
 	}
 	scheme, originHost, ok := splitOrigin(origin)
 	return ok && (o.listed[scheme+"://"+originHost] || originHost == dropDefaultPort(scheme, strings.ToLower(host)))
+}
+
+// Rebound reports whether a request may come from a page of a stranger whose name was made to resolve to this
+// machine, see package hostname: it is then of the server's own origin. It must be one that Allowed allows, and come
+// without TLS, which such a page fails at. With TLS at the page's own server its browser does not let it do this.
+func (o Origins) Rebound(origin, host string) bool {
+	name := strings.ToLower(hostname.Of(host))
+	if o.all || hostname.Private(name) || o.names[name] {
+		return false
+	}
+	scheme, originHost, ok := splitOrigin(origin)
+	return !ok || scheme == "http" && !o.listed[scheme+"://"+originHost]
 }
 
 // splitOrigin returns the scheme and the host in lower case, without a port that the

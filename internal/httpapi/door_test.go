@@ -1,7 +1,11 @@
 package httpapi_test
 
 import (
+	"bufio"
+	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -76,6 +80,80 @@ func TestPages(t *testing.T) {
 		r := ask(t, in, "OPTIONS", "/v1/publish", "", "Origin", origin, "Access-Control-Request-Method", "POST")
 		if got := r.header.Get("Access-Control-Allow-Methods"); r.status != http.StatusNoContent || got != want {
 			t.Errorf("%s may send %q", origin, got)
+		}
+	}
+}
+
+// A page whose name was made to resolve to this machine is of the server's own origin, for the browser.
+func TestPagesOfAStrangersName(t *testing.T) {
+	t.Parallel()
+	plain, keys := func(*config.Serve) {}, withKeys(t)
+	for name, c := range map[string]struct {
+		change              func(*config.Serve)
+		host, origin        string // origin "": that of a page by http
+		page, get, consumer int
+	}{
+		"a stranger's":   {plain, "evil.example", "", 403, 403, 403},
+		"by address":     {plain, "127.0.0.1", "", 200, 200, 101},
+		"localhost":      {plain, "localhost", "", 200, 200, 101},
+		"TLS in front":   {plain, "app.example", "https://app.example", 200, 403, 101},
+		"a listed page":  {func(c *config.Serve) { c.AllowedOrigins = []string{"https://app.example"} }, "backbone.example", "https://app.example", 200, 403, 101},
+		"a listed name":  {func(c *config.Serve) { c.AllowedOrigins = []string{"http://app.example"} }, "app.example", "", 200, 200, 101},
+		"all pages":      {func(c *config.Serve) { c.AllowedOrigins = []string{"*"} }, "evil.example", "", 200, 200, 101},
+		"behind a proxy": {func(c *config.Serve) { c.TrustedProxies = []string{"127.0.0.1"} }, "app.example", "", 200, 200, 101},
+		"other machines": {func(c *config.Serve) { c.Listen, c.InsecureNoAuth = "0.0.0.0:0", true }, "app.example", "", 200, 200, 101},
+		"with keys":      {keys, "evil.example", "", 401, 401, 401},
+	} {
+		in := start(t, c.change)
+		_, port, err := net.SplitHostPort(in.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		host := c.host + ":" + port
+		send := func(method, path string, headers ...string) (status int, body string) {
+			conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			text := ""
+			if method == "POST" {
+				text = price("BTC", "1")
+			}
+			fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n%s\r\n\r\n%s", method, path, host, len(text), strings.Join(headers, "\r\n"), text)
+			r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.StatusCode != http.StatusSwitchingProtocols {
+				all, err := io.ReadAll(r.Body)
+				if err != nil {
+					t.Error(err)
+				}
+				body = string(all)
+			}
+			return r.StatusCode, body
+		}
+		origin := c.origin
+		if origin == "" {
+			origin = "http://" + host
+		} else if origin == "https://"+c.host {
+			host = c.host
+		}
+		check := func(what string, want int, method, path string, headers ...string) {
+			t.Helper()
+			status, body := send(method, path, headers...)
+			if status != want || status == 403 && !strings.Contains(body, "not served as") || strings.Count(body, "\n") > 1 {
+				t.Errorf("%s: %s is answered %d %s", name, what, status, body)
+			}
+		}
+		upgrade := []string{"Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}
+		check("a page that publishes", c.page, "POST", "/v1/publish", "Origin: "+origin)
+		check("a page that asks for a price", c.get, "GET", "/v1/price/BTC", "Accept: */*")
+		check("a page that listens", c.consumer, "GET", "/ws", append(upgrade, "Origin: "+origin)...)
+		if name != "with keys" { // programs say no origin
+			check("a program that publishes", 200, "POST", "/v1/publish", "Accept: */*")
+			check("a program that listens", 101, "GET", "/ws", upgrade...)
 		}
 	}
 }

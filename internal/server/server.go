@@ -112,18 +112,19 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 		},
 	})
 	s.transport = transport.New(transport.Options{
-		Hub:       s.hub,
-		Ingest:    s.ingest,
-		Domains:   domains(cfg.Chat != "off"),
-		Web:       s.web(),
-		Access:    s.access,
-		ReadOnly:  s.readOnly,
-		Directory: s.directory,
-		NoRooms:   s.noRooms(),
-		Origins:   origins,
-		TLS:       certificates,
-		Limits:    transport.Limits(cfg.Limits),
-		Short:     s.memory.Short,
+		Hub:        s.hub,
+		Ingest:     s.ingest,
+		Domains:    domains(cfg.Chat != "off"),
+		Web:        s.web(),
+		Access:     s.access,
+		ReadOnly:   s.readOnly,
+		Directory:  s.directory,
+		NoRooms:    s.noRooms(),
+		Origins:    origins,
+		TLS:        certificates,
+		OneMachine: s.oneMachine(),
+		Limits:     transport.Limits(cfg.Limits),
+		Short:      s.memory.Short,
 
 		MaxConnectionAge: cfg.MaxConnectionAge,
 		Proxies:          cfg.Rules(),
@@ -135,6 +136,12 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 		return nil, err
 	}
 	return s, s.buildAdmin(registry)
+}
+
+// oneMachine reports whether only this machine can connect, and no proxy is known.
+func (s *Server) oneMachine() bool {
+	_, unix := config.UnixPath(s.cfg.Listen) // which no browser opens
+	return config.Loopback(s.cfg.Listen) && !unix && !s.cfg.ProxyProtocol && len(s.cfg.TrustedProxies) == 0
 }
 
 // noRooms says why consumers are not told which rooms there are; "": they are.

@@ -2,12 +2,14 @@ package transport
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
 	"backbone/internal/auth"
 	"backbone/internal/domain/common"
 	"backbone/internal/handshake"
+	"backbone/internal/hostname"
 	"backbone/protocol"
 )
 
@@ -34,10 +36,24 @@ func (s *Server) mayAsk(role protocol.Role, h handshake.Head) error {
 	if !s.opts.Origins.Allowed(h.Origin, h.Host) {
 		return &httpRefusal{status: http.StatusForbidden, reason: "this origin is not allowed"}
 	}
+	if h.Origin != "" {
+		if err := s.strangeName(role, h); err != nil {
+			return err
+		}
+	}
 	if role == protocol.Ingestor && s.opts.ReadOnly != "" {
 		return &httpRefusal{status: http.StatusForbidden, reason: "this instance is an edge and takes no events: publish to " + s.opts.ReadOnly}
 	}
 	return nil
+}
+
+// strangeName is the error of a request that a browser may have sent for the page of a stranger, under a name
+// that resolves to this machine: the check of origins alone would take the page for one of the server's own.
+func (s *Server) strangeName(role protocol.Role, h handshake.Head) error {
+	if !s.opts.OneMachine || s.opts.TLS != nil || s.opts.Access != nil && !s.opts.Access.Open(role) || !s.opts.Origins.Rebound(h.Origin, h.Host) {
+		return nil
+	}
+	return &httpRefusal{status: http.StatusForbidden, reason: fmt.Sprintf("no credentials are asked for here, so this server is not served as %.253q: connect by IP address or as localhost; behind a proxy set --trusted-proxies, and for a page of this name --allowed-origins", hostname.Of(h.Host))}
 }
 
 // identify finds out who a connection is from, by the credentials of its handshake. The error is an

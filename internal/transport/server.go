@@ -58,8 +58,10 @@ type Options struct {
 	// ReadOnly names the server to publish to, because this one takes no events; "": it takes them.
 	ReadOnly string
 	Origins  auth.Origins
-	TLS      *tls.Config // nil: plain
-	Proxies  proxied.Rules
+	// OneMachine says that only this machine can connect, and that no proxy is known.
+	OneMachine bool
+	TLS        *tls.Config // nil: plain
+	Proxies    proxied.Rules
 	// PathPrefix is in front of the paths of WebSockets, "" for nothing.
 	PathPrefix string
 

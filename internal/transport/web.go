@@ -159,6 +159,9 @@ func (s *Server) Visit(r *http.Request, role protocol.Role) (*Visitor, *Refusal)
 	if err == nil && h.Origin == "" && crossSite(r) {
 		err = &httpRefusal{status: http.StatusForbidden, reason: "this origin is not allowed"}
 	}
+	if err == nil && h.Origin == "" && r.Method == http.MethodGet { // what else a page sends has an Origin
+		err = s.strangeName(role, h)
+	}
 	if err == nil {
 		v.grant, err = s.grant(role, &socket{Conn: p.conn}, h.Credentials)
 	}
