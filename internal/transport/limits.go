@@ -149,12 +149,31 @@ func (r *readSide) payForBytes(n int) {
 	}
 }
 
-// payForRooms waits until the limits have room for a join.
+// payForRooms waits until the limits have room for a join: that of messages, for which it counts as one
+// for each roomsPerMessage of its rooms, of which the first was counted before, and as a second's messages
+// at most; and that of rooms.
 func (r *readSide) payForRooms(rooms int) {
-	if d, limit := r.chargeRooms(rooms); d > 0 {
-		r.flushReplies()
-		r.delay(d, limit)
+	wait, limit := r.chargeRooms(rooms), limitJoinRate
+	if more := min((rooms-1)/roomsPerMessage, r.conn.server.opts.Limits.MaxMessageRate.PerSecond); more > 0 {
+		if d := r.account().messages.Take(more); d > wait {
+			wait, limit = d, limitMessageRate
+		}
 	}
+	if wait > 0 {
+		r.flushReplies()
+		r.delay(wait, limit)
+	}
+}
+
+// chargeRooms returns how long it takes until the limit of rooms has room for some.
+func (r *readSide) chargeRooms(rooms int) time.Duration {
+	if !r.conn.server.opts.Limits.MaxJoinRate.Limits() {
+		return 0
+	}
+	if d := r.account().joins.Take(rooms); d >= minDelay {
+		return d
+	}
+	return 0
 }
 
 // payForLook waits until the limit of looks has room for the last one.
@@ -163,22 +182,6 @@ func (r *readSide) payForLook(wait time.Duration) {
 		r.flushReplies()
 		r.delay(wait, limitLooks)
 	}
-}
-
-// chargeRooms returns how long it takes until the limits have room for a join, and which of them it is: that
-// of messages, for which it counts as one for each roomsPerMessage of its rooms, of which the first was counted
-// before, and as a second's messages at most; or that of rooms.
-func (r *readSide) chargeRooms(rooms int) (wait time.Duration, limit string) {
-	l := &r.conn.server.opts.Limits
-	if more := min((rooms-1)/roomsPerMessage, l.MaxMessageRate.PerSecond); more > 0 {
-		wait, limit = r.account().messages.Take(more), limitMessageRate
-	}
-	if l.MaxJoinRate.Limits() {
-		if d := r.account().joins.Take(rooms); d >= minDelay && d > wait {
-			wait, limit = d, limitJoinRate
-		}
-	}
-	return wait, limit
 }
 
 // limited counts that a limit delays the client.

@@ -222,8 +222,8 @@ func (r *readSide) joinNews() error {
 	}
 	if !next.paid {
 		next.paid = true
-		if wait, limit := r.chargeRooms(len(next.rooms)); wait > 0 {
-			r.limited(limit)
+		if wait := r.chargeRooms(len(next.rooms)); wait > 0 {
+			r.limited(limitJoinRate)
 			p.due = begun.Add(wait)
 			return nil
 		}
@@ -250,7 +250,7 @@ func (r *readSide) gather() {
 		p.unseen = p.unseen[1:]
 		if _, still := p.wishes[prefix]; still {
 			if l, err := r.priced(prefix, "", r.conn.server.opts.Limits.MaxRooms+1); err == nil { // else the connection, or the instance, ends
-				p.add(prefix, r.ofPrefix(l.rooms, prefix))
+				r.later(prefix, r.ofPrefix(l.rooms, prefix))
 				p.due = time.Now().Add(l.wait)
 			}
 		}
@@ -268,13 +268,18 @@ func (r *readSide) gather() {
 		}
 	}
 	for _, prefix := range slices.Sorted(maps.Keys(found)) {
-		p.add(prefix, found[prefix])
+		r.later(prefix, found[prefix])
 	}
 }
 
-// add notes rooms that have come.
-func (p *prefixes) add(prefix string, rooms []string) {
-	for some := range slices.Chunk(rooms, roomsPerReply) {
+// later notes rooms that have come, in parts that the client may join within a second: a join of its own waits
+// for no more of them.
+func (r *readSide) later(prefix string, rooms []string) {
+	n, p := roomsPerReply, r.conn.place.prefixes
+	if limit := r.conn.server.opts.Limits.MaxJoinRate; limit.Limits() {
+		n = min(n, limit.PerSecond)
+	}
+	for some := range slices.Chunk(rooms, n) {
 		p.come = append(p.come, part{prefix: prefix, rooms: some})
 	}
 }
@@ -290,11 +295,4 @@ func (r *readSide) fresh(prefix string, rooms []string) []string {
 		longest, follows := r.conn.place.prefixes.of(room)
 		return joined || !follows || longest != prefix || !r.conn.place.granted.Allows(room)
 	})
-}
-
-// forgetPrefixes ends what follow began.
-func (r *readSide) forgetPrefixes() {
-	if p := r.conn.place.prefixes; p != nil {
-		r.conn.server.opts.Directory.Unfollow(p.follower, slices.Collect(maps.Keys(p.wishes))...)
-	}
 }

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -188,6 +189,13 @@ func (r *readSide) leavePrefix(o *common.Object, prefix string) error {
 	reply.ID, _ = o.ID()
 	r.conn.server.opts.Hub.Tell(&r.conn.client, Frame(nil, string(reply.Append(nil))))
 	return nil
+}
+
+// forgetPrefixes ends what follow began.
+func (r *readSide) forgetPrefixes() {
+	if p := r.conn.place.prefixes; p != nil {
+		r.conn.server.opts.Directory.Unfollow(p.follower, slices.Collect(maps.Keys(p.wishes))...)
+	}
 }
 
 // ofPrefix leaves out what a longer prefix has, and what was joined by its name: that keeps its own options. It
