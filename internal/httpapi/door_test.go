@@ -120,7 +120,10 @@ func TestPagesOfAStrangersName(t *testing.T) {
 			if method == "POST" {
 				text = price("BTC", "1")
 			}
-			fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n%s\r\n\r\n%s", method, path, host, len(text), strings.Join(headers, "\r\n"), text)
+			_, err = fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n%s\r\n\r\n%s", method, path, host, len(text), strings.Join(headers, "\r\n"), text)
+			if err != nil {
+				t.Fatal(err)
+			}
 			r, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			if err != nil {
 				t.Fatal(err)
@@ -135,9 +138,10 @@ func TestPagesOfAStrangersName(t *testing.T) {
 			return r.StatusCode, body
 		}
 		origin := c.origin
-		if origin == "" {
+		switch origin {
+		case "":
 			origin = "http://" + host
-		} else if origin == "https://"+c.host {
+		case "https://" + c.host:
 			host = c.host
 		}
 		check := func(what string, want int, method, path string, headers ...string) {

@@ -270,15 +270,14 @@ func (r *readSide) priced(prefix, after string, limit int) (l listing, err error
 		return l, gone
 	}
 	defer end()
-	granted, seen, total := r.conn.place.granted, 0, 0
+	granted, seen := r.conn.place.granted, 0
 	keep := func(room string) bool {
 		seen++
 		return strings.HasPrefix(room, prefix) && room > after && granted.Allows(room)
 	}
-	l.rooms, total, err = r.conn.server.opts.Ingest.Rooms(context.Background(), keep, true, limit, r.conn.server.joins.Pause)
+	rooms, total, err := r.conn.server.opts.Ingest.Rooms(context.Background(), keep, true, limit, r.conn.server.joins.Pause)
 	if err != nil {
 		return l, common.Errorf(protocol.CodeUnavailable, "%v", err)
 	}
-	l.more, l.wait = total > len(l.rooms), r.account().looks.Take(seen+perTold*total)
-	return l, nil
+	return listing{rooms, total > len(rooms), r.account().looks.Take(seen + perTold*total)}, nil
 }
