@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"backbone/internal/cli"
 	"backbone/internal/proctest"
 )
 
@@ -72,6 +73,22 @@ func TestATerminalObeysNoPayload(t *testing.T) {
 	}
 	if line := out.Line("31mb"); !strings.Contains(line, text) {
 		t.Errorf("the pipe gets %q", line)
+	}
+}
+
+// Whoever misspells a room's name on a terminal is told the names that are near. A program is not.
+func TestAMisspeltRoomIsToldToAPerson(t *testing.T) {
+	t.Parallel()
+	_, url, _ := instance(t, proctest.NewPipe(t))
+	publishes(t, url)
+	for _, more := range [][]string{nil, {"--snapshot-only"}} {
+		terminal := inTerminal(t, command(append([]string{"subscribe", "BTC_USDX", "--url", url}, more...)...))
+		terminal.until("no last price is known")
+		terminal.until("BTC_USDX: nothing is known of it: did you mean BTC_USDT?")
+	}
+	out, err := command("subscribe", "BTC_USDX", "--snapshot-only", "--url", url).CombinedOutput()
+	if exitCode(err) != cli.ExitNoData || strings.Contains(string(out), "did you mean") {
+		t.Errorf("%v, said %s", err, out)
 	}
 }
 

@@ -45,7 +45,7 @@ func allFlags(n *kong.Node) []*kong.Flag {
 func didYouMean(name string, known []string) string {
 	best, least := "", max(2, len(name)/5)+1
 	for _, k := range known {
-		if d := distance(name, k); d < least {
+		if d := Distance(name, k); d < least {
 			best, least = k, d
 		}
 	}
@@ -55,8 +55,8 @@ func didYouMean(name string, known []string) string {
 	return ": did you mean " + best + "?"
 }
 
-// distance is how many bytes are to be inserted, left out or replaced to make b of a.
-func distance(a, b string) int {
+// Distance is how many bytes are to be inserted, left out or replaced to make b of a.
+func Distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

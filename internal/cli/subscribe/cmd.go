@@ -136,6 +136,9 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	if flushed := sub.printer.Flush(); err == nil {
 		err = flushed
 	}
+	if sub.table != nil {
+		sub.sayNear(ctx, conn)
+	}
 	return err
 }
 

@@ -26,10 +26,11 @@ type subscription struct {
 	table   *table          // nil: events are printed as they come
 	idle    idle
 	filter  *client.ChangeFilter // nil: each price is printed
+	unheard unheard
 }
 
 func newSubscription(c *Cmd, s cli.Streams) *subscription {
-	sub := &subscription{Cmd: c, Streams: s, open: map[string]bool{}, wanted: map[string]bool{}, filter: c.filter()}
+	sub := &subscription{Cmd: c, Streams: s, open: map[string]bool{}, wanted: map[string]bool{}, filter: c.filter(), unheard: unheard{told: make(chan []string, 1)}}
 	for _, room := range c.Rooms {
 		sub.open[room], sub.wanted[room] = true, true
 	}
@@ -100,6 +101,10 @@ func (sub *subscription) run(ctx context.Context, conn *client.Conn, joined <-ch
 			if sub.idle.is() {
 				return sub.silent(sub.Idle, joined != nil)
 			}
+		case <-sub.unheard.due:
+			sub.unheard.ask(ctx, conn)
+		case lines := <-sub.unheard.told:
+			sub.sayLines(lines)
 		case <-report:
 			if line := sub.latency.second(conn); line != "" {
 				sub.Say("%s", line)
@@ -182,6 +187,9 @@ func (sub *subscription) handle(e client.Event) error {
 		sub.Say("the server answers %s: %s", e.Code, e.Message)
 		return nil
 	case client.NoSnapshot:
+		if sub.people(sub.Streams) {
+			sub.unheard.add(e.Room)
+		}
 		if sub.SnapshotOnly && sub.wanted[e.Room] && sub.table == nil {
 			sub.Say("%s: no last price is known", cli.Name(e.Room))
 		}
@@ -193,6 +201,7 @@ func (sub *subscription) handle(e client.Event) error {
 		}
 		return sub.answered(e.Room)
 	case client.PriceUpdate:
+		sub.unheard.hears(e.Instrument)
 		sub.latency.take(e, time.Now())
 		if sub.SnapshotOnly && !sub.wanted[e.Instrument] || !sub.passes(e) {
 			return nil

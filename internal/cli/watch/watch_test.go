@@ -92,6 +92,13 @@ func TestAWatcherFollowsTheServer(t *testing.T) {
 	eventually(t, w, func(p picture) bool { return p.notice == "NEW is there already" })
 }
 
+func TestNamesNearToAMisspeltOneAreTold(t *testing.T) {
+	r := servertest.Start(t)
+	publish(t, r, "BTC_USDT", "1.50")
+	w := begin(t, r.URL(), "BTC_USDX")
+	eventually(t, w, func(p picture) bool { return p.notice == "BTC_USDX: nothing is known of it: did you mean BTC_USDT?" })
+}
+
 func TestWithoutNamesAllRoomsAreWatched(t *testing.T) {
 	r := servertest.Start(t)
 	publish(t, r, "A", "1.50")

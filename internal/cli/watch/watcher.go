@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"backbone/client"
@@ -25,8 +26,9 @@ type watcher struct {
 
 	// Owned by watch.
 	board   *board
-	joining int  // calls without an answer
-	begun   bool // the first join is answered
+	joining int             // calls without an answer
+	begun   bool            // the first join is answered
+	looked  map[string]bool // rooms of which nothing is known, and for which names were looked for
 }
 
 // wish is a room that the user adds or removes.
@@ -40,6 +42,8 @@ type answer struct {
 	rooms []string
 	all   bool // the join of all rooms
 	leave bool
+	names bool // near is the answer
+	near  []string
 	err   error
 }
 
@@ -49,7 +53,7 @@ const wishesAtOnce = 16
 func newWatcher(conn *client.Conn, wishes client.JoinOptions, now time.Time) *watcher {
 	return &watcher{
 		conn: conn, wishes: wishes, asked: make(chan wish, wishesAtOnce), answers: make(chan answer, wishesAtOnce),
-		newest: make(chan picture, 1), board: newBoard(now),
+		newest: make(chan picture, 1), board: newBoard(now), looked: map[string]bool{},
 	}
 }
 
@@ -72,7 +76,7 @@ func (w *watcher) watch(ctx context.Context, rooms []string) error {
 	if len(rooms) > 0 {
 		w.join(ctx, rooms)
 	} else {
-		w.call(answer{all: true}, func() error { return w.conn.JoinPrefixWith(ctx, w.wishes, "") })
+		w.call(answer{all: true}, func(*answer) error { return w.conn.JoinPrefixWith(ctx, w.wishes, "") })
 	}
 	redraw, sample := time.NewTicker(redrawEvery), time.NewTicker(sampleEvery)
 	defer redraw.Stop()
@@ -93,6 +97,7 @@ func (w *watcher) watch(ctx context.Context, rooms []string) error {
 			}
 		case <-sample.C:
 			w.board.sample()
+			w.look(ctx)
 		case <-redraw.C:
 			w.show(w.board.picture(time.Now()))
 		case <-ctx.Done():
@@ -122,23 +127,43 @@ func (w *watcher) join(ctx context.Context, rooms []string) {
 	for _, room := range rooms {
 		w.board.add(room)
 	}
-	w.call(answer{rooms: rooms}, func() error { return w.conn.JoinWith(ctx, w.wishes, rooms...) })
+	w.call(answer{rooms: rooms}, func(*answer) error { return w.conn.JoinWith(ctx, w.wishes, rooms...) })
 }
 
 // call has a goroutine wait for the server, which has a place for its answer.
-func (w *watcher) call(a answer, do func() error) {
+func (w *watcher) call(a answer, do func(*answer) error) {
 	w.joining++
 	go func() {
-		a.err = do()
+		a.err = do(&a)
 		w.answers <- a
 	}()
+}
+
+// look looks for the names of rooms that may have been meant, once for each of which nothing is known.
+func (w *watcher) look(ctx context.Context) {
+	var rooms []string
+	for _, room := range w.board.order {
+		if r := w.board.rows[room]; r.state == unknown && r.price == "" && r.chats == 0 && !w.looked[room] {
+			rooms = append(rooms, room)
+		}
+	}
+	if len(rooms) == 0 || w.joining == wishesAtOnce {
+		return
+	}
+	for _, room := range rooms {
+		w.looked[room] = true
+	}
+	w.call(answer{names: true}, func(a *answer) error {
+		a.near = cli.DidYouMean(ctx, w.conn, rooms)
+		return nil
+	})
 }
 
 func (w *watcher) obey(ctx context.Context, wanted wish) {
 	switch known := w.board.rows[wanted.room] != nil; {
 	case wanted.leave && known:
 		w.board.remove(wanted.room)
-		w.call(answer{rooms: []string{wanted.room}, leave: true}, func() error { return w.conn.Leave(ctx, wanted.room) })
+		w.call(answer{rooms: []string{wanted.room}, leave: true}, func(*answer) error { return w.conn.Leave(ctx, wanted.room) })
 	case !wanted.leave && known:
 		w.board.say(time.Now(), "%s is there already", cli.Name(wanted.room))
 	case !wanted.leave:
@@ -148,6 +173,12 @@ func (w *watcher) obey(ctx context.Context, wanted wish) {
 
 // answered takes in what the server said to a join or a leave. It is an error if all rooms of the first join are refused.
 func (w *watcher) answered(a answer, now time.Time) error {
+	if a.names {
+		if len(a.near) > 0 {
+			w.board.say(now, "%s", strings.Join(a.near, "; "))
+		}
+		return nil
+	}
 	if a.leave {
 		if _, refused := errors.AsType[*client.RequestError](a.err); a.err != nil && !refused { // a refused one was not joined
 			w.board.say(now, "%s: the server may not know that it was left: %s", cli.Names(a.rooms), human.Error(a.err))
