@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"backbone/internal/proctest"
 )
 
 // shells are what is typed in, with how each begins. A function takes the place of the program at the
@@ -25,6 +27,8 @@ var shells = []struct {
 // should.
 func TestCompletion(t *testing.T) {
 	t.Parallel()
+	_, url, _ := instance(t, proctest.NewPipe(t))
+	publishes(t, url)
 	for _, shell := range shells {
 		t.Run(shell.name, func(t *testing.T) {
 			t.Parallel()
@@ -58,6 +62,7 @@ func TestCompletion(t *testing.T) {
 				"serve --tls-cert plain\t":              "<serve><--tls-cert><plain.pem>",
 				"serve --tls-cert=plain\t --tls-k\tkey": "<serve><--tls-cert=plain.pem><--tls-key><key>",
 				"feed krak\t":                           "<feed><kraken>",
+				"subscribe --url " + url + " BTC_\t":    "<subscribe><--url><" + url + "><BTC_USDT>",
 			} {
 				typing.line("backbone " + typed)
 				if got := typing.until("end"); !strings.HasSuffix(got, want+"end") {

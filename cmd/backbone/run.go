@@ -96,7 +96,7 @@ func run(ctx context.Context, args []string, operator *cli.Operator, s cli.Strea
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, NoAppDescFormat: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(describe),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(s, operator, &strays, settings.Parse(parse)),
+		kong.Bind(s, operator, &strays, settings.Parse(parse), completion.Command(selected)),
 	)
 	k, err := parser.Parse(negativeNumbers(usual(args)))
 	if helped || errors.Is(err, cli.ErrReaderGone) {
@@ -137,6 +137,15 @@ func parse(args ...string) error {
 		return lines.Locate(config.Of(err))
 	}
 	return nil
+}
+
+// selected is the command of a command line that is not to be run.
+func selected(args ...string) (any, error) {
+	k, err := newParser(new(config.Lines), kong.NoDefaultHelp()).Parse(negativeNumbers(args))
+	if err != nil {
+		return nil, err
+	}
+	return k.Selected().Target.Addr().Interface(), nil
 }
 
 // usage turns an error of the command line into the error that is reported.

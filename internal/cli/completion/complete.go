@@ -1,6 +1,7 @@
 package completion
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -16,9 +17,19 @@ type Values interface {
 	Values(name string) []string
 }
 
+// Rooms is what a command has whose arguments "room" or "prefix" are names of rooms. ListRooms asks its server for
+// those with a prefix; the flags have their values.
+type Rooms interface {
+	ListRooms(ctx context.Context, prefix string) ([]string, error)
+}
+
+// lister returns the rooms that begin with a text, for a command line up to that text. It is called for
+// commands that have Rooms.
+type lister func(words []string, begin string) []string
+
 // complete returns the words that can follow the words of a command line and begin with begin. files
 // reports that it is the name of a file, which the shell knows.
-func complete(app *kong.Application, words []string, begin string) (found []candidate, files bool) {
+func complete(app *kong.Application, words []string, begin string, list lister) (found []candidate, files bool) {
 	at := position{node: app.Node}
 	helping := len(words) > 0 && words[0] == "help"
 	if helping {
@@ -49,7 +60,14 @@ func complete(app *kong.Application, words []string, begin string) (found []cand
 		}
 		if args := at.node.Positional; len(args) > 0 && !helping {
 			i := min(at.args, len(args)-1)
-			if i == at.args || args[i].IsCumulative() {
+			switch takes := i == at.args || args[i].IsCumulative(); {
+			case takes && at.hasRooms(args[i]):
+				for _, room := range list(words, begin) {
+					if !slices.Contains(words, room) { // it was not named yet
+						found = append(found, candidate{room, ""})
+					}
+				}
+			case takes:
 				found, files = at.values(args[i], "")
 			}
 		}
@@ -122,6 +140,12 @@ func (p *position) flags() (found []candidate) {
 		found = append(found, candidate{"--version", "Print the version."})
 	}
 	return found
+}
+
+// hasRooms reports whether an argument of the command is a room of a server.
+func (p *position) hasRooms(arg *kong.Value) bool {
+	_, ok := p.node.Target.Addr().Interface().(Rooms)
+	return ok && (arg.Name == "room" || arg.Name == "prefix")
 }
 
 // values are those that a flag or an argument can have, behind a text.

@@ -1,6 +1,8 @@
 package completion
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +46,7 @@ type grammar struct {
 	Config string `placeholder:"FILE" help:"A file."`
 	Watch  watch  `cmd:"" aliases:"w" help:"Watch it. And more."`
 	Secret watch  `cmd:"" hidden:""`
+	Tail   tail   `cmd:"" hidden:""`
 	Sub    struct {
 		One struct{} `cmd:""`
 		Two struct{} `cmd:""`
@@ -61,6 +64,63 @@ type watch struct {
 func (*watch) Values(name string) []string {
 	return map[string][]string{"room": {"BTC:USD", "ETH"}}[name]
 }
+
+// tail is a command whose server knows three rooms.
+type tail struct {
+	Rooms []string `arg:"" name:"room"`
+	URL   string   `name:"url"`
+}
+
+func (*tail) ListRooms(_ context.Context, prefix string) (found []string, _ error) {
+	for _, room := range []string{"BTC/USD:BTC", "BTC_USDT", "ETH USDT"} {
+		if strings.HasPrefix(room, prefix) {
+			found = append(found, room)
+		}
+	}
+	return found, nil
+}
+
+func TestRoomsAreThoseOfTheServer(t *testing.T) {
+	t.Parallel()
+	var asked []string
+	list := rooms(t.Context(), func(words ...string) (any, error) {
+		asked = words
+		if slices.Contains(words, "--wrong") {
+			return nil, errors.New("no such flag")
+		}
+		return new(tail), nil
+	})
+	parser, err := kong.New(new(grammar))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for typed, want := range map[string]string{
+		"tail ":              "BTC/USD:BTC,BTC_USDT,ETH USDT",
+		"tail E":             "ETH USDT",
+		"tail BTC_USDT B":    "BTC/USD:BTC", // it was named
+		"tail --url ws://a ": "BTC/USD:BTC,BTC_USDT,ETH USDT",
+		"tail --url ":        "",
+		"tail --wrong E":     "",
+		"help tail ":         "",
+	} {
+		words := strings.Split(typed, " ")
+		last := len(words) - 1
+		found, _ := complete(parser.Model, words[:last], words[last], list)
+		var got []string
+		for _, c := range found {
+			got = append(got, c.word)
+		}
+		if strings.Join(got, ",") != want {
+			t.Errorf("%q: %s, want %s", typed, got, want)
+		}
+	}
+	_, _ = complete(parser.Model, []string{"tail", "--url", "ws://a"}, "E", list)
+	if got := strings.Join(asked, " "); got != "tail --url ws://a x" {
+		t.Errorf("the command line with a room is %s", got)
+	}
+}
+
+func none([]string, string) []string { return nil }
 
 func TestWhatCanFollow(t *testing.T) {
 	t.Parallel()
@@ -95,7 +155,7 @@ func TestWhatCanFollow(t *testing.T) {
 	} {
 		words := strings.Split(typed, " ")
 		last := len(words) - 1
-		found, files := complete(parser.Model, words[:last], words[last])
+		found, files := complete(parser.Model, words[:last], words[last], none)
 		var got []string
 		for _, c := range found {
 			got = append(got, c.word)
@@ -107,7 +167,7 @@ func TestWhatCanFollow(t *testing.T) {
 			t.Errorf("%q: %s, want %s", typed, got, want)
 		}
 	}
-	if found, _ := complete(parser.Model, nil, "wat"); len(found) != 1 || found[0].means != "Watch it." {
+	if found, _ := complete(parser.Model, nil, "wat", none); len(found) != 1 || found[0].means != "Watch it." {
 		t.Errorf("found %v", found)
 	}
 }

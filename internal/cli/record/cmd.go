@@ -44,6 +44,11 @@ func (c *Cmd) Validate() error {
 	return c.Connection.Validate()
 }
 
+// ListRooms is for the completion of shells.
+func (c *Cmd) ListRooms(ctx context.Context, prefix string) ([]string, error) {
+	return cli.ListRooms(ctx, &c.Connection, &c.Credentials, prefix)
+}
+
 // Run records until ctx ends, or until there is enough.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	ctx, cancel := context.WithCancel(ctx)

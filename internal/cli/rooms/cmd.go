@@ -42,6 +42,11 @@ func (c *Cmd) Validate() error {
 	return c.Connection.Validate()
 }
 
+// ListRooms is for the completion of shells.
+func (c *Cmd) ListRooms(ctx context.Context, prefix string) ([]string, error) {
+	return cli.ListRooms(ctx, &c.Connection, &c.Credentials, prefix)
+}
+
 // Run prints the names, sorted.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	ended := ctx

@@ -48,6 +48,11 @@ func (c *Cmd) Validate() error {
 	return c.Connection.Validate()
 }
 
+// ListRooms is for the completion of shells.
+func (c *Cmd) ListRooms(ctx context.Context, prefix string) ([]string, error) {
+	return cli.ListRooms(ctx, &c.Connection, &c.Credentials, prefix)
+}
+
 // Run joins the room, because only members can send to it, and sends until the input or ctx ends.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	ctx, cancel := context.WithCancel(ctx)

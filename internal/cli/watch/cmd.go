@@ -66,6 +66,11 @@ func (c *Cmd) Validate() error {
 	return c.Connection.Validate()
 }
 
+// ListRooms is for the completion of shells.
+func (c *Cmd) ListRooms(ctx context.Context, prefix string) ([]string, error) {
+	return cli.ListRooms(ctx, &c.Connection, &c.Credentials, prefix)
+}
+
 // Run shows the prices until the user quits, ctx ends or the server refuses the client.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	if !s.Screen() {
