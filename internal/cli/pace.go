@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"backbone/internal/config"
+	"backbone/protocol"
 )
 
 // MinRate is the lowest rate that flags take, about one event a day: the time between two
@@ -32,6 +33,14 @@ func CheckRate(flag string, perSecond, most float64) error {
 func CheckRateOrNone(flag string, perSecond, most float64) error {
 	if perSecond != 0 && CheckRate(flag, perSecond, most) != nil {
 		return config.Errorf(flag, "must be 0, or from %s to %s, not %v", decimal(MinRate), decimal(most), perSecond)
+	}
+	return nil
+}
+
+// CheckMaxRate refuses a --max-rate that no server takes in a join. 0 is none.
+func CheckMaxRate(perSecond float64) error {
+	if perSecond != 0 && !(perSecond >= protocol.MinRate && perSecond <= protocol.MaxRate) {
+		return config.Errorf("max-rate", "must be 0 or a number from %v to %v, prices a second, not %v", protocol.MinRate, protocol.MaxRate, perSecond)
 	}
 	return nil
 }

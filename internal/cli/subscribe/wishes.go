@@ -16,10 +16,11 @@ type wishes struct {
 }
 
 func (w *wishes) checkWishes() error {
+	if err := cli.CheckMaxRate(w.MaxRate); err != nil {
+		return err
+	}
 	never := w.Conflate == protocol.ConflateNever
 	switch {
-	case w.MaxRate != 0 && !(w.MaxRate >= protocol.MinRate && w.MaxRate <= protocol.MaxRate):
-		return config.Errorf("max-rate", "must be 0 or a number from %v to %v, prices a second, not %v", protocol.MinRate, protocol.MaxRate, w.MaxRate)
 	case w.Conflate != "" && !never && w.Conflate != protocol.ConflateBehind:
 		return config.Errorf("conflate", "must be %s or %s, not %q", protocol.ConflateBehind, protocol.ConflateNever, w.Conflate)
 	case never && w.MaxRate > 0:

@@ -28,11 +28,13 @@ const heartbeat = 2 * time.Second
 type Cmd struct {
 	Rooms []string `arg:"" optional:"" name:"room" help:"Rooms to join. Without any, all that have a price, and those that get one later. The key a joins further ones."`
 
-	Sort   string        `default:"joined" enum:"joined,name,change,updates,age,latency,conflated" help:"Order of the rows: ${enum}."`
-	Filter string        `placeholder:"TEXT" help:"Show only rooms whose names have this text."`
-	Aging  time.Duration `default:"10s" help:"Age from which on a price is amber."`
-	Stale  time.Duration `default:"1m" help:"Age from which on a price is red, and its room silent."`
-	For    time.Duration `placeholder:"DURATION" help:"Stop after this time. 0 is no limit."`
+	Sort    string        `default:"joined" enum:"joined,name,change,updates,age,latency,conflated" help:"Order of the rows: ${enum}."`
+	Filter  string        `placeholder:"TEXT" help:"Show only rooms whose names have this text."`
+	Aging   time.Duration `default:"10s" help:"Age from which on a price is amber."`
+	Stale   time.Duration `default:"1m" help:"Age from which on a price is red, and its room silent."`
+	MaxRate float64       `placeholder:"N" help:"Ask the server for no more than N prices of a room a second, such as 2 or 0.2: the first at once, then the newest, and always the last. The wait for its turn counts as latency. 0 is each price."`
+
+	For time.Duration `placeholder:"DURATION" help:"Stop after this time. 0 is no limit."`
 
 	cli.Connection  `embed:""`
 	cli.Credentials `embed:""`
@@ -43,6 +45,7 @@ func (*Cmd) Help() string {
 	return `backbone watch
 backbone watch BTC_USDT ETH_USDT
 backbone watch BTC_USDT ETH_USDT EUR/USD --sort change
+backbone watch --max-rate 2                   # for a slow line
 backbone watch BTC_USDT --url wss://prices.example --api-key-file key`
 }
 
@@ -52,6 +55,9 @@ func (c *Cmd) Validate() error {
 		if fault := protocol.RoomFault(room); fault != "" {
 			return config.Errorf("", "room %q: the name %s", room, fault)
 		}
+	}
+	if err := cli.CheckMaxRate(c.MaxRate); err != nil {
+		return err
 	}
 	switch {
 	case c.Aging <= 0:
@@ -101,10 +107,11 @@ func (c *Cmd) show(ctx context.Context, s cli.Streams, options ...tea.ProgramOpt
 	s.Settle() // no line appears within the screen
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	w := newWatcher(conn, client.JoinOptions{MarkEmpty: true, Status: true, SilentAfter: c.Stale, Stamp: true}, time.Now())
+	w := newWatcher(conn, client.JoinOptions{MarkEmpty: true, Status: true, SilentAfter: c.Stale, Stamp: true, MaxRate: c.MaxRate}, time.Now())
 	watched := make(chan error, 1)
 	go func() { watched <- w.watch(ctx, distinct(c.Rooms)) }()
 	m := newModel(c.Shown(), staleness{c.Aging, c.Stale}, c.Sort, c.Filter, w.ask)
+	m.rate = c.MaxRate
 	shown := screen.RunModel(ctx, s, m, w.newest, options...)
 	stop()
 	err = <-watched // the board is its own no more

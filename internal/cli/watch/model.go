@@ -23,6 +23,7 @@ type model struct {
 	server string
 	stale  staleness
 	ask    func(room string, leave bool) bool // false: not now
+	rate   float64                            // prices of a room a second, at most; 0 is each
 
 	shown         picture
 	held          bool // the picture stays, whatever comes

@@ -96,7 +96,13 @@ func (m *model) figures() string {
 		line += fmt.Sprintf(", %d-%d", m.top+1, m.top+shown)
 	}
 	line += fmt.Sprintf("  %s/s  latency p50 %s, p99 %s", human.Group(p.perSecond), human.Brief(p.p50), human.Brief(p.p99))
-	if p.conflated > 0 {
+	if m.rate > 0 {
+		line += fmt.Sprintf("  at most %v/s each", m.rate)
+	}
+	switch {
+	case p.conflated > 0 && m.rate > 0: // as was asked for
+		line += "  " + human.Group(p.conflated) + " conflated"
+	case p.conflated > 0:
 		line += "  " + cli.StyleWarn.Render(human.Group(p.conflated)+" conflated")
 	}
 	if m.filter != "" && m.mode != filtering {

@@ -3,6 +3,8 @@ package watch
 import (
 	"bytes"
 	"context"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +92,48 @@ func TestAWatcherFollowsTheServer(t *testing.T) {
 	eventually(t, w, func(p picture) bool { return len(p.rows) == 2 && p.rows[1].room == "NEW" && p.rows[1].price == "3" })
 	w.ask("NEW", false)
 	eventually(t, w, func(p picture) bool { return p.notice == "NEW is there already" })
+}
+
+// The server gives no more than was asked for, and always the last.
+func TestFewerPricesCanBeWatched(t *testing.T) {
+	r := servertest.Start(t)
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	ingestor, err := client.DialIngestor(ctx, r.URL(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ingestor.Close()
+	const prices = 500
+	var screen strings.Builder
+	seen := false
+	out := cli.WriterFunc(func(b []byte) error {
+		screen.Write(b)
+		switch text := screen.String(); {
+		case !seen && strings.Contains(text, "no last price"): // it is joined
+			seen = true
+			for i := range prices {
+				if err := ingestor.PublishAck(ctx, client.PriceUpdate{Instrument: "A", Price: client.Price(strconv.Itoa(70000 + i))}); err != nil {
+					t.Error(err)
+				}
+			}
+		case strings.Contains(text, "70499"):
+			stop()
+		}
+		return nil
+	})
+	var said bytes.Buffer
+	c := Cmd{Rooms: []string{"A"}, Sort: "name", Aging: time.Second, Stale: time.Second, MaxRate: 1, Connection: cli.Connection{URLs: []string{r.URL()}}}
+	c.ConnectTimeout = time.Second
+	if err := c.show(ctx, cli.Streams{In: strings.NewReader(""), Out: out, Err: &said}, tea.WithWindowSize(80, 24)); err != nil || !strings.Contains(screen.String(), "at most 1/s each") {
+		t.Errorf("error %v, screen %q", err, &screen)
+	}
+	if !regexp.MustCompile(`^watched 1 room for .*: [2-9] updates .*, 49[0-8] conflated`).MatchString(said.String()) {
+		t.Errorf("said %s", &said)
+	}
+	if c.MaxRate = 1e9; c.Validate() == nil {
+		t.Error("a rate that no server takes is not refused")
+	}
 }
 
 func TestNamesNearToAMisspeltOneAreTold(t *testing.T) {
