@@ -69,6 +69,10 @@ $(LINT):
 cross: ## Check that everything compiles on the systems and CPUs of users, 32 bits too.
 	$(GO) run ./scripts/cross
 
+.PHONY: man
+man: ## Write the manual pages of all commands into man.
+	$(GO) run ./cmd/backbone man --out man
+
 .PHONY: release
 release: ## Build what is given out, into dist: an archive and a list of parts for each system (or TARGETS), and checksums.
 	$(GO) run ./scripts/release $(if $(TARGETS),-only $(TARGETS))

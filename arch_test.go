@@ -130,6 +130,7 @@ var arrows = []row{
 		why: "it talks to a server like any client",
 	},
 	{from: "internal/cli/completion", to: []string{"internal/cli"}, why: "it reads the command line's model, whatever commands that has"},
+	{from: "internal/cli/man", to: []string{"internal/cli", "internal/config", "internal/human"}, why: "it makes pages of the command line's model, whatever commands that has"},
 	{from: "internal/cli/context", to: []string{"internal/cli", "internal/config"}, why: "it keeps what the kit reads"},
 	{
 		from: "internal/cli/doctor", to: []string{"client", "internal/cli", "internal/config", "internal/human", "internal/serverurl", "protocol"},
@@ -183,7 +184,7 @@ var arrows = []row{
 	{
 		from: "cmd/backbone",
 		to: []string{
-			"internal/cli", "internal/cli/bench", "internal/cli/completion", "internal/cli/config", "internal/cli/conformance", "internal/cli/context", "internal/cli/demo", "internal/cli/doctor", "internal/cli/feed", "internal/cli/health", "internal/cli/ping", "internal/cli/publish", "internal/cli/record", "internal/cli/rooms", "internal/cli/send", "internal/cli/serve", "internal/cli/simulate", "internal/cli/subscribe", "internal/cli/top", "internal/cli/version", "internal/cli/watch", "internal/config", "internal/telemetry",
+			"internal/cli", "internal/cli/bench", "internal/cli/completion", "internal/cli/config", "internal/cli/conformance", "internal/cli/context", "internal/cli/demo", "internal/cli/doctor", "internal/cli/feed", "internal/cli/health", "internal/cli/man", "internal/cli/ping", "internal/cli/publish", "internal/cli/record", "internal/cli/rooms", "internal/cli/send", "internal/cli/serve", "internal/cli/simulate", "internal/cli/subscribe", "internal/cli/top", "internal/cli/version", "internal/cli/watch", "internal/config", "internal/telemetry",
 		},
 		why: "it is the command line: what a command does is the command's",
 	},

@@ -20,6 +20,7 @@ import (
 	"backbone/internal/cli/doctor"
 	"backbone/internal/cli/feed"
 	"backbone/internal/cli/health"
+	"backbone/internal/cli/man"
 	"backbone/internal/cli/ping"
 	"backbone/internal/cli/publish"
 	"backbone/internal/cli/record"
@@ -59,6 +60,7 @@ type program struct {
 
 	Conformance conformance.Cmd  `cmd:"" help:"Play the examples of the protocol against a server, and print where it differs."`
 	Completion  completion.Cmd   `cmd:"" help:"Print the script by which a shell completes commands, flags and values."`
+	Man         man.Cmd          `cmd:"" help:"Print the manual page of a command, or write those of all."`
 	Complete    completion.Words `cmd:"" hidden:"" name:"__complete" help:"Print what can stand at a place of a command line, for the scripts of completion."`
 }
 
@@ -96,7 +98,7 @@ func run(ctx context.Context, args []string, operator *cli.Operator, s cli.Strea
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, NoAppDescFormat: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(describe),
 		kong.BindTo(ctx, (*context.Context)(nil)),
-		kong.Bind(s, operator, &strays, settings.Parse(parse), completion.Command(selected)),
+		kong.Bind(s, operator, &strays, settings.Parse(parse), completion.Command(selected), man.Describe(describe)),
 	)
 	k, err := parser.Parse(negativeNumbers(usual(args)))
 	if helped || errors.Is(err, cli.ErrReaderGone) {

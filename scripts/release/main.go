@@ -1,5 +1,5 @@
 // Command release builds what is given out, into dist: for each system an archive with the
-// program, the licences of what is in it and the files of deploy, and a list of its parts
+// program, its manual pages, the licences of what is in it and the files of deploy, and a list of its parts
 // (CycloneDX); for all of them SHA256SUMS. The same commit and the same Go give the same bytes, in
 // any folder and on any machine.
 //
@@ -63,9 +63,13 @@ func release(out string, targets []string) error {
 			return err
 		}
 	}
+	pages, err := manPages()
+	if err != nil {
+		return err
+	}
 	var built []string
 	for _, target := range targets {
-		files, err := build(out, target, date, licences)
+		files, err := build(out, target, date, licences, pages)
 		if err != nil {
 			return fmt.Errorf("%s: %w", target, err)
 		}
@@ -93,7 +97,7 @@ func commitDate() (time.Time, error) {
 }
 
 // build writes the archive of one target and its list of parts, and returns the names.
-func build(out, target string, date time.Time, licences []byte) (names []string, err error) {
+func build(out, target string, date time.Time, licences []byte, pages []file) (names []string, err error) {
 	system, arch, _ := strings.Cut(target, "/")
 	work, err := os.MkdirTemp("", "release")
 	if err != nil {
@@ -128,6 +132,9 @@ func build(out, target string, date time.Time, licences []byte) (names []string,
 	if err != nil {
 		return nil, err
 	}
+	for _, p := range pages {
+		files = append(files, file{name + "/" + p.name, p.mode, p.content})
+	}
 	archive := name + ".tar.gz"
 	write := tarGz
 	if system == "windows" {
@@ -138,6 +145,32 @@ func build(out, target string, date time.Time, licences []byte) (names []string,
 	}
 	fmt.Println(filepath.Join(out, archive))
 	return []string{archive, parts}, nil
+}
+
+// manPages are the manual pages, which the program makes of its help.
+func manPages() (pages []file, err error) {
+	work, err := os.MkdirTemp("", "release")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(work) //nolint:errcheck // a temporary folder
+	binary := filepath.Join(work, "backbone")
+	if _, err := command("go", "build", "-trimpath", "-buildvcs=true", "-o", binary, "./cmd/backbone"); err != nil {
+		return nil, err
+	}
+	folder := filepath.Join(work, "man")
+	if _, err := command(binary, "man", "--out", folder); err != nil {
+		return nil, err
+	}
+	names, err := filepath.Glob(filepath.Join(folder, "*.1"))
+	for _, name := range names {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		pages = append(pages, file{"man/man1/" + filepath.Base(name), 0o644, content})
+	}
+	return pages, err
 }
 
 // sums writes SHA256SUMS, which "sha256sum -c" reads.
