@@ -63,6 +63,7 @@ type input struct {
 	where    position
 	seq      int   // of --retry, from 1: the order in which it was sent first
 	overtook bool  // of --retry: see mayOvertake
+	counted  bool  // of --retry: its answer has come; it is sent again for the order alone
 	err      error // instead of an event: a *lineError, or why reading ended
 }
 

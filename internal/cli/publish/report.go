@@ -120,8 +120,10 @@ func (p *publication) judge(life context.Context, r report, err error) {
 	if r.pending != nil && p.Retry {
 		back := p.comesBack(life, err)
 		p.settled(r.in, back)
-		if back {
+		if back && !r.in.counted {
 			p.resent++
+		}
+		if back || r.in.counted {
 			return
 		}
 	}

@@ -18,7 +18,6 @@ type retries struct {
 	handed int64   // to the SDK, for an answer
 	back   []input // that are to be sent again
 	known  int64   // of losses, after which all that came back was collected
-	twice  int     // sent again although they were acknowledged
 
 	losses atomic.Int64  // of the connection; the SDK's calls of OnEvent add
 	judged atomic.Int64  // of those handed; the reporter adds
@@ -116,8 +115,7 @@ func (r *retries) order() {
 	r.back = slices.CompactFunc(r.back, func(a, b input) bool { return a.seq == b.seq })
 	for i := range r.back {
 		if r.back[i].overtook { // and it did not come back
-			r.twice++
-			r.back[i].overtook = false
+			r.back[i].overtook, r.back[i].counted = false, true
 		}
 	}
 }
@@ -145,8 +143,10 @@ func (r *retries) mayOvertake(in input) {
 func (p *publication) abandon() {
 	p.collect()
 	p.order()
-	p.acked -= p.twice
 	for _, in := range p.back {
+		if in.counted { // it has its answer, and would have been sent again for the order alone
+			continue
+		}
 		p.lost++
 		p.complain("line %d: lost: its answer did not come, and it was not sent again", in.where.line)
 	}
