@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/signal"
 	"strings"
@@ -73,6 +75,18 @@ func TestATerminalObeysNoPayload(t *testing.T) {
 	}
 	if line := out.Line("31mb"); !strings.Contains(line, text) {
 		t.Errorf("the pipe gets %q", line)
+	}
+}
+
+// Whatever answers in place of an instance does nothing to a terminal.
+func TestATerminalObeysNoAnswer(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("a\x1b[31mb\n"))
+	}))
+	defer server.Close()
+	if shown := inTerminal(t, command("health", "--admin-url", server.URL)).until("31mb"); !strings.Contains(shown, "a\ufffd[31mb") {
+		t.Errorf("the terminal shows %q", shown)
 	}
 }
 

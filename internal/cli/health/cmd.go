@@ -57,5 +57,12 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s answers %d: %s", c.URLs[0]+path, resp.StatusCode, strings.TrimSpace(string(body)))
 	}
+	if s.Pretty() { // whatever answered
+		lines := strings.Split(string(body), "\n")
+		for i := range lines {
+			lines[i] = cli.Printable(lines[i])
+		}
+		body = []byte(strings.Join(lines, "\n"))
+	}
 	return s.Print(body)
 }

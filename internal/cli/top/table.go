@@ -116,7 +116,7 @@ func instanceLines(p, before *picture) []string {
 	lines := []string{heading(instanceFormat, cli.Column("INSTANCE", width), "BRIDGE", "PEERS", "CONS", "PROD", "ROOMS", "OWN/S", "OTHERS/S", "OUT/S")}
 	for n, i := range p.Instances {
 		if i.failed != nil {
-			lines = append(lines, cli.StyleWarn.Render(cli.Column(named(i), width)+" "+i.Error))
+			lines = append(lines, cli.StyleWarn.Render(cli.Column(named(i), width)+" "+cli.Printable(i.Error)))
 			continue
 		}
 		rate := func(total func(instance) uint64) string {
@@ -134,7 +134,7 @@ func instanceLines(p, before *picture) []string {
 			human.Group(i.Consumers), human.Group(i.Ingestors), human.Group(i.Rooms),
 			rate(func(i instance) uint64 { return i.Published }), rate(func(i instance) uint64 { return i.Remote }), rate(func(i instance) uint64 { return i.Deliveries }))
 		if i.Cause != "" {
-			line += "  " + i.Cause
+			line += "  " + cli.Printable(i.Cause)
 		}
 		if bridge != "ok" && bridge != "off" {
 			line = cli.StyleWarn.Render(line)

@@ -3,6 +3,7 @@ package top
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -190,5 +191,13 @@ func TestKeys(t *testing.T) {
 	}
 	if len(tab.wished) != 1 {
 		t.Error("a changed wish starts no look")
+	}
+}
+
+func TestAnErrorDoesNothingToATerminal(t *testing.T) {
+	one := instance{URL: "http://a", Error: "it answers \x1b[31m", failed: errors.New("it")}
+	p := &picture{Instances: []instance{one}}
+	if text := strings.Join(instanceLines(p, p), "\n"); !strings.Contains(text, "it answers \ufffd[31m") {
+		t.Errorf("%q", text)
 	}
 }
