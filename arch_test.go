@@ -105,7 +105,7 @@ var arrows = []row{
 		why: "it talks to a server like any client",
 	},
 	{
-		from: "internal/cli/record", to: []string{"client", "internal/cli", "internal/config", "internal/human", "protocol"},
+		from: "internal/cli/record", to: []string{"client", "internal/cli", "internal/config", "internal/human", "internal/telemetry", "protocol"},
 		why: "it talks to a server like any client",
 	},
 	{

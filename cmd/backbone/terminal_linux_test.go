@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -100,6 +102,29 @@ func TestAMisspeltRoomIsToldToAPerson(t *testing.T) {
 		terminal.until("no last price is known")
 		terminal.until("BTC_USDX: nothing is known of it: did you mean BTC_USDT?")
 	}
+	recorder := command("record", "BTC_USDT", "BTC_USDX", "--url", url)
+	main, terminal := openTerminal(t)
+	defer main.Close()
+	file, err := os.Create(t.TempDir() + "/day.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	recorder.Stdout, recorder.Stderr = file, terminal // as with > day.jsonl
+	begin(t, recorder)
+	_ = terminal.Close()
+	defer time.AfterFunc(patience, func() { _ = recorder.Process.Kill() }).Stop()
+	told := false
+	for said := bufio.NewScanner(main); !told && said.Scan(); {
+		told = strings.Contains(said.Text(), "BTC_USDX: nothing is known of it: did you mean BTC_USDT?")
+		if strings.Contains(said.Text(), "BTC_USDT: nothing") {
+			t.Error(said.Text())
+		}
+	}
+	if !told {
+		t.Error("a recording does not tell it")
+	}
+	_ = recorder.Process.Kill()
 	out, err := command("subscribe", "BTC_USDX", "--snapshot-only", "--url", url).CombinedOutput()
 	if exitCode(err) != cli.ExitNoData || strings.Contains(string(out), "did you mean") {
 		t.Errorf("%v, said %s", err, out)

@@ -26,6 +26,9 @@ func DidYouMean(ctx context.Context, conn *client.Conn, rooms []string) (lines [
 		return nil
 	}
 	for _, room := range rooms {
+		if slices.Contains(known, room) { // it has got a price meanwhile
+			continue
+		}
 		if near := Near(room, known); len(near) > 0 && len(lines) < hintLines {
 			lines = append(lines, Name(room)+": nothing is known of it: did you mean "+strings.Join(near, " or ")+"?")
 		}

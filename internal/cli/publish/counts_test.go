@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"testing"
@@ -50,7 +51,7 @@ func TestRetryCountsEachEventOnce(t *testing.T) {
 				end()
 			}
 			answer(in, c.first)
-			if c.again != errNotSent {
+			if !errors.Is(c.again, errNotSent) {
 				p.collect()
 				p.order()
 				if len(p.back) != 1 {
@@ -67,4 +68,4 @@ func TestRetryCountsEachEventOnce(t *testing.T) {
 	}
 }
 
-var errNotSent = fmt.Errorf("not sent again")
+var errNotSent = errors.New("not sent again")

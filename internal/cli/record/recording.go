@@ -28,6 +28,7 @@ type recording struct {
 	losses  int    // of the connection
 	lost    error  // why there is no connection; nil while there is one
 	refused bool   // rooms were
+	quiet   quiet
 }
 
 // arrival is an event and when it came.
@@ -37,7 +38,7 @@ type arrival struct {
 }
 
 func newRecording(c *Cmd, s cli.Streams) *recording {
-	r := &recording{Cmd: c, Streams: s, start: time.Now(), open: map[string]bool{}}
+	r := &recording{Cmd: c, Streams: s, start: time.Now(), open: map[string]bool{}, quiet: newQuiet(s)}
 	r.printer = cli.NewPrinterAs(s, r.line)
 	for _, room := range c.Rooms {
 		r.open[room] = true
@@ -106,6 +107,13 @@ func (r *recording) run(ctx context.Context, conn *client.Conn, received <-chan 
 			if err := r.reject(rejected); err != nil {
 				return err
 			}
+			r.quiet.joined()
+		case <-r.quiet.due:
+			r.quiet.ask(ctx, conn, r.open)
+		case lines := <-r.quiet.told:
+			for _, line := range lines {
+				r.Say("%s", line)
+			}
 		case <-timeout:
 			if r.events == 0 {
 				return cli.Failf(cli.ExitNoData, "nothing came within %v%s", r.For, r.why())
@@ -138,6 +146,7 @@ func (r *recording) rest(received <-chan arrival) error {
 
 // take records an event, and says what a person should know at once.
 func (r *recording) take(a arrival) error {
+	r.quiet.hears(a.event)
 	var rejected []protocol.Rejected
 	switch e := a.event.(type) {
 	case client.Disconnected:
