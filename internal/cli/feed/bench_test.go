@@ -59,7 +59,7 @@ func BenchmarkTrades(b *testing.B) {
 		b.Fatal(err)
 	}
 	c := &Cmd{Connection: cli.Connection{URLs: []string{address}, Reach: cli.Reach{ConnectTimeout: patience}}}
-	publish, finish, err := c.outlet(b.Context(), cli.Streams{}, m, slog.New(slog.DiscardHandler))
+	publish, finish, err := c.outlet(b.Context(), func() {}, cli.Streams{}, m, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}

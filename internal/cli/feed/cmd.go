@@ -123,7 +123,9 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	if err != nil {
 		return err
 	}
-	publish, finish, err := c.outlet(ctx, s, m, log)
+	ctx, over := context.WithCancel(ctx)
+	defer over()
+	publish, finish, err := c.outlet(ctx, over, s, m, log)
 	if err != nil {
 		return cli.UnlessOver(ctx, err)
 	}

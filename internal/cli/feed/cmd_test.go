@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"backbone/client"
+	"backbone/client/clienttest"
 	"backbone/internal/admin"
 	"backbone/internal/cli"
 	"backbone/internal/cli/clitest"
@@ -26,6 +27,7 @@ import (
 	"backbone/internal/feed/runner"
 	"backbone/internal/server/servertest"
 	"backbone/internal/telemetry"
+	"backbone/protocol"
 )
 
 func TestMain(m *testing.M) {
@@ -94,6 +96,27 @@ func TestPrintsNothingButPrices(t *testing.T) {
 		if !strings.HasPrefix(line, `{"type":"price_update","instrument":"BTC","price":0.08200000000000000000,"ts":1700000000`) {
 			t.Errorf("printed %s", line)
 		}
+	}
+}
+
+// A server that takes the credentials back ends a feed of which no price comes.
+func TestAFinalRefusalEndsAQuietFeed(t *testing.T) {
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	_, _, url := fakeOf(ctx, t, "binance")
+	srv := clienttest.NewServer()
+	defer srv.Close()
+	var said strings.Builder
+	hear := cli.WriterFunc(func(line []byte) error {
+		said.Write(line)
+		if strings.Contains(string(line), "connected") {
+			srv.CloseWith(protocol.CloseUnauthorized, "the key was removed")
+		}
+		return nil
+	})
+	code := clitest.Run(ctx, t, &Cmd{}, cli.Streams{Out: io.Discard, Err: hear}, "binance", "ethusdt", "--exchange-url", url, "--url", srv.URL)
+	if code != cli.ExitRefused || ctx.Err() != nil || !strings.HasSuffix(said.String(), " refuses: the server closed the connection: 4401 the key was removed\n") {
+		t.Errorf("exit code %d, said %s", code, &said)
 	}
 }
 

@@ -14,8 +14,9 @@ import (
 	"backbone/protocol"
 )
 
-// outlet returns where the prices go, and what to call when no more come.
-func (c *Cmd) outlet(ctx context.Context, s cli.Streams, m exchange.Mapping, log *slog.Logger) (publish func(context.Context, []feed.Price) error, finish func() error, err error) {
+// outlet returns where the prices go, and what to call when no more come. It calls over when the server takes no more
+// of them, however long the next one is in coming.
+func (c *Cmd) outlet(ctx context.Context, over func(), s cli.Streams, m exchange.Mapping, log *slog.Logger) (publish func(context.Context, []feed.Price) error, finish func() error, err error) {
 	if c.Print {
 		return func(_ context.Context, prices []feed.Price) error { return s.Print(m.Lines(prices)) }, func() error { return nil }, nil
 	}
@@ -25,6 +26,11 @@ func (c *Cmd) outlet(ctx context.Context, s cli.Streams, m exchange.Mapping, log
 	opt, err := c.Options()
 	if err != nil {
 		return nil, nil, err
+	}
+	opt.OnStateChange = func(st client.State) {
+		if st.Ended {
+			over()
+		}
 	}
 	answers := newAnswers(log)
 	ingestor, err := client.DialIngestor(ctx, c.URL(), &client.IngestorOptions{Options: opt, OnEvent: answers.hear})
@@ -40,6 +46,11 @@ func (c *Cmd) outlet(ctx context.Context, s cli.Streams, m exchange.Mapping, log
 		return err
 	}
 	finish = func() error {
+		if ended := ingestor.Err(); ended != nil {
+			_ = ingestor.CloseNow() // what waits there is told by the error
+			answers.close()
+			return c.Failure(ended)
+		}
 		err := ingestor.Close() // writes what waits
 		answers.close()
 		if errors.Is(err, client.ErrConnectionLost) {
