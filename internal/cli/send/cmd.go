@@ -71,13 +71,16 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 		}
 		return c.Failure(err)
 	}
-	defer conn.Close()
 	live, gone := context.WithCancel(ctx)
-	defer gone()
+	ended := make(chan struct{})
 	go func() {
+		defer close(ended)
 		defer gone()
-		for range conn.Events() { // what others send is not for this command
-		}
+		follow(s, conn.Events())
+	}()
+	defer func() {
+		conn.Close()
+		<-ended
 	}()
 	if err := conn.Join(ctx, c.Room); err != nil {
 		if rejected, ok := errors.AsType[*client.JoinError](err); ok && len(rejected.Rejected) > 0 {
@@ -104,15 +107,20 @@ func (c *Cmd) send(ctx context.Context, s cli.Streams, conn *client.Conn) error 
 		if c.Rate > 0 && sent+refused > 0 && pacer.Wait(ctx, cli.Gap(c.Rate)) != nil {
 			break
 		}
-		err := conn.Send(ctx, c.Room, m.text)
+		waiting, stop := context.WithTimeout(ctx, c.ConnectTimeout)
+		err := conn.Send(waiting, c.Room, m.text)
+		late := waiting.Err() != nil
+		stop()
 		rejected, is := errors.AsType[*client.RequestError](err)
 		switch {
 		case err == nil:
 			sent++
 			continue
-		case conn.Err() != nil:
+		case conn.Err() != nil || ctx.Err() != nil:
 			refused++
-		case ctx.Err() != nil:
+		case late:
+			refused++
+			s.Say("%snot acknowledged within %v (--connect-timeout)", where(m.line), c.ConnectTimeout)
 		case is:
 			refused++
 			s.Say("%s%s: %s%s", where(m.line), rejected.Code, rejected.Message, advice(rejected.Code))
@@ -129,13 +137,33 @@ func (c *Cmd) send(ctx context.Context, s cli.Streams, conn *client.Conn) error 
 	if len(c.Text) == 0 {
 		s.Say("sent %s, not sent %s", human.Group(sent), human.Group(refused))
 	}
-	if err := conn.Err(); err != nil { // the server has refused it for good
+	if err := conn.State().Err; errors.Is(err, client.ErrRefused) {
 		return c.Failure(err)
 	}
 	if refused > 0 {
 		return cli.Failf(cli.ExitRejected, "%s not sent", human.Things(refused, "message"))
 	}
 	return nil
+}
+
+// follow says how the connection is. What others send is not for this command.
+func follow(s cli.Streams, events <-chan client.Event) {
+	lost := false
+	for e := range events {
+		switch e := e.(type) {
+		case client.Disconnected:
+			if !lost {
+				lost = true
+				s.Say("disconnected: %s; trying again", human.Error(e.Err))
+			}
+		case client.Rejoined:
+			lost = false
+			s.Say("connected again")
+			for _, room := range e.Rejected {
+				s.Refused(room)
+			}
+		}
+	}
 }
 
 // next is the next message, none at the end of the input or of ctx: a read of a terminal cannot be
