@@ -2,7 +2,7 @@
 // their own projects, and prints what these do not know. It is a module of its own, so that these
 // projects are no dependencies of backbone.
 //
-//	go run . ../../../deploy
+//	go run . ../../../deploy [MANIFESTS...]
 package main
 
 import (
@@ -29,15 +29,19 @@ var kinds = map[string]func() any{
 	"apps/v1 Deployment":                     func() any { return new(apps.Deployment) },
 	"v1 Service":                             func() any { return new(core.Service) },
 	"v1 ConfigMap":                           func() any { return new(core.ConfigMap) },
+	"v1 Namespace":                           func() any { return new(core.Namespace) },
+	"v1 Secret":                              func() any { return new(core.Secret) },
 	"policy/v1 PodDisruptionBudget":          func() any { return new(policy.PodDisruptionBudget) },
 	"autoscaling/v2 HorizontalPodAutoscaler": func() any { return new(autoscaling.HorizontalPodAutoscaler) },
 	"networking.k8s.io/v1 NetworkPolicy":     func() any { return new(networking.NetworkPolicy) },
 }
 
 func main() {
-	if err := manifests(filepath.Join(os.Args[1], "kubernetes", "backbone.yaml")); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	for _, name := range append([]string{filepath.Join(os.Args[1], "kubernetes", "backbone.yaml")}, os.Args[2:]...) {
+		if err := manifests(name); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	}
 	if err := compose(filepath.Join(os.Args[1], "docker", "compose.yaml")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
