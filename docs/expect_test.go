@@ -13,7 +13,7 @@ import (
 )
 
 // varies is what is another time another: clocks, times, rates.
-var varies = regexp.MustCompile(`\d\d:\d\d:\d\d\.\d+|[\d.]+ (?:ms|us|s)\b|[\d,]+/s\b|\b\d{13}\b`)
+var varies = regexp.MustCompile(`(?:\d{4}/\d\d/\d\d )?\d\d:\d\d:\d\d(?:\.\d+)?|[\d.]+ (?:ms|us|s)\b|[\d,]+/s\b|\b\d{13}\b`)
 
 // pattern matches a line that has the text as a part.
 func pattern(text string) *regexp.Regexp {
@@ -27,7 +27,7 @@ func pattern(text string) *regexp.Regexp {
 			if at == nil {
 				break
 			}
-			p.WriteString(regexp.QuoteMeta(part[:at[0]]) + `[\d:.,]+(?: ?[a-z/]+)?`)
+			p.WriteString(regexp.QuoteMeta(part[:at[0]]) + `[\d:.,/ ]+(?: ?[a-z/]+)?`)
 			part = part[at[1]:]
 		}
 		p.WriteString(regexp.QuoteMeta(part))

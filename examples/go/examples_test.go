@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -32,6 +33,20 @@ func TestExamples(t *testing.T) {
 	t.Run("csv", s.csv)
 	t.Run("prices", s.prices)
 	t.Run("alert", s.alert)
+}
+
+// TestExamplesAreShort counts lines. Programs that did the same without the SDK's helpers, when it
+// had none, were twice as long.
+func TestExamplesAreShort(t *testing.T) {
+	for name, before := range map[string]int{"alert": 67, "csv": 73, "prices": 91} {
+		text, err := os.ReadFile(filepath.Join(name, "main.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := bytes.Count(text, []byte("\n")); n > before/2 {
+			t.Errorf("%s has %d lines", name, n)
+		}
+	}
 }
 
 // stage is a server, and the folder of the programs.

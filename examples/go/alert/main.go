@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"log"
-	"math"
 	"os"
 	"slices"
 	"time"
@@ -17,19 +16,17 @@ func main() {
 	if err == nil {
 		err = conn.JoinWith(context.Background(), client.JoinOptions{Stamp: true}, os.Args[2:]...)
 	}
-	if err != nil {
-		log.Fatal(err)
-	}
+	move := client.MinChange("0.5%")
 	minute := map[string][]client.PriceUpdate{} // by instrument, oldest first
-	for ev := range conn.Events() {
-		if u, ok := ev.(client.PriceUpdate); ok {
+	for ; err == nil; err = conn.Err() { // for as long as the server lets it in
+		if u, ok := (<-conn.Events()).(client.PriceUpdate); ok {
 			last := slices.DeleteFunc(minute[u.Instrument], func(old client.PriceUpdate) bool { return u.Stamp.At.Sub(old.Stamp.At) > time.Minute })
-			if i := slices.IndexFunc(last, func(old client.PriceUpdate) bool { return math.Abs(u.Price.Change(old.Price)) >= 0.005 }); i >= 0 {
-				log.Printf("%s: from %s to %s in %v", u.Instrument, last[i].Price, u.Price, u.Stamp.At.Sub(last[i].Stamp.At))
-				last = nil
-			}
 			minute[u.Instrument] = append(last, u)
+			if i := slices.IndexFunc(last, func(old client.PriceUpdate) bool { return move.Reached(old.Price, u.Price) }); i >= 0 {
+				log.Printf("%s: from %s to %s in %v", u.Instrument, last[i].Price, u.Price, u.Stamp.At.Sub(last[i].Stamp.At))
+				minute[u.Instrument] = []client.PriceUpdate{u}
+			}
 		}
 	}
-	log.Fatal(conn.Err())
+	log.Fatal(err)
 }
