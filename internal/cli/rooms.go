@@ -99,24 +99,6 @@ func (r *RoomNames) text(ctx context.Context, s Streams) ([]byte, error) {
 	}
 }
 
-// ListRooms asks the server of a connection for the rooms with a prefix, for the completion of a shell. It waits
-// for ctx at the latest, and for no end of the connection.
-func ListRooms(ctx context.Context, to *Connection, with *Credentials, prefix string) ([]string, error) {
-	if err := with.GiveTo(to); err != nil {
-		return nil, err
-	}
-	opt, err := to.Options()
-	if err != nil {
-		return nil, err
-	}
-	conn, err := client.Dial(ctx, to.URL(), &client.ConnOptions{Options: opt})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { go conn.Close() }() // a server that is stuck would hold it up
-	return conn.ListRooms(ctx, prefix)
-}
-
 // Joined says which rooms a join with this outcome has joined, and returns those that were refused. An
 // error is that of the join as a whole.
 func (s Streams) Joined(asked []string, outcome error) (rejected []protocol.Rejected, err error) {

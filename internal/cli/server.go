@@ -4,9 +4,8 @@ import "backbone/internal/config"
 
 // Server is the flags by which a command reaches one server, whose URL can also be its argument.
 type Server struct {
-	Address     string `arg:"" optional:"" name:"url" help:"Server, as ws://host:port, or wss://host:port for TLS. It goes before --url."`
-	Connection  `embed:""`
-	Credentials `embed:""`
+	Address string `arg:"" optional:"" name:"url" help:"Server, as ws://host:port, or wss://host:port for TLS. It goes before --url."`
+	Access  `embed:""`
 }
 
 // Validate is called by kong.

@@ -50,9 +50,6 @@ func (c *Cmd) admin() *cli.Admin {
 // Run makes the checks one after another, until one fails that the next ones need. It ends with exit
 // code 1 if one has failed.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
-	if err := c.GiveTo(&c.Connection); err != nil {
-		return err
-	}
 	p, err := newPatient(ctx, c, s)
 	if err != nil {
 		return err

@@ -58,7 +58,7 @@ func BenchmarkTrades(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	c := &Cmd{Connection: cli.Connection{URLs: []string{address}, Reach: cli.Reach{ConnectTimeout: patience}}}
+	c := &Cmd{Access: cli.Access{Connection: cli.Connection{URLs: []string{address}, Reach: cli.Reach{ConnectTimeout: patience}}}}
 	publish, finish, err := c.outlet(b.Context(), func() {}, cli.Streams{}, m, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)

@@ -34,8 +34,7 @@ type Cmd struct {
 
 	MetricsListen string `name:"metrics-listen" placeholder:"ADDRESS" help:"Address for /metrics of this feed, such as 127.0.0.1:9091. Anyone who reaches it can read them. Without it there are none."`
 
-	cli.Connection  `embed:""`
-	cli.Credentials `embed:""`
+	cli.Access `embed:""`
 }
 
 // Help is the examples of this command.

@@ -20,9 +20,6 @@ func (c *Cmd) outlet(ctx context.Context, over func(), s cli.Streams, m exchange
 	if c.Print {
 		return func(_ context.Context, prices []feed.Price) error { return s.Print(m.Lines(prices)) }, func() error { return nil }, nil
 	}
-	if err = c.GiveTo(&c.Connection); err != nil {
-		return nil, nil, err
-	}
 	opt, err := c.Options()
 	if err != nil {
 		return nil, nil, err

@@ -52,9 +52,6 @@ type pinger interface {
 
 // Run pings until it has done so often enough, or ctx ends.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
-	if err := c.GiveTo(&c.Connection); err != nil {
-		return err
-	}
 	opt, err := c.Options()
 	if err != nil {
 		return err

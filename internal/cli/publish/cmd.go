@@ -45,8 +45,7 @@ type Cmd struct {
 
 	foreign `embed:"" group:"Lines of another shape"`
 
-	cli.Connection  `embed:""`
-	cli.Credentials `embed:""`
+	cli.Access `embed:""`
 }
 
 // Help is the examples of this command.
@@ -109,9 +108,6 @@ func (c *Cmd) Validate() error {
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	var opt client.Options
 	if !c.DryRun {
-		if err := c.GiveTo(&c.Connection); err != nil {
-			return err
-		}
 		var err error
 		if opt, err = c.Options(); err != nil {
 			return err

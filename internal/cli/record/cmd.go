@@ -18,8 +18,7 @@ type Cmd struct {
 	Count int           `placeholder:"N" help:"Stop after N prices and messages. 0 is no limit."`
 	For   time.Duration `placeholder:"DURATION" help:"Stop after this time. Exit code 5 if nothing came. 0 is no limit."`
 
-	cli.Connection  `embed:""`
-	cli.Credentials `embed:""`
+	cli.Access `embed:""`
 }
 
 // Help is the examples of this command.
@@ -44,31 +43,16 @@ func (c *Cmd) Validate() error {
 	return c.Connection.Validate()
 }
 
-// ListRooms is for the completion of shells.
-func (c *Cmd) ListRooms(ctx context.Context, prefix string) ([]string, error) {
-	return cli.ListRooms(ctx, &c.Connection, &c.Credentials, prefix)
-}
-
 // Run records until ctx ends, or until there is enough.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := c.GiveTo(&c.Connection); err != nil {
-		return err
-	}
-	opt, err := c.Options()
-	if err != nil {
-		return err
-	}
 	if err := c.Read(ctx, s); err != nil {
 		return cli.UnlessOver(ctx, err)
 	}
-	conn, err := client.Dial(ctx, c.URL(), &client.ConnOptions{Options: opt, Buffer: cli.EventBuffer})
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return c.Failure(err)
+	conn, err := c.Dial(ctx, client.ConnOptions{Buffer: cli.EventBuffer})
+	if conn == nil {
+		return err
 	}
 	if s.Pretty() {
 		s.Say("recording to the terminal: > FILE writes a file")

@@ -20,8 +20,7 @@ type Cmd struct {
 	JSON    bool          `name:"json" help:"Print one JSON object in place of a name a line."`
 	Timeout time.Duration `default:"10s" help:"How long to wait for the server, in all."`
 
-	cli.Connection  `embed:""`
-	cli.Credentials `embed:""`
+	cli.Access `embed:""`
 }
 
 // Help is the examples of this command.
@@ -42,37 +41,25 @@ func (c *Cmd) Validate() error {
 	return c.Connection.Validate()
 }
 
-// ListRooms is for the completion of shells.
-func (c *Cmd) ListRooms(ctx context.Context, prefix string) ([]string, error) {
-	return cli.ListRooms(ctx, &c.Connection, &c.Credentials, prefix)
-}
-
 // Run prints the names, sorted.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
-	ended := ctx
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	waiting, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	if err := c.GiveTo(&c.Connection); err != nil {
+	late := cli.Failf(cli.ExitConnect, "no answer within %v (--timeout)", c.Timeout)
+	conn, err := c.Dial(waiting, client.ConnOptions{})
+	switch {
+	case err != nil || ctx.Err() != nil:
 		return err
-	}
-	opt, err := c.Options()
-	if err != nil {
-		return err
-	}
-	conn, err := client.Dial(ctx, c.URL(), &client.ConnOptions{Options: opt})
-	if err != nil {
-		if ended.Err() != nil {
-			return nil
-		}
-		return c.Failure(err)
+	case conn == nil:
+		return late
 	}
 	defer conn.Close()
-	names, err := conn.ListRooms(ctx, c.Prefix)
+	names, err := conn.ListRooms(waiting, c.Prefix)
 	switch {
-	case ended.Err() != nil:
-		return nil
 	case ctx.Err() != nil:
-		return cli.Failf(cli.ExitConnect, "no answer within %v (--timeout)", c.Timeout)
+		return nil
+	case waiting.Err() != nil:
+		return late
 	case err != nil:
 		return cli.Failf(cli.ExitRefused, "the server does not tell its rooms: %w", err)
 	}

@@ -27,8 +27,7 @@ type Cmd struct {
 
 	Rate float64 `placeholder:"N" help:"Messages a second. 0 is as fast as the server acknowledges them."`
 
-	cli.Connection  `embed:""`
-	cli.Credentials `embed:""`
+	cli.Access `embed:""`
 }
 
 // Help is the examples of this command.
@@ -48,28 +47,13 @@ func (c *Cmd) Validate() error {
 	return c.Connection.Validate()
 }
 
-// ListRooms is for the completion of shells.
-func (c *Cmd) ListRooms(ctx context.Context, prefix string) ([]string, error) {
-	return cli.ListRooms(ctx, &c.Connection, &c.Credentials, prefix)
-}
-
 // Run joins the room, because only members can send to it, and sends until the input or ctx ends.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := c.GiveTo(&c.Connection); err != nil {
+	conn, err := c.Dial(ctx, client.ConnOptions{})
+	if conn == nil {
 		return err
-	}
-	opt, err := c.Options()
-	if err != nil {
-		return err
-	}
-	conn, err := client.Dial(ctx, c.URL(), &client.ConnOptions{Options: opt})
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return c.Failure(err)
 	}
 	live, gone := context.WithCancel(ctx)
 	ended := make(chan struct{})

@@ -33,8 +33,7 @@ type Cmd struct {
 	Retire bool          `help:"Retire the instruments at the end: they have no price any more, on all instances."`
 	Print  bool          `help:"Print the prices as JSON lines instead of publishing them, as fast as they are read. Needs no server."`
 
-	cli.Connection  `embed:""`
-	cli.Credentials `embed:""`
+	cli.Access `embed:""`
 }
 
 // Help is the examples of this command.
@@ -79,9 +78,6 @@ func (c *Cmd) Validate() error {
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	if c.Print {
 		return c.print(ctx, s)
-	}
-	if err := c.GiveTo(&c.Connection); err != nil {
-		return err
 	}
 	opt, err := c.Options()
 	if err != nil {

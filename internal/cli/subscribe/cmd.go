@@ -34,8 +34,7 @@ type Cmd struct {
 	output   `embed:""`
 	wishes   `embed:""`
 
-	cli.Connection  `embed:""`
-	cli.Credentials `embed:""`
+	cli.Access `embed:""`
 }
 
 // Help is the examples of this command.
@@ -92,37 +91,22 @@ func (c *Cmd) Validate() error {
 	return c.Connection.Validate()
 }
 
-// ListRooms is for the completion of shells.
-func (c *Cmd) ListRooms(ctx context.Context, prefix string) ([]string, error) {
-	return cli.ListRooms(ctx, &c.Connection, &c.Credentials, prefix)
-}
-
 // Run prints until it has what was asked for, or ctx ends.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := c.GiveTo(&c.Connection); err != nil {
-		return err
-	}
-	opt, err := c.Options()
-	if err != nil {
-		return err
-	}
 	if err := c.Read(ctx, s); err != nil {
 		return cli.UnlessOver(ctx, err)
 	}
 	c.adapt(c.people(s))
 	sub := newSubscription(c, s)
-	options := &client.ConnOptions{Options: opt, Buffer: cli.EventBuffer, Heartbeat: c.Heartbeat}
+	options := client.ConnOptions{Buffer: cli.EventBuffer, Heartbeat: c.Heartbeat}
 	if sub.raw != nil {
 		options.OnMessage = sub.raw.take(ctx)
 	}
-	conn, err := client.Dial(ctx, c.URL(), options)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return c.Failure(err)
+	conn, err := c.Dial(ctx, options)
+	if conn == nil {
+		return err
 	}
 	defer conn.Close()
 	defer cancel() // or OnMessage would wait for the printer, and Close for it

@@ -36,8 +36,7 @@ type Cmd struct {
 
 	For time.Duration `placeholder:"DURATION" help:"Stop after this time. 0 is no limit."`
 
-	cli.Connection  `embed:""`
-	cli.Credentials `embed:""`
+	cli.Access `embed:""`
 }
 
 // Help is the examples of this command.
@@ -72,11 +71,6 @@ func (c *Cmd) Validate() error {
 	return c.Connection.Validate()
 }
 
-// ListRooms is for the completion of shells.
-func (c *Cmd) ListRooms(ctx context.Context, prefix string) ([]string, error) {
-	return cli.ListRooms(ctx, &c.Connection, &c.Credentials, prefix)
-}
-
 // Run shows the prices until the user quits, ctx ends or the server refuses the client.
 func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 	if !s.Screen() {
@@ -87,21 +81,14 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 
 // show connects and shows the screen on any output; options are for tests.
 func (c *Cmd) show(ctx context.Context, s cli.Streams, options ...tea.ProgramOption) error {
-	if err := c.GiveTo(&c.Connection); err != nil {
-		return err
-	}
-	opt, err := c.Options()
-	if err != nil {
-		return err
-	}
 	if c.For > 0 {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeout(ctx, c.For)
 		defer stop()
 	}
-	conn, err := client.Dial(ctx, c.URL(), &client.ConnOptions{Options: opt, Buffer: cli.EventBuffer, Heartbeat: heartbeat})
-	if err != nil {
-		return cli.UnlessOver(ctx, c.Failure(err))
+	conn, err := c.Dial(ctx, client.ConnOptions{Buffer: cli.EventBuffer, Heartbeat: heartbeat})
+	if conn == nil {
+		return err
 	}
 	defer conn.Close()
 	s.Settle() // no line appears within the screen

@@ -123,7 +123,7 @@ func TestFewerPricesCanBeWatched(t *testing.T) {
 		return nil
 	})
 	var said bytes.Buffer
-	c := Cmd{Rooms: []string{"A"}, Sort: "name", Aging: time.Second, Stale: time.Second, MaxRate: 1, Connection: cli.Connection{URLs: []string{r.URL()}}}
+	c := Cmd{Rooms: []string{"A"}, Sort: "name", Aging: time.Second, Stale: time.Second, MaxRate: 1, Access: cli.Access{Connection: cli.Connection{URLs: []string{r.URL()}}}}
 	c.ConnectTimeout = time.Second
 	if err := c.show(ctx, cli.Streams{In: strings.NewReader(""), Out: out, Err: &said}, tea.WithWindowSize(80, 24)); err != nil || !strings.Contains(screen.String(), "at most 1/s each") {
 		t.Errorf("error %v, screen %q", err, &screen)
@@ -212,7 +212,7 @@ func TestTheCommandShowsAndSumsUp(t *testing.T) {
 		}
 		return nil
 	})
-	c := Cmd{Rooms: []string{"BTC_USDT", "BTC_USDT"}, Sort: "name", Aging: time.Second, Stale: time.Second, Connection: cli.Connection{URLs: []string{r.URL() + "?key=a-secret"}}}
+	c := Cmd{Rooms: []string{"BTC_USDT", "BTC_USDT"}, Sort: "name", Aging: time.Second, Stale: time.Second, Access: cli.Access{Connection: cli.Connection{URLs: []string{r.URL() + "?key=a-secret"}}}}
 	c.ConnectTimeout = time.Second
 	if err := c.show(ctx, cli.Streams{In: strings.NewReader(""), Out: out, Err: &said}, tea.WithWindowSize(80, 24)); err != nil || !seen {
 		t.Errorf("error %v, screen %q", err, &screen)
