@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"backbone/client"
 	"backbone/internal/config"
 	"backbone/protocol"
 )
@@ -41,6 +42,14 @@ func CheckRateOrNone(flag string, perSecond, most float64) error {
 func CheckMaxRate(perSecond float64) error {
 	if perSecond != 0 && !(perSecond >= protocol.MinRate && perSecond <= protocol.MaxRate) {
 		return config.Errorf("max-rate", "must be 0 or a number from %v to %v, prices a second, not %v", protocol.MinRate, protocol.MaxRate, perSecond)
+	}
+	return nil
+}
+
+// CheckMinChange refuses a --min-change that is none. Empty is each price.
+func CheckMinChange(change string) error {
+	if !client.MinChange(change).Valid() {
+		return config.Errorf("min-change", "must be a number above 0, such as 0.01 or 0.5%%, not %q", change)
 	}
 	return nil
 }

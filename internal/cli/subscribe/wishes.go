@@ -25,10 +25,8 @@ func (w *wishes) checkWishes() error {
 		return config.Errorf("conflate", "must be %s or %s, not %q", protocol.ConflateBehind, protocol.ConflateNever, w.Conflate)
 	case never && w.MaxRate > 0:
 		return config.Errorf("conflate", "%s refuses what --max-rate asks for: leave one out", w.Conflate)
-	case !client.MinChange(w.MinChange).Valid():
-		return config.Errorf("min-change", "must be a number above 0, such as 0.01 or 0.5%%, not %q", w.MinChange)
 	}
-	return nil
+	return cli.CheckMinChange(w.MinChange)
 }
 
 // addTo adds what the server is asked for.

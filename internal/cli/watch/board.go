@@ -103,7 +103,8 @@ type board struct {
 	began     time.Time
 	notice    string // the last thing worth a line
 	noticed   time.Time
-	second    uint64 // counts seconds
+	second    uint64               // counts seconds
+	filter    *client.ChangeFilter // nil: each price is shown
 }
 
 // totals are figures of all rooms.
@@ -144,6 +145,11 @@ func (b *board) price(u client.PriceUpdate, now time.Time) {
 	if r == nil { // it was left meanwhile
 		return
 	}
+	if b.filter != nil && !b.filter.Pass(u) && r.price != "" { // it is live
+		r.received, r.older, r.ageless = now, 0, false
+		b.tick(r, u, now)
+		return
+	}
 	if r.price == "" {
 		r.first, r.low, r.high = u.Price, u.Price, u.Price
 	} else {
@@ -167,6 +173,11 @@ func (b *board) price(u client.PriceUpdate, now time.Time) {
 		r.older, r.ageless = r.stamp.Age, u.Stamp == nil
 		return
 	}
+	b.tick(r, u, now)
+}
+
+// tick counts a live price.
+func (b *board) tick(r *row, u client.PriceUpdate, now time.Time) {
 	b.events++
 	b.ticks++
 	r.updates++

@@ -34,6 +34,8 @@ type Cmd struct {
 	Stale   time.Duration `default:"1m" help:"Age from which on a price is red, and its room silent."`
 	MaxRate float64       `placeholder:"N" help:"Ask the server for no more than N prices of a room a second, such as 2 or 0.2: the first at once, then the newest, and always the last. The wait for its turn counts as latency. 0 is each price."`
 
+	MinChange string `placeholder:"CHANGE" help:"Show a price only if it is so far from the one shown of its room: 0.01, or 0.5%. Each price counts as an update, and its age is shown."`
+
 	For time.Duration `placeholder:"DURATION" help:"Stop after this time. 0 is no limit."`
 
 	cli.Access `embed:""`
@@ -56,6 +58,9 @@ func (c *Cmd) Validate() error {
 		}
 	}
 	if err := cli.CheckMaxRate(c.MaxRate); err != nil {
+		return err
+	}
+	if err := cli.CheckMinChange(c.MinChange); err != nil {
 		return err
 	}
 	switch {
@@ -95,6 +100,9 @@ func (c *Cmd) show(ctx context.Context, s cli.Streams, options ...tea.ProgramOpt
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	w := newWatcher(conn, client.JoinOptions{MarkEmpty: true, Status: true, SilentAfter: c.Stale, Stamp: true, MaxRate: c.MaxRate}, time.Now())
+	if c.MinChange != "" {
+		w.board.filter = client.NewChangeFilter(client.MinChange(c.MinChange))
+	}
 	watched := make(chan error, 1)
 	go func() { watched <- w.watch(ctx, distinct(c.Rooms)) }()
 	m := newModel(c.Shown(), staleness{c.Aging, c.Stale}, c.Sort, c.Filter, w.ask)

@@ -266,3 +266,27 @@ func TestAPictureDoesNotChange(t *testing.T) {
 		t.Errorf("row %+v", p.rows[0])
 	}
 }
+
+// Prices that are too near to the one shown change nothing but the counts and the age.
+func TestOnlyPricesThatAreFarEnoughAreShown(t *testing.T) {
+	b := newBoard(at(0))
+	b.filter = client.NewChangeFilter("0.5")
+	b.add("A")
+	for i, c := range []struct{ price, shown string }{{"100", "100"}, {"100.4", "100"}, {"99.6", "100"}, {"100.5", "100.5"}, {"100.9", "100.5"}, {"101.0", "101.0"}} {
+		b.take(priced("A", c.price, 0), at(time.Duration(i)*time.Second))
+		if r := b.rows["A"]; string(r.price) != c.shown || r.updates != uint64(i+1) || r.received != at(time.Duration(i)*time.Second) {
+			t.Errorf("%s: row %+v, want %s", c.price, r, c.shown)
+		}
+	}
+	b.take(client.Retired{Instrument: "A"}, at(0))
+	if b.take(priced("A", "101.1", 0), at(0)); b.rows["A"].price != "101.1" {
+		t.Errorf("after it was retired: %+v", b.rows["A"])
+	}
+	b.take(priced("A", "101.2", 0), at(0))
+	if r := b.rows["A"]; r.price != "101.1" {
+		t.Errorf("row %+v", r)
+	}
+	if err := (&Cmd{MinChange: "0"}).Validate(); err == nil || !strings.HasPrefix(err.Error(), "--min-change ") {
+		t.Errorf("a change of 0: %v", err)
+	}
+}

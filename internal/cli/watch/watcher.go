@@ -223,6 +223,9 @@ func (b *board) take(e client.Event, now time.Time) {
 	case client.Missed:
 		b.of(e.Room, func(r *row) { r.missed += e.Events })
 	case client.Retired:
+		if b.filter != nil {
+			b.filter.Pass(e) // it forgets the price
+		}
 		b.of(e.Instrument, func(r *row) {
 			*r = row{room: r.room, state: retired, updates: r.updates, conflated: r.conflated, missed: r.missed}
 		})
