@@ -6,8 +6,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"go.yaml.in/yaml/v3"
 )
 
 var updateMetrics = flag.Bool("update-metrics", false, "write metrics.md")
@@ -56,8 +59,47 @@ func scrape(t *testing.T) []*dto.MetricFamily {
 	return families
 }
 
+// watched are the alerts that watch each metric.
+func watched(t *testing.T) map[string][]string {
+	t.Helper()
+	var rules struct {
+		Groups []struct {
+			Rules []struct{ Alert, Expr string }
+		}
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "../deploy/prometheus/rules.yaml")), &rules); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string][]string{}
+	for _, g := range rules.Groups {
+		for _, r := range g.Rules {
+			for _, metric := range regexp.MustCompile(`\bbackbone_[a-z_]+`).FindAllString(r.Expr, -1) {
+				metric = strings.TrimSuffix(metric, "_bucket")
+				if link := fmt.Sprintf("[`%s`](operations.md#%s)", r.Alert, strings.ToLower(r.Alert)); !slices.Contains(found[metric], link) {
+					found[metric] = append(found[metric], link)
+				}
+			}
+		}
+	}
+	return found
+}
+
+// unit is what a metric counts in, by the words that its name ends with.
+func unit(name string) string {
+	for _, u := range []struct{ suffix, unit string }{
+		{"_timestamp_seconds", "Unix time, s"}, {"_seconds", "s"}, {"_bytes", "bytes"}, {"_bytes_total", "bytes"},
+		{"_info", ""}, {"_state", "0 or 1"}, {"_failed", "0 or 1"},
+	} {
+		if strings.HasSuffix(name, u.suffix) {
+			return u.unit
+		}
+	}
+	return "number"
+}
+
 // reference is metrics.md.
-func reference(families []*dto.MetricFamily) string {
+func reference(t *testing.T, families []*dto.MetricFamily) string {
+	t.Helper()
 	var b bytes.Buffer
 	b.WriteString(`# Metrics
 
@@ -66,11 +108,16 @@ All families of ` + "`/metrics`" + ` at the [admin address](operations.md#the-ad
 what each alert means. Beside them are the ` + "`go_*` and `process_*`" + ` families of the Prometheus library: goroutines, memory,
 garbage collector, CPU, file descriptors.
 
-The number of series does not grow with rooms, instruments or clients.
+The number of series does not grow with rooms, instruments or clients. The units of ` + "`backbone_limit` and\n`backbone_limit_used`" + ` are those of each limit.
 
-| metric | type | label | meaning |
-|---|---|---|---|
+The last column says when to act. Where an alert watches the metric, its entry in the runbook has what to do. A ` + "`-`" + ` is a
+metric to look at beside others.
+
+| metric | type | unit | label | meaning | act when |
+|---|---|---|---|---|---|
 `)
+	alerts := watched(t)
+	rest := maps.Clone(acts)
 	for _, f := range families {
 		if !strings.HasPrefix(f.GetName(), "backbone_") {
 			continue
@@ -87,7 +134,16 @@ The number of series does not grow with rooms, instruments or clients.
 		if len(values) > 1 {
 			label += ": " + strings.Join(values, ", ")
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", f.GetName(), strings.ToLower(f.GetType().String()), label, strings.TrimSuffix(f.GetHelp(), "."))
+		name := f.GetName()
+		act, ok := rest[name]
+		if delete(rest, name); ok == (alerts[name] != nil) {
+			t.Errorf("%s: when to act is said by alerts (%d), or else by acts (%t)", name, len(alerts[name]), ok)
+		}
+		act = strings.Join(append(alerts[name], act), " ")
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s |\n", name, strings.ToLower(f.GetType().String()), unit(name), label, strings.TrimSuffix(f.GetHelp(), "."), strings.TrimSpace(act))
+	}
+	if len(rest) > 0 {
+		t.Errorf("acts has metrics that are gone: %v", rest)
 	}
 	return b.String()
 }
@@ -95,7 +151,7 @@ The number of series does not grow with rooms, instruments or clients.
 // TestMetricsPage compares metrics.md with what an instance exposes.
 func TestMetricsPage(t *testing.T) {
 	const page = "metrics.md"
-	want := reference(scrape(t))
+	want := reference(t, scrape(t))
 	if *updateMetrics {
 		if err := os.WriteFile(page, []byte(want), 0o600); err != nil {
 			t.Fatal(err)
