@@ -26,6 +26,7 @@ func TestHowTo(t *testing.T) {
 	if err != nil || len(pages) == 0 {
 		t.Fatalf("%v, %d pages: %v", err, len(pages), pages)
 	}
+	bin := t.TempDir()
 	for _, page := range pages {
 		t.Run(strings.TrimSuffix(page, ".md"), func(t *testing.T) {
 			steps := regexp.MustCompile(`(?m)^## \d\. `).Split(read(t, page), -1)[1:]
@@ -48,7 +49,7 @@ func TestHowTo(t *testing.T) {
 			if page == "howto-client.md" {
 				python(t)
 			}
-			follow(t, page, 8)
+			follow(t, page, 8, bin)
 		})
 	}
 }

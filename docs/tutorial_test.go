@@ -19,7 +19,7 @@ import (
 const clone = ".." // from here
 
 // TestTutorial does what tutorial.md says.
-func TestTutorial(t *testing.T) { follow(t, "tutorial.md", 20) }
+func TestTutorial(t *testing.T) { follow(t, "tutorial.md", 20, t.TempDir()) }
 
 // block is a block of a page that is followed, with its fence.
 type block struct {
@@ -29,7 +29,8 @@ type block struct {
 	line  int
 }
 
-// follow does what a page says, which has at least so many blocks. The words behind the fence of a
+// follow does what a page says, which has at least so many blocks. Programs go into the folder bin,
+// so that pages can share what they build. The words behind the fence of a
 // block say what it is:
 //
 //	sh                        commands, which end
@@ -42,7 +43,7 @@ type block struct {
 //	                          Ctrl-Z, and -thaw- lets it go on
 //
 // What an output line leaves open is in parts.
-func follow(t *testing.T, page string, least int) {
+func follow(t *testing.T, page string, least int, bin string) {
 	t.Helper()
 	text := read(t, page)
 	var blocks []block
@@ -56,7 +57,7 @@ func follow(t *testing.T, page string, least int) {
 	if len(blocks) < least {
 		t.Fatalf("only %d blocks are left", len(blocks))
 	}
-	l := newLearner(t, blocks)
+	l := newLearner(t, blocks, bin)
 	l.build(blocks)
 	for _, b := range blocks {
 		at, text := fmt.Sprintf("%s:%d", page, b.line), l.here(b.text)
@@ -106,7 +107,7 @@ var (
 )
 
 // newLearner finds free ports for those of the page.
-func newLearner(t *testing.T, blocks []block) *learner {
+func newLearner(t *testing.T, blocks []block, bin string) *learner {
 	t.Helper()
 	l := &learner{t: t, dir: t.TempDir(), ports: map[string]string{"8080": ""}, running: map[string]*running{}}
 	for _, b := range blocks {
@@ -121,6 +122,9 @@ func newLearner(t *testing.T, blocks []block) *learner {
 			free = fmt.Sprint(proctest.FreePort(t))
 		}
 		l.ports[port], taken[free] = free, true
+	}
+	if err := os.Symlink(bin, filepath.Join(l.dir, "bin")); err != nil {
+		t.Fatal(err)
 	}
 	for name, text := range deployed(t) {
 		file := filepath.Join(l.dir, "deploy", name)
