@@ -18,7 +18,7 @@ func main() {
 	}
 	move := client.MinChange("0.5%")
 	minute := map[string][]client.PriceUpdate{} // by instrument, oldest first
-	for ; err == nil; err = conn.Err() { // for as long as the server lets it in
+	for ; err == nil; err = conn.Err() {        // for as long as the server lets it in
 		if u, ok := (<-conn.Events()).(client.PriceUpdate); ok {
 			last := slices.DeleteFunc(minute[u.Instrument], func(old client.PriceUpdate) bool { return u.Stamp.At.Sub(old.Stamp.At) > time.Minute })
 			minute[u.Instrument] = append(last, u)
