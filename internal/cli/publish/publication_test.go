@@ -32,7 +32,7 @@ func TestARateThatNothingCanKeepIsRefused(t *testing.T) {
 
 // What was never written is not called sent once the server is gone for good, and the end says why it is.
 func TestPublishTellsWhatItCouldNotSend(t *testing.T) {
-	const noWayBack = `backbone: the connection was lost and did not come back within 1s \(the server answered 503 Service Unavailable: stopping\): not everything was published`
+	const noWayBack = `backbone: the connection was lost and did not come back within 3s \(the server answered 503 Service Unavailable: stopping\): not everything was published`
 	for name, c := range map[string]struct {
 		flags     []string
 		status    int // of the server when it is gone
@@ -99,7 +99,7 @@ backbone: events were lost, or may be`, cli.ExitRejected},
 				_ = typed.Close()
 			}()
 			said := make(lines, 100)
-			args := append([]string{"--url", "ws" + strings.TrimPrefix(server.URL, "http"), "--connect-timeout=1s"}, c.flags...)
+			args := append([]string{"--url", "ws" + strings.TrimPrefix(server.URL, "http"), "--connect-timeout=3s"}, c.flags...)
 			code := clitest.Run(ctx, t, &Cmd{}, cli.Streams{In: in, Out: io.Discard, Err: said}, args...)
 			close(said)
 			var all strings.Builder

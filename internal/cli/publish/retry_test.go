@@ -99,7 +99,7 @@ func TestRetryGivesUp(t *testing.T) {
 	defer server.Close()
 	var said strings.Builder
 	code := clitest.Run(t.Context(), t, &Cmd{}, cli.Streams{In: strings.NewReader(`{"type":"price_update","instrument":"A","price":1,"ts":1}`), Out: io.Discard, Err: &said},
-		"--ack", "--retry", "--connect-timeout=500ms", "--url", "ws"+strings.TrimPrefix(server.URL, "http"))
+		"--ack", "--retry", "--connect-timeout=2s", "--url", "ws"+strings.TrimPrefix(server.URL, "http"))
 	if code != cli.ExitRejected || !strings.Contains(said.String(), "\nline 1: ") || !strings.Contains(said.String(), "acked 0") {
 		t.Errorf("exit code %d, said %s", code, &said)
 	}

@@ -213,7 +213,7 @@ func TestTheCommandShowsAndSumsUp(t *testing.T) {
 		return nil
 	})
 	c := Cmd{Rooms: []string{"BTC_USDT", "BTC_USDT"}, Sort: "name", Aging: time.Second, Stale: time.Second, Access: cli.Access{Connection: cli.Connection{URLs: []string{r.URL() + "?key=a-secret"}}}}
-	c.ConnectTimeout = time.Second
+	c.ConnectTimeout = patience
 	if err := c.show(ctx, cli.Streams{In: strings.NewReader(""), Out: out, Err: &said}, tea.WithWindowSize(80, 24)); err != nil || !seen {
 		t.Errorf("error %v, screen %q", err, &screen)
 	}
@@ -223,7 +223,7 @@ func TestTheCommandShowsAndSumsUp(t *testing.T) {
 	if !strings.HasPrefix(said.String(), "watched 1 room for ") {
 		t.Errorf("said %s", &said)
 	}
-	c.URLs = []string{"ws://127.0.0.1:1"}
+	c.URLs, c.ConnectTimeout = []string{"ws://127.0.0.1:1"}, time.Second
 	if code := cli.Finish(cli.Streams{Err: &said}, c.show(t.Context(), cli.Streams{Out: out, Err: &said})); code != cli.ExitConnect {
 		t.Errorf("exit code %d without a server", code)
 	}
