@@ -206,7 +206,8 @@ func (p *play) settle(ctx context.Context) error {
 }
 
 // nothingMore fails if a peer has heard more than the section shows. A pong may overtake what
-// waits, but the second of two does not.
+// waits, but the second of two does not. What is yet to be made then, as by a goroutine behind the one that
+// answers, is not heard.
 func (p *play) nothingMore(ctx context.Context) error {
 	for _, role := range []string{"consumer", "ingestor", member} {
 		peer := p.peers[role]
