@@ -173,6 +173,9 @@ func (i *instance) settle() {
 
 // counts are the metrics as they are now, by "name", or "name value" where there is a label.
 func (i *instance) counts() map[string]int {
+	if isPipes(i) {
+		synctest.Wait() // what a peer has read already may be counted a moment later
+	}
 	all := map[string]int{}
 	for _, m := range i.server.Metrics() {
 		if m.Label == "" {
