@@ -213,6 +213,8 @@ func (r *readSide) joinNews() error {
 	}()
 	if len(p.come) == 0 {
 		r.gather()
+	}
+	if len(p.come) == 0 || begun.Before(p.due) {
 		return nil
 	}
 	next := &p.come[0]
