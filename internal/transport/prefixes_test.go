@@ -290,6 +290,33 @@ func TestAClientIsReadWhileRoomsCome(t *testing.T) {
 	})
 }
 
+// Rooms that come can have to wait for the turn of a long join. A client is not read then, and a message that it
+// has begun has as much longer.
+func TestAMessageInPiecesHasTheTimeThatRoomsTook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{change: func(o *Options) { o.Limits.PingInterval = time.Hour }})
+		feed, c := i.ingestor(), i.consumer()
+		c.send(`{"type":"join","prefix":"A"}`)
+		c.hears(`{"type":"joined","prefix":"A","rooms":[]}`)
+		c.raw(encode(false, ws.OpText, `{"type":"leave",`))
+		for _, prefix := range []string{"A1", "A2", "A3"} {
+			i.server.joins.Begin(time.Hour, func() bool { return true })
+			for n := range 2 * roomsPerMessage {
+				feed.send(price(fmt.Sprintf("%s%03d", prefix, n), "1"))
+			}
+			for begun := time.Now(); time.Since(begun) < 2*messageTimeout; {
+				c.want(ws.OpPong, "") // a sign of life
+			}
+			i.server.joins.End()
+			if got := c.text(); !strings.HasPrefix(got, `{"type":"joined","prefix":"A","rooms":["`+prefix+`000",`) {
+				t.Fatalf("heard %.200s", got)
+			}
+		}
+		c.raw(encode(true, ws.OpContinuation, `"room":"X"}`))
+		c.hears(`{"type":"error","code":"not_joined","message":"room: X is not joined"}`)
+	})
+}
+
 // What a join of a prefix asked for the connection is asked for once: rooms that come do not bring it back.
 func TestRoomsThatComeKeepTheHeartbeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
