@@ -46,7 +46,7 @@ func (o Origins) Allowed(origin, host string) bool {
 // without TLS, which such a page fails at. With TLS at the page's own server its browser does not let it do this.
 func (o Origins) Rebound(origin, host string) bool {
 	name := strings.ToLower(hostname.Of(host))
-	if o.all || hostname.Private(name) || o.names[name] {
+	if o.all || hostname.Private(name) || hostname.Reserved(name) || o.names[name] {
 		return false
 	}
 	scheme, originHost, ok := splitOrigin(origin)

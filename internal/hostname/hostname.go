@@ -10,17 +10,21 @@ import (
 	"strings"
 )
 
-// reserved are the last labels that nobody can register: of the machine itself, of its link, and of a network.
-var reserved = []string{"localhost", "local", "internal"}
-
 // Private reports whether nobody can have a host of this name in public: an IP address is no name, and one
 // without a dot, such as localhost, is of this machine or its network.
 func Private(host string) bool {
-	if _, err := netip.ParseAddr(host); err == nil {
-		return true
-	}
+	_, err := netip.ParseAddr(host)
+	return err == nil || !strings.Contains(host, ".")
+}
+
+// reserved are the last labels that nobody can register: of the machine itself, and of a private network, such as
+// host.docker.internal.
+var reserved = []string{"localhost", "internal"}
+
+// Reserved reports whether the name has a dot and is nobody's in public even so.
+func Reserved(host string) bool {
 	dot := strings.LastIndexByte(host, '.')
-	return dot < 0 || slices.Contains(reserved, strings.ToLower(host[dot+1:]))
+	return dot >= 0 && slices.Contains(reserved, strings.ToLower(host[dot+1:]))
 }
 
 // Of is an address without port and brackets.
