@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -62,12 +63,13 @@ func TestAPriceIsWhatAJoinerGets(t *testing.T) {
 
 func TestAPriceGrowsOldAndSilent(t *testing.T) {
 	t.Parallel()
-	in := start(t, func(c *config.Serve) { c.LastPriceTTL = 700 * time.Millisecond })
+	const ttl, silent = 2500, 1000 // ms
+	in := start(t, func(c *config.Serve) { c.LastPriceTTL = ttl * time.Millisecond })
 	ask(t, in, "POST", "/v1/publish", price("A", "1")).want(t, http.StatusOK)
 	seen := map[string]bool{}
-	for late := time.Now().Add(10 * time.Second); !seen["gone"]; {
+	for late := time.Now().Add(20 * time.Second); !seen["gone"]; {
 		asked := time.Now()
-		r := ask(t, in, "GET", "/v1/price/A?silent_after_ms=100", "")
+		r := ask(t, in, "GET", "/v1/price/A?silent_after_ms="+strconv.Itoa(silent), "")
 		took := time.Since(asked).Milliseconds() + 1 // the price is looked up, its age told and the silence noticed at three moments of it
 		var m protocol.ServerMessage
 		if err := json.Unmarshal([]byte(r.body), &m); err != nil {
@@ -76,9 +78,9 @@ func TestAPriceGrowsOldAndSilent(t *testing.T) {
 		switch {
 		case r.status == http.StatusNotFound:
 			seen["gone"] = true
-		case m.AgeMS == nil || *m.AgeMS >= 700+took:
+		case m.AgeMS == nil || *m.AgeMS >= ttl+took:
 			t.Errorf("in %d ms: %s", took, r.body)
-		case m.Feed == protocol.FeedSilent && *m.AgeMS < 100-took, m.Feed == protocol.FeedLive && *m.AgeMS > 100+took:
+		case m.Feed == protocol.FeedSilent && *m.AgeMS < silent-took, m.Feed == protocol.FeedLive && *m.AgeMS > silent+took:
 			t.Errorf("in %d ms: %s", took, r.body)
 		default:
 			seen[m.Feed] = true

@@ -23,11 +23,9 @@ import (
 
 // Cmd is the command and its flags.
 type Cmd struct {
-	cli.Reach       `embed:""`
-	cli.Credentials `embed:""`
+	cli.Server      `embed:""`
 	ConsumerKeyFile string `group:"Connection" name:"consumer-key-file" placeholder:"FILE" help:"File that holds the key of the consumers, where it is another than that of --api-key-file."`
 
-	URL    string        `arg:"" optional:"" default:"ws://127.0.0.1:8080" placeholder:"URL" help:"Server, as ws://host:port or wss://host:port."`
 	Only   string        `placeholder:"TEXT" help:"Play only the sections whose title has this text."`
 	Having []string      `placeholder:"FLAGS" help:"Flags that the server was started with, with commas: play only the sections that need these and no others."`
 	List   bool          `help:"Print the sections and what they need, and connect to nothing."`
@@ -47,8 +45,7 @@ func (c *Cmd) Validate() error {
 	if c.Wait <= 0 {
 		return config.Errorf("wait", "must be above 0, not %v", c.Wait)
 	}
-	to := c.To(c.URL, "URL")
-	return to.Validate()
+	return c.Server.Validate()
 }
 
 // Run plays the sections one after another.
@@ -123,11 +120,11 @@ func (c *Cmd) has(flags []string) bool {
 // server connects to both paths by the SDK, which explains what fails, and returns what the
 // vectors are played against.
 func (c *Cmd) server(ctx context.Context) (*conformance.Server, string, error) {
-	publisher := c.To(c.URL, "URL")
-	if err := c.GiveTo(&publisher); err != nil {
+	asPublisher, err := c.Options()
+	if err != nil {
 		return nil, "", err
 	}
-	consumer := publisher
+	publisher, consumer := c.Connection, c.Connection
 	if c.ConsumerKeyFile != "" {
 		key, err := config.ReadCredentials("consumer-key-file", c.ConsumerKeyFile)
 		if err != nil {
@@ -139,23 +136,19 @@ func (c *Cmd) server(ctx context.Context) (*conformance.Server, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	asPublisher, err := publisher.Options()
-	if err != nil {
-		return nil, "", err
-	}
-	conn, err := client.Dial(ctx, c.URL, &client.ConnOptions{Options: asConsumer})
+	conn, err := client.Dial(ctx, c.URL(), &client.ConnOptions{Options: asConsumer})
 	if err != nil {
 		return nil, "", consumer.Failure(err)
 	}
 	_ = conn.Close() // nothing was asked of it
-	ingestor, err := client.DialIngestor(ctx, c.URL, &client.IngestorOptions{Options: asPublisher})
+	ingestor, err := client.DialIngestor(ctx, c.URL(), &client.IngestorOptions{Options: asPublisher})
 	if err != nil {
 		return nil, "", publisher.Failure(err)
 	}
 	_ = ingestor.Close()
-	servers, err := serverurl.Parse(c.URL)
+	servers, err := serverurl.Parse(c.URL())
 	if err != nil {
-		return nil, "", config.Errorf("URL", "%v", err)
+		return nil, "", config.Errorf("url", "%v", err)
 	}
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: asConsumer.TLSConfig}
 	dial := conformance.NewDial(&http.Client{Transport: transport}, servers[0].To, func(path string) (http.Header, error) {
