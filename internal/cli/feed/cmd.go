@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -113,12 +114,8 @@ func (c *Cmd) Run(ctx context.Context, s cli.Streams) error {
 		return err
 	}
 	table := !c.Print && s.Screen()
-	out := s.Err
 	last := &lastLine{}
-	if table {
-		out = last
-	}
-	log, err := telemetry.NewLogger(out, telemetry.LogOptions{Format: format(table), Terminal: telemetry.IsTerminal(out), NoColor: table || cli.NoColor()})
+	log, err := logger(s, table, last)
 	if err != nil {
 		return err
 	}
@@ -163,11 +160,19 @@ func idle(s runner.Status, e feed.Exchange, after time.Duration) error {
 	return cli.Failf(cli.ExitNoData, "no price came within %v: no connection to the exchange is left", after)
 }
 
-func format(table bool) string {
-	if table {
-		return "text"
+// logger returns what logs to standard error. If a table fills the terminal, a log that would go to a terminal
+// goes to last alone, which the table shows, and one that goes elsewhere to both.
+func logger(s cli.Streams, table bool, last io.Writer) (*slog.Logger, error) {
+	terminal := telemetry.IsTerminal(s.Err)
+	log, err := telemetry.NewLogger(s.Err, telemetry.LogOptions{Terminal: terminal, NoColor: cli.NoColor()})
+	if err != nil || !table {
+		return log, err
 	}
-	return ""
+	shown, err := telemetry.NewLogger(last, telemetry.LogOptions{Format: "text", NoColor: true})
+	if err != nil || terminal {
+		return shown, err
+	}
+	return slog.New(slog.NewMultiHandler(log.Handler(), shown.Handler())), nil
 }
 
 // tell runs the feed and sums up in the log now and then.

@@ -291,6 +291,25 @@ func TestIdle(t *testing.T) {
 }
 
 // Each exchange has what --list shows, and an example that it takes.
+// A log that was sent to a file is in it, whether there is a table or not.
+func TestALogGoesWhereItWasSent(t *testing.T) {
+	for _, table := range []bool{false, true} {
+		var file bytes.Buffer
+		last := &lastLine{}
+		log, err := logger(cli.Streams{Err: &file}, table, last)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log.Info("a symbol is silent")
+		if !strings.Contains(file.String(), `"msg":"a symbol is silent"`) {
+			t.Errorf("table %v: the file has %q", table, file.String())
+		}
+		if got := strings.Contains(last.String(), "a symbol is silent"); got != table {
+			t.Errorf("table %v: the table shows %q", table, last.String())
+		}
+	}
+}
+
 func TestTheListIsWhole(t *testing.T) {
 	text := list()
 	for _, e := range exchanges.All() {
