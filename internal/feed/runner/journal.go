@@ -61,18 +61,11 @@ type counted struct {
 	detail string // of the last one; empty: nothing worth a line
 }
 
-// lineEvery is how often a reason may have a line in the log.
-const lineEvery = time.Minute
-
 // journal owns the status, and the lines of the log, until the reports end.
 func (r *Runner) journal() {
-	type line struct {
-		next    time.Time
-		unsaid  uint64
-		detail  string
-		waiting bool
-	}
-	lines := map[feed.Reason]*line{}
+	said := lines{of: map[feed.Reason]*line{}, log: func(reason feed.Reason, count uint64, last string) {
+		r.o.Log.Log(context.Background(), level(reason), message(reason), "exchange", r.o.Exchange.Name, "reason", reason, "count", count, "last", last)
+	}}
 	status := r.Status()
 	place := map[string]int{}
 	for i, s := range status.Symbols {
@@ -80,49 +73,25 @@ func (r *Runner) journal() {
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	say := func(reason feed.Reason, l *line, now time.Time) {
-		r.o.Log.Log(context.Background(), level(reason), message(reason), "exchange", r.o.Exchange.Name, "reason", reason, "count", l.unsaid, "last", l.detail)
-		l.next, l.unsaid, l.waiting = now.Add(lineEvery), 0, false
-	}
 	for {
 		select {
 		case rep, ok := <-r.reports:
 			if !ok {
-				for _, reason := range slices.Sorted(maps.Keys(lines)) {
-					if l := lines[reason]; l.waiting {
-						say(reason, l, time.Now())
-					}
-				}
+				said.waiting(time.Now(), true)
 				return
 			}
 			for _, s := range rep.symbols {
 				status.Symbols[place[s.Name]] = s
 			}
 			now := time.Now()
-			for _, reason := range slices.Sorted(maps.Keys(rep.counts)) {
-				c := rep.counts[reason]
+			for reason, c := range rep.counts {
 				status.Counts[reason] += c.n
-				if c.detail == "" {
-					continue
-				}
-				l := lines[reason]
-				if l == nil {
-					l = &line{}
-					lines[reason] = l
-				}
-				l.unsaid, l.detail, l.waiting = l.unsaid+c.n, c.detail, true
-				if !now.Before(l.next) {
-					say(reason, l, now)
-				}
 			}
+			said.report(rep.counts, now)
 			next := Status{Symbols: slices.Clone(status.Symbols), Counts: maps.Clone(status.Counts)}
 			r.status.Store(&next)
 		case now := <-tick.C:
-			for reason, l := range lines {
-				if l.waiting && !now.Before(l.next) {
-					say(reason, l, now)
-				}
-			}
+			said.waiting(now, false)
 		}
 	}
 }
