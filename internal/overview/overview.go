@@ -42,7 +42,7 @@ func (c *Client) Judge() {
 	if c.WaitingMS >= slowWaiting.Milliseconds() {
 		add("its socket takes nothing (%v)", milliseconds(c.WaitingMS))
 	}
-	if c.AgeMS >= slowAge.Milliseconds() {
+	if c.AgeMS >= slowAge.Milliseconds() && c.Rooms > 0 { // else it reads no prices
 		add("reads prices %v old", milliseconds(c.AgeMS))
 	}
 	switch {

@@ -113,14 +113,14 @@ func TestSlowClientsAreOnTop(t *testing.T) {
 	p := &picture{at: time.Now(), Instances: []instance{{Instance: "blue", Status: "ready", Bridge: "off", Slow: 3}}}
 	for _, c := range []overview.Client{
 		{Address: "1", Rooms: 900, Conflated: 7000, AgeMS: 400},
-		{Address: "2", AgeMS: 700},
+		{Address: "2", Rooms: 1, AgeMS: 700},
 		{Address: "3", Lags: "bytes", Queued: 300 << 10, Conflated: 12},
 		{Address: "4", WaitingMS: 3200, Waits: 2},
 	} {
 		c.Judge()
 		p.Clients = append(p.Clients, client{"blue", c})
 	}
-	for order, first := range map[string]string{"age": "4 2 3 1", "queued": "3 2 4 1", "conflated": "3 2 4 1", "rooms": "3 2 4 1"} {
+	for order, first := range map[string]string{"age": "4 2 3 1", "queued": "3 2 4 1", "conflated": "3 2 4 1", "rooms": "2 3 4 1"} {
 		sortClients(p.Clients, order)
 		var got []string
 		for _, c := range p.Clients {
