@@ -67,10 +67,11 @@ func TestAFrozenProgramReadsOnceMoreBeforeItGivesUp(t *testing.T) {
 			Subprotocols: []string{protocol.Subprotocol},
 			OnPingReceived: func(context.Context, []byte) bool {
 				<-ready
-				if silent.Load() && !told.Swap(true) {
+				unanswered := silent.Load() // once, or a ping could be neither answered nor told
+				if unanswered && !told.Swap(true) {
 					pinged <- ws
 				}
-				return !silent.Load()
+				return !unanswered
 			},
 		})
 		if err != nil {
