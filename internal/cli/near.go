@@ -10,6 +10,13 @@ import (
 	"backbone/internal/config"
 )
 
+// A command that reads rooms asks for names that are near to theirs after HintAfter, in which something may
+// come, and for MostHints rooms at most.
+const (
+	HintAfter = time.Second
+	MostHints = 20
+)
+
 const (
 	hintWait  = time.Second // for the server's list of rooms
 	hintLines = 5

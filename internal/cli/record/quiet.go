@@ -9,11 +9,6 @@ import (
 	"backbone/internal/telemetry"
 )
 
-const (
-	hintAfter = time.Second // after the join, in which last prices come
-	mostHints = 20          // rooms for which names are looked for
-)
-
 // quiet are rooms from which nothing came: a person at a terminal may have misspelt their names. The goroutine of
 // the recording owns it.
 type quiet struct {
@@ -33,7 +28,7 @@ func newQuiet(s cli.Streams) quiet {
 // joined begins the time in which something may come.
 func (q *quiet) joined() {
 	if q.heard != nil {
-		q.due = time.After(hintAfter)
+		q.due = time.After(cli.HintAfter)
 	}
 }
 
@@ -54,7 +49,7 @@ func (q *quiet) hears(e client.Event) {
 func (q *quiet) ask(ctx context.Context, conn *client.Conn, open map[string]bool) {
 	var rooms []string
 	for room := range open {
-		if !q.heard[room] && len(rooms) < mostHints {
+		if !q.heard[room] && len(rooms) < cli.MostHints {
 			rooms = append(rooms, room)
 		}
 	}

@@ -9,11 +9,6 @@ import (
 	"backbone/internal/cli"
 )
 
-const (
-	hintAfter = time.Second // in which a price may come
-	mostHints = 20          // rooms for which names are looked for
-)
-
 // unheard are rooms of which the server knows nothing: a person at a terminal may have misspelt their names. The
 // goroutine of the subscription owns it.
 type unheard struct {
@@ -25,11 +20,11 @@ type unheard struct {
 
 // add notes that nothing is known of a room.
 func (u *unheard) add(room string) {
-	if u.asked || len(u.rooms) == mostHints || slices.Contains(u.rooms, room) {
+	if u.asked || len(u.rooms) == cli.MostHints || slices.Contains(u.rooms, room) {
 		return
 	}
 	if u.rooms = append(u.rooms, room); u.due == nil {
-		u.due = time.After(hintAfter)
+		u.due = time.After(cli.HintAfter)
 	}
 }
 
