@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 
 	"github.com/redis/rueidis"
+
+	"backbone/internal/rawio"
 )
 
 // connections is how many connections a session has: one each to publish, to subscribe and
@@ -83,23 +85,24 @@ func dialOnce(session context.Context, unix dialFunc, limit int32, kept *greetin
 		}
 		ctx, cancel := context.WithTimeout(session, dialer.Timeout)
 		defer cancel()
-		var conn net.Conn
+		var socket net.Conn
 		var err error
 		if unix != nil {
-			conn, err = unix(ctx, address, dialer, config)
+			socket, err = unix(ctx, address, dialer, config)
 		} else {
-			conn, err = dialer.DialContext(ctx, "tcp", address)
+			socket, err = dialer.DialContext(ctx, "tcp", address)
 		}
 		if err != nil {
 			return nil, err
 		}
-		context.AfterFunc(session, func() { _ = conn.Close() })
+		context.AfterFunc(session, func() { _ = socket.Close() })
+		conn := rawio.Wrap(socket)
 		if config == nil {
 			return &firstWords{Conn: conn, kept: kept}, nil
 		}
 		secure := tls.Client(conn, config)
 		if err := secure.HandshakeContext(ctx); err != nil {
-			_ = conn.Close()
+			_ = socket.Close()
 			return nil, handshakeError(err)
 		}
 		return &firstWords{Conn: secure, kept: kept}, nil
