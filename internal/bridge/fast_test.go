@@ -27,6 +27,35 @@ func inEachForm(t *testing.T, test func(t *testing.T, s *redistest.Server, a, b 
 	}
 }
 
+// A call is accepted only if its clock is greater, whichever digit decides.
+func TestTheFastScriptComparesEachDigit(t *testing.T) {
+	noLeak(t)
+	s := redistest.Start(t)
+	script := newScripts(false).fast.text
+	const held = uint64(0x1123456789abcdee)
+	offer := func(clock uint64) (taken bool) {
+		t.Helper()
+		s.CLI("SET", "room", `{"version":"1123456789abcdee-A","event":{}}`, "PX", "60000")
+		s.CLI("EVAL", script, "1", "room", fmt.Sprintf("%016x", clock), "0", "1", "60000", "new")
+		return s.CLI("GET", "room") == "new"
+	}
+	if offer(held) {
+		t.Error("the same clock was taken")
+	}
+	for digit := range 16 {
+		one := uint64(1) << (4 * digit)
+		// What follows the digit says the opposite, so that only this digit can decide.
+		below := one - 1
+		greater, smaller := (held+one)&^below, (held-one)|below
+		if !offer(greater) {
+			t.Errorf("%016x was not taken, though it is greater than %016x", greater, held)
+		}
+		if offer(smaller) {
+			t.Errorf("%016x was taken, though it is smaller than %016x", smaller, held)
+		}
+	}
+}
+
 // Of a call that is accepted as a whole, each event is published and the newest of each room
 // stored, each for as long as it may live.
 func TestACallIsAcceptedAsAWhole(t *testing.T) { inEachForm(t, aCallIsAcceptedAsAWhole) }

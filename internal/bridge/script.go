@@ -48,15 +48,24 @@ end
 // stored.
 const fastScript = lua + `
 local function greater(clocks, i, value)
-  for d = 0, 12, 4 do
-    local a1, a2, a3, a4 = byte(clocks, i + d, i + d + 3)
-    local b1, b2, b3, b4 = byte(value, 13 + d, 16 + d)
-    if a1 ~= b1 then return a1 > b1 end
-    if a2 ~= b2 then return a2 > b2 end
-    if a3 ~= b3 then return a3 > b3 end
-    if a4 ~= b4 then return a4 > b4 end
-  end
-  return false
+  local a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16 = byte(clocks, i, i + 15)
+  local b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15, b16 = byte(value, 13, 28)
+  if a1 ~= b1 then return a1 > b1 end
+  if a2 ~= b2 then return a2 > b2 end
+  if a3 ~= b3 then return a3 > b3 end
+  if a4 ~= b4 then return a4 > b4 end
+  if a5 ~= b5 then return a5 > b5 end
+  if a6 ~= b6 then return a6 > b6 end
+  if a7 ~= b7 then return a7 > b7 end
+  if a8 ~= b8 then return a8 > b8 end
+  if a9 ~= b9 then return a9 > b9 end
+  if a10 ~= b10 then return a10 > b10 end
+  if a11 ~= b11 then return a11 > b11 end
+  if a12 ~= b12 then return a12 > b12 end
+  if a13 ~= b13 then return a13 > b13 end
+  if a14 ~= b14 then return a14 > b14 end
+  if a15 ~= b15 then return a15 > b15 end
+  return a16 > b16
 end
 if #KEYS > 0 then
   local held, clocks = redis.call('MGET', unpack(KEYS)), ARGV[1]
