@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"backbone/internal/frame"
+	"backbone/internal/rawio"
 	"backbone/protocol"
 )
 
@@ -50,7 +51,7 @@ type wireConn struct {
 
 func newWireConn(c net.Conn) *wireConn {
 	_, socket := c.(syscall.Conn)
-	return &wireConn{Conn: c, began: time.Now(), socket: socket}
+	return &wireConn{Conn: rawio.Wrap(c), began: time.Now(), socket: socket}
 }
 
 func (w *wireConn) alive() { w.heard.Store(int64(time.Since(w.began))) }

@@ -3,9 +3,11 @@
 package rawio
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 )
 
@@ -15,28 +17,28 @@ const mostAtOnce = 64 << 10
 
 // Wrap returns c as a connection that reads and writes without telling the scheduler. Otherwise the
 // first system call after a pause also wakes the monitor of the runtime, which then looks around for a
-// millisecond. One goroutine at a time may read and one may write. A connection without a descriptor is
-// returned as it is.
+// millisecond. Only a TCP or Unix connection of package net is wrapped: another one may do something of
+// its own when it reads and writes. What is returned is safe for concurrent use by multiple goroutines,
+// as c is.
 func Wrap(c net.Conn) net.Conn {
-	has, ok := c.(syscall.Conn)
-	if !ok {
+	var raw syscall.RawConn
+	var err error
+	switch c := c.(type) {
+	case *net.TCPConn:
+		raw, err = c.SyscallConn()
+	case *net.UnixConn:
+		raw, err = c.SyscallConn()
+	}
+	if raw == nil || err != nil {
 		return c
 	}
-	raw, err := has.SyscallConn()
-	if err != nil {
-		return c
-	}
-	w := &conn{Conn: c, raw: raw}
-	w.in.callback, w.out.callback = w.in.onReadable, w.out.onWritable
-	return w
+	return &conn{c, raw}
 }
 
 // conn is a connection with a descriptor. Deadlines and Close are those of the connection.
 type conn struct {
 	net.Conn
-	raw syscall.RawConn // immutable
-	in  reading         // owned by who reads
-	out writing         // owned by who writes
+	raw syscall.RawConn
 }
 
 // NetConn is the connection that was wrapped.
@@ -46,45 +48,72 @@ func (c *conn) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
-	c.in.into = b[:min(len(b), mostAtOnce)]
-	err := c.raw.Read(c.in.callback)
-	c.in.into = nil
-	switch {
-	case err != nil:
-		return 0, err
-	case c.in.errno != 0:
-		return 0, os.NewSyscallError("read", c.in.errno)
-	case c.in.n == 0:
+	a := begin(b[:min(len(b), mostAtOnce)])
+	defer a.end()
+	switch err := c.raw.Read(a.readable); {
+	case err != nil || a.errno != 0:
+		return 0, c.failed("read", err, a.errno)
+	case a.done == 0:
 		return 0, io.EOF
 	}
-	return c.in.n, nil
+	return a.done, nil
 }
 
 func (c *conn) Write(b []byte) (int, error) {
-	c.out.left, c.out.errno = b, 0
-	err := c.raw.Write(c.out.callback)
-	n := len(b) - len(c.out.left)
-	c.out.left = nil
-	if err == nil && c.out.errno != 0 {
-		err = os.NewSyscallError("write", c.out.errno)
+	a := begin(b)
+	defer a.end()
+	if err := c.raw.Write(a.writable); err != nil || a.errno != 0 {
+		return a.done, c.failed("write", err, a.errno)
 	}
-	return n, err
+	return a.done, nil
 }
 
-// reading is a read under way.
-type reading struct {
-	into     []byte
-	n        int
-	errno    syscall.Errno
-	callback func(uintptr) bool // onReadable
+// failed returns what a read or a write of package net would, by the error of the wait or else that of
+// the system call.
+func (c *conn) failed(op string, err error, errno syscall.Errno) error {
+	var waiting *net.OpError
+	switch {
+	case errors.As(err, &waiting):
+		err = waiting.Err
+	case err == nil:
+		err = os.NewSyscallError(op, errno)
+	}
+	return &net.OpError{Op: op, Net: c.LocalAddr().Network(), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
+}
+
+// access is one read or write under way.
+type access struct {
+	p     []byte
+	done  int // of p, bytes
+	errno syscall.Errno
+
+	readable, writable func(fd uintptr) bool // onReadable and onWritable
+}
+
+// accesses spares each read and write the memory for an access and its functions.
+var accesses = sync.Pool{New: func() any {
+	a := new(access)
+	a.readable, a.writable = a.onReadable, a.onWritable
+	return a
+}}
+
+func begin(p []byte) *access {
+	a := accesses.Get().(*access) //nolint:forcetypeassert // it has nothing else
+	a.p, a.done, a.errno = p, 0, 0
+	return a
+}
+
+func (a *access) end() {
+	a.p = nil
+	accesses.Put(a)
 }
 
 // onReadable is called once at first, and then whenever the descriptor is readable, until it returns
 // true.
-func (r *reading) onReadable(fd uintptr) bool {
+func (a *access) onReadable(fd uintptr) bool {
 	for {
-		r.n, r.errno = Read(fd, r.into)
-		switch r.errno {
+		a.done, a.errno = Read(fd, a.p)
+		switch a.errno {
 		case syscall.EINTR:
 		case syscall.EAGAIN:
 			return false
@@ -94,25 +123,18 @@ func (r *reading) onReadable(fd uintptr) bool {
 	}
 }
 
-// writing is a write under way.
-type writing struct {
-	left     []byte
-	errno    syscall.Errno
-	callback func(uintptr) bool // onWritable
-}
-
 // onWritable is called once at first, and then whenever the descriptor is writable, until it returns
 // true.
-func (w *writing) onWritable(fd uintptr) bool {
-	for len(w.left) > 0 {
-		n, errno := Write(fd, w.left[:min(len(w.left), mostAtOnce)])
-		w.left = w.left[n:]
+func (a *access) onWritable(fd uintptr) bool {
+	for a.done < len(a.p) {
+		n, errno := Write(fd, a.p[a.done:min(len(a.p), a.done+mostAtOnce)])
+		a.done += n
 		switch errno {
 		case 0, syscall.EINTR:
 		case syscall.EAGAIN:
 			return false
 		default:
-			w.errno = errno
+			a.errno = errno
 			return true
 		}
 	}

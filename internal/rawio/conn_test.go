@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -85,6 +86,31 @@ func TestWrappedConnectionCarriesBothWays(t *testing.T) {
 	})
 }
 
+// Several goroutines can write at the same time, each a whole text, as with the connection itself.
+func TestWrappedConnectionIsWrittenToByMany(t *testing.T) {
+	sockets(t, func(t *testing.T, wrapped, other net.Conn) {
+		const writers, size = 8, 300 << 10
+		var done sync.WaitGroup
+		for i := range byte(writers) {
+			done.Go(func() {
+				if n, err := wrapped.Write(bytes.Repeat([]byte{i}, size)); n != size || err != nil {
+					t.Errorf("write: %d, %v", n, err)
+				}
+			})
+		}
+		got := make([]byte, size)
+		for range writers {
+			if _, err := io.ReadFull(other, got); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, bytes.Repeat(got[:1], size)) {
+				t.Error("texts were mixed")
+			}
+		}
+		done.Wait()
+	})
+}
+
 // A read and a write that wait end with their deadline, and what the write has written before is told.
 func TestWrappedConnectionHasDeadlines(t *testing.T) {
 	sockets(t, func(t *testing.T, wrapped, other net.Conn) {
@@ -135,30 +161,64 @@ func TestCloseEndsWhatWaits(t *testing.T) {
 	})
 }
 
-// Errors of the system come through.
-func TestWrappedConnectionTellsOfAReset(t *testing.T) {
-	wrapped, other := pair(t, "tcp", "127.0.0.1:0")
-	if err := other.(*net.TCPConn).SetLinger(0); err != nil {
-		t.Fatal(err)
-	}
-	other.Close()
-	if n, err := wrapped.Read(make([]byte, 1)); n != 0 || err == nil || errors.Is(err, io.EOF) {
-		t.Errorf("read: %d, %v", n, err)
-	}
-	if n, err := wrapped.Write([]byte("x")); n != 0 || err == nil {
-		t.Errorf("write: %d, %v", n, err)
-	}
-	if n, err := wrapped.Read(nil); n != 0 || err != nil {
-		t.Errorf("read of nothing: %d, %v", n, err)
+// Errors are those that the connection itself has, whichever side reports them.
+func TestWrappedConnectionFailsAsTheConnectionDoes(t *testing.T) {
+	for name, spoil := range map[string]func(t *testing.T, c, other net.Conn){
+		"reset": func(t *testing.T, _, other net.Conn) {
+			if err := other.(*net.TCPConn).SetLinger(0); err != nil {
+				t.Fatal(err)
+			}
+			other.Close()
+		},
+		"deadline": func(t *testing.T, c, _ net.Conn) {
+			if err := c.SetDeadline(time.Unix(1, 0)); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"closed": func(_ *testing.T, c, _ net.Conn) { c.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			wrapped, other := pair(t, "tcp", "127.0.0.1:0")
+			plain, otherToo := pair(t, "tcp", "127.0.0.1:0")
+			plain = plain.(interface{ NetConn() net.Conn }).NetConn()
+			spoil(t, wrapped, other)
+			spoil(t, plain, otherToo)
+			said := func(c net.Conn, do func([]byte) (int, error)) string {
+				n, err := do(make([]byte, 1))
+				if n != 0 || err == nil {
+					t.Fatalf("%d, %v", n, err)
+				}
+				text := strings.ReplaceAll(err.Error(), c.LocalAddr().String(), "local")
+				return strings.ReplaceAll(text, c.RemoteAddr().String(), "remote")
+			}
+			if got, want := said(wrapped, wrapped.Read), said(plain, plain.Read); got != want {
+				t.Errorf("read: %s, want %s", got, want)
+			}
+			if got, want := said(wrapped, wrapped.Write), said(plain, plain.Write); got != want {
+				t.Errorf("write: %s, want %s", got, want)
+			}
+		})
 	}
 }
 
-// What has no descriptor is used as it is.
-func TestPipeIsNotWrapped(t *testing.T) {
+// A read of nothing is no end.
+func TestWrappedConnectionReadsNothing(t *testing.T) {
+	wrapped, _ := pair(t, "tcp", "127.0.0.1:0")
+	if n, err := wrapped.Read(nil); n != 0 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+}
+
+// What is not of package net itself is used as it is: it may count or slow down what it carries.
+func TestOtherConnectionsAreNotWrapped(t *testing.T) {
 	a, b := net.Pipe()
 	defer b.Close()
 	defer a.Close()
-	if rawio.Wrap(a) != a {
-		t.Error("a pipe was wrapped")
+	wrapped, _ := pair(t, "tcp", "127.0.0.1:0")
+	own := struct{ *net.TCPConn }{wrapped.(interface{ NetConn() net.Conn }).NetConn().(*net.TCPConn)}
+	for _, c := range []net.Conn{a, own} {
+		if rawio.Wrap(c) != c {
+			t.Errorf("%T was wrapped", c)
+		}
 	}
 }
