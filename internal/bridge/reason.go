@@ -2,10 +2,12 @@ package bridge
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -25,7 +27,8 @@ func oneLine(text string) string {
 // sends and closes.
 type greeting struct {
 	said   atomic.Pointer[string] // an answer that is not that of RESP3 to HELLO
-	silent atomic.Bool            // a connection ended without an answer
+	silent atomic.Bool            // the server ended a connection without an answer
+	slow   atomic.Bool            // a connection was given up without an answer
 }
 
 // firstWords is a connection that keeps its first answer. One goroutine reads at a time.
@@ -47,6 +50,8 @@ func (c *firstWords) Read(b []byte) (int, error) {
 			line, _, _ := bytes.Cut(b[:min(n, 200)], []byte("\n"))
 			c.kept.said.Store(new(string(line)))
 		}
+	case errors.Is(err, net.ErrClosed), errors.Is(err, os.ErrDeadlineExceeded): // given up here
+		c.kept.slow.Store(true)
 	case err != nil:
 		c.kept.silent.Store(true)
 	}
@@ -86,6 +91,9 @@ func (g *greeting) words(err error) error {
 	case said == nil && g.silent.Load() && !errors.Is(err, errLost):
 		return fmt.Errorf("%w: the server closed the connection without an answer: expected Redis 6 or newer, "+
 			"and rediss:// in the URL if the port speaks TLS", err)
+	case said == nil && g.slow.Load() && errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w: the server took the connection and did not answer: it hangs or is very busy, "+
+			"or what forwards to it reaches no server", err)
 	case said == nil:
 		return err
 	case strings.HasPrefix(*said, "*"), strings.HasPrefix(*said, "-ERR ") && strings.Contains(strings.ToUpper(*said), "HELLO"):
@@ -105,6 +113,7 @@ func (g *greeting) words(err error) error {
 const (
 	noSuchCommand = "unknown command"
 	noMoreClients = "max number of clients reached"
+	wrongPassword = "wrongpass"
 )
 
 func says(err error, text string) bool {
@@ -118,6 +127,8 @@ func advise(err error) error {
 		return fmt.Errorf("the server takes no more connections, of which each instance needs %d: raise its maxclients, or find who holds them: %w", connections, err)
 	case says(err, noSuchCommand) && !says(err, "needs redis"):
 		return fmt.Errorf("the server lacks a command that is needed, or has it under another name (rename-command): %w", err)
+	case says(err, wrongPassword):
+		return fmt.Errorf("the user or the password is not what the server has; a changed one is read at the next start of this instance: %w", err)
 	default:
 		return err
 	}

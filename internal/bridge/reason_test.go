@@ -23,9 +23,13 @@ func TestTheReasonSaysWhatToDo(t *testing.T) {
 	t.Cleanup(func() { _ = taken.Close() })
 	resp2 := redistest.Start(t, "--rename-command", "HELLO", "")
 	guarded := redistest.Start(t, "--requirepass", "secret") // it refuses HELLO
+	frozen := redistest.Start(t)
+	frozen.Freeze()
 	for name, c := range map[string]struct{ url, want string }{
 		"full":               {full.URL(), "takes no more connections, of which each instance needs 3: raise its maxclients, or find who holds them: ERR max number of clients reached"},
 		"no password":        {guarded.URL(), "NOAUTH"},
+		"wrong password":     {"redis://:another@" + guarded.Addr(), "read at the next start of this instance: WRONGPASS"},
+		"hangs":              {frozen.URL(), "did not answer: it hangs or is very busy"},
 		"no HELLO":           {resp2.URL(), "does not speak RESP3"},
 		"RESP2":              {"redis://" + fakeRedis(t, map[string]string{"HELLO": "*2\r\n$5\r\nproto\r\n:2\r\n"}), "does not speak RESP3"},
 		"closes":             {"redis://" + fakeRedis(t, map[string]string{"HELLO": ""}), "without an answer: expected Redis 6"},
@@ -49,7 +53,7 @@ func TestTheReasonSaysWhatToDo(t *testing.T) {
 				t.Errorf("logged %s, want %q to be told only where it is so", line, lacks)
 			}
 			if want, known := map[string]string{
-				"full": "maxclients", "no password": "password", "no HELLO": "RESP3", "RESP2": "RESP3", "certificate": "certificate",
+				"full": "maxclients", "no password": "password", "wrong password": "password", "hangs": "timeout", "no HELLO": "RESP3", "RESP2": "RESP3", "certificate": "certificate",
 				"loading": "answer", "no scripts": "command", "full memory": "memory",
 			}[name]; known {
 				if got := a.bridge.Status().Shards[0].Cause; got != want {
