@@ -17,9 +17,6 @@ const closeTimeout = time.Second
 // slowBeat is how often a server sends something to a program that leaves marks unanswered.
 const slowBeat = time.Second
 
-// lateJoin is how long a join waits that the server has refused because it came too soon.
-const lateJoin = time.Second
-
 // attend runs conn until it ends and returns why, or the connection that takes over from it.
 func (s *session) attend(conn *connection) (next *connection, err error) {
 	var first [][]byte
@@ -114,15 +111,14 @@ func (s *session) watch(conn *connection) (silent time.Duration, under *move) {
 	defer timer.Stop()
 	var asked time.Time // when the server was asked for a sign of life, or got time to send one; zero: it was not
 	var moved chan struct{}
-	var late []byte // to be sent after the pause
-	var pause <-chan time.Time
+	var pause <-chan time.Time // before what is in conn.soon
 	for {
 		select {
-		case late = <-conn.late:
-			pause = time.After(lateJoin)
+		case d := <-conn.pauses:
+			pause = time.After(d)
 			continue
 		case <-pause:
-			conn.again <- late
+			conn.due.Store(true)
 			conn.signalUrgent()
 			continue
 		case after := <-conn.drains:

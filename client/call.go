@@ -23,14 +23,17 @@ type request struct {
 type call struct {
 	// Immutable once the request is queued.
 	id    uint64
-	join  JoinOptions // of a join
-	plain bool        // a join that asks for nothing of the connection as a whole
-	stays bool        // nobody withdraws it
-	event bool        // it is one of an Ingestor
+	join  JoinOptions             // of a join
+	plain bool                    // a join that asks for nothing of the connection as a whole
+	stays bool                    // nobody withdraws it
+	event bool                    // it is one of an Ingestor
+	leave *protocol.ClientMessage // of a leave
 
 	// Set by the writer, which then sends the request, or by a caller that no longer waits.
 	// If the caller sets it first, the request is never sent.
 	claimed atomic.Bool
+
+	leftLate bool // a leave was sent again, behind a join that was under way; owned by the reader
 
 	// Written once, by the goroutine that settles the call; read after done is closed.
 	done  chan struct{}

@@ -32,7 +32,9 @@ type connection struct {
 
 	// Safe for concurrent use by multiple goroutines. What is urgent does not wait for a place
 	// in the queue, because the reader and the pump may not wait.
-	again  chan []byte              // from the reader: joins once more; never full, as each has been sent before
+	again  chan []byte              // from the reader: joins and leaves once more; never full, as each has been sent before
+	soon   atomic.Pointer[[]byte]   // a join once more, in a while; set by the reader, taken by it or by the writer
+	due    atomic.Bool              // soon is to be sent
 	answer atomic.Uint64            // number of the newest mark that is to be answered
 	ping   atomic.Bool              // the server is to be asked for a sign of life
 	token  atomic.Pointer[[]byte]   // a request with a new token, which is to be sent
@@ -41,7 +43,7 @@ type connection struct {
 	urgent chan struct{}            // a signal for the writer: one of these has changed
 
 	fence     atomic.Pointer[fence] // no request is written behind it; nil: there is none; set by the move, and at the session's end by the writer
-	late      chan []byte           // from the reader: a join once more, in a while; never full, as one is under way at a time
+	pauses    chan time.Duration    // from the reader: how long soon waits
 	drains    chan time.Duration    // from the reader: after how long the server wants this client elsewhere
 	discarded chan struct{}         // closed by the move: it does not take over
 	live      atomic.Bool           // set by the session: it has taken over
@@ -74,7 +76,7 @@ func newConnection(ws *websocket.Conn, wire *wireConn, slots int) *connection {
 		quit:      make(chan struct{}),
 		urgent:    make(chan struct{}, 1),
 		drains:    make(chan time.Duration, 1),
-		late:      make(chan []byte, 1),
+		pauses:    make(chan time.Duration, 1),
 		discarded: make(chan struct{}),
 		renewed:   make(chan renewal, 1),
 		writeDone: make(chan struct{}),
@@ -189,6 +191,12 @@ func (conn *connection) nextUrgent() (kind websocket.MessageType, data []byte) {
 	}
 	if token := conn.token.Swap(nil); token != nil {
 		return websocket.MessageText, *token
+	}
+	if conn.due.Load() {
+		if join := conn.soon.Swap(nil); join != nil {
+			conn.due.Store(false)
+			return websocket.MessageText, *join
+		}
 	}
 	select {
 	case join := <-conn.again:

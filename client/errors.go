@@ -206,3 +206,11 @@ const (
 	CloseSlowConsumer    = protocol.CloseSlowConsumer    // the client does not read, or does not answer pings
 	CloseTooMany         = protocol.CloseTooMany         // too many bad messages, or too many messages
 )
+
+func toError(m *protocol.ServerMessage) *RequestError {
+	e := &RequestError{Code: m.Code, Message: m.Message, ID: m.ID, Index: -1}
+	if m.Index != nil {
+		e.Index = *m.Index
+	}
+	return e
+}

@@ -96,7 +96,8 @@ func (c *Conn) LeavePrefix(ctx context.Context, prefix string) error {
 		return err
 	}
 	leave := func(call *call) []byte {
-		return encode(protocol.ClientMessage{Type: protocol.TypeLeave, Prefix: &prefix, ID: strconv.FormatUint(call.id, 10)})
+		call.leave = &protocol.ClientMessage{Type: protocol.TypeLeave, Prefix: &prefix, ID: strconv.FormatUint(call.id, 10)}
+		return encode(call.leave)
 	}
 	_, err := c.s.do(ctx, leave)
 	if c.lost(ctx, err) {
@@ -214,60 +215,4 @@ func (s *session) removeUnconfirmed(conn *connection) {
 		}
 	}
 	conn.unconfirmed = nil
-}
-
-// rejoinMessage returns the message of a rejoin, and notes that its reply is awaited.
-func (s *session) rejoinMessage(conn *connection, join rejoin) []byte {
-	id := s.lastID.Add(1)
-	conn.rejoins[id] = join
-	opt := join.options
-	if join.plain {
-		opt = opt.reduced()
-	}
-	if join.prefix != nil {
-		return s.encodePrefix(*join.prefix, opt, join.plain, id)
-	}
-	return s.encodeJoin(join.rooms, opt, join.plain, id)
-}
-
-// rejoinLater has what was refused because it came too soon sent again, one after the other: the next one when the
-// last was accepted, or in a while. It reports whether m is such a refusal.
-func (s *session) rejoinLater(conn *connection, join rejoin, m *protocol.ServerMessage) (refused bool) {
-	if refused = m.Type == protocol.TypeError && m.Code == protocol.CodeRateLimited; refused {
-		conn.later = append(conn.later, join)
-	}
-	conn.repeating = conn.repeating && !join.later
-	if conn.repeating || len(conn.later) == 0 {
-		return refused
-	}
-	next := conn.later[0]
-	conn.later, conn.repeating, next.later = conn.later[1:], true, true
-	message := s.rejoinMessage(conn, next)
-	if refused {
-		conn.late <- message
-	} else {
-		conn.again <- message
-		conn.signalUrgent()
-	}
-	return refused
-}
-
-// refused returns the rooms that a reply refuses, and notes what it refuses.
-func (j *rejoin) refused(m *protocol.ServerMessage, in *Rejoined) (rooms []Rejected) {
-	rooms = m.Rejected
-	switch {
-	case m.Type == protocol.TypeError && j.prefix != nil:
-		in.RejectedPrefixes = append(in.RejectedPrefixes, Rejected{Room: *j.prefix, Code: m.Code, Message: m.Message})
-	case m.Type == protocol.TypeError:
-		rooms = append(rooms, rejectAll(j.rooms, m.Code, m.Message)...)
-	}
-	in.Rejected = append(in.Rejected, rooms...)
-	return rooms
-}
-
-func rejectAll(rooms []string, code Code, message string) (rejected []Rejected) {
-	for _, room := range rooms {
-		rejected = append(rejected, Rejected{Room: room, Code: code, Message: message})
-	}
-	return rejected
 }

@@ -268,3 +268,19 @@ func (f *ChangeFilter) Pass(ev Event) bool {
 
 // LeftOut is how many prices did not pass.
 func (f *ChangeFilter) LeftOut() uint64 { return f.leftOut }
+
+func newStamp(epoch string, seq uint64, at, ageMS int64) *Stamp {
+	return &Stamp{Epoch: epoch, Seq: seq, At: time.UnixMilli(at), Age: time.Duration(ageMS) * time.Millisecond}
+}
+
+// stampOf is the stamp of a price, nil if it has none.
+func stampOf(m *protocol.ServerMessage) *Stamp {
+	if m.Epoch == "" {
+		return nil
+	}
+	var age int64
+	if m.AgeMS != nil {
+		age = *m.AgeMS
+	}
+	return newStamp(m.Epoch, m.Seq, m.At, age)
+}

@@ -27,7 +27,7 @@ type reader struct {
 	leftOut     LeftOut // until this connection
 
 	// Owned by the reader.
-	repeating bool           // one of later is under way, or in conn.late
+	repeating bool           // one of later is under way, or in conn.soon
 	delivered bool           // an event of the server on this connection
 	stamps    bool           // a join that turns stamps off was refused
 	early     bool           // what is received came while the connection before went on
@@ -255,6 +255,12 @@ func (s *session) answered(conn *connection, m *protocol.ServerMessage) bool {
 		return false
 	}
 	c := conn.find(id)
+	if c != nil && c.leave != nil {
+		var alive bool
+		if m, alive = s.leftLate(conn, c, m); m == nil {
+			return alive
+		}
+	}
 	var err error
 	switch m.Type {
 	case protocol.TypeJoined:
@@ -285,9 +291,7 @@ func (s *session) answered(conn *connection, m *protocol.ServerMessage) bool {
 	}
 	if c != nil {
 		s.settle(c, m, err)
-		return true
-	}
-	if refused, ok := err.(*RequestError); ok { //nolint:errorlint // made above and never wrapped
+	} else if refused, ok := err.(*RequestError); ok { //nolint:errorlint // made above and never wrapped
 		return s.deliver(refused)
 	}
 	return true

@@ -1,10 +1,8 @@
 package client
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -134,12 +132,13 @@ func (c *Conn) Rooms() []string {
 // Leave leaves rooms and waits for the replies. Events of a room that were received before
 // its reply may still be in the buffer. Each room that was not joined adds a *[RequestError]
 // to the error (see errors.Join), and the other rooms are left. A room that is named twice is
-// left once.
+// left once. A room that waits to be joined again, see [Rejoined], is left and waits no more.
 func (c *Conn) Leave(ctx context.Context, rooms ...string) error {
 	var errs []error
 	leave := func(room string) func(*call) []byte {
 		return func(call *call) []byte {
-			return encode(protocol.ClientMessage{Type: protocol.TypeLeave, Room: room, ID: strconv.FormatUint(call.id, 10)})
+			call.leave = &protocol.ClientMessage{Type: protocol.TypeLeave, Room: room, ID: strconv.FormatUint(call.id, 10)}
+			return encode(call.leave)
 		}
 	}
 	calls := make(map[string]*call, len(rooms))
@@ -177,42 +176,6 @@ func (c *Conn) Leave(ctx context.Context, rooms ...string) error {
 	return errors.Join(errs...)
 }
 
-// rejoin is one message that joins rooms again.
-type rejoin struct {
-	rooms   []string
-	prefix  *string // in place of rooms
-	options JoinOptions
-	plain   bool // it asks only for what a server of any age knows
-	later   bool // it was refused for its rate before
-}
-
-// rejoins returns the joined rooms as joins that fit into messages, rooms of the same options
-// together, and behind them the joined prefixes, whose rooms the server names.
-func (s *session) rejoins() (joins []rejoin) {
-	groups := map[JoinOptions][]string{}
-	for room, opt := range s.rooms.options.Range {
-		if _, ofPrefix := s.rooms.ofPrefix.Load(room); ofPrefix {
-			continue
-		}
-		groups[opt.(JoinOptions)] = append(groups[opt.(JoinOptions)], room.(string))
-	}
-	for _, rooms := range groups {
-		slices.Sort(rooms)
-	}
-	byFirst := func(a, b JoinOptions) int { return cmp.Compare(groups[a][0], groups[b][0]) }
-	for _, opt := range slices.SortedFunc(maps.Keys(groups), byFirst) {
-		for _, part := range s.splitRooms(groups[opt], opt) {
-			joins = append(joins, rejoin{rooms: part, options: opt})
-		}
-	}
-	for _, prefix := range s.rooms.prefixed() {
-		if opt, joined := s.rooms.prefixes.Load(prefix); joined {
-			joins = append(joins, rejoin{prefix: &prefix, options: opt.(JoinOptions)})
-		}
-	}
-	return joins
-}
-
 // joined notes the rooms of a reply to a join with these options. Its error is a
 // *JoinError that lists the rooms that keep other options.
 func (s *session) joined(m *protocol.ServerMessage, opt JoinOptions) error {
@@ -231,60 +194,4 @@ func (s *session) joined(m *protocol.ServerMessage, opt JoinOptions) error {
 		return nil
 	}
 	return &JoinError{Unchanged: unchanged}
-}
-
-// rejoin prepares the messages that join again what was joined.
-func (s *session) rejoin(conn *connection) (messages [][]byte) {
-	s.plain.Store(false)
-	s.noExtra() // of a move that did not come about
-	s.rooms.lost()
-	s.confirm(conn)
-	var joins []rejoin
-	if conn.back { // else a prefix can be there whose call is about to ask for it
-		joins = s.rejoins()
-	}
-	for _, join := range joins {
-		conn.rejoined.Rooms = append(conn.rejoined.Rooms, join.rooms...)
-		messages = append(messages, s.rejoinMessage(conn, join))
-	}
-	slices.Sort(conn.rejoined.Rooms)
-	conn.again = make(chan []byte, len(messages))
-	return messages
-}
-
-// rejoinAnswered collects the replies to the rejoin messages and delivers Rejoined after
-// the last.
-func (s *session) rejoinAnswered(conn *connection, join rejoin, m *protocol.ServerMessage) bool {
-	if m.Type == protocol.TypeError && m.Code == protocol.CodeUnknownField && !join.plain {
-		s.plain.Store(true)
-		join.plain = true
-		conn.again <- s.rejoinMessage(conn, join)
-		conn.signalUrgent()
-		return true
-	}
-	if s.rejoinLater(conn, join, m) {
-		return true
-	}
-	if m.Type == protocol.TypeJoined {
-		if join.plain {
-			conn.rejoined.Reduced = conn.rejoined.Reduced || join.options != join.options.reduced()
-		} else {
-			conn.promised(s.opt.heartbeat)
-		}
-	}
-	for _, r := range join.refused(m, &conn.rejoined) {
-		s.rooms.remove(r.Room)
-	}
-	if len(conn.rejoins)+len(conn.later) > 0 {
-		return true
-	}
-	s.removeUnconfirmed(conn)
-	slices.Sort(conn.rejoined.Rooms)
-	conn.rejoined.Rooms = slices.Compact(conn.rejoined.Rooms)
-	for _, r := range conn.rejoined.Rejected {
-		if i, found := slices.BinarySearch(conn.rejoined.Rooms, r.Room); found {
-			conn.rejoined.Rooms = slices.Delete(conn.rejoined.Rooms, i, i+1)
-		}
-	}
-	return s.deliver(conn.rejoined)
 }

@@ -1,0 +1,256 @@
+package client
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"backbone/protocol"
+)
+
+// lateJoin is how long a join waits that the server has refused because it came too soon.
+const lateJoin = time.Second
+
+// rejoin is one message that joins rooms again.
+type rejoin struct {
+	rooms   []string
+	prefix  *string // in place of rooms
+	options JoinOptions
+	plain   bool // it asks only for what a server of any age knows
+	later   bool // it was refused for its rate before
+}
+
+// rejoins returns the joined rooms as joins that fit into messages, rooms of the same options
+// together, and behind them the joined prefixes, whose rooms the server names.
+func (s *session) rejoins() (joins []rejoin) {
+	groups := map[JoinOptions][]string{}
+	for room, opt := range s.rooms.options.Range {
+		if _, ofPrefix := s.rooms.ofPrefix.Load(room); ofPrefix {
+			continue
+		}
+		groups[opt.(JoinOptions)] = append(groups[opt.(JoinOptions)], room.(string))
+	}
+	for _, rooms := range groups {
+		slices.Sort(rooms)
+	}
+	byFirst := func(a, b JoinOptions) int { return cmp.Compare(groups[a][0], groups[b][0]) }
+	for _, opt := range slices.SortedFunc(maps.Keys(groups), byFirst) {
+		for _, part := range s.splitRooms(groups[opt], opt) {
+			joins = append(joins, rejoin{rooms: part, options: opt})
+		}
+	}
+	for _, prefix := range s.rooms.prefixed() {
+		if opt, joined := s.rooms.prefixes.Load(prefix); joined {
+			joins = append(joins, rejoin{prefix: &prefix, options: opt.(JoinOptions)})
+		}
+	}
+	return joins
+}
+
+// rejoin prepares the messages that join again what was joined.
+func (s *session) rejoin(conn *connection) (messages [][]byte) {
+	s.plain.Store(false)
+	s.noExtra() // of a move that did not come about
+	s.rooms.lost()
+	s.confirm(conn)
+	var joins []rejoin
+	if conn.back { // else a prefix can be there whose call is about to ask for it
+		joins = s.rejoins()
+	}
+	for _, join := range joins {
+		conn.rejoined.Rooms = append(conn.rejoined.Rooms, join.rooms...)
+		messages = append(messages, s.rejoinMessage(conn, join))
+	}
+	slices.Sort(conn.rejoined.Rooms)
+	conn.again = make(chan []byte, len(messages)+cap(conn.inflight))
+	return messages
+}
+
+// rejoinAnswered collects the replies to the rejoin messages and delivers Rejoined after
+// the last.
+func (s *session) rejoinAnswered(conn *connection, join rejoin, m *protocol.ServerMessage) bool {
+	if m.Type == protocol.TypeError && m.Code == protocol.CodeUnknownField && !join.plain {
+		s.plain.Store(true)
+		join.plain = true
+		conn.again <- s.rejoinMessage(conn, join)
+		conn.signalUrgent()
+		return true
+	}
+	if s.rejoinLater(conn, join, m) {
+		return true
+	}
+	if m.Type == protocol.TypeJoined {
+		if join.plain {
+			conn.rejoined.Reduced = conn.rejoined.Reduced || join.options != join.options.reduced()
+		} else {
+			conn.promised(s.opt.heartbeat)
+		}
+	}
+	for _, r := range join.refused(m, &conn.rejoined) {
+		s.rooms.remove(r.Room)
+	}
+	if len(conn.rejoins)+len(conn.later) > 0 {
+		return true
+	}
+	return s.allRejoined(conn)
+}
+
+// allRejoined delivers Rejoined.
+func (s *session) allRejoined(conn *connection) bool {
+	s.removeUnconfirmed(conn)
+	slices.Sort(conn.rejoined.Rooms)
+	conn.rejoined.Rooms = slices.DeleteFunc(slices.Compact(conn.rejoined.Rooms), func(room string) bool {
+		_, joined := s.rooms.names[room]
+		return !joined // rejected, or left meanwhile
+	})
+	return s.deliver(conn.rejoined)
+}
+
+// rejoinMessage returns the message of a rejoin, and notes that its reply is awaited.
+func (s *session) rejoinMessage(conn *connection, join rejoin) []byte {
+	id := s.lastID.Add(1)
+	conn.rejoins[id] = join
+	opt := join.options
+	if join.plain {
+		opt = opt.reduced()
+	}
+	if join.prefix != nil {
+		return s.encodePrefix(*join.prefix, opt, join.plain, id)
+	}
+	return s.encodeJoin(join.rooms, opt, join.plain, id)
+}
+
+// rejoinLater has what was refused because it came too soon sent again, one after the other: the next one when the
+// last was accepted, or in a while. It reports whether m is such a refusal.
+func (s *session) rejoinLater(conn *connection, join rejoin, m *protocol.ServerMessage) (refused bool) {
+	if refused = m.Type == protocol.TypeError && m.Code == protocol.CodeRateLimited; refused {
+		conn.later = append(conn.later, join)
+	}
+	conn.repeating = conn.repeating && !join.later
+	if conn.repeating || len(conn.later) == 0 {
+		return refused
+	}
+	message := s.nextLater(conn)
+	if !refused {
+		conn.again <- message
+		conn.signalUrgent()
+		return false
+	}
+	conn.due.Store(false)
+	conn.soon.Store(&message)
+	select {
+	case conn.pauses <- lateJoin:
+	default: // one that was called off has begun, or is about to
+	}
+	return true
+}
+
+// nextLater returns the message that is to be sent again next.
+func (s *session) nextLater(conn *connection) []byte {
+	next := conn.later[0]
+	conn.later, conn.repeating, next.later = conn.later[1:], true, true
+	return s.rejoinMessage(conn, next)
+}
+
+// leftLate takes what a leave names out of the joins that wait to be sent again: the program does not want it any
+// more. m is the server's answer to the leave. It is returned as the answer to a leave of what was joined. If a join
+// of it is under way, which counts behind the leave, the leave is sent again, and there is no answer yet: nil.
+// It is not alive once the session has ended.
+func (s *session) leftLate(conn *connection, c *call, m *protocol.ServerMessage) (answer *protocol.ServerMessage, alive bool) {
+	if m.Type != protocol.TypeLeft && m.Code != protocol.CodeNotJoined {
+		return m, true
+	}
+	waited := s.takeOut(conn, c.leave)
+	for _, join := range conn.rejoins {
+		if _, of := join.without(c.leave); of {
+			c.leftLate = true
+			conn.waiting[c.id] = c
+			conn.again <- encode(c.leave)
+			conn.signalUrgent()
+			return nil, true
+		}
+	}
+	if !waited && !c.leftLate {
+		return m, true
+	}
+	left := &protocol.ServerMessage{Type: protocol.TypeLeft, Room: c.leave.Room, Prefix: c.leave.Prefix, ID: m.ID}
+	if left.Prefix != nil {
+		s.rooms.prefixes.Delete(*left.Prefix)
+		for room := range s.rooms.ofPrefix.Range {
+			if name := room.(string); strings.HasPrefix(name, *left.Prefix) && !s.rooms.followed(name) {
+				left.Rooms = append(left.Rooms, name)
+			}
+		}
+	}
+	for _, room := range append(left.Rooms, left.Room) {
+		s.rooms.remove(room)
+	}
+	if waited && len(conn.rejoins)+len(conn.later) == 0 && !s.allRejoined(conn) {
+		return nil, false
+	}
+	return left, true
+}
+
+// takeOut takes what a leave names out of the joins that wait. It reports whether it was in one.
+func (s *session) takeOut(conn *connection, leave *protocol.ClientMessage) (waited bool) {
+	for id, join := range conn.rejoins {
+		if _, of := join.without(leave); of && join.later && conn.soon.Swap(nil) != nil {
+			delete(conn.rejoins, id)
+			conn.repeating = false
+			conn.later = slices.Insert(conn.later, 0, join)
+		}
+	}
+	var rest []rejoin
+	for _, join := range conn.later {
+		join, of := join.without(leave)
+		waited = waited || of
+		if len(join.rooms) > 0 || join.prefix != nil {
+			rest = append(rest, join)
+		}
+	}
+	conn.later = rest
+	if !conn.repeating && len(rest) > 0 { // the next one takes its place
+		message := s.nextLater(conn)
+		conn.soon.Store(&message)
+		conn.signalUrgent()
+	}
+	return waited
+}
+
+// without is the join without what a leave names, of which it may be nothing else. It reports whether that was in it.
+func (j rejoin) without(leave *protocol.ClientMessage) (rest rejoin, of bool) {
+	if leave.Prefix != nil {
+		if of = j.prefix != nil && *j.prefix == *leave.Prefix; of {
+			j.prefix = nil
+		}
+		return j, of
+	}
+	i := slices.Index(j.rooms, leave.Room)
+	if i < 0 {
+		return j, false
+	}
+	j.rooms = slices.Concat(j.rooms[:i], j.rooms[i+1:])
+	return j, true
+}
+
+// refused returns the rooms that a reply refuses, and notes what it refuses.
+func (j *rejoin) refused(m *protocol.ServerMessage, in *Rejoined) (rooms []Rejected) {
+	rooms = m.Rejected
+	switch {
+	case m.Type == protocol.TypeError && j.prefix != nil:
+		in.RejectedPrefixes = append(in.RejectedPrefixes, Rejected{Room: *j.prefix, Code: m.Code, Message: m.Message})
+	case m.Type == protocol.TypeError:
+		rooms = append(rooms, rejectAll(j.rooms, m.Code, m.Message)...)
+	}
+	in.Rejected = append(in.Rejected, rooms...)
+	return rooms
+}
+
+func rejectAll(rooms []string, code Code, message string) (rejected []Rejected) {
+	for _, room := range rooms {
+		rejected = append(rejected, Rejected{Room: room, Code: code, Message: message})
+	}
+	return rejected
+}

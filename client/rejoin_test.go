@@ -1,0 +1,178 @@
+package client
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"backbone/protocol"
+)
+
+// rejoining is a consumer of the rooms R and S and of the prefixes A and B, whose connection was lost. It has the
+// next one, whose joins it has sent and not had answered.
+type rejoining struct {
+	*peer
+	c *Conn
+}
+
+func newRejoining(t *testing.T) *rejoining {
+	t.Helper()
+	s := newPipeServer(t)
+	c, p := s.consumer(ConnOptions{})
+	r := &rejoining{p, c}
+	async(t, func() { r.accept("R,S"); r.accept("A*"); r.accept("B*") })
+	if err := errors.Join(c.Join(patient(t), "R", "S"), c.JoinPrefix(patient(t), "A"), c.JoinPrefix(patient(t), "B")); err != nil {
+		t.Fatal(err)
+	}
+	expectEvent(t, c, Joined{Prefix: "A", Rooms: []string{"A1"}})
+	expectEvent(t, c, Joined{Prefix: "B", Rooms: []string{"B1"}})
+	p.kill()
+	expectDisconnected(t, c)
+	r.peer = s.accept()
+	expectEvent(t, c, Connected{})
+	return r
+}
+
+// joins returns the id of the join that comes, which must be of these rooms or of this prefix.
+func (r *rejoining) joins(want string) string {
+	r.t.Helper()
+	m := r.expect(protocol.TypeJoin)
+	got := strings.Join(m.Rooms, ",")
+	if m.Prefix != nil {
+		got = *m.Prefix + "*"
+	}
+	if got != want {
+		r.t.Fatalf("joined %s, want %s", got, want)
+	}
+	return m.ID
+}
+
+func (r *rejoining) accept(want string) {
+	r.t.Helper()
+	r.acceptID(want, r.joins(want))
+}
+
+func (r *rejoining) acceptID(want, id string) {
+	r.t.Helper()
+	m := protocol.ServerMessage{Type: protocol.TypeJoined, ID: id, Rooms: strings.Split(want, ",")}
+	if prefix, of := strings.CutSuffix(want, "*"); of {
+		m.Prefix, m.Rooms = &prefix, []string{prefix + "1"}
+	}
+	r.answer(m)
+}
+
+func (r *rejoining) refuse(wants ...string) {
+	r.t.Helper()
+	for _, want := range wants {
+		r.refuseID(r.joins(want), protocol.CodeRateLimited)
+	}
+}
+
+func (r *rejoining) refuseID(id string, code Code) {
+	r.t.Helper()
+	r.answer(protocol.ServerMessage{Type: protocol.TypeError, ID: id, Code: code, Message: "says the server"})
+}
+
+// after checks how long something took that pauses of these bounds make up.
+func after(t *testing.T, begun time.Time, least, most time.Duration) {
+	t.Helper()
+	if d := time.Since(begun); d < least || d > most {
+		t.Errorf("it took %v, want %v to %v", d, least, most)
+	}
+}
+
+func (r *rejoining) in(want ...string) {
+	r.t.Helper()
+	if in := r.c.Rooms(); !slices.Equal(in, want) {
+		r.t.Errorf("in %q, want %q", in, want)
+	}
+}
+
+// What the server refuses because it came too soon is joined a while later, one after the other.
+func TestWhatIsRejoinedTooSoonIsRejoinedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t)
+		begun := time.Now()
+		r.refuse("R,S", "A*", "B*")
+		r.refuse("R,S") // after a second
+		r.refuse("A*")
+		r.accept("B*")
+		after(t, begun, 3*lateJoin, 3*lateJoin)
+		begun = time.Now()
+		r.accept("R,S") // at once behind it
+		after(t, begun, 0, 0)
+		r.refuse("A*")
+		r.accept("A*") // after a second
+		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "R", "S"}})
+		after(t, begun, lateJoin, lateJoin)
+		r.in("A1", "B1", "R", "S")
+	})
+}
+
+// What is left while it waits to be joined again is not joined again.
+func TestWhatWaitsToBeRejoinedCanBeLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t)
+		r.refuse("R,S", "A*", "B*")
+		async(t, func() { r.refuseID(r.expect(protocol.TypeLeave).ID, protocol.CodeNotJoined) })
+		if err := r.c.Leave(patient(t), "R"); err != nil {
+			t.Error(err)
+		}
+		r.in("A1", "B1", "S")
+		async(t, func() { r.refuseID(r.expect(protocol.TypeLeave).ID, protocol.CodeNotJoined) })
+		if err := r.c.LeavePrefix(patient(t), "A"); err != nil {
+			t.Error(err)
+		}
+		r.in("B1", "S")
+		r.refuse("S")
+		r.accept("B*")
+		r.refuse("S")
+		async(t, func() { r.refuseID(r.expect(protocol.TypeLeave).ID, protocol.CodeNotJoined) })
+		if err := r.c.Leave(patient(t), "S"); err != nil {
+			t.Error(err)
+		}
+		expectEvent(t, r.c, Rejoined{Rooms: []string{"B1"}})
+		r.in("B1")
+		async(t, func() { r.refuseID(r.expect(protocol.TypeLeave).ID, protocol.CodeNotJoined) })
+		if refused, ok := errors.AsType[*RequestError](r.c.Leave(patient(t), "S")); !ok || refused.Code != CodeNotJoined {
+			t.Errorf("left twice: %v", refused)
+		}
+	})
+}
+
+// A leave that comes before a join that was on its way is sent again behind that.
+func TestWhatIsJustRejoinedCanBeLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t)
+		r.refuse("R,S", "A*", "B*")
+		left := make(chan error, 1)
+		async(t, func() { left <- r.c.Leave(patient(t), "R") })
+		leave := r.expect(protocol.TypeLeave).ID
+		join := r.joins("R,S") // written before the answer to the leave comes
+		r.refuseID(leave, protocol.CodeNotJoined)
+		r.acceptID("R,S", join)
+		r.answer(protocol.ServerMessage{Type: protocol.TypeLeft, ID: r.expect(protocol.TypeLeave).ID, Room: "R"})
+		if err := <-left; err != nil {
+			t.Error(err)
+		}
+		r.refuse("A*")
+		r.in("A1", "B1", "S")
+
+		r.accept("B*")
+		r.refuse("A*")
+		async(t, func() { left <- r.c.LeavePrefix(patient(t), "A") })
+		leave = r.expect(protocol.TypeLeave).ID
+		join = r.joins("A*")
+		r.refuseID(leave, protocol.CodeNotJoined)
+		r.refuseID(join, protocol.CodeRateLimited)
+		r.refuseID(r.expect(protocol.TypeLeave).ID, protocol.CodeNotJoined)
+		if err := <-left; err != nil {
+			t.Error(err)
+		}
+		expectEvent(t, r.c, Rejoined{Rooms: []string{"B1", "S"}})
+		r.in("B1", "S")
+	})
+}
