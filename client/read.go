@@ -28,6 +28,7 @@ type reader struct {
 
 	// Owned by the reader.
 	repeating bool           // one of later is under way, or in conn.soon
+	refusals  int            // of joins that were sent again, in a row
 	delivered bool           // an event of the server on this connection
 	stamps    bool           // a join that turns stamps off was refused
 	early     bool           // what is received came while the connection before went on

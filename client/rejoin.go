@@ -10,8 +10,18 @@ import (
 	"backbone/protocol"
 )
 
-// lateJoin is how long a join waits that the server has refused because it came too soon.
-const lateJoin = time.Second
+// How long a join waits that the server has refused because it came too soon: half of it at random, and twice as
+// long after each further refusal.
+const (
+	lateJoin    = 2 * time.Second
+	lateJoinMax = 30 * time.Second
+)
+
+// pauseAfter is the wait after so many further refusals in a row. r is random in [0, 1).
+func pauseAfter(refusals int, r float64) time.Duration {
+	half := doubled(lateJoin, refusals, lateJoinMax) / 2
+	return half + random(half, r)
+}
 
 // rejoin is one message that joins rooms again.
 type rejoin struct {
@@ -128,7 +138,14 @@ func (s *session) rejoinLater(conn *connection, join rejoin, m *protocol.ServerM
 	if refused = m.Type == protocol.TypeError && m.Code == protocol.CodeRateLimited; refused {
 		conn.later = append(conn.later, join)
 	}
-	conn.repeating = conn.repeating && !join.later
+	switch {
+	case join.later && refused:
+		conn.repeating = false
+		conn.refusals++
+	case join.later:
+		conn.repeating = false
+		conn.refusals = -1 // the next one is sent without a pause
+	}
 	if conn.repeating || len(conn.later) == 0 {
 		return refused
 	}
@@ -141,7 +158,7 @@ func (s *session) rejoinLater(conn *connection, join rejoin, m *protocol.ServerM
 	conn.due.Store(false)
 	conn.soon.Store(&message)
 	select {
-	case conn.pauses <- lateJoin:
+	case conn.pauses <- pauseAfter(conn.refusals, jitter()):
 	default: // one that was called off has begun, or is about to
 	}
 	return true

@@ -97,18 +97,33 @@ func TestWhatIsRejoinedTooSoonIsRejoinedLater(t *testing.T) {
 		r := newRejoining(t)
 		begun := time.Now()
 		r.refuse("R,S", "A*", "B*")
-		r.refuse("R,S") // after a second
-		r.refuse("A*")
-		r.accept("B*")
-		after(t, begun, 3*lateJoin, 3*lateJoin)
+		r.refuse("R,S") // after a second or two
+		r.refuse("A*")  // after twice that
+		r.accept("B*")  // and again
+		after(t, begun, 7*time.Second, 14*time.Second)
 		begun = time.Now()
 		r.accept("R,S") // at once behind it
 		after(t, begun, 0, 0)
 		r.refuse("A*")
-		r.accept("A*") // after a second
+		r.accept("A*") // after a second or two
 		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "R", "S"}})
-		after(t, begun, lateJoin, lateJoin)
+		after(t, begun, time.Second, 2*time.Second)
 		r.in("A1", "B1", "R", "S")
+	})
+}
+
+// A server that never takes a join is asked more and more rarely, and in the end every 15 to 30 s.
+func TestARejoinThatIsNeverTakenIsSentMoreRarely(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t)
+		begun := time.Now()
+		r.refuse("R,S", "A*", "B*")
+		for i := range 20 {
+			r.refuseID(r.expect(protocol.TypeJoin).ID, protocol.CodeRateLimited)
+			most := min(2*time.Second<<i, 30*time.Second)
+			after(t, begun, most/2, most)
+			begun = time.Now()
+		}
 	})
 }
 
