@@ -32,13 +32,14 @@ func Wrap(c net.Conn) net.Conn {
 	if raw == nil || err != nil {
 		return c
 	}
-	return &conn{c, raw}
+	return &conn{Conn: c, raw: raw, accesses: sync.Pool{New: newAccess}}
 }
 
 // conn is a connection with a descriptor. Deadlines and Close are those of the connection.
 type conn struct {
 	net.Conn
-	raw syscall.RawConn
+	raw      syscall.RawConn
+	accesses sync.Pool // spares each read and write the memory for an access and its functions
 }
 
 // NetConn is the connection that was wrapped.
@@ -48,8 +49,8 @@ func (c *conn) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
-	a := begin(b[:min(len(b), mostAtOnce)])
-	defer a.end()
+	a := c.begin(b[:min(len(b), mostAtOnce)])
+	defer c.end(a)
 	switch err := c.raw.Read(a.readable); {
 	case err != nil || a.errno != 0:
 		return 0, c.failed("read", err, a.errno)
@@ -60,8 +61,8 @@ func (c *conn) Read(b []byte) (int, error) {
 }
 
 func (c *conn) Write(b []byte) (int, error) {
-	a := begin(b)
-	defer a.end()
+	a := c.begin(b)
+	defer c.end(a)
 	if err := c.raw.Write(a.writable); err != nil || a.errno != 0 {
 		return a.done, c.failed("write", err, a.errno)
 	}
@@ -90,22 +91,21 @@ type access struct {
 	readable, writable func(fd uintptr) bool // onReadable and onWritable
 }
 
-// accesses spares each read and write the memory for an access and its functions.
-var accesses = sync.Pool{New: func() any {
+func newAccess() any {
 	a := new(access)
 	a.readable, a.writable = a.onReadable, a.onWritable
 	return a
-}}
+}
 
-func begin(p []byte) *access {
-	a := accesses.Get().(*access) //nolint:forcetypeassert // it has nothing else
+func (c *conn) begin(p []byte) *access {
+	a := c.accesses.Get().(*access) //nolint:forcetypeassert // it has nothing else
 	a.p, a.done, a.errno = p, 0, 0
 	return a
 }
 
-func (a *access) end() {
+func (c *conn) end(a *access) {
 	a.p = nil
-	accesses.Put(a)
+	c.accesses.Put(a)
 }
 
 // onReadable is called once at first, and then whenever the descriptor is readable, until it returns
