@@ -15,6 +15,10 @@ import (
 	"backbone/protocol"
 )
 
+// maxRoomsFile bounds what --rooms-from reads, bytes. That is 130,000 rooms of the longest names, and more than a
+// million of usual ones.
+const maxRoomsFile = 16 << 20
+
 // RoomNames is the arguments and the flag that name rooms.
 type RoomNames struct {
 	Rooms     []string `arg:"" optional:"" name:"room" help:"Rooms to join. A room is an instrument, or any other name for chat."`
@@ -59,6 +63,9 @@ func (r *RoomNames) readFile(ctx context.Context, s Streams) error {
 	if err != nil {
 		return fmt.Errorf("--rooms-from: %w", err)
 	}
+	if len(text) > maxRoomsFile {
+		return config.Errorf("rooms-from", "has more than %d MiB of names: name fewer rooms", maxRoomsFile>>20)
+	}
 	for i, line := range strings.Split(strings.TrimPrefix(string(text), "\ufeff"), "\n") {
 		room := strings.TrimSpace(line)
 		if room == "" {
@@ -72,7 +79,7 @@ func (r *RoomNames) readFile(ctx context.Context, s Streams) error {
 	return nil
 }
 
-// text reads the file. A read of a terminal or a pipe cannot be broken off, so it ends with the program.
+// text reads the file, up to a byte more than it may have. A read of a terminal or a pipe cannot be broken off, so it ends with the program.
 func (r *RoomNames) text(ctx context.Context, s Streams) ([]byte, error) {
 	if f, ok := s.In.(*os.File); ok && r.RoomsFrom == "-" && telemetry.IsTerminal(f) {
 		s.Say("each line is a room to join; Ctrl-D ends them")
@@ -83,12 +90,17 @@ func (r *RoomNames) text(ctx context.Context, s Streams) ([]byte, error) {
 	}
 	done := make(chan result, 1)
 	go func() {
-		var got result
-		if r.RoomsFrom == "-" {
-			got.text, got.err = io.ReadAll(s.In)
-		} else {
-			got.text, got.err = os.ReadFile(r.RoomsFrom)
+		in, got := s.In, result{}
+		if r.RoomsFrom != "-" {
+			var f *os.File
+			if f, got.err = os.Open(r.RoomsFrom); got.err != nil {
+				done <- got
+				return
+			}
+			defer f.Close()
+			in = f
 		}
+		got.text, got.err = io.ReadAll(io.LimitReader(in, maxRoomsFile+1))
 		done <- got
 	}()
 	select {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -148,6 +150,40 @@ func TestLatency(t *testing.T) {
 	if got := l.total(); len(got) != 3 || !slices.Equal(got[1:], want) {
 		t.Errorf("said %q", got)
 	}
+}
+
+// Names that do not end are not all read.
+func TestTheNamesOfRoomsAreBounded(t *testing.T) {
+	in := &endless{}
+	file := filepath.Join(t.TempDir(), "rooms")
+	if err := os.WriteFile(file, make([]byte, 20<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []string{"-", file} {
+		var said strings.Builder
+		code := clitest.Run(t.Context(), t, &Cmd{}, cli.Streams{In: in, Out: io.Discard, Err: &said}, "--rooms-from="+from)
+		const want = "--rooms-from has more than 16 MiB of names: name fewer rooms\n"
+		if code != cli.ExitUsage || !strings.HasSuffix(said.String(), want) || strings.Count(said.String(), "\n") != 1 {
+			t.Errorf("%s: exit code %d, said %s", from, code, &said)
+		}
+	}
+	if in.read > 17<<20 {
+		t.Errorf("read %d bytes", in.read)
+	}
+}
+
+// endless is a list of rooms without an end.
+type endless struct{ read int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.read > 40<<20 {
+		return 0, io.EOF
+	}
+	for i := range p {
+		p[i] = "A\n"[(e.read+i)%2]
+	}
+	e.read += len(p)
+	return len(p), nil
 }
 
 // Rooms that are read from a terminal, where nothing more is typed, do not keep the command from ending.
