@@ -226,7 +226,7 @@ func (x *session) found(w written) {
 
 func (x *session) failsToStore(reason string) {
 	if !x.shard.storeFailing {
-		reason = oneLine(reason)
+		reason = inWords(errors.New(reason))
 		x.shard.storeFailing = true
 		x.shared.log.Warn("redis publishes but does not store last prices", "shard", x.shard.name, "reason", reason)
 	}

@@ -155,7 +155,7 @@ func TestWordsOfErrors(t *testing.T) {
 	for words, want := range map[string]string{"\x15\x03\x01": "the port speaks TLS", "x": "does not speak as Redis does"} {
 		g := new(greeting)
 		g.said.Store(&words)
-		hasText(t, g.words(errors.New("gone")), want)
+		hasText(t, g.explain(errors.New("gone")), want)
 	}
 	hasText(t, orLost(nil), "connection is lost")
 	hasText(t, orLost(errors.New("gone")), "gone")

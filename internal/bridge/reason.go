@@ -79,12 +79,9 @@ const (
 	errTLSPort = refusal("the port speaks TLS: expected rediss:// in the URL")
 )
 
-// explain returns err, or what the greeting says about its cause, and what to do about it.
-func (g *greeting) explain(err error) error { return advise(g.words(err)) }
-
-// words returns err, or what the greeting says about its cause. The library tells an answer
+// explain returns err, or what the greeting says about its cause. The library tells an answer
 // to its first command itself, unless that is what it could do without.
-func (g *greeting) words(err error) error {
+func (g *greeting) explain(err error) error {
 	said := g.said.Load()
 	_, answered := rueidis.IsRedisErr(err)
 	switch {
@@ -92,8 +89,7 @@ func (g *greeting) words(err error) error {
 		return fmt.Errorf("%w: the server closed the connection without an answer: expected Redis 6 or newer, "+
 			"and rediss:// in the URL if the port speaks TLS", err)
 	case said == nil && g.slow.Load() && errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%w: the server took the connection and did not answer: it hangs or is very busy, "+
-			"or what forwards to it reaches no server", err)
+		return fmt.Errorf("%w, from a server that took the connection: it hangs or is very busy, or what forwards to it reaches no server", err)
 	case said == nil:
 		return err
 	case strings.HasPrefix(*said, "*"), strings.HasPrefix(*said, "-ERR ") && strings.Contains(strings.ToUpper(*said), "HELLO"):
@@ -113,11 +109,18 @@ func (g *greeting) words(err error) error {
 const (
 	noSuchCommand = "unknown command"
 	noMoreClients = "max number of clients reached"
+	noPassword    = "noauth"
 	wrongPassword = "wrongpass"
+	noRight       = "the user executing the script can't" // without NOPERM, and without the command
 )
 
 func says(err error, text string) bool {
 	return err != nil && strings.Contains(strings.ToLower(err.Error()), text)
+}
+
+// inWords is an error as it is told to operators, in one line.
+func inWords(err error) string {
+	return strings.ReplaceAll(oneLine(advise(err).Error()), context.DeadlineExceeded.Error(), "no answer in time")
 }
 
 // advise puts what to do before an error that says it in the words of Redis alone.
@@ -127,8 +130,12 @@ func advise(err error) error {
 		return fmt.Errorf("the server takes no more connections, of which each instance needs %d: raise its maxclients, or find who holds them: %w", connections, err)
 	case says(err, noSuchCommand) && !says(err, "needs redis"):
 		return fmt.Errorf("the server lacks a command that is needed, or has it under another name (rename-command): %w", err)
+	case says(err, noPassword):
+		return fmt.Errorf("the server wants a password, and this instance has none: %w", err)
 	case says(err, wrongPassword):
 		return fmt.Errorf("the user or the password is not what the server has; a changed one is read at the next start of this instance: %w", err)
+	case says(err, noRight):
+		return fmt.Errorf("the user lacks a right that the scripts need (mget get set pttl pexpire, and publish or in a cluster spublish): %w", err)
 	default:
 		return err
 	}

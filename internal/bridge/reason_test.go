@@ -23,24 +23,26 @@ func TestTheReasonSaysWhatToDo(t *testing.T) {
 	t.Cleanup(func() { _ = taken.Close() })
 	resp2 := redistest.Start(t, "--rename-command", "HELLO", "")
 	guarded := redistest.Start(t, "--requirepass", "secret") // it refuses HELLO
+	noMGET := redistest.Start(t, "--user", "default", "on", "nopass", "~*", "&*", "+@all", "-mget")
 	frozen := redistest.Start(t)
 	frozen.Freeze()
 	for name, c := range map[string]struct{ url, want string }{
-		"full":               {full.URL(), "takes no more connections, of which each instance needs 3: raise its maxclients, or find who holds them: ERR max number of clients reached"},
-		"no password":        {guarded.URL(), "NOAUTH"},
-		"wrong password":     {"redis://:another@" + guarded.Addr(), "read at the next start of this instance: WRONGPASS"},
-		"hangs":              {frozen.URL(), "did not answer: it hangs or is very busy"},
-		"no HELLO":           {resp2.URL(), "does not speak RESP3"},
-		"RESP2":              {"redis://" + fakeRedis(t, map[string]string{"HELLO": "*2\r\n$5\r\nproto\r\n:2\r\n"}), "does not speak RESP3"},
-		"closes":             {"redis://" + fakeRedis(t, map[string]string{"HELLO": ""}), "without an answer: expected Redis 6"},
-		"TLS port":           {"redis://" + tlsProxy(t, resp2.Addr()), "rediss://"},
-		"plain port":         {"rediss://" + fakeRedis(t, nil), "does the port speak TLS?"},
-		"active replica":     {"redis://" + fakeRedis(t, map[string]string{"INFO": bulk("role:active-replica\r\n")}), "active replica of KeyDB"},
-		"replica":            {"redis://" + fakeRedis(t, map[string]string{"INFO": bulk("role:replica\r\n")}), "is a replica: expected a master"},
-		"loading":            {"redis://" + fakeRedis(t, map[string]string{"PING": "-LOADING Redis is loading\r\n"}), "ping: LOADING"},
-		"no scripts":         {"redis://" + fakeRedis(t, map[string]string{"SCRIPT": "-ERR unknown command 'SCRIPT', with args beginning with: 'LOAD' 'local byte'\r\n"}), "lacks a command that is needed, or has it under another name (rename-command): script load: unknown command 'SCRIPT'"},
-		"full memory":        {"redis://" + fakeRedis(t, map[string]string{"SUBSCRIBE": "-OOM command not allowed when used memory > 'maxmemory'.\r\n"}), "since Redis 8.6 nobody can subscribe"},
-		"cluster before 7.0": {"redis+cluster://" + fakeRedis(t, nil), "a cluster needs Redis 7.0"},
+		"full":                {full.URL(), "takes no more connections, of which each instance needs 3: raise its maxclients, or find who holds them: ERR max number of clients reached"},
+		"no password":         {guarded.URL(), "wants a password, and this instance has none: NOAUTH"},
+		"wrong password":      {"redis://:another@" + guarded.Addr(), "read at the next start of this instance: WRONGPASS"},
+		"hangs":               {frozen.URL(), "no answer in time, from a server that took the connection: it hangs or is very busy"},
+		"no right in scripts": {noMGET.URL(), "lacks a right that the scripts need (mget get set pttl pexpire, and publish or in a cluster spublish): script: "},
+		"no HELLO":            {resp2.URL(), "does not speak RESP3"},
+		"RESP2":               {"redis://" + fakeRedis(t, map[string]string{"HELLO": "*2\r\n$5\r\nproto\r\n:2\r\n"}), "does not speak RESP3"},
+		"closes":              {"redis://" + fakeRedis(t, map[string]string{"HELLO": ""}), "without an answer: expected Redis 6"},
+		"TLS port":            {"redis://" + tlsProxy(t, resp2.Addr()), "rediss://"},
+		"plain port":          {"rediss://" + fakeRedis(t, nil), "does the port speak TLS?"},
+		"active replica":      {"redis://" + fakeRedis(t, map[string]string{"INFO": bulk("role:active-replica\r\n")}), "active replica of KeyDB"},
+		"replica":             {"redis://" + fakeRedis(t, map[string]string{"INFO": bulk("role:replica\r\n")}), "is a replica: expected a master"},
+		"loading":             {"redis://" + fakeRedis(t, map[string]string{"PING": "-LOADING Redis is loading\r\n"}), "ping: LOADING"},
+		"no scripts":          {"redis://" + fakeRedis(t, map[string]string{"SCRIPT": "-ERR unknown command 'SCRIPT', with args beginning with: 'LOAD' 'local byte'\r\n"}), "lacks a command that is needed, or has it under another name (rename-command): script load: unknown command 'SCRIPT'"},
+		"full memory":         {"redis://" + fakeRedis(t, map[string]string{"SUBSCRIBE": "-OOM command not allowed when used memory > 'maxmemory'.\r\n"}), "since Redis 8.6 nobody can subscribe"},
+		"cluster before 7.0":  {"redis+cluster://" + fakeRedis(t, nil), "a cluster needs Redis 7.0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := start(t, "A", c.url)
@@ -53,7 +55,7 @@ func TestTheReasonSaysWhatToDo(t *testing.T) {
 				t.Errorf("logged %s, want %q to be told only where it is so", line, lacks)
 			}
 			if want, known := map[string]string{
-				"full": "maxclients", "no password": "password", "wrong password": "password", "hangs": "timeout", "no HELLO": "RESP3", "RESP2": "RESP3", "certificate": "certificate",
+				"full": "maxclients", "no password": "password", "wrong password": "password", "hangs": "timeout", "no right in scripts": "rights", "no HELLO": "RESP3", "RESP2": "RESP3", "certificate": "certificate",
 				"loading": "answer", "no scripts": "command", "full memory": "memory",
 			}[name]; known {
 				if got := a.bridge.Status().Shards[0].Cause; got != want {

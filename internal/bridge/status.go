@@ -43,7 +43,7 @@ type ShardStatus struct {
 
 // failed returns s with err as the reason for its state.
 func (s ShardStatus) failed(err error) ShardStatus {
-	s.Reason, s.Cause = oneLine(err.Error()), cause(err)
+	s.Reason, s.Cause = inWords(err), cause(err)
 	return s
 }
 
@@ -63,6 +63,8 @@ func cause(err error) string {
 			return "maxclients"
 		case says(answer, noSuchCommand):
 			return "command"
+		case says(answer, noRight):
+			return "rights"
 		}
 		return "answer" // as LOADING
 	}
