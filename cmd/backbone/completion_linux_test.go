@@ -63,6 +63,9 @@ func TestCompletion(t *testing.T) {
 				"serve --tls-cert=plain\t --tls-k\tkey": "<serve><--tls-cert=plain.pem><--tls-key><key>",
 				"feed krak\t":                           "<feed><kraken>",
 				"subscribe --url " + url + " BTC_\t":    "<subscribe><--url><" + url + "><BTC_USDT>",
+
+				"subscribe --url " + url + " --prefix B\t":    "<subscribe><--url><" + url + "><--prefix><BTC_>",
+				"subscribe --url " + url + " --prefix=BTC_\t": "<subscribe><--url><" + url + "><--prefix=BTC_USDT>",
 			} {
 				typing.line("backbone " + typed)
 				if got := typing.until("end"); !strings.HasSuffix(got, want+"end") {

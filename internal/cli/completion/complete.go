@@ -17,8 +17,8 @@ type Values interface {
 	Values(name string) []string
 }
 
-// Rooms is what a command has whose arguments "room" or "prefix" are names of rooms. ListRooms asks its server for
-// those with a prefix; the flags have their values.
+// Rooms is what a command has whose arguments "room" or "prefix" are names of rooms, and whose flags with the place
+// holder PREFIX are beginnings of them. ListRooms asks its server for those with a prefix; the flags have their values.
 type Rooms interface {
 	ListRooms(ctx context.Context, prefix string) ([]string, error)
 }
@@ -41,10 +41,10 @@ func complete(app *kong.Application, words []string, begin string, list lister) 
 	name, value, assigned := strings.Cut(begin, "=")
 	switch {
 	case at.waiting != nil:
-		found, files = at.values(at.waiting.Value, "")
+		found, files = at.given(at.waiting, "", begin, words, list)
 	case !at.plain && assigned && strings.HasPrefix(name, "--"):
 		if f := at.flag(name); f != nil {
-			found, files = at.values(f.Value, name+"=")
+			found, files = at.given(f, name+"=", value, words, list)
 		}
 		begin = name + "=" + value
 	case !at.plain && strings.HasPrefix(begin, "-") && !helping:
@@ -138,6 +138,33 @@ func (p *position) flags() (found []candidate) {
 	}
 	if p.node.Parent == nil {
 		found = append(found, candidate{"--version", "Print the version."})
+	}
+	return found
+}
+
+// given are the values of a flag that can stand behind a text, and begin with begin.
+func (p *position) given(f *kong.Flag, behind, begin string, words []string, list lister) (found []candidate, files bool) {
+	if _, asks := p.node.Target.Addr().Interface().(Rooms); !asks || f.PlaceHolder != "PREFIX" {
+		return p.values(f.Value, behind)
+	}
+	for _, prefix := range prefixes(list(words, begin), begin) {
+		if !slices.Contains(words, prefix) {
+			found = append(found, candidate{behind + prefix, ""})
+		}
+	}
+	return found, false
+}
+
+// prefixes are the sorted names that begin with begin, each up to the first separator behind that.
+func prefixes(names []string, begin string) (found []string) {
+	for _, name := range names {
+		rest, fits := strings.CutPrefix(name, begin)
+		if i := strings.IndexAny(rest, "_-/.:"); fits && i >= 0 {
+			name = name[:len(begin)+i+1]
+		}
+		if fits && (len(found) == 0 || found[len(found)-1] != name) {
+			found = append(found, name)
+		}
 	}
 	return found
 }

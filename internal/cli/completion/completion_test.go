@@ -67,8 +67,10 @@ func (*watch) Values(name string) []string {
 
 // tail is a command whose server knows three rooms.
 type tail struct {
-	Rooms []string `arg:"" name:"room"`
-	URL   string   `name:"url"`
+	Rooms    []string `arg:"" name:"room"`
+	URL      string   `name:"url"`
+	Prefixes []string `name:"prefix" placeholder:"PREFIX"`
+	Named    string   `name:"named"`
 }
 
 func (*tail) ListRooms(_ context.Context, prefix string) (found []string, _ error) {
@@ -102,6 +104,15 @@ func TestRoomsAreThoseOfTheServer(t *testing.T) {
 		"tail --url ":        "",
 		"tail --wrong E":     "",
 		"help tail ":         "",
+
+		"tail --prefix ":               "BTC/,BTC_,ETH USDT",
+		"tail --prefix B":              "BTC/,BTC_",
+		"tail --prefix BTC/U":          "BTC/USD:",
+		"tail --prefix=BTC_":           "--prefix=BTC_USDT",
+		"tail --prefix BTC_ --prefix ": "BTC/,ETH USDT",
+		"tail --prefix X":              "",
+		"tail --wrong --prefix ":       "",
+		"tail --named ":                "",
 	} {
 		words := strings.Split(typed, " ")
 		last := len(words) - 1
