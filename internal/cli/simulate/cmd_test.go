@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -14,11 +15,13 @@ import (
 	"go.uber.org/goleak"
 
 	"backbone/client"
+	"backbone/client/clienttest"
 	"backbone/internal/cli"
 	"backbone/internal/cli/clitest"
 	"backbone/internal/config"
 	"backbone/internal/market"
 	"backbone/internal/server/servertest"
+	"backbone/protocol"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -124,6 +127,58 @@ func TestRefusalsAreTold(t *testing.T) {
 	if code != cli.ExitRejected || !strings.Contains(said, "sent 12 prices in ") || !strings.Contains(said, ", rejected 7 (too_many_instruments)") ||
 		strings.Count(said, "a price was rejected: too_many_instruments: ") != 1 {
 		t.Errorf("code %d, said %s", code, said)
+	}
+}
+
+// A server that takes the credentials back ends the market, also between two prices and while instruments are retired.
+func TestAFinalRefusalEndsIt(t *testing.T) {
+	for name, c := range map[string]struct {
+		flags []string
+		after string // what the server was published or the command said
+	}{
+		"busy":                  {[]string{"--rate=10000"}, "SIM_"},
+		"waits for a price":     {[]string{"--rate=0.0001"}, "simulating"},
+		"with retiring to come": {[]string{"--rate=10000", "--retire"}, "SIM_"},
+		"retires":               {[]string{"--retire", "--count=1", "--rate=10000", "--instruments=5000"}, `"retire"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, stop := context.WithTimeout(t.Context(), patience)
+			defer stop()
+			srv := clienttest.NewServer()
+			defer srv.Close()
+			said := make(chan string, 100)
+			hear := cli.WriterFunc(func(line []byte) error { said <- string(line); return nil })
+			code := make(chan int, 1)
+			go func() {
+				defer close(said)
+				code <- clitest.Run(ctx, t, &Cmd{}, cli.Streams{Out: io.Discard, Err: hear}, append(c.flags, "--url", srv.URL)...)
+			}()
+			text := <-said
+			for !strings.Contains(text+strings.Join(srv.Published(), ""), c.after) && ctx.Err() == nil {
+				runtime.Gosched()
+			}
+			srv.CloseWith(protocol.CloseUnauthorized, "the key was removed")
+			for line := range said {
+				text += line
+			}
+			const want = `^simulating .*\nsent \d+ prices? in .*\nbackbone: ws://\S+ refuses: the server closed the connection: 4401 the key was removed\n$`
+			if got := <-code; got != cli.ExitRefused || ctx.Err() != nil || !regexp.MustCompile(want).MatchString(text) {
+				t.Errorf("exit code %d, said %s", got, text)
+			}
+		})
+	}
+}
+
+func TestARefusalAtTheStartEndsIt(t *testing.T) {
+	for status, want := range map[int]string{401: "refuses without a valid key or token: set --api-key-file", 403: "refuses: the server answered 403 Forbidden"} {
+		srv := clienttest.NewServer()
+		defer srv.Close()
+		srv.Refuse(status)
+		code, out, said := run(t, "--url", srv.URL)
+		if code != cli.ExitRefused || out != "" || strings.Count(said, "\n") != 1 || !strings.Contains(said, "backbone: "+srv.URL+" "+want) {
+			t.Errorf("%d: code %d, said %s", status, code, said)
+		}
 	}
 }
 
