@@ -35,7 +35,7 @@ var arrows = []row{
 	{from: "internal/moment", why: "it is two clocks, for whoever measures time or stamps it"},
 	{from: "internal/frame", why: "both ends of a WebSocket parse frame headers with it, so it may know neither"},
 	{from: "client/clienttest", to: []string{"protocol"}, why: "a server for tests of the client may not know it"},
-	{from: "client", to: []string{"internal/awake", "internal/dialer", "internal/epochs", "internal/frame", "internal/rawio", "internal/serverurl", "protocol"}, why: "the SDK may know of the server only what is public on the wire"},
+	{from: "client", to: []string{"internal/awake", "internal/dialer", "internal/epochs", "internal/frame", "internal/serverurl", "protocol"}, why: "the SDK may know of the server only what is public on the wire"},
 
 	{from: "client/book", to: []string{"client", "internal/epochs"}, why: "it keeps what a consumer of the SDK receives, and needs nothing of the SDK that programs do not have"},
 	{from: "examples/go/*", to: []string{"client", "client/book"}, why: "it shows what a program needs: the SDK and the standard library"},

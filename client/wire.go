@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"backbone/internal/frame"
-	"backbone/internal/rawio"
 	"backbone/protocol"
 )
 
@@ -51,7 +50,7 @@ type wireConn struct {
 
 func newWireConn(c net.Conn) *wireConn {
 	_, socket := c.(syscall.Conn)
-	return &wireConn{Conn: rawio.Wrap(c), began: time.Now(), socket: socket}
+	return &wireConn{Conn: c, began: time.Now(), socket: socket}
 }
 
 func (w *wireConn) alive() { w.heard.Store(int64(time.Since(w.began))) }
