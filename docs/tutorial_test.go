@@ -215,7 +215,7 @@ func (l *learner) start(name, text string) {
 	}
 	cmd := l.command("exec " + text)
 	cmd.Stdout, cmd.Stderr = w, w
-	if err := cmd.Start(); err != nil {
+	if err := proctest.Begin(cmd); err != nil {
 		l.t.Fatal(err)
 	}
 	_ = w.Close() // the program has it

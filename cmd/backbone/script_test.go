@@ -126,7 +126,7 @@ func start(ts *testscript.TestScript, _ bool, args []string) {
 	cmd.Stdout = out
 	stderr, err := cmd.StderrPipe()
 	ts.Check(err)
-	ts.Check(cmd.Start())
+	ts.Check(proctest.Begin(cmd))
 	p := &process{cmd: cmd, asked: make(chan question), exited: make(chan struct{})}
 	ts.Value("processes").(map[string]*process)[name] = p
 	ts.Defer(func() {

@@ -29,7 +29,7 @@ func command(args ...string) *exec.Cmd {
 // begin starts a command, which is killed at the end of the test.
 func begin(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
-	if err := cmd.Start(); err != nil {
+	if err := proctest.Begin(cmd); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _ = cmd.Process.Kill(), cmd.Wait() })

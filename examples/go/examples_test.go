@@ -64,7 +64,7 @@ func (s *stage) start(t *testing.T, out io.Writer, name string, args ...string) 
 	t.Helper()
 	cmd := exec.CommandContext(within(t), filepath.Join(s.dir, name), append([]string{s.url}, args...)...)
 	cmd.Stderr = out
-	if err := cmd.Start(); err != nil {
+	if err := proctest.Begin(cmd); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -61,7 +61,7 @@ func serve(t *testing.T, before string, args ...string) *instance {
 	in.cmd = exec.Command("bash", args...)
 	in.cmd.Stderr, in.log.Secrets = in.log.W, secrettest.Args("", args)
 	in.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
-	if err := in.cmd.Start(); err != nil {
+	if err := proctest.Begin(in.cmd); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _ = in.cmd.Process.Kill(), in.cmd.Wait() })

@@ -41,7 +41,7 @@ type Process struct {
 // signal that ends an orphan is sent when the starting thread ends, not the process.
 func Start(cmd *exec.Cmd, ready string, hear func(line []byte)) (*Process, error) {
 	p := &Process{cmd: cmd, ended: make(chan struct{})}
-	cmd.SysProcAttr = dieWithParent()
+	dieWithParent(cmd)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
