@@ -32,6 +32,9 @@ func (x *session) publish(ctx context.Context) error {
 			return nil
 		case <-ticker.C:
 			again, err := x.probe(ctx)
+			if err == nil {
+				err = x.slotsOnTheWay(ctx)
+			}
 			if err != nil {
 				return err
 			}
@@ -170,6 +173,7 @@ func (x *session) send(ctx context.Context, with *composer, trip roundTrip) (ref
 				w.failure = no.Error()
 			case answerErr == nil: // the slot is on its way
 				refused |= trip[i].partitions()
+				x.stalled.partitions |= trip[i].partitions()
 				x.shared.count.storeFailed.Add(1)
 			}
 		}

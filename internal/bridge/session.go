@@ -33,6 +33,8 @@ type session struct {
 	beatsOn atomic.Pointer[string] // the channel of heartbeats; written before the session lives, then by hold
 	moved   atomicSet              // partitions that the master refused because another one has them; added by publish, taken by hold
 
+	stalled stalled // owned by publish
+
 	// From the Redis reader to the watch.
 	echoes chan struct{}
 	beats  chan wire.Heartbeat // of other instances

@@ -78,6 +78,7 @@ func (x *session) store(ctx context.Context, with *composer, values *unstored) (
 					x.failsToStore(no.Error()) // the probe says when all is offered again
 				} else {
 					refused |= trip[i].partitions()
+					x.stalled.partitions |= trip[i].partitions()
 				}
 			case err == nil:
 				err = fmt.Errorf("store: %w", a.err)
@@ -94,4 +95,48 @@ func (x *session) store(ctx context.Context, with *composer, values *unstored) (
 		}
 	}
 	return refused, nil
+}
+
+// stalledAfter is for how many heartbeats a slot may be on its way before that is told.
+const stalledAfter = 5
+
+// stalled is the partitions whose slots are on their way to another master, as far as a call was
+// refused for it: their values are published and not stored. A migration that ended early leaves
+// them so for good.
+type stalled struct {
+	partitions partition.Set
+	beats      int // for how many they have been asked for
+	told       bool
+}
+
+// slotsOnTheWay asks with each heartbeat whether such slots have arrived, tells once that they do
+// not, and then once that they did. Another master may have them by then.
+func (x *session) slotsOnTheWay(ctx context.Context) error {
+	s := &x.stalled
+	if s.partitions == 0 {
+		return nil
+	}
+	timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
+	defer cancel()
+	for p := range s.partitions.Each() {
+		err := x.conns.stores(timed, x.shared.names.NoLast(p))
+		if _, answered := rueidis.IsRedisErr(err); err != nil && !answered {
+			return fmt.Errorf("outbox: %w", err)
+		}
+		if !elsewhere(err) || movedAway(err) {
+			s.partitions &^= 1 << p
+		}
+	}
+	switch s.beats++; {
+	case s.partitions != 0 && s.beats > stalledAfter && !s.told:
+		s.told = true
+		x.shared.log.Warn("redis does not store last prices of slots that stay on their way to another master: end their migration, or run redis-cli --cluster fix",
+			"shard", x.shard.name, "partitions", s.partitions.Len())
+	case s.partitions == 0:
+		if s.told {
+			x.shared.log.Info("redis has no slots on their way any more", "shard", x.shard.name)
+		}
+		*s = stalled{}
+	}
+	return nil
 }
