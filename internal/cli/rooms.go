@@ -29,7 +29,7 @@ type RoomNames struct {
 func (r *RoomNames) Validate() error {
 	for _, room := range r.Rooms {
 		if fault := protocol.RoomFault(room); fault != "" {
-			return config.Errorf("", "room %q: the name %s", room, fault)
+			return config.Errorf("", "room %q: the name %s", shown(room), fault)
 		}
 	}
 	return nil
@@ -72,11 +72,19 @@ func (r *RoomNames) readFile(ctx context.Context, s Streams) error {
 			continue
 		}
 		if fault := protocol.RoomFault(room); fault != "" {
-			return config.Errorf("rooms-from", "line %d: room %q: the name %s", i+1, room, fault)
+			return config.Errorf("rooms-from", "line %d: room %q: the name %s", i+1, shown(room), fault)
 		}
 		r.Rooms = append(r.Rooms, room)
 	}
 	return nil
+}
+
+// shown is as much of a wrong name as an error shows: a file in one line is one name.
+func shown(room string) string {
+	if len(room) > protocol.MaxRoomLength {
+		return room[:protocol.MaxRoomLength] + "..."
+	}
+	return room
 }
 
 // text reads the file, up to a byte more than it may have. A read of a terminal or a pipe cannot be broken off, so it ends with the program.

@@ -172,6 +172,18 @@ func TestTheNamesOfRoomsAreBounded(t *testing.T) {
 	}
 }
 
+// A file that is one long line is not shown as a whole.
+func TestALongNameOfARoomIsCutShort(t *testing.T) {
+	long := strings.Repeat("A", 1<<20)
+	for _, args := range [][]string{{long}, {"--rooms-from=-"}} {
+		var said strings.Builder
+		code := clitest.Run(t.Context(), t, &Cmd{}, cli.Streams{In: strings.NewReader(long), Out: io.Discard, Err: &said}, args...)
+		if code != cli.ExitUsage || said.Len() > 500 || !strings.Contains(said.String(), `AAA...": the name `) {
+			t.Errorf("exit code %d, said %d bytes: %s", code, said.Len(), said.String()[:min(said.Len(), 500)])
+		}
+	}
+}
+
 // endless is a list of rooms without an end.
 type endless struct{ read int }
 
