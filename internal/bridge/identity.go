@@ -20,24 +20,29 @@ type identity struct {
 	flaw        string // what is wrong with its version; "": nothing is known
 }
 
-// prepare loads the script, asks the server for its identity, and tries to publish to the
+// sentinelRole is what a sentinel, which names no role, has for one.
+const sentinelRole = "sentinel"
+
+// prepare asks the server for its identity, loads the scripts, and tries to publish to the
 // partitions that the master holds.
 func (c *redisConns) prepare(ctx context.Context, n wire.Names, held partition.Set) (err error) {
 	if err := c.reader.Do(ctx, c.reader.B().Ping().Build()).Error(); err != nil && !works(err) {
 		return fmt.Errorf("ping: %w", err)
-	}
-	if err := c.load(ctx); err != nil {
-		return err
 	}
 	if c.identity, err = c.whoami(ctx); err != nil {
 		return err
 	}
 	switch c.identity.role {
 	case "", "master":
+	case sentinelRole:
+		return errors.New("the server is a sentinel: expected the address of Redis, or redis+sentinel:// and the name of the master")
 	case "active-replica":
 		return errors.New("the server is an active replica of KeyDB: two such servers can keep different prices; expected one master")
 	default:
 		return fmt.Errorf("the server is a %s: expected a master", c.identity.role)
+	}
+	if err := c.load(ctx); err != nil {
+		return err
 	}
 	return c.rehearse(ctx, n, held)
 }
@@ -49,6 +54,9 @@ func (c *redisConns) whoami(ctx context.Context) (identity, error) {
 	id, err := decodeIdentity(res[0], res[1])
 	if info, refused := res[0].ToString(); refused == nil {
 		id.flaw = flaws.Of(info)
+		if strings.Contains(info, "redis_mode:sentinel") {
+			id.role = sentinelRole
+		}
 	}
 	return id, err
 }

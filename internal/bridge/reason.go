@@ -128,6 +128,10 @@ func advise(err error) error {
 	switch {
 	case says(err, noMoreClients):
 		return fmt.Errorf("the server takes no more connections, of which each instance needs %d: raise its maxclients, or find who holds them: %w", connections, err)
+	case says(err, "cluster support disabled"):
+		return fmt.Errorf("the server is no node of a cluster: expected redis:// in the URL: %w", err)
+	case says(err, noSuchCommand+" 'sentinel'"):
+		return fmt.Errorf("the server is no sentinel: expected addresses of sentinels in the URL: %w", err)
 	case says(err, noSuchCommand) && !says(err, "needs redis"):
 		return fmt.Errorf("the server lacks a command that is needed, or has it under another name (rename-command): %w", err)
 	case says(err, noPassword):

@@ -62,3 +62,19 @@ func TestSentinelFailover(t *testing.T) {
 	}
 	exchange(t, a, b, 20)
 }
+
+// A URL that takes one kind of server for another is answered with the kind that it should name.
+func TestAURLForAnotherKindOfServer(t *testing.T) {
+	noLeak(t)
+	s := redistest.StartSentinel(t)
+	for url, want := range map[string]string{
+		s.Sentinels[0].URL():                         "is a sentinel: expected the address of Redis, or redis+sentinel://",
+		"redis+sentinel://" + s.Master.Addr() + "/m": "is no sentinel: expected addresses of sentinels",
+		"redis+cluster://" + s.Master.Addr():         "is no node of a cluster: expected redis://",
+	} {
+		a := start(t, "A", url)
+		if line := a.logged("local routing goes on"); !strings.Contains(line, want) {
+			t.Errorf("%s: logged %s, want %q", url, line, want)
+		}
+	}
+}
