@@ -246,17 +246,21 @@ func (x *session) probe(ctx context.Context) (again partition.Set, err error) {
 	timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
 	defer cancel()
 	held := x.shard.held.load()
-	if held == 0 {
+	there := held &^ x.stalled.partitions // the others are refused whatever Redis stores
+	if there == 0 {
 		return 0, nil
 	}
-	err = x.conns.stores(timed, x.shared.names.NoLast(held.First()))
+	err = x.conns.stores(timed, x.shared.names.NoLast(there.First()))
 	answer, answered := rueidis.IsRedisErr(err)
 	switch {
 	case err == nil && x.shard.storeFailing:
 		x.shard.storeFailing = false
 		x.shared.log.Info("redis stores last prices again", "shard", x.shard.name)
 		return held, nil
-	case err == nil || elsewhere(err) && !answer.IsClusterDown():
+	case err == nil || movedAway(err):
+		return 0, nil
+	case elsewhere(err) && !answer.IsClusterDown():
+		x.stalled.partitions |= 1 << there.First()
 		return 0, nil
 	case answered:
 		x.failsToStore(answer.Error())

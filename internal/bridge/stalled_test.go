@@ -1,11 +1,13 @@
 package bridge
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"backbone/internal/bridge/wire"
+	"backbone/internal/partition"
 	"backbone/internal/redistest"
 )
 
@@ -40,4 +42,31 @@ func TestASlotThatStaysOnItsWayIsToldOf(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A slot on its way hides from nobody that Redis stores again: another one is asked.
+func TestASlotOnItsWayDoesNotHideThatRedisStoresAgain(t *testing.T) {
+	noLeak(t)
+	c := redistest.StartCluster(t)
+	a := start(t, "A", "redis+cluster://"+c.Addrs(), func(o *Options) { o.Heartbeat = 50 * time.Millisecond })
+	a.whole()
+	names := wire.Names{Prefix: DefaultPrefix}
+	room := func(p int) string {
+		for n := 0; ; n++ {
+			if room := fmt.Sprintf("ROOM_%d", n); partition.Of(room) == p {
+				return room
+			}
+		}
+	}
+	lowest := names.Last("price", room(0)) // what a session asks for first
+	c.Begin(lowest)
+	master := c.MasterOf(lowest)
+	if got := c.MasterOf(names.Last("price", room(1))); got != master {
+		t.Fatalf("partition 1 is at %s, not at %s", got.Addr(), master.Addr())
+	}
+	master.CLI("CONFIG", "SET", "maxmemory", "1")
+	a.publish(tick("A", room(1), 1, 1))
+	a.logged("does not store last prices")
+	master.CLI("CONFIG", "SET", "maxmemory", "0")
+	a.logged("stores last prices again")
 }
