@@ -274,6 +274,14 @@ func toEvent(m *protocol.ServerMessage, raw []byte) Event {
 	return Unknown{Type: m.Type, Raw: bytes.Clone(raw)}
 }
 
+// asEvent is the event of u, which has no price if it stands for a Retired.
+func (u PriceUpdate) asEvent() Event {
+	if u.Price == "" {
+		return Retired{Instrument: u.Instrument, Snapshot: u.Snapshot, Stamp: u.Stamp}
+	}
+	return u
+}
+
 // toStatus is nil for a status that this version does not know.
 func toStatus(m *protocol.ServerMessage) Event {
 	since := time.UnixMilli(m.Since)

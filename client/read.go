@@ -194,14 +194,6 @@ func (s *session) passPrice(conn *connection, e PriceUpdate, ev Event) bool {
 	return (!told || s.deliver(missed)) && s.deliver(ev)
 }
 
-// asEvent is the event of u, which has no price if it stands for a Retired.
-func (u PriceUpdate) asEvent() Event {
-	if u.Price == "" {
-		return Retired{Instrument: u.Instrument, Snapshot: u.Snapshot, Stamp: u.Stamp}
-	}
-	return u
-}
-
 // repeats notes what has no stamp while another connection is made ready, and reports whether the
 // connection before has brought it.
 func (s *session) repeats(conn *connection, what string) bool {
@@ -292,6 +284,9 @@ func (s *session) answered(conn *connection, m *protocol.ServerMessage) bool {
 	}
 	if c != nil {
 		s.settle(c, m, err)
+		if m.Type == protocol.TypeJoined && m.Prefix == nil {
+			return s.joinedLate(conn, slices.Concat(m.Rooms, []string{m.Room}), c.join)
+		}
 	} else if refused, ok := err.(*RequestError); ok { //nolint:errorlint // made above and never wrapped
 		return s.deliver(refused)
 	}

@@ -88,6 +88,9 @@ func (s *session) rejoinAnswered(conn *connection, join rejoin, m *protocol.Serv
 		conn.signalUrgent()
 		return true
 	}
+	if m.Type == protocol.TypeJoined {
+		conn.later = append(conn.later, s.asNow(&join)...)
+	}
 	if s.rejoinLater(conn, join, m) {
 		return true
 	}
@@ -136,7 +139,10 @@ func (s *session) rejoinMessage(conn *connection, join rejoin) []byte {
 // last was accepted, or in a while. It reports whether m is such a refusal.
 func (s *session) rejoinLater(conn *connection, join rejoin, m *protocol.ServerMessage) (refused bool) {
 	if refused = m.Type == protocol.TypeError && m.Code == protocol.CodeRateLimited; refused {
-		conn.later = append(conn.later, join)
+		conn.later = append(conn.later, s.asNow(&join)...)
+		if len(join.rooms) > 0 || join.prefix != nil {
+			conn.later = append(conn.later, join)
+		}
 	}
 	switch {
 	case join.later && refused:
@@ -212,13 +218,7 @@ func (s *session) leftLate(conn *connection, c *call, m *protocol.ServerMessage)
 
 // takeOut takes what a leave names out of the joins that wait. It reports whether it was in one.
 func (s *session) takeOut(conn *connection, leave *protocol.ClientMessage) (waited bool) {
-	for id, join := range conn.rejoins {
-		if _, of := join.without(leave); of && join.later && conn.soon.Swap(nil) != nil {
-			delete(conn.rejoins, id)
-			conn.repeating = false
-			conn.later = slices.Insert(conn.later, 0, join)
-		}
-	}
+	conn.takeBack()
 	var rest []rejoin
 	for _, join := range conn.later {
 		join, of := join.without(leave)
@@ -228,12 +228,32 @@ func (s *session) takeOut(conn *connection, leave *protocol.ClientMessage) (wait
 		}
 	}
 	conn.later = rest
-	if !conn.repeating && len(rest) > 0 { // the next one takes its place
+	s.putNext(conn)
+	return waited
+}
+
+// takeBack puts the join that is to be sent soon, unless it is under way, before those that wait. putNext is to
+// follow.
+func (conn *connection) takeBack() {
+	if conn.soon.Swap(nil) == nil {
+		return
+	}
+	for id, join := range conn.rejoins {
+		if join.later { // one at most
+			delete(conn.rejoins, id)
+			conn.repeating = false
+			conn.later = slices.Insert(conn.later, 0, join)
+		}
+	}
+}
+
+// putNext has the first of those that wait sent in place of what takeBack took, and when that was to be.
+func (s *session) putNext(conn *connection) {
+	if !conn.repeating && len(conn.later) > 0 {
 		message := s.nextLater(conn)
 		conn.soon.Store(&message)
 		conn.signalUrgent()
 	}
-	return waited
 }
 
 // without is the join without what a leave names, of which it may be nothing else. It reports whether that was in it.

@@ -20,11 +20,17 @@ type rejoining struct {
 
 func newRejoining(t *testing.T) *rejoining {
 	t.Helper()
+	return newRejoiningWith(t, JoinOptions{})
+}
+
+// newRejoiningWith has joined the rooms, and not the prefixes, with these options.
+func newRejoiningWith(t *testing.T, opt JoinOptions) *rejoining {
+	t.Helper()
 	s := newPipeServer(t)
 	c, p := s.consumer(ConnOptions{})
 	r := &rejoining{p, c}
 	async(t, func() { r.accept("R,S"); r.accept("A*"); r.accept("B*") })
-	if err := errors.Join(c.Join(patient(t), "R", "S"), c.JoinPrefix(patient(t), "A"), c.JoinPrefix(patient(t), "B")); err != nil {
+	if err := errors.Join(c.JoinWith(patient(t), opt, "R", "S"), c.JoinPrefix(patient(t), "A"), c.JoinPrefix(patient(t), "B")); err != nil {
 		t.Fatal(err)
 	}
 	expectEvent(t, c, Joined{Prefix: "A", Rooms: []string{"A1"}})
@@ -190,4 +196,94 @@ func TestWhatIsJustRejoinedCanBeLeft(t *testing.T) {
 		expectEvent(t, r.c, Rejoined{Rooms: []string{"B1", "S"}})
 		r.in("B1", "S")
 	})
+}
+
+// joinsWith takes a join of these rooms that asks for this rate, -1 for none, and for stamps or not. It returns its id.
+func (r *rejoining) joinsWith(want string, rate float64, stamp bool) string {
+	r.t.Helper()
+	m := r.expect(protocol.TypeJoin)
+	got := -1.0
+	if m.MaxRate != nil {
+		got = *m.MaxRate
+	}
+	if rooms := strings.Join(m.Rooms, ","); rooms != want || got != rate || m.Stamp != stamp {
+		r.t.Fatalf("joined %q with the rate %v and stamps %v, want %q with %v and %v", rooms, got, m.Stamp, want, rate, stamp)
+	}
+	return m.ID
+}
+
+// joinNow has the program join R while the server takes it.
+func (r *rejoining) joinNow(opt JoinOptions) {
+	r.t.Helper()
+	async(r.t, func() { r.accept("R") })
+	if err := r.c.JoinWith(patient(r.t), opt, "R"); err != nil {
+		r.t.Error(err)
+	}
+}
+
+// What the program joins itself while it waits to be joined again does not get its former options back.
+func TestWhatWaitsToBeRejoinedCanBeJoined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoiningWith(t, JoinOptions{MaxRate: 5})
+		r.refuse("R,S", "A*", "B*")
+		r.joinNow(JoinOptions{MaxRate: 1})
+		r.acceptID("S", r.joinsWith("S", 5, false))
+		r.accept("A*")
+		r.accept("B*")
+		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "R", "S"}})
+	})
+}
+
+// What it does not ask for is as it was.
+func TestWhatWaitsKeepsTheOptionsThatAJoinDoesNotName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoiningWith(t, JoinOptions{MaxRate: 5, Stamp: true})
+		r.refuse("R,S", "A*", "B*")
+		r.joinNow(JoinOptions{MaxRate: NoMaxRate})
+		r.acceptID("S", r.joinsWith("S", 5, true))
+		r.acceptID("R", r.joinsWith("R", -1, true))
+		r.accept("A*")
+		r.accept("B*")
+		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "R", "S"}})
+	})
+}
+
+// The last one that waits does so no more.
+func TestTheLastThatWaitsIsJoined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoiningWith(t, JoinOptions{MaxRate: 5})
+		r.refuse("R,S")
+		r.accept("A*")
+		r.accept("B*")
+		async(t, func() { r.accept("R,S") })
+		begun := time.Now()
+		if err := r.c.JoinWith(patient(t), JoinOptions{MaxRate: 1}, "R", "S"); err != nil {
+			t.Error(err)
+		}
+		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "R", "S"}})
+		after(t, begun, 0, 0)
+	})
+}
+
+// A join of the program that comes before one that was on its way is told again behind it.
+func TestWhatIsJustRejoinedCanBeJoined(t *testing.T) {
+	for _, refuse := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRejoiningWith(t, JoinOptions{MaxRate: 5})
+			r.refuse("R,S")
+			r.accept("A*")
+			r.accept("B*")
+			late := r.joins("R,S") // it was under way
+			r.joinNow(JoinOptions{MaxRate: NoMaxRate})
+			if refuse {
+				r.refuseID(late, protocol.CodeRateLimited)
+				r.acceptID("R", r.joinsWith("R", 0, false))
+				r.acceptID("S", r.joinsWith("S", 5, false))
+			} else {
+				r.acceptID("R,S", late)
+				r.acceptID("R", r.joinsWith("R", 0, false))
+			}
+			expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "R", "S"}})
+		})
+	}
 }

@@ -195,3 +195,64 @@ func (s *session) joined(m *protocol.ServerMessage, opt JoinOptions) error {
 	}
 	return &JoinError{Unchanged: unchanged}
 }
+
+// joinedLate takes rooms that the program has joined, with these options, out of the joins that wait to be sent again.
+// A room with options from before that this join does not ask for waits on, with all that it has by now. It is false
+// once the session has ended.
+func (s *session) joinedLate(conn *connection, rooms []string, opt JoinOptions) (alive bool) {
+	if len(conn.later) == 0 && !conn.repeating {
+		return true
+	}
+	conn.takeBack()
+	named := make(map[string]bool, len(rooms))
+	for _, room := range rooms {
+		named[room] = true
+	}
+	var rest []rejoin
+	waited := false
+	for _, join := range conn.later {
+		taken := rejoin{options: opt, plain: join.plain, later: join.later}
+		join.rooms = slices.DeleteFunc(slices.Clone(join.rooms), func(room string) bool {
+			if named[room] {
+				taken.rooms = append(taken.rooms, room)
+			}
+			return named[room]
+		})
+		waited = waited || len(taken.rooms) > 0
+		if len(join.rooms) > 0 || join.prefix != nil {
+			rest = append(rest, join)
+		}
+		rest = append(rest, s.asNow(&taken)...)
+	}
+	conn.later = rest
+	s.putNext(conn)
+	return !waited || len(conn.rejoins)+len(conn.later) > 0 || s.allRejoined(conn)
+}
+
+// asNow takes those rooms out of a join that the program has given other options meanwhile, and returns joins of them
+// with these, which say all that the server is to change.
+func (s *session) asNow(join *rejoin) (changed []rejoin) {
+	asked := join.options.settled()
+	groups := map[JoinOptions][]string{}
+	join.rooms = slices.DeleteFunc(slices.Clone(join.rooms), func(room string) bool {
+		had, joined := s.rooms.options.Load(room)
+		now, _ := had.(JoinOptions)
+		if !joined || now == asked {
+			return false
+		}
+		groups[now] = append(groups[now], room)
+		return true
+	})
+	for opt, rooms := range groups {
+		if opt.MaxRate == 0 && asked.MaxRate > 0 {
+			opt.MaxRate = NoMaxRate
+		}
+		if opt.Conflate == "" && asked.Conflate != "" {
+			opt.Conflate = ConflateBehind
+		}
+		for _, part := range s.splitRooms(rooms, opt) {
+			changed = append(changed, rejoin{rooms: part, options: opt, plain: join.plain, later: join.later})
+		}
+	}
+	return changed
+}
