@@ -153,7 +153,8 @@ type Disconnected struct {
 // Rejoined comes once on each connection after a Disconnected, when the server has answered
 // the joins of all former rooms, and immediately if there were none. Joins that come too soon for the server's
 // rate are sent again one after the other: after 1 to 2 s, and after twice as long each time that one comes too soon
-// again, up to 15 to 30 s. What is left meanwhile is not joined again. Rejected rooms are no longer joined.
+// again, up to 15 to 30 s. What the program leaves or joins itself meanwhile is not joined again. Rejected rooms are
+// no longer joined.
 type Rejoined struct {
 	Rooms    []string // sorted
 	Rejected []Rejected

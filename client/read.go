@@ -284,8 +284,8 @@ func (s *session) answered(conn *connection, m *protocol.ServerMessage) bool {
 	}
 	if c != nil {
 		s.settle(c, m, err)
-		if m.Type == protocol.TypeJoined && m.Prefix == nil {
-			return s.joinedLate(conn, slices.Concat(m.Rooms, []string{m.Room}), c.join)
+		if m.Type == protocol.TypeJoined {
+			return s.joinedLate(conn, m, c.join)
 		}
 	} else if refused, ok := err.(*RequestError); ok { //nolint:errorlint // made above and never wrapped
 		return s.deliver(refused)

@@ -263,6 +263,19 @@ func TestTheLastThatWaitsIsJoined(t *testing.T) {
 		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "R", "S"}})
 		after(t, begun, 0, 0)
 	})
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t)
+		r.accept("R,S")
+		r.refuse("A*")
+		r.accept("B*")
+		async(t, func() { r.accept("A*") })
+		begun := time.Now()
+		if err := r.c.JoinPrefix(patient(t), "A"); err != nil {
+			t.Error(err)
+		}
+		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "R", "S"}})
+		after(t, begun, 0, 0)
+	})
 }
 
 // A join of the program that comes before one that was on its way is told again behind it.

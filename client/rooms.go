@@ -196,20 +196,30 @@ func (s *session) joined(m *protocol.ServerMessage, opt JoinOptions) error {
 	return &JoinError{Unchanged: unchanged}
 }
 
-// joinedLate takes rooms that the program has joined, with these options, out of the joins that wait to be sent again.
+// joinedLate takes what the program has joined, with these options, out of the joins that wait to be sent again.
 // A room with options from before that this join does not ask for waits on, with all that it has by now. It is false
 // once the session has ended.
-func (s *session) joinedLate(conn *connection, rooms []string, opt JoinOptions) (alive bool) {
+func (s *session) joinedLate(conn *connection, m *protocol.ServerMessage, opt JoinOptions) (alive bool) {
 	if len(conn.later) == 0 && !conn.repeating {
 		return true
 	}
+	waited := false
+	if m.Prefix != nil { // which has kept its options
+		waited = s.takeOut(conn, &protocol.ClientMessage{Prefix: m.Prefix})
+	} else {
+		waited = s.takeOutRooms(conn, append([]string{m.Room}, m.Rooms...), opt)
+	}
+	return !waited || len(conn.rejoins)+len(conn.later) > 0 || s.allRejoined(conn)
+}
+
+// takeOutRooms is the part of joinedLate for rooms. It reports whether one of them was in a join that waits.
+func (s *session) takeOutRooms(conn *connection, rooms []string, opt JoinOptions) (waited bool) {
 	conn.takeBack()
 	named := make(map[string]bool, len(rooms))
 	for _, room := range rooms {
 		named[room] = true
 	}
 	var rest []rejoin
-	waited := false
 	for _, join := range conn.later {
 		taken := rejoin{options: opt, plain: join.plain, later: join.later}
 		join.rooms = slices.DeleteFunc(slices.Clone(join.rooms), func(room string) bool {
@@ -226,7 +236,7 @@ func (s *session) joinedLate(conn *connection, rooms []string, opt JoinOptions) 
 	}
 	conn.later = rest
 	s.putNext(conn)
-	return !waited || len(conn.rejoins)+len(conn.later) > 0 || s.allRejoined(conn)
+	return waited
 }
 
 // asNow takes those rooms out of a join that the program has given other options meanwhile, and returns joins of them
