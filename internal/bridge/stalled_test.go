@@ -70,3 +70,32 @@ func TestASlotOnItsWayDoesNotHideThatRedisStoresAgain(t *testing.T) {
 	master.CLI("CONFIG", "SET", "maxmemory", "0")
 	a.logged("stores last prices again")
 }
+
+// A reshard of many slots, each of which arrives in time, is no slot that stays on its way.
+func TestSlotsThatMoveOneAfterTheOtherDoNotStayOnTheirWay(t *testing.T) {
+	var s stalled
+	for p := range partition.Count { // the next one has begun when one has arrived
+		s.partitions |= partition.Only(p)
+		arrived := partition.Only(p) >> 1
+		for range stalledAfter {
+			if long, over := s.beat(arrived); long > 0 || over {
+				t.Fatalf("partition %d: %d for long, over %v", p, long, over)
+			}
+			arrived = 0
+		}
+	}
+	const last = partition.Count - 1
+	s.partitions |= partition.Only(3)
+	if long, _ := s.beat(0); long != 1 {
+		t.Errorf("%d for long, want the last partition", long)
+	}
+	if long, over := s.beat(partition.Only(3)); long > 0 || over {
+		t.Errorf("told %d again, over %v", long, over)
+	}
+	if long, over := s.beat(partition.Only(last)); long > 0 || !over {
+		t.Errorf("%d for long, over %v, want the end", long, over)
+	}
+	if s != (stalled{}) {
+		t.Errorf("%v is left", s)
+	}
+}

@@ -105,38 +105,58 @@ const stalledAfter = 5
 // them so for good.
 type stalled struct {
 	partitions partition.Set
-	beats      int // for how many they have been asked for
+	beats      [partition.Count]int // for how many each of them has been asked for
 	told       bool
 }
 
-// slotsOnTheWay asks with each heartbeat whether such slots have arrived, tells once that they do
-// not, and then once that they did. Another master may have them by then.
+// slotsOnTheWay asks with each heartbeat whether such slots have arrived, tells once that some do
+// not, and then once that all did. Another master may have them by then.
 func (x *session) slotsOnTheWay(ctx context.Context) error {
-	s := &x.stalled
-	if s.partitions == 0 {
+	if x.stalled.partitions == 0 {
 		return nil
 	}
 	timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
 	defer cancel()
-	for p := range s.partitions.Each() {
+	var arrived partition.Set
+	for p := range x.stalled.partitions.Each() {
 		err := x.conns.stores(timed, x.shared.names.NoLast(p))
-		if _, answered := rueidis.IsRedisErr(err); err != nil && !answered {
+		no, answered := rueidis.IsRedisErr(err)
+		switch {
+		case err != nil && !answered:
 			return fmt.Errorf("outbox: %w", err)
-		}
-		if !elsewhere(err) || movedAway(err) {
-			s.partitions &^= 1 << p
+		case answered && no.IsClusterDown():
+			return nil // it does not say where slots are
+		case !elsewhere(err) || movedAway(err):
+			arrived |= partition.Only(p)
 		}
 	}
-	switch s.beats++; {
-	case s.partitions != 0 && s.beats > stalledAfter && !s.told:
-		s.told = true
+	switch long, over := x.stalled.beat(arrived); {
+	case long > 0:
 		x.shared.log.Warn("redis does not store last prices of slots that stay on their way to another master: end their migration, or run redis-cli --cluster fix",
-			"shard", x.shard.name, "partitions", s.partitions.Len())
-	case s.partitions == 0:
-		if s.told {
-			x.shared.log.Info("redis has no slots on their way any more", "shard", x.shard.name)
-		}
-		*s = stalled{}
+			"shard", x.shard.name, "partitions", long)
+	case over:
+		x.shared.log.Info("redis has no slots on their way any more", "shard", x.shard.name)
 	}
 	return nil
+}
+
+// beat takes out what has arrived. If that is to be told now, it returns how many partitions have been on their way
+// for long, or that it is over. A reshard of many slots moves one after the other, none of them for long.
+func (s *stalled) beat(arrived partition.Set) (long int, over bool) {
+	s.partitions &^= arrived
+	for p := range arrived.Each() {
+		s.beats[p] = 0
+	}
+	for p := range s.partitions.Each() {
+		if s.beats[p]++; s.beats[p] > stalledAfter {
+			long++
+		}
+	}
+	if s.told {
+		over = s.partitions == 0
+		s.told = !over
+		return 0, over
+	}
+	s.told = long > 0
+	return long, false
 }
