@@ -89,6 +89,7 @@ max-rooms: 1
 max-connections: 1
 max-bad-messages: 1
 last-price-ttl: 1m
+redis-url: redis://h
 redis-prefix: '007:'
 allowed-origins: [https://a.example, 'https://b.example:8443']
 insecure-no-auth: true

@@ -55,6 +55,12 @@ func (s *Serve) addresses() error {
 
 type flagValue struct{ flag, value string }
 
+// Defaults of flags that say nothing without Redis.
+const (
+	defaultRedisPrefix = "backbone:"
+	defaultRedisFormat = "auto"
+)
+
 func (s *Serve) redis() error {
 	switch {
 	case s.RedisTLSCert != "" && s.RedisTLSKey == "":
@@ -64,8 +70,17 @@ func (s *Serve) redis() error {
 	}
 	overTLS := []flagValue{{"redis-tls-ca", s.RedisTLSCA}, {"redis-tls-cert", s.RedisTLSCert}}
 	if s.RedisURL == "" {
-		for _, f := range append([]flagValue{{"redis-password-file", s.RedisPasswordFile}}, overTLS...) {
-			if f.value != "" {
+		for _, f := range []struct {
+			flag string
+			set  bool
+		}{
+			{"redis-password-file", s.RedisPasswordFile != ""},
+			{"redis-tls-ca", s.RedisTLSCA != ""}, {"redis-tls-cert", s.RedisTLSCert != ""},
+			{"redis-prefix", s.RedisPrefix != defaultRedisPrefix},
+			{"redis-format", s.RedisFormat != defaultRedisFormat},
+			{"redis-store-interval", s.RedisStoreInterval != 0},
+		} {
+			if f.set {
 				return Errorf(f.flag, "needs --redis-url")
 			}
 		}
