@@ -97,7 +97,9 @@ func (c *Cmd) run(ctx, serving context.Context, servers *errgroup.Group, s cli.S
 	cfg.Listen, cfg.AdminListen = "127.0.0.1:0", "127.0.0.1:0"
 	cfg.DrainWindow, cfg.DrainTimeout = 0, time.Second
 	cfg.RedisURL = c.RedisURL
-	cfg.RedisPrefix = fmt.Sprintf("backbone-demo-%08x:", rand.Uint32()) // apart from real prices, and from other demos
+	if c.RedisURL != "" {
+		cfg.RedisPrefix = fmt.Sprintf("backbone-demo-%08x:", rand.Uint32()) // apart from real prices, and from other demos
+	}
 	start := func() (*server.Running, error) {
 		r, err := server.Start(serving, cfg, server.Options{Logger: log, Version: cli.BuildInfo().Version})
 		if err == nil {
