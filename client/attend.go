@@ -61,6 +61,9 @@ func (s *session) attend(conn *connection) (next *connection, err error) {
 		if f := conn.fence.Load(); f != nil {
 			next.repeats = countOf(f.overlap)
 		}
+		if len(conn.rejoins)+len(conn.later) > 0 {
+			next.owed = &conn.rejoined
+		}
 	}
 	err = conn.failure()
 	switch {

@@ -53,8 +53,9 @@ type connection struct {
 	asideLeft [][]byte // joins of the move that are not written yet
 
 	// Set by the move, then owned by the session until it attends to the connection.
-	moved   bool     // it takes over from another one
-	standby *standby // nil: it never stood by
+	moved   bool      // it takes over from another one
+	standby *standby  // nil: it never stood by
+	owed    *Rejoined // of the connection that it takes over from, which had not come to it; nil: nothing
 
 	unstamping func() // ends the wait until stamps are turned off; set by the session before a move can begin
 

@@ -169,7 +169,7 @@ type Rejoined struct {
 // the connection is old, and the client has connected to the next one before it left. The events go on,
 // and nothing is missing or comes twice; a [Missed] says where that did not succeed. Requests wait
 // meanwhile, for a second or so. A move that fails is tried again for as long as the server keeps the
-// connection. Rejected rooms are no longer joined.
+// connection. Rejected rooms are no longer joined. A [Rejoined] that had not come yet comes behind it.
 type Moved struct {
 	Rejected []Rejected
 	// RejectedPrefixes are no longer joined: Room is the prefix, and empty for all rooms.

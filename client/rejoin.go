@@ -113,12 +113,17 @@ func (s *session) rejoinAnswered(conn *connection, join rejoin, m *protocol.Serv
 // allRejoined delivers Rejoined.
 func (s *session) allRejoined(conn *connection) bool {
 	s.removeUnconfirmed(conn)
-	slices.Sort(conn.rejoined.Rooms)
-	conn.rejoined.Rooms = slices.DeleteFunc(slices.Compact(conn.rejoined.Rooms), func(room string) bool {
-		_, joined := s.rooms.names[room]
-		return !joined // rejected, or left meanwhile
-	})
+	conn.rejoined.Rooms = s.rooms.still(conn.rejoined.Rooms)
 	return s.deliver(conn.rejoined)
+}
+
+// still is the rooms without those that were rejected, or left meanwhile, sorted.
+func (r *joinedRooms) still(rooms []string) []string {
+	slices.Sort(rooms)
+	return slices.DeleteFunc(slices.Compact(rooms), func(room string) bool {
+		_, joined := r.names[room]
+		return !joined
+	})
 }
 
 // rejoinMessage returns the message of a rejoin, and notes that its reply is awaited.

@@ -1,12 +1,16 @@
 package client
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/coder/websocket"
 
 	"backbone/protocol"
 )
@@ -16,6 +20,7 @@ import (
 type rejoining struct {
 	*peer
 	c *Conn
+	s *server
 }
 
 func newRejoining(t *testing.T) *rejoining {
@@ -28,7 +33,7 @@ func newRejoiningWith(t *testing.T, opt JoinOptions) *rejoining {
 	t.Helper()
 	s := newPipeServer(t)
 	c, p := s.consumer(ConnOptions{})
-	r := &rejoining{p, c}
+	r := &rejoining{p, c, s}
 	async(t, func() { r.accept("R,S"); r.accept("A*"); r.accept("B*") })
 	if err := errors.Join(c.JoinWith(patient(t), opt, "R", "S"), c.JoinPrefix(patient(t), "A"), c.JoinPrefix(patient(t), "B")); err != nil {
 		t.Fatal(err)
@@ -299,4 +304,44 @@ func TestWhatIsJustRejoinedCanBeJoined(t *testing.T) {
 			expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "R", "S"}})
 		})
 	}
+}
+
+// obliges answers until the client is gone: pings, changes of stamps, and if it takes joins those too.
+func (r *rejoining) obliges(p *peer, takes bool) {
+	async(r.t, func() {
+		for {
+			_, b, err := p.ws.Read(context.Background())
+			if err != nil {
+				return
+			}
+			var m protocol.ClientMessage
+			if err := json.Unmarshal(b, &m); err != nil {
+				r.t.Error(err)
+			}
+			answer := protocol.ServerMessage{Type: protocol.TypeJoined, ID: m.ID, Rooms: m.Rooms, Prefix: m.Prefix}
+			switch {
+			case m.Type == protocol.TypePing:
+				answer = protocol.ServerMessage{Type: protocol.TypePong, ID: m.ID}
+			case !takes && parseID(m.ID) != 0:
+				answer = protocol.ServerMessage{Type: protocol.TypeError, ID: m.ID, Code: protocol.CodeRateLimited, Message: "no"}
+			case m.Prefix != nil:
+				answer.Rooms = []string{*m.Prefix + "1"}
+			}
+			_ = p.ws.Write(context.Background(), websocket.MessageText, answer.Append(nil))
+		}
+	})
+}
+
+// A move joins what waits, so Rejoined comes with it: nobody else would tell that.
+func TestAMoveEndsTheWaitForRejoined(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t)
+		r.refuse("R,S", "A*", "B*")
+		r.drains(0)
+		r.obliges(r.peer, false)
+		r.obliges(r.s.accept(), true)
+		expectEvent(t, r.c, Moved{})
+		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "R", "S"}})
+		r.in("A1", "B1", "R", "S")
+	})
 }

@@ -137,7 +137,8 @@ func (s *session) keepAnswer(next *connection, join rejoin, m *protocol.ServerMe
 
 // arrive delivers what came before the connection took over. It is false once the session has ended.
 func (s *session) arrive(conn *connection) (alive bool, err error) {
-	if !s.deliver(Moved{Rejected: conn.rejoined.Rejected, RejectedPrefixes: conn.rejoined.RejectedPrefixes}) {
+	moved, r := Moved{Rejected: conn.rejoined.Rejected, RejectedPrefixes: conn.rejoined.RejectedPrefixes}, conn.owed
+	if !s.deliver(moved) || r != nil && !s.deliver(Rejoined{Rooms: s.rooms.still(r.Rooms), Rejected: r.Rejected, Reduced: r.Reduced}) {
 		return false, nil
 	}
 	b := conn.standby
