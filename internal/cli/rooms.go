@@ -87,7 +87,8 @@ func shown(room string) string {
 	return room
 }
 
-// text reads the file, up to a byte more than it may have. A read of a terminal or a pipe cannot be broken off, so it ends with the program.
+// text reads the file, up to a byte more than it may have. A read of a terminal or a pipe cannot be broken off,
+// so it ends with the program.
 func (r *RoomNames) text(ctx context.Context, s Streams) ([]byte, error) {
 	if f, ok := s.In.(*os.File); ok && r.RoomsFrom == "-" && telemetry.IsTerminal(f) {
 		s.Say("each line is a room to join; Ctrl-D ends them")

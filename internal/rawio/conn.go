@@ -18,9 +18,9 @@ const mostAtOnce = 64 << 10
 // Wrap returns c as a connection that reads and writes without telling the scheduler. Otherwise the
 // first system call after a pause also wakes the monitor of the runtime, which then looks around for a
 // millisecond. While it sleeps, nothing takes the processor from a goroutine that keeps it, so Wrap is
-// for processes whose goroutines all run briefly, and not for the SDK. Only a TCP or Unix connection of package net is wrapped: another one may do something of
-// its own when it reads and writes. What is returned is safe for concurrent use by multiple goroutines,
-// as c is.
+// for processes whose goroutines all run briefly, and not for the SDK. Only a TCP or Unix connection of package net
+// is wrapped: another one may do something of its own when it reads and writes. What is returned is safe
+// for concurrent use by multiple goroutines, as c is.
 func Wrap(c net.Conn) net.Conn {
 	var raw syscall.RawConn
 	var err error
