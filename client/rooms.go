@@ -203,7 +203,7 @@ func (s *session) joinedLate(conn *connection, m *protocol.ServerMessage, opt Jo
 	if len(conn.later) == 0 && !conn.repeating {
 		return true
 	}
-	waited := false
+	var waited bool
 	if m.Prefix != nil { // which has kept its options
 		waited = s.takeOut(conn, &protocol.ClientMessage{Prefix: m.Prefix})
 	} else {
