@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"backbone/internal/awake"
 	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
 	"backbone/internal/moment"
@@ -152,7 +153,7 @@ func (x *session) sendAll(ctx context.Context, with *composer, bundles []bundle)
 // send makes one round trip. A call that the script does not answer is in doubt, unless the
 // server says that it did not run the script.
 func (x *session) send(ctx context.Context, with *composer, trip roundTrip) (refused, moved partition.Set, err error) {
-	timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
+	timed, cancel := awake.WithTimeout(ctx, x.shared.opts.CallTimeout)
 	defer cancel()
 	var answers []outcome
 	var reloaded bool
@@ -243,7 +244,7 @@ func (x *session) probe(ctx context.Context) (again partition.Set, err error) {
 	if x.shared.opts.TTL == 0 {
 		return 0, nil
 	}
-	timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
+	timed, cancel := awake.WithTimeout(ctx, x.shared.opts.CallTimeout)
 	defer cancel()
 	held := x.shard.held.load()
 	there := held &^ x.stalled.partitions // the others are refused whatever Redis stores
@@ -275,7 +276,7 @@ func (x *session) probe(ctx context.Context) (again partition.Set, err error) {
 // and the session ends.
 func (x *session) forgotten(ctx context.Context) error {
 	x.shared.count.reloads.Add(1)
-	timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
+	timed, cancel := awake.WithTimeout(ctx, x.shared.opts.CallTimeout)
 	defer cancel()
 	now, err := x.conns.whoami(timed)
 	if err == nil {

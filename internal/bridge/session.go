@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"backbone/internal/awake"
 	"backbone/internal/bridge/wire"
 	"backbone/internal/partition"
 )
@@ -164,7 +165,7 @@ func (x *session) pulse(ctx context.Context) error {
 	ticker := time.NewTicker(x.shared.opts.Heartbeat)
 	defer ticker.Stop()
 	for {
-		timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
+		timed, cancel := awake.WithTimeout(ctx, x.shared.opts.CallTimeout)
 		err := x.conns.beat(timed, *x.beatsOn.Load(), wire.Beat(x.shared.opts.Instance, x.number, x.shared.opts.Clock()))
 		cancel()
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"backbone/internal/awake"
 	"backbone/internal/partition"
 )
 
@@ -170,7 +171,7 @@ func (x *session) follow(ctx context.Context) error {
 		x.shared.readers <- reader{lost, x.conns, false}
 		x.shared.outlets.changes <- change{out: x.out, lost: lost}
 	}
-	timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
+	timed, cancel := awake.WithTimeout(ctx, x.shared.opts.CallTimeout)
 	defer cancel()
 	more := x.shard.claim(held, lost)
 	gained, err := x.conns.subscribeMore(timed, x.shared.names.Events, more)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"backbone/internal/awake"
 	"backbone/internal/hub"
 	"backbone/internal/partition"
 )
@@ -64,7 +65,7 @@ func (u *unstored) take() []hub.BroadcastEvent {
 func (x *session) store(ctx context.Context, with *composer, values *unstored) (refused partition.Set, err error) {
 	to := bundler{names: x.shared.names, ttl: x.shared.opts.TTL, whole: x.conns.together, mute: true}
 	for _, trip := range roundTrips(to.bundles(values.take()), x.conns.together) {
-		timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
+		timed, cancel := awake.WithTimeout(ctx, x.shared.opts.CallTimeout)
 		answers, reloaded, err := x.conns.write(timed, with, trip)
 		cancel()
 		for i, a := range answers {
@@ -115,7 +116,7 @@ func (x *session) slotsOnTheWay(ctx context.Context) error {
 	if x.stalled.partitions == 0 {
 		return nil
 	}
-	timed, cancel := context.WithTimeout(ctx, x.shared.opts.CallTimeout)
+	timed, cancel := awake.WithTimeout(ctx, x.shared.opts.CallTimeout)
 	defer cancel()
 	var arrived partition.Set
 	for p := range x.stalled.partitions.Each() {
