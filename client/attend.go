@@ -1,7 +1,6 @@
 package client
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -213,24 +212,4 @@ func (a *alarm) set(d time.Duration) { *a = alarm{after: d, due: time.Now().Add(
 // grant returns how much longer to wait, once the time has run out; 0: it is over.
 func (a *alarm) grant() time.Duration {
 	return awake.Grant(a.due, &a.again, a.after)
-}
-
-// withTimeout is context.WithTimeout with an alarm. The context has no deadline of its own.
-func withTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	ctx, end := context.WithCancelCause(ctx)
-	var a alarm // of the timer's function, once that is set
-	var timer *time.Timer
-	timer = time.AfterFunc(time.Hour, func() {
-		if more := a.grant(); more > 0 {
-			timer.Reset(more)
-			return
-		}
-		end(context.DeadlineExceeded)
-	})
-	a.set(d)
-	timer.Reset(d)
-	return ctx, func() {
-		timer.Stop()
-		end(context.Canceled)
-	}
 }

@@ -28,7 +28,7 @@ const maxServerMessage = 1 << 20
 
 // dial makes one attempt at a server.
 func (s *session) dial(parent context.Context, to *target) (*connection, *ConnectError) {
-	ctx, cancel := withTimeout(parent, s.opt.DialTimeout)
+	ctx, cancel := awake.WithTimeout(parent, s.opt.DialTimeout)
 	defer cancel()
 	began := time.Now()
 
@@ -80,7 +80,7 @@ func (s *session) dial(parent context.Context, to *target) (*connection, *Connec
 		},
 	})
 	if err != nil {
-		if ctx.Err() != nil && parent.Err() == nil && context.Cause(ctx) == context.DeadlineExceeded { //nolint:errorlint // as withTimeout gave it
+		if ctx.Err() != nil && parent.Err() == nil && context.Cause(ctx) == context.DeadlineExceeded { //nolint:errorlint // as awake.WithTimeout gave it
 			err = fmt.Errorf("no answer within %v: %w", s.opt.DialTimeout, context.DeadlineExceeded)
 		}
 		cancel()

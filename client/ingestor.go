@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"backbone/internal/awake"
 	"backbone/protocol"
 )
 
@@ -216,7 +217,7 @@ const flushTimeout = 5 * time.Second
 func (p *Ingestor) Close() error {
 	var err error
 	if p.Connected() && p.s.ctx.Err() == nil {
-		ctx, cancel := withTimeout(context.Background(), flushTimeout)
+		ctx, cancel := awake.WithTimeout(context.Background(), flushTimeout)
 		defer cancel()
 		err = p.Flush(ctx)
 	}

@@ -9,22 +9,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dieWithParent makes the kernel end the program when the test process ends in a way
-// that runs no cleanup, such as a panic or a timeout of the test binary.
-func dieWithParent(cmd *exec.Cmd) {
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
-}
-
-// Begin is cmd.Start for a program that ends with the test process, even if that is killed (Linux).
+// Begin is cmd.Start for a program that ends with the test process, even if that ends in a way that runs no
+// cleanup: it panics, is out of time, or is killed (Linux).
 //
 // The signal that ends an orphan is sent when the starting thread ends, not the process. So a goroutine
 // of its own starts the program, and keeps its thread until the program has ended. It does not take the
 // program's exit code, which is left to cmd.Wait.
 func Begin(cmd *exec.Cmd) error {
-	dieWithParent(cmd)
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	begun := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()

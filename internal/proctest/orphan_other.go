@@ -4,8 +4,5 @@ package proctest
 
 import "os/exec"
 
-// dieWithParent asks for nothing: only Linux offers it.
-func dieWithParent(*exec.Cmd) {}
-
 // Begin is cmd.Start: only Linux ends a program with the test process.
 func Begin(cmd *exec.Cmd) error { return cmd.Start() }

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"syscall"
 	"time"
@@ -36,12 +35,9 @@ type Process struct {
 // output and error are read; hear, if not nil, is given each line, one at a time, valid
 // until it returns. The error says why cmd did not get ready, with what it printed. That a line
 // shows a secret of its flags or variables, or a token, is an error of Err.
-//
-// The goroutine that starts the program keeps its thread until the program is gone: the
-// signal that ends an orphan is sent when the starting thread ends, not the process.
+// The program ends as one of Begin does.
 func Start(cmd *exec.Cmd, ready string, hear func(line []byte)) (*Process, error) {
 	p := &Process{cmd: cmd, ended: make(chan struct{})}
-	dieWithParent(cmd)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -68,10 +64,8 @@ func Start(cmd *exec.Cmd, ready string, hear func(line []byte)) (*Process, error
 // live is the process's life. It reports once on begun that the program is ready, or
 // why it ended before it was.
 func (p *Process) live(out io.Reader, ready string, hear func([]byte), begun chan<- error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	defer close(p.ended)
-	if err := p.cmd.Start(); err != nil {
+	if err := Begin(p.cmd); err != nil {
 		begun <- err
 		return
 	}

@@ -112,16 +112,8 @@ func (c *conn) end(a *access) {
 // onReadable is called once at first, and then whenever the descriptor is readable, until it returns
 // true.
 func (a *access) onReadable(fd uintptr) bool {
-	for {
-		a.done, a.errno = Read(fd, a.p)
-		switch a.errno {
-		case syscall.EINTR:
-		case syscall.EAGAIN:
-			return false
-		default:
-			return true
-		}
-	}
+	a.done, a.errno = Read(fd, a.p)
+	return a.errno != syscall.EAGAIN
 }
 
 // onWritable is called once at first, and then whenever the descriptor is writable, until it returns
@@ -131,7 +123,7 @@ func (a *access) onWritable(fd uintptr) bool {
 		n, errno := Write(fd, a.p[a.done:min(len(a.p), a.done+mostAtOnce)])
 		a.done += n
 		switch errno {
-		case 0, syscall.EINTR:
+		case 0:
 		case syscall.EAGAIN:
 			return false
 		default:

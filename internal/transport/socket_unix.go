@@ -86,26 +86,22 @@ func (r *rawReader) onReadable(fd uintptr) bool {
 	} else {
 		place = r.side.acquire()
 	}
-	for {
-		n, errno := rawio.Read(fd, place)
-		switch {
-		case n > 0, had > 0: // the next read tells of an end or an error
-			r.side.filled(had + n)
-			r.err = nil
-			return true
-		case errno == syscall.EINTR:
-			continue
-		case errno == syscall.EAGAIN:
-			r.side.release()
-			return false
-		case errno != 0:
-			r.err = os.NewSyscallError("read", errno)
-		default:
-			r.err = io.EOF
-		}
-		r.side.release()
+	n, errno := rawio.Read(fd, place)
+	switch {
+	case n > 0, had > 0: // the next read tells of an end or an error
+		r.side.filled(had + n)
+		r.err = nil
 		return true
+	case errno == syscall.EAGAIN:
+		r.side.release()
+		return false
+	case errno != 0:
+		r.err = os.NewSyscallError("read", errno)
+	default:
+		r.err = io.EOF
 	}
+	r.side.release()
+	return true
 }
 
 // rawWriter writes to a descriptor for a write side.
@@ -134,17 +130,8 @@ func (r *rawWriter) try(raw syscall.RawConn, p []byte) (int, error) {
 }
 
 func (r *rawWriter) onWrite(fd uintptr) {
-	r.errno = 0
-	for {
-		n, errno := rawio.Write(fd, r.out)
-		r.written = n
-		switch errno {
-		case 0, syscall.EAGAIN:
-		case syscall.EINTR:
-			continue
-		default:
-			r.errno = errno
-		}
-		return
+	r.written, r.errno = rawio.Write(fd, r.out)
+	if r.errno == syscall.EAGAIN {
+		r.errno = 0
 	}
 }
