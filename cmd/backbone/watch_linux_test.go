@@ -135,10 +135,13 @@ func TestAWatchEndsInAStuckTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(fd)
-	for err == nil { // nobody reads, so it gets full
-		_, err = unix.Write(fd, []byte("x"))
+	for took := time.Now(); time.Since(took) < 300*time.Millisecond; { // nobody reads, so it gets full, and a picture stuck
+		if _, err := unix.Write(fd, []byte("x")); err == nil {
+			took = time.Now()
+			continue
+		}
+		<-time.After(time.Millisecond)
 	}
-	<-time.After(300 * time.Millisecond) // for a picture to be stuck
 	if err := w.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

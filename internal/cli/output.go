@@ -67,27 +67,31 @@ func (o *Output) Write(p []byte) (int, error) {
 const restoreWait = 500 * time.Millisecond
 
 // Restore writes p to a terminal that did not take a write in time. What the terminal has not taken is thrown
-// away for it, where the system can do that. If no write was lost it does nothing.
+// away for it, where the system can do that. If no write was lost it does nothing. No write follows it.
 func (o *Output) Restore(p []byte) {
 	if !o.lost.Load() {
 		return
 	}
-	written := make(chan struct{})
-	go func() { // ends with the program, if the terminal stays stuck
-		o.turn <- struct{}{} // after the write that is stuck
-		_, _ = o.file.Write(p)
-		close(written)
-	}()
 	late := time.After(restoreWait)
-	for {
+	for stuck := true; stuck; {
 		discard(o.file, o.by.Load())
 		select {
-		case <-written:
-			return
+		case o.turn <- struct{}{}: // the write that was stuck has ended
+			stuck = false
 		case <-late:
 			return
 		case <-time.After(time.Millisecond):
 		}
+	}
+	discard(o.file, o.by.Load()) // its end may have filled the terminal again; nothing of p is there yet
+	written := make(chan struct{})
+	go func() { // ends with the program, if the terminal stays stuck
+		_, _ = o.file.Write(p)
+		close(written)
+	}()
+	select {
+	case <-written:
+	case <-late:
 	}
 }
 
