@@ -23,7 +23,8 @@ type request struct {
 type call struct {
 	// Immutable once the request is queued.
 	id    uint64
-	join  JoinOptions             // of a join
+	join  JoinOptions             // of a join: what the program asks for
+	sent  JoinOptions             // of a join: what it asks the server for, see keeping
 	plain bool                    // a join that asks for nothing of the connection as a whole
 	stays bool                    // nobody withdraws it
 	event bool                    // it is one of an Ingestor

@@ -2,8 +2,11 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -162,6 +165,17 @@ func (s *session) splitRooms(rooms []string, opt JoinOptions) [][]string {
 		parts = append(parts, rooms[start:])
 	}
 	return parts
+}
+
+// inMessages returns joins of rooms by their options, each of which fits into a message.
+func (s *session) inMessages(groups map[JoinOptions][]string) (joins []rejoin) {
+	byFirst := func(a, b JoinOptions) int { return cmp.Compare(groups[a][0], groups[b][0]) }
+	for _, opt := range slices.SortedFunc(maps.Keys(groups), byFirst) {
+		for _, part := range s.splitRooms(groups[opt], opt) {
+			joins = append(joins, rejoin{rooms: part, options: opt})
+		}
+	}
+	return joins
 }
 
 // encodeJoin also asks for marks and heartbeats, unless it is to be plain.

@@ -189,25 +189,29 @@ type joinedRooms struct {
 	extra sync.Map
 }
 
-// add notes that room is joined. It is false for a room that was joined before with other
-// options than these.
-func (r *joinedRooms) add(room string, opt JoinOptions) bool {
+// keeping returns what to ask the server for when a program asks for opt: of a joined room what it has, where a join
+// does not change that. It may be one that waits to be joined again, which joins it.
+func (r *joinedRooms) keeping(room string, opt JoinOptions) JoinOptions {
+	if of, joined := r.options.Load(room); joined {
+		had := of.(JoinOptions)
+		opt.MarkEmpty, opt.Status, opt.SilentAfter = had.MarkEmpty, had.Status, had.SilentAfter
+	}
+	return opt
+}
+
+// add notes that room is joined for a program that asks for opt, if it was not joined before with what was sent. It
+// is false for a room that has other options than these.
+func (r *joinedRooms) add(room string, opt, sent JoinOptions) bool {
 	if !protocol.ValidRoom(room) {
 		return true
 	}
-	if _, known := r.names[room]; known {
-		of, _ := r.options.Load(room)
-		had := of.(JoinOptions)
-		before := had
-		asAsked := had.change(opt)
-		if had != before {
-			r.options.Store(room, had)
-		}
-		return asAsked
+	if of, joined := r.options.Load(room); joined {
+		sent = of.(JoinOptions)
 	}
+	asAsked := sent.change(opt)
 	r.names[room] = room
-	r.options.Store(room, opt.settled())
-	return true
+	r.options.Store(room, sent)
+	return asAsked
 }
 
 func (r *joinedRooms) remove(room string) {

@@ -165,7 +165,7 @@ func (s *session) joinedPrefix(conn *connection, m *protocol.ServerMessage) bool
 	for _, room := range m.Rooms {
 		delete(conn.unconfirmed, room)
 		if _, known := s.rooms.names[room]; !known && protocol.ValidRoom(room) {
-			s.rooms.add(room, opt)
+			s.rooms.add(room, opt, opt)
 			s.rooms.ofPrefix.Store(room, nil)
 			told.Rooms = append(told.Rooms, room)
 		}

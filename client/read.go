@@ -257,15 +257,15 @@ func (s *session) answered(conn *connection, m *protocol.ServerMessage) bool {
 	var err error
 	switch m.Type {
 	case protocol.TypeJoined:
-		var opt JoinOptions
+		var opt, sent JoinOptions
 		if c != nil {
-			opt = c.join
+			opt, sent = c.join, c.sent
 			if !c.plain {
 				conn.promised(s.opt.heartbeat)
 			}
 		}
 		if m.Prefix == nil {
-			err = s.joined(m, opt)
+			err = s.joined(m, opt, sent)
 		}
 	case protocol.TypeLeft:
 		if m.Prefix != nil {
@@ -285,7 +285,7 @@ func (s *session) answered(conn *connection, m *protocol.ServerMessage) bool {
 	if c != nil {
 		s.settle(c, m, err)
 		if m.Type == protocol.TypeJoined {
-			return s.joinedLate(conn, m, c.join)
+			return s.joinedLate(conn, m, c.sent)
 		}
 	} else if refused, ok := err.(*RequestError); ok { //nolint:errorlint // made above and never wrapped
 		return s.deliver(refused)

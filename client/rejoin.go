@@ -1,8 +1,6 @@
 package client
 
 import (
-	"cmp"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -23,7 +21,7 @@ func pauseAfter(refusals int, r float64) time.Duration {
 	return half + random(half, r)
 }
 
-// rejoin is one message that joins rooms again.
+// rejoin is one message that joins rooms, most often again.
 type rejoin struct {
 	rooms   []string
 	prefix  *string // in place of rooms
@@ -45,12 +43,7 @@ func (s *session) rejoins() (joins []rejoin) {
 	for _, rooms := range groups {
 		slices.Sort(rooms)
 	}
-	byFirst := func(a, b JoinOptions) int { return cmp.Compare(groups[a][0], groups[b][0]) }
-	for _, opt := range slices.SortedFunc(maps.Keys(groups), byFirst) {
-		for _, part := range s.splitRooms(groups[opt], opt) {
-			joins = append(joins, rejoin{rooms: part, options: opt})
-		}
-	}
+	joins = s.inMessages(groups)
 	for _, prefix := range s.rooms.prefixed() {
 		if opt, joined := s.rooms.prefixes.Load(prefix); joined {
 			joins = append(joins, rejoin{prefix: &prefix, options: opt.(JoinOptions)})

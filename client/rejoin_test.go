@@ -253,6 +253,28 @@ func TestWhatWaitsKeepsTheOptionsThatAJoinDoesNotName(t *testing.T) {
 	})
 }
 
+// Nor is what a second join would not change: the server knows nothing yet of what waits.
+func TestWhatWaitsIsJoinedWithItsStatus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoiningWith(t, JoinOptions{Status: true, SilentAfter: time.Second})
+		r.refuse("R,S", "A*", "B*")
+		async(t, func() {
+			m := r.expect(protocol.TypeJoin)
+			if !m.Status || m.SilentAfterMS != 1000 {
+				t.Errorf("joined with %+v", m)
+			}
+			r.acceptID("R", m.ID)
+		})
+		if err := r.c.Join(patient(t), "R"); err != nil {
+			t.Error(err)
+		}
+		r.accept("S")
+		r.accept("A*")
+		r.accept("B*")
+		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "R", "S"}})
+	})
+}
+
 // The last one that waits does so no more.
 func TestTheLastThatWaitsIsJoined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

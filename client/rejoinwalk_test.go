@@ -28,7 +28,7 @@ type walker struct {
 }
 
 func (w *walker) join(m protocol.ClientMessage) {
-	opt := JoinOptions{Stamp: m.Stamp, Conflate: Conflation(m.Conflate)}
+	opt := JoinOptions{Status: m.Status, SilentAfter: time.Duration(m.SilentAfterMS) * time.Millisecond, Stamp: m.Stamp, Conflate: Conflation(m.Conflate)}
 	if m.MaxRate != nil {
 		if opt.MaxRate = *m.MaxRate; opt.MaxRate == 0 {
 			opt.MaxRate = NoMaxRate
@@ -124,7 +124,7 @@ type program struct {
 // act joins or leaves something at random.
 func (g *program) act(ctx context.Context) {
 	room := fmt.Sprintf("R%d", g.first+g.r.IntN(4))
-	opt := JoinOptions{Stamp: g.r.IntN(4) == 0, MaxRate: []float64{0, 0, 1, 2, NoMaxRate}[g.r.IntN(5)]}
+	opt := JoinOptions{Status: g.r.IntN(2) == 0, Stamp: g.r.IntN(4) == 0, MaxRate: []float64{0, 0, 1, 2, NoMaxRate}[g.r.IntN(5)]}
 	if opt.MaxRate <= 0 {
 		opt.Conflate = []Conflation{"", "", ConflateBehind, ConflateNever}[g.r.IntN(4)]
 	}

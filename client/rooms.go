@@ -80,10 +80,15 @@ func (c *Conn) JoinWith(ctx context.Context, opt JoinOptions, rooms ...string) e
 		}
 		valid = append(valid, room)
 	}
-	for _, part := range c.s.splitRooms(valid, opt) {
-		m, err := c.join(ctx, opt, part)
+	groups := map[JoinOptions][]string{}
+	for _, room := range valid {
+		asks := c.s.rooms.keeping(room, opt)
+		groups[asks] = append(groups[asks], room)
+	}
+	for _, join := range c.s.inMessages(groups) {
+		m, err := c.join(ctx, opt, join)
 		if refused, ok := errors.AsType[*RequestError](err); ok {
-			failed.Rejected = append(failed.Rejected, rejectAll(part, refused.Code, refused.Message)...)
+			failed.Rejected = append(failed.Rejected, rejectAll(join.rooms, refused.Code, refused.Message)...)
 			continue
 		}
 		if some, ok := errors.AsType[*JoinError](err); ok {
@@ -101,15 +106,18 @@ func (c *Conn) JoinWith(ctx context.Context, opt JoinOptions, rooms ...string) e
 	return nil
 }
 
-// join joins rooms that fit into one message. Every join says what is wanted of the connection as
+// join sends one message for a program that asks for opt. Every join says what is wanted of the connection as
 // a whole, unless the server is older than that.
-func (c *Conn) join(ctx context.Context, opt JoinOptions, rooms []string) (*protocol.ServerMessage, error) {
+func (c *Conn) join(ctx context.Context, opt JoinOptions, join rejoin) (*protocol.ServerMessage, error) {
 	for {
 		plain := false
 		m, err := c.insist(ctx, func(call *call) []byte {
 			plain = c.s.plain.Load()
-			call.join, call.plain = opt, plain
-			return c.s.encodeJoin(rooms, opt, plain, call.id)
+			call.join, call.sent, call.plain = opt, join.options, plain
+			if plain && call.sent != opt {
+				call.sent.SilentAfter = 0 // which the program does not ask for, and the server may not know
+			}
+			return c.s.encodeJoin(join.rooms, call.sent, plain, call.id)
 		})
 		refused, ok := errors.AsType[*RequestError](err)
 		if !ok || refused.Code != protocol.CodeUnknownField || plain {
@@ -176,17 +184,17 @@ func (c *Conn) Leave(ctx context.Context, rooms ...string) error {
 	return errors.Join(errs...)
 }
 
-// joined notes the rooms of a reply to a join with these options. Its error is a
+// joined notes the rooms of a reply to a join for a program that asks for opt. Its error is a
 // *JoinError that lists the rooms that keep other options.
-func (s *session) joined(m *protocol.ServerMessage, opt JoinOptions) error {
+func (s *session) joined(m *protocol.ServerMessage, opt, sent JoinOptions) error {
 	var unchanged []string
 	s.rooms.ofPrefix.Delete(m.Room)
-	if m.Room != "" && !s.rooms.add(m.Room, opt) {
+	if m.Room != "" && !s.rooms.add(m.Room, opt, sent) {
 		unchanged = append(unchanged, m.Room)
 	}
 	for _, room := range m.Rooms {
 		s.rooms.ofPrefix.Delete(room)
-		if !s.rooms.add(room, opt) {
+		if !s.rooms.add(room, opt, sent) {
 			unchanged = append(unchanged, room)
 		}
 	}
@@ -253,6 +261,7 @@ func (s *session) asNow(join *rejoin) (changed []rejoin) {
 		groups[now] = append(groups[now], room)
 		return true
 	})
+	asks := map[JoinOptions][]string{}
 	for opt, rooms := range groups {
 		if opt.MaxRate == 0 && asked.MaxRate > 0 {
 			opt.MaxRate = NoMaxRate
@@ -260,9 +269,11 @@ func (s *session) asNow(join *rejoin) (changed []rejoin) {
 		if opt.Conflate == "" && asked.Conflate != "" {
 			opt.Conflate = ConflateBehind
 		}
-		for _, part := range s.splitRooms(rooms, opt) {
-			changed = append(changed, rejoin{rooms: part, options: opt, plain: join.plain, later: join.later})
-		}
+		asks[opt] = append(asks[opt], rooms...)
+	}
+	changed = s.inMessages(asks)
+	for i := range changed {
+		changed[i].plain, changed[i].later = join.plain, join.later
 	}
 	return changed
 }
