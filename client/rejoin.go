@@ -176,7 +176,7 @@ func (s *session) nextLater(conn *connection) []byte {
 }
 
 // leftLate takes what a leave names out of the joins that wait to be sent again: the program does not want it any
-// more. m is the server's answer to the leave. It is returned as the answer to a leave of what was joined. If a join
+// more. A room whose prefix waits is left too, and comes back when that is joined. m is the server's answer to the leave. It is returned as the answer to a leave of what was joined. If a join
 // of it is under way, which counts behind the leave, the leave is sent again, and there is no answer yet: nil.
 // It is not alive once the session has ended.
 func (s *session) leftLate(conn *connection, c *call, m *protocol.ServerMessage) (answer *protocol.ServerMessage, alive bool) {
@@ -184,8 +184,10 @@ func (s *session) leftLate(conn *connection, c *call, m *protocol.ServerMessage)
 		return m, true
 	}
 	waited := s.takeOut(conn, c.leave)
+	ofPrefix := conn.unconfirmed[c.leave.Room] // it waits with its prefix
 	for _, join := range conn.rejoins {
-		if _, of := join.without(c.leave); of {
+		_, of := join.without(c.leave)
+		if of || ofPrefix && join.prefix != nil && strings.HasPrefix(c.leave.Room, *join.prefix) {
 			c.leftLate = true
 			conn.waiting[c.id] = c
 			conn.again <- encode(c.leave)
@@ -193,7 +195,7 @@ func (s *session) leftLate(conn *connection, c *call, m *protocol.ServerMessage)
 			return nil, true
 		}
 	}
-	if !waited && !c.leftLate {
+	if !waited && !ofPrefix && !c.leftLate {
 		return m, true
 	}
 	left := &protocol.ServerMessage{Type: protocol.TypeLeft, Room: c.leave.Room, Prefix: c.leave.Prefix, ID: m.ID}
@@ -207,6 +209,7 @@ func (s *session) leftLate(conn *connection, c *call, m *protocol.ServerMessage)
 	}
 	for _, room := range append(left.Rooms, left.Room) {
 		s.rooms.remove(room)
+		delete(conn.unconfirmed, room)
 	}
 	if waited && len(conn.rejoins)+len(conn.later) == 0 && !s.allRejoined(conn) {
 		return nil, false

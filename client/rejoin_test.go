@@ -203,6 +203,39 @@ func TestWhatIsJustRejoinedCanBeLeft(t *testing.T) {
 	})
 }
 
+// A room of a prefix that waits is left until the prefix is joined.
+func TestARoomOfAPrefixThatWaitsCanBeLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t)
+		r.refuse("R,S", "A*", "B*")
+		leave := func() error {
+			async(t, func() { r.refuseID(r.expect(protocol.TypeLeave).ID, protocol.CodeNotJoined) })
+			return r.c.Leave(patient(t), "A1")
+		}
+		if err := leave(); err != nil {
+			t.Error(err)
+		}
+		r.in("B1", "R", "S")
+		if refused, ok := errors.AsType[*RequestError](leave()); !ok || refused.Code != CodeNotJoined {
+			t.Errorf("left twice: %v", refused)
+		}
+		r.accept("R,S")
+		r.accept("A*")
+		expectEvent(t, r.c, Joined{Prefix: "A", Rooms: []string{"A1"}})
+		left := make(chan error, 1)
+		async(t, func() { left <- r.c.Leave(patient(t), "B1") })
+		id := r.joins("B*")
+		r.refuseID(r.expect(protocol.TypeLeave).ID, protocol.CodeNotJoined) // so it was not told behind the join
+		r.acceptID("B*", id)
+		r.answer(protocol.ServerMessage{Type: protocol.TypeLeft, ID: r.expect(protocol.TypeLeave).ID, Room: "B1"})
+		if err := <-left; err != nil {
+			t.Error(err)
+		}
+		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "R", "S"}})
+		r.in("A1", "R", "S")
+	})
+}
+
 // joinsWith takes a join of these rooms that asks for this rate, -1 for none, and for stamps or not. It returns its id.
 func (r *rejoining) joinsWith(want string, rate float64, stamp bool) string {
 	r.t.Helper()

@@ -140,7 +140,8 @@ func (c *Conn) Rooms() []string {
 // Leave leaves rooms and waits for the replies. Events of a room that were received before
 // its reply may still be in the buffer. Each room that was not joined adds a *[RequestError]
 // to the error (see errors.Join), and the other rooms are left. A room that is named twice is
-// left once. A room that waits to be joined again, see [Rejoined], is left and waits no more.
+// left once. A room that waits to be joined again, see [Rejoined], is left and waits no more. A room of a joined
+// prefix comes back when the prefix is joined again.
 func (c *Conn) Leave(ctx context.Context, rooms ...string) error {
 	var errs []error
 	leave := func(room string) func(*call) []byte {
