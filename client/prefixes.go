@@ -184,10 +184,13 @@ func (s *session) joinedPrefix(conn *connection, m *protocol.ServerMessage) bool
 	return len(told.Rooms)+len(told.Rejected) == 0 || s.deliver(told)
 }
 
-// leftPrefix takes rooms of a prefix that the server has left.
+// leftPrefix takes rooms of a prefix that the server has left. One that is joined by its name too waits for that, else
+// the server would not have left it.
 func (s *session) leftPrefix(m *protocol.ServerMessage) {
 	for _, room := range m.Rooms {
-		s.rooms.remove(room)
+		if _, of := s.rooms.ofPrefix.Load(room); of {
+			s.rooms.remove(room)
+		}
 	}
 	if m.ID != "" {
 		s.rooms.prefixes.Delete(*m.Prefix)

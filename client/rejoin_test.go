@@ -222,9 +222,9 @@ func TestARoomOfAPrefixThatWaitsCanBeLeft(t *testing.T) {
 		r.accept("R,S")
 		r.accept("A*")
 		expectEvent(t, r.c, Joined{Prefix: "A", Rooms: []string{"A1"}})
+		id := r.joins("B*")
 		left := make(chan error, 1)
 		async(t, func() { left <- r.c.Leave(patient(t), "B1") })
-		id := r.joins("B*")
 		r.refuseID(r.expect(protocol.TypeLeave).ID, protocol.CodeNotJoined) // so it was not told behind the join
 		r.acceptID("B*", id)
 		r.answer(protocol.ServerMessage{Type: protocol.TypeLeft, ID: r.expect(protocol.TypeLeave).ID, Room: "B1"})
@@ -233,6 +233,27 @@ func TestARoomOfAPrefixThatWaitsCanBeLeft(t *testing.T) {
 		}
 		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "R", "S"}})
 		r.in("A1", "R", "S")
+	})
+}
+
+// A room that waits by its name does so on when a prefix that has it is joined and left.
+func TestARoomThatWaitsOutlivesItsPrefix(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t)
+		r.refuse("R,S")
+		r.accept("A*")
+		r.accept("B*")
+		prefix := "R"
+		async(t, func() {
+			r.answer(protocol.ServerMessage{Type: protocol.TypeJoined, ID: r.joins("R*"), Prefix: &prefix, Rooms: []string{"R"}})
+			r.answer(protocol.ServerMessage{Type: protocol.TypeLeft, ID: r.expect(protocol.TypeLeave).ID, Prefix: &prefix, Rooms: []string{"R"}})
+		})
+		if err := errors.Join(r.c.JoinPrefix(patient(t), prefix), r.c.LeavePrefix(patient(t), prefix)); err != nil {
+			t.Error(err)
+		}
+		r.in("A1", "B1", "R", "S")
+		r.accept("R,S")
+		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "R", "S"}})
 	})
 }
 

@@ -23,6 +23,7 @@ import (
 // Owned by serve, and by the test while no connection is served.
 type walker struct {
 	rooms   map[string]JoinOptions
+	named   map[string]bool // of rooms: joined by their names
 	refuses atomic.Bool
 	prefix  bool
 }
@@ -49,6 +50,7 @@ func (w *walker) join(m protocol.ClientMessage) {
 			had = opt.settled()
 		}
 		w.rooms[room] = had
+		w.named[room] = w.named[room] || m.Prefix == nil
 	}
 }
 
@@ -96,15 +98,21 @@ func (w *walker) serve(t *testing.T, p *peer, r *rand.Rand) {
 				continue
 			}
 			w.prefix = false
-			delete(w.rooms, "P1")
-			delete(w.rooms, "P2")
-			replies <- protocol.ServerMessage{Type: protocol.TypeLeft, ID: m.ID, Prefix: m.Prefix, Rooms: []string{"P1", "P2"}}
+			answer := protocol.ServerMessage{Type: protocol.TypeLeft, ID: m.ID, Prefix: m.Prefix}
+			for _, room := range []string{"P1", "P2"} {
+				if _, joined := w.rooms[room]; joined && !w.named[room] {
+					delete(w.rooms, room)
+					answer.Rooms = append(answer.Rooms, room)
+				}
+			}
+			replies <- answer
 		case m.Type == protocol.TypeLeave:
 			if _, joined := w.rooms[m.Room]; !joined {
 				no(protocol.CodeNotJoined)
 				continue
 			}
 			delete(w.rooms, m.Room)
+			delete(w.named, m.Room)
 			replies <- protocol.ServerMessage{Type: protocol.TypeLeft, ID: m.ID, Room: m.Room}
 		default:
 			t.Errorf("server got %s", b)
@@ -129,6 +137,10 @@ func (g *program) act(ctx context.Context) {
 		opt.Conflate = []Conflation{"", "", ConflateBehind, ConflateNever}[g.r.IntN(4)]
 	}
 	act, what, wanted := g.r.IntN(7), room, true
+	if g.first == 0 && g.r.IntN(3) == 0 {
+		room, opt.Status = "P1", false // as the prefix, with which it may come first
+		what = room
+	}
 	if g.first == 0 && act >= 5 {
 		what = "P"
 	}
@@ -145,6 +157,7 @@ func (g *program) act(ctx context.Context) {
 	}
 	if refused, ok := errors.AsType[*JoinError](err); err == nil || ok && len(refused.Rejected) == 0 {
 		g.wants[what] = wanted
+		delete(g.wants, "P1")
 	}
 	g.did = append(g.did, fmt.Sprintf("%s wanted: %v, %+v: %v", what, wanted, opt, err))
 }
@@ -168,7 +181,7 @@ func walk(t *testing.T, seed uint64) {
 		for range c.Events() { // until the end
 		}
 	})
-	w := &walker{rooms: map[string]JoinOptions{}}
+	w := &walker{rooms: map[string]JoinOptions{}, named: map[string]bool{}}
 	programs := []*program{
 		{c: c, r: random(1), first: 0, wants: map[string]bool{}},
 		{c: c, r: random(2), first: 4, wants: map[string]bool{}},
@@ -194,7 +207,7 @@ func walk(t *testing.T, seed uint64) {
 		if round == 3 {
 			w.check(t, programs)
 		}
-		w.rooms, w.prefix = map[string]JoinOptions{}, false
+		w.rooms, w.named, w.prefix = map[string]JoinOptions{}, map[string]bool{}, false
 		w.refuses.Store(true)
 		p = s.accept()
 	}
