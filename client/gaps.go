@@ -221,3 +221,12 @@ func (r *joinedRooms) remove(room string) {
 	r.ofPrefix.Delete(room)
 	r.extra.Delete(room)
 }
+
+// still is the rooms without those that were rejected, or left meanwhile, sorted.
+func (r *joinedRooms) still(rooms []string) []string {
+	slices.Sort(rooms)
+	return slices.DeleteFunc(slices.Compact(rooms), func(room string) bool {
+		_, joined := r.names[room]
+		return !joined
+	})
+}

@@ -110,15 +110,6 @@ func (s *session) allRejoined(conn *connection) bool {
 	return s.deliver(conn.rejoined)
 }
 
-// still is the rooms without those that were rejected, or left meanwhile, sorted.
-func (r *joinedRooms) still(rooms []string) []string {
-	slices.Sort(rooms)
-	return slices.DeleteFunc(slices.Compact(rooms), func(room string) bool {
-		_, joined := r.names[room]
-		return !joined
-	})
-}
-
 // rejoinMessage returns the message of a rejoin, and notes that its reply is awaited.
 func (s *session) rejoinMessage(conn *connection, join rejoin) []byte {
 	id := s.lastID.Add(1)
@@ -138,7 +129,7 @@ func (s *session) rejoinMessage(conn *connection, join rejoin) []byte {
 func (s *session) rejoinLater(conn *connection, join rejoin, m *protocol.ServerMessage) (refused bool) {
 	if refused = m.Type == protocol.TypeError && m.Code == protocol.CodeRateLimited; refused {
 		conn.later = append(conn.later, s.asNow(&join)...)
-		if len(join.rooms) > 0 || join.prefix != nil {
+		if !join.empty() {
 			conn.later = append(conn.later, join)
 		}
 	}
@@ -176,18 +167,19 @@ func (s *session) nextLater(conn *connection) []byte {
 }
 
 // leftLate takes what a leave names out of the joins that wait to be sent again: the program does not want it any
-// more. A room whose prefix waits is left too, and comes back when that is joined. m is the server's answer to the leave. It is returned as the answer to a leave of what was joined. If a join
-// of it is under way, which counts behind the leave, the leave is sent again, and there is no answer yet: nil.
-// It is not alive once the session has ended.
+// more. A room whose prefix waits is left too, and comes back when that is joined. m is the server's answer to the
+// leave. It is returned as the answer to a leave of what was joined. If a join of it is under way, which counts behind
+// the leave, the leave is sent again, and there is no answer yet: nil. It is not alive once the session has ended.
 func (s *session) leftLate(conn *connection, c *call, m *protocol.ServerMessage) (answer *protocol.ServerMessage, alive bool) {
 	if m.Type != protocol.TypeLeft && m.Code != protocol.CodeNotJoined {
 		return m, true
 	}
-	waited := s.takeOut(conn, c.leave)
+	rooms, prefix := map[string]bool{c.leave.Room: true}, c.leave.Prefix
+	waited := s.takeOut(conn, rooms, prefix, func(*rejoin) []rejoin { return nil })
 	ofPrefix := conn.unconfirmed[c.leave.Room] // it waits with its prefix
 	for _, join := range conn.rejoins {
-		_, of := join.without(c.leave)
-		if of || ofPrefix && join.prefix != nil && strings.HasPrefix(c.leave.Room, *join.prefix) {
+		under, _ := join.split(rooms, prefix)
+		if !under.empty() || ofPrefix && join.prefix != nil && strings.HasPrefix(c.leave.Room, *join.prefix) {
 			c.leftLate = true
 			conn.waiting[c.id] = c
 			conn.again <- encode(c.leave)
@@ -217,15 +209,19 @@ func (s *session) leftLate(conn *connection, c *call, m *protocol.ServerMessage)
 	return left, true
 }
 
-// takeOut takes what a leave names out of the joins that wait. It reports whether it was in one.
-func (s *session) takeOut(conn *connection, leave *protocol.ClientMessage) (waited bool) {
+// takeOut takes rooms and a prefix out of the joins that wait, and has what remain returns for them wait in their place.
+// It reports whether any of them waited.
+func (s *session) takeOut(conn *connection, rooms map[string]bool, prefix *string, remain func(taken *rejoin) []rejoin) (waited bool) {
 	conn.takeBack()
 	var rest []rejoin
 	for _, join := range conn.later {
-		join, of := join.without(leave)
-		waited = waited || of
-		if len(join.rooms) > 0 || join.prefix != nil {
-			rest = append(rest, join)
+		taken, left := join.split(rooms, prefix)
+		if !left.empty() {
+			rest = append(rest, left)
+		}
+		if !taken.empty() {
+			waited = true
+			rest = append(rest, remain(&taken)...)
 		}
 	}
 	conn.later = rest
@@ -257,21 +253,26 @@ func (s *session) putNext(conn *connection) {
 	}
 }
 
-// without is the join without what a leave names, of which it may be nothing else. It reports whether that was in it.
-func (j rejoin) without(leave *protocol.ClientMessage) (rest rejoin, of bool) {
-	if leave.Prefix != nil {
-		if of = j.prefix != nil && *j.prefix == *leave.Prefix; of {
-			j.prefix = nil
+// split parts rooms and a prefix from the rest of the join. Either can be empty.
+func (j rejoin) split(rooms map[string]bool, prefix *string) (taken, rest rejoin) {
+	taken, rest = j, j
+	taken.rooms, rest.rooms = nil, nil
+	for _, room := range j.rooms {
+		to := &rest.rooms
+		if rooms[room] {
+			to = &taken.rooms
 		}
-		return j, of
+		*to = append(*to, room)
 	}
-	i := slices.Index(j.rooms, leave.Room)
-	if i < 0 {
-		return j, false
+	if j.prefix != nil && prefix != nil && *j.prefix == *prefix {
+		rest.prefix = nil
+	} else {
+		taken.prefix = nil
 	}
-	j.rooms = slices.Concat(j.rooms[:i], j.rooms[i+1:])
-	return j, true
+	return taken, rest
 }
+
+func (j *rejoin) empty() bool { return len(j.rooms) == 0 && j.prefix == nil }
 
 // refused returns the rooms that a reply refuses, and notes what it refuses.
 func (j *rejoin) refused(m *protocol.ServerMessage, in *Rejoined) (rooms []Rejected) {

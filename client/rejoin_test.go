@@ -1,16 +1,12 @@
 package client
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"backbone/protocol"
 )
@@ -385,15 +381,7 @@ func TestWhatIsJustRejoinedCanBeJoined(t *testing.T) {
 // obliges answers until the client is gone: pings, changes of stamps, and if it takes joins those too.
 func (r *rejoining) obliges(p *peer, takes bool) {
 	async(r.t, func() {
-		for {
-			_, b, err := p.ws.Read(context.Background())
-			if err != nil {
-				return
-			}
-			var m protocol.ClientMessage
-			if err := json.Unmarshal(b, &m); err != nil {
-				r.t.Error(err)
-			}
+		for m := range p.requests {
 			answer := protocol.ServerMessage{Type: protocol.TypeJoined, ID: m.ID, Rooms: m.Rooms, Prefix: m.Prefix}
 			switch {
 			case m.Type == protocol.TypePing:
@@ -403,7 +391,7 @@ func (r *rejoining) obliges(p *peer, takes bool) {
 			case m.Prefix != nil:
 				answer.Rooms = []string{*m.Prefix + "1"}
 			}
-			_ = p.ws.Write(context.Background(), websocket.MessageText, answer.Append(nil))
+			p.tell(answer)
 		}
 	})
 }

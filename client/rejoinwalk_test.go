@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -13,8 +12,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/coder/websocket"
 
 	"backbone/protocol"
 )
@@ -55,7 +52,7 @@ func (w *walker) join(m protocol.ClientMessage) {
 }
 
 // serve answers until the client is gone.
-func (w *walker) serve(t *testing.T, p *peer, r *rand.Rand) {
+func (w *walker) serve(p *peer, r *rand.Rand) {
 	replies := make(chan protocol.ServerMessage, 1000)
 	errs := make(chan protocol.ServerMessage, 1000) // may overtake
 	var gone sync.WaitGroup
@@ -64,21 +61,13 @@ func (w *walker) serve(t *testing.T, p *peer, r *rand.Rand) {
 		gone.Go(func() {
 			for m := range queue {
 				time.Sleep(time.Duration(random.IntN(300)) * time.Millisecond)
-				_ = p.ws.Write(context.Background(), websocket.MessageText, m.Append(nil)) // fails when the client is gone
+				p.tell(m)
 			}
 		})
 	}
 	defer func() { close(replies); close(errs); gone.Wait() }()
 	random := rand.New(rand.NewPCG(r.Uint64(), 2))
-	for {
-		_, b, err := p.ws.Read(context.Background())
-		if err != nil {
-			return
-		}
-		var m protocol.ClientMessage
-		if err := json.Unmarshal(b, &m); err != nil {
-			t.Error(err)
-		}
+	for m := range p.requests {
 		no := func(code Code) {
 			errs <- protocol.ServerMessage{Type: protocol.TypeError, ID: m.ID, Code: code, Message: "no"}
 		}
@@ -115,7 +104,7 @@ func (w *walker) serve(t *testing.T, p *peer, r *rand.Rand) {
 			delete(w.named, m.Room)
 			replies <- protocol.ServerMessage{Type: protocol.TypeLeft, ID: m.ID, Room: m.Room}
 		default:
-			t.Errorf("server got %s", b)
+			p.t.Errorf("server got %+v", m)
 		}
 	}
 }
@@ -188,7 +177,7 @@ func walk(t *testing.T, seed uint64) {
 	}
 	for round := range uint64(4) {
 		var did, served sync.WaitGroup
-		served.Go(func() { w.serve(t, p, random(10+round)) })
+		served.Go(func() { w.serve(p, random(10+round)) })
 		for _, g := range programs {
 			did.Go(func() {
 				for range g.r.IntN(12) {

@@ -212,40 +212,17 @@ func (s *session) joinedLate(conn *connection, m *protocol.ServerMessage, opt Jo
 	if len(conn.later) == 0 && !conn.repeating {
 		return true
 	}
-	var waited bool
-	if m.Prefix != nil { // which has kept its options
-		waited = s.takeOut(conn, &protocol.ClientMessage{Prefix: m.Prefix})
-	} else {
-		waited = s.takeOutRooms(conn, append([]string{m.Room}, m.Rooms...), opt)
-	}
-	return !waited || len(conn.rejoins)+len(conn.later) > 0 || s.allRejoined(conn)
-}
-
-// takeOutRooms is the part of joinedLate for rooms. It reports whether one of them was in a join that waits.
-func (s *session) takeOutRooms(conn *connection, rooms []string, opt JoinOptions) (waited bool) {
-	conn.takeBack()
-	named := make(map[string]bool, len(rooms))
-	for _, room := range rooms {
-		named[room] = true
-	}
-	var rest []rejoin
-	for _, join := range conn.later {
-		taken := rejoin{options: opt, plain: join.plain, later: join.later}
-		join.rooms = slices.DeleteFunc(slices.Clone(join.rooms), func(room string) bool {
-			if named[room] {
-				taken.rooms = append(taken.rooms, room)
-			}
-			return named[room]
-		})
-		waited = waited || len(taken.rooms) > 0
-		if len(join.rooms) > 0 || join.prefix != nil {
-			rest = append(rest, join)
+	rooms := map[string]bool{m.Room: true}
+	if m.Prefix == nil { // else they are not joined by their names
+		for _, room := range m.Rooms {
+			rooms[room] = true
 		}
-		rest = append(rest, s.asNow(&taken)...)
 	}
-	conn.later = rest
-	s.putNext(conn)
-	return waited
+	waited := s.takeOut(conn, rooms, m.Prefix, func(taken *rejoin) []rejoin {
+		taken.options = opt // a prefix keeps its own, and has no more to say
+		return s.asNow(taken)
+	})
+	return !waited || len(conn.rejoins)+len(conn.later) > 0 || s.allRejoined(conn)
 }
 
 // asNow takes those rooms out of a join that the program has given other options meanwhile, and returns joins of them

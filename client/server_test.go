@@ -193,6 +193,28 @@ func pongTo(id string) string { return `{"type":"pong","id":"` + id + `","ts":1}
 func (p *peer) kill()                                          { _ = p.ws.CloseNow() }
 func (p *peer) close(code websocket.StatusCode, reason string) { _ = p.ws.Close(code, reason) }
 
+// requests is what the client asks until it is gone.
+func (p *peer) requests(yield func(protocol.ClientMessage) bool) {
+	for {
+		_, b, err := p.ws.Read(context.Background())
+		if err != nil {
+			return
+		}
+		var m protocol.ClientMessage
+		if err := json.Unmarshal(b, &m); err != nil {
+			p.t.Errorf("server got %q: %v", b, err)
+		}
+		if !yield(m) {
+			return
+		}
+	}
+}
+
+// tell answers, or the client is gone.
+func (p *peer) tell(m protocol.ServerMessage) {
+	_ = p.ws.Write(context.Background(), websocket.MessageText, m.Append(nil))
+}
+
 // untilGone reads and drops until the client is gone.
 func (p *peer) untilGone() error {
 	for {
