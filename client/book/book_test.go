@@ -183,18 +183,32 @@ func TestABookKnowsOfALossAtOnce(t *testing.T) {
 	release <- true
 }
 
+// askedContext tells when somebody waits for its end.
+type askedContext struct {
+	context.Context
+	asked func()
+}
+
+func (c askedContext) Done() <-chan struct{} {
+	c.asked()
+	return c.Context.Done()
+}
+
 func TestABookWaitsForTheFirstPrice(t *testing.T) {
 	s := open(t, nil, "A", "B", "C", "D")
 	type answer struct {
 		q   book.Quote
 		err error
 	}
-	wait := func(room string) <-chan answer {
-		got := make(chan answer, 1)
+	wait := func(room string) <-chan answer { // returns when Wait waits
+		got, waits := make(chan answer, 1), make(chan struct{})
+		ctx := askedContext{within(t), sync.OnceFunc(func() { close(waits) })}
 		go func() {
-			q, err := s.Wait(within(t), room)
+			q, err := s.Wait(ctx, room)
+			ctx.asked() // it did not wait
 			got <- answer{q, err}
 		}()
+		<-waits
 		return got
 	}
 	a, b := wait("A"), wait("B")
