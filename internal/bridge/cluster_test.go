@@ -36,7 +36,7 @@ func rooms(n int) (names []string) {
 func TestClusterPublishesReadsAndLosesAMaster(t *testing.T) {
 	noLeak(t)
 	c := redistest.StartCluster(t)
-	a, b := start(t, "A", "redis://"+c.Addrs()), start(t, "B", "redis+cluster://"+c.Nodes[0].Addr())
+	a, b := start(t, "A", "redis+cluster://"+c.Addrs()), start(t, "B", "redis+cluster://"+c.Nodes[0].Addr())
 	a.whole()
 	b.whole()
 	if st := a.bridge.Status(); len(st.Shards) != 3 {
@@ -136,7 +136,7 @@ func TestClusterSlotMoves(t *testing.T) {
 			}
 		}
 	}
-	a, b := start(t, "A", "redis+cluster://u:p@"+c.Addrs()), start(t, "B", "redis://u:p@"+c.Addrs())
+	a, b := start(t, "A", "redis+cluster://u:p@"+c.Addrs()), start(t, "B", "redis+cluster://u:p@"+c.Addrs())
 	a.whole()
 	b.whole()
 	const room = "BTC_USDT"
@@ -200,7 +200,7 @@ func roomsApart() (names [partition.Count]string) {
 func TestAReshardCostsTheMovedPartitionsOnly(t *testing.T) {
 	noLeak(t)
 	c := redistest.StartCluster(t)
-	a, b := start(t, "A", "redis://"+c.Addrs()), start(t, "B", "redis://"+c.Addrs())
+	a, b := start(t, "A", "redis+cluster://"+c.Addrs()), start(t, "B", "redis+cluster://"+c.Addrs())
 	a.whole()
 	b.whole()
 	names := wire.Names{Prefix: DefaultPrefix}

@@ -74,8 +74,10 @@ func Parse(text string) (*URL, error) {
 		return nil, fmt.Errorf("%s, not %s://", forms, raw.Scheme)
 	case setup == "sentinel":
 		u.Setup = Sentinel
-	case setup == "cluster" || len(hosts) > 1:
+	case setup == "cluster":
 		u.Setup = Cluster
+	case len(hosts) > 1:
+		return nil, fmt.Errorf("has several hosts, and %s", forms)
 	}
 	if strings.Contains(raw.Path, "@") && !u.Socket {
 		return nil, ErrMalformed // the path is the rest of a password
@@ -148,7 +150,7 @@ func withPort(host, port string) string {
 	return net.JoinHostPort(strings.Trim(strings.TrimSuffix(host, ":"), "[]"), port)
 }
 
-// readPath sets what the path says, and the database, which the query can name instead.
+// readPath sets what the path says, and the database, which the query can name instead, but no other one.
 func (u *URL) readPath(query url.Values) (err error) {
 	database := strings.TrimPrefix(u.raw.Path, "/")
 	if u.Setup == Sentinel {
@@ -159,7 +161,11 @@ func (u *URL) readPath(query url.Values) (err error) {
 	}
 	switch {
 	case query.Has("db"):
-		database = query.Get("db")
+		db := query.Get("db")
+		if !u.Socket && database != "" && database != db {
+			return fmt.Errorf("names the database %q in its path and %q as db: leave one out", u.harmless(database), u.harmless(db))
+		}
+		database = db
 	case u.Socket || database == "":
 		database = "0"
 	}

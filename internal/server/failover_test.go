@@ -51,7 +51,7 @@ func TestTheNewestPriceArrivesAfterASentinelFailover(t *testing.T) {
 
 func TestTheNewestPriceArrivesAfterAClusterLostAMaster(t *testing.T) {
 	c := redistest.StartCluster(t)
-	a, b := pair(t, "redis://"+c.Addrs())
+	a, b := pair(t, "redis+cluster://"+c.Addrs())
 	key := func(instrument string) string {
 		return fmt.Sprintf("backbone:last:{%s}:price_update:%s", partition.Tag(partition.Of(instrument)), instrument)
 	}
