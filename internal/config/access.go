@@ -32,7 +32,7 @@ const jwksFlag = "jwt-jwks-url"
 // tokens checks the flags of tokens.
 func (s *Serve) tokens() error {
 	if !s.Tokens() {
-		for _, f := range []flagValue{{"jwt-issuer", s.JWTIssuer}, {"jwt-audience", s.JWTAudience}} {
+		for _, f := range []struct{ flag, value string }{{"jwt-issuer", s.JWTIssuer}, {"jwt-audience", s.JWTAudience}} {
 			if f.value != "" {
 				return Errorf(f.flag, "needs --jwt-key-file or --jwt-jwks-url")
 			}

@@ -53,8 +53,6 @@ func (s *Serve) addresses() error {
 	return nil
 }
 
-type flagValue struct{ flag, value string }
-
 // Defaults of flags that say nothing without Redis.
 const (
 	defaultRedisPrefix = "backbone:"
@@ -68,18 +66,19 @@ func (s *Serve) redis() error {
 	case s.RedisTLSKey != "" && s.RedisTLSCert == "":
 		return Errorf("redis-tls-key", "needs --redis-tls-cert, the certificate of the key")
 	}
-	overTLS := []flagValue{{"redis-tls-ca", s.RedisTLSCA}, {"redis-tls-cert", s.RedisTLSCert}}
+	flags := []struct {
+		flag         string
+		set, overTLS bool
+	}{
+		{"redis-password-file", s.RedisPasswordFile != "", false},
+		{"redis-tls-ca", s.RedisTLSCA != "", true},
+		{"redis-tls-cert", s.RedisTLSCert != "", true},
+		{"redis-prefix", s.RedisPrefix != defaultRedisPrefix, false},
+		{"redis-format", s.RedisFormat != defaultRedisFormat, false},
+		{"redis-store-interval", s.RedisStoreInterval != 0, false},
+	}
 	if s.RedisURL == "" {
-		for _, f := range []struct {
-			flag string
-			set  bool
-		}{
-			{"redis-password-file", s.RedisPasswordFile != ""},
-			{"redis-tls-ca", s.RedisTLSCA != ""}, {"redis-tls-cert", s.RedisTLSCert != ""},
-			{"redis-prefix", s.RedisPrefix != defaultRedisPrefix},
-			{"redis-format", s.RedisFormat != defaultRedisFormat},
-			{"redis-store-interval", s.RedisStoreInterval != 0},
-		} {
+		for _, f := range flags {
 			if f.set {
 				return Errorf(f.flag, "needs --redis-url")
 			}
@@ -92,8 +91,8 @@ func (s *Serve) redis() error {
 		if u.HasPassword() && s.RedisPasswordFile != "" {
 			return Errorf("redis-password-file", "and a password in --redis-url exclude each other: leave one out")
 		}
-		for _, f := range overTLS {
-			if f.value != "" && !u.TLS {
+		for _, f := range flags {
+			if f.set && f.overTLS && !u.TLS {
 				return Errorf(f.flag, "needs TLS: --redis-url must begin with rediss")
 			}
 		}
