@@ -93,30 +93,12 @@ type PriceText struct {
 // false for any message that is not written exactly as servers of this version write it,
 // and then a JSON parser decides. It allocates nothing.
 func ScanPriceUpdate(b []byte) (p PriceText, ok bool) {
-	if b, ok = after(b, priceOpen); !ok {
+	if p.Instrument, p.Price, p.TS, b, ok = cutPrice(b); !ok {
 		return PriceText{}, false
 	}
-	if p.Instrument, b, ok = upTo(b, '"'); !ok {
-		return PriceText{}, false
-	}
-	if b, ok = after(b, priceKey); !ok {
-		return PriceText{}, false
-	}
-	n := numberLen(b)
-	if n == 0 {
-		return PriceText{}, false
-	}
-	p.Price = b[:n]
-	if b, ok = after(b[n:], tsKey); !ok {
-		return PriceText{}, false
-	}
-	ts, b, ok := natural(b)
-	if !ok || ts > math.MaxInt64 {
-		return PriceText{}, false
-	}
-	p.TS = int64(ts)
 	if rest, found := after(b, dataKey); found {
-		if n = objectLen(rest); n == 0 {
+		n := objectLen(rest)
+		if n == 0 {
 			return PriceText{}, false
 		}
 		p.Data, b = rest[:n], rest[n:]
@@ -132,6 +114,41 @@ func ScanPriceUpdate(b []byte) (p PriceText, ok bool) {
 		return PriceText{}, false
 	}
 	return p, true
+}
+
+// CutPriceUpdate cuts the price_update that b begins with, and returns the texts of its instrument,
+// without quotes, and of its price, and what follows the event. It is the fast path of servers: ok is
+// false for any event with data, a stamp or more keys, or that AppendPriceUpdate would write otherwise,
+// and then a JSON parser decides. It allocates nothing.
+func CutPriceUpdate(b []byte) (instrument, price, rest []byte, ok bool) {
+	instrument, price, _, rest, ok = cutPrice(b)
+	if !ok || len(rest) == 0 || rest[0] != '}' {
+		return nil, nil, b, false
+	}
+	return instrument, price, rest[1:], true
+}
+
+// cutPrice cuts a price_update from its beginning to the end of its ts.
+func cutPrice(b []byte) (instrument, price []byte, ts int64, rest []byte, ok bool) {
+	if b, ok = after(b, priceOpen); !ok {
+		return nil, nil, 0, b, false
+	}
+	if instrument, b, ok = upTo(b, '"'); !ok {
+		return nil, nil, 0, b, false
+	}
+	if b, ok = after(b, priceKey); !ok {
+		return nil, nil, 0, b, false
+	}
+	n := numberLen(b)
+	if n == 0 {
+		return nil, nil, 0, b, false
+	}
+	price = b[:n]
+	if b, ok = after(b[n:], tsKey); !ok {
+		return nil, nil, 0, b, false
+	}
+	since, b, ok := natural(b)
+	return instrument, price, int64(since), b, ok && since <= math.MaxInt64
 }
 
 // scanStamp takes the keys of a stamp from the epoch's text on. aged reports whether an age

@@ -84,7 +84,7 @@ func TestOneBadElementCostsItself(t *testing.T) {
 		return `{"type":"price_update","instrument":"A","price":` + price + `,"ts":1,"id":"7"}`
 	}
 	pool := []string{
-		good("1"), good("2.50"), good(`"3"`), `5`, `{}`, `[{"type":"x"}]`, `"],["`,
+		good("1"), good("2.50"), good(`"3"`), `{"type":"price_update","instrument":"A","price":1e2,"ts":1}`, `5`, `{}`, `[{"type":"x"}]`, `"],["`,
 		good("NaN"), good("-Infinity"), good("1."), good("None"), good(`"\ud83d"`), `NaN`, ``, `undefined`, `{"a":1,}`, `[1,]`, `{a:1}`, "\"\n\"", `"\q"`, `'a'`,
 	}
 	rapid.Check(t, func(t *rapid.T) {

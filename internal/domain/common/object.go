@@ -29,6 +29,10 @@ type Object struct {
 	err     error  // the first thing found wrong, of type *RequestError
 	seen    string // the last type that was copied: most messages of a connection have the same
 	scratch []byte // unescaped strings of this object
+
+	// What usual took, until its fields are cut.
+	uncut             span // in text; its end is 0 for other objects
+	instrument, price []byte
 }
 
 // field holds places instead of slices, so that cutting a message writes no pointers.
@@ -59,6 +63,7 @@ func (o *Object) ID() (string, bool) { return string(o.id), o.id != nil }
 // Only returns an unknown_field error for the first field that is not among allowed.
 // "type" and "id" are always allowed.
 func (o *Object) Only(allowed ...string) error {
+	o.cut()
 	for i := range o.fields[:o.n] {
 		if name := o.nameOf(&o.fields[i]); !reserved(name) && !contains(allowed, name) {
 			return o.unknown(name, allowed)
@@ -165,7 +170,7 @@ func (o *Object) Strings(name string) (list []string, present bool, err error) {
 }
 
 func (o *Object) reset(text []byte) {
-	o.text, o.n, o.typ, o.id, o.err, o.scratch = text, 0, "", nil, nil, o.scratch[:0]
+	o.text, o.n, o.typ, o.id, o.err, o.scratch, o.uncut = text, 0, "", nil, nil, o.scratch[:0], span{}
 }
 
 // fail notes err as what is wrong with the object, unless something was found before.
@@ -256,6 +261,7 @@ func (o *Object) checkType() {
 }
 
 func (o *Object) find(name string) *field {
+	o.cut()
 	for i := range o.fields[:o.n] {
 		if f := &o.fields[i]; f.name.len() == len(name) && string(o.nameOf(f)) == name {
 			return f

@@ -20,7 +20,10 @@ func plainArray(b []byte) (first int) {
 		if begin == len(b) || b[begin] != '{' {
 			return notPlain
 		}
-		if i = plainNested(b, begin, plainDepth); i == notPlain || b[plainBlanks(b, begin+1)] == '}' {
+		if _, _, i = cutUsual(b, begin); i == notPlain {
+			i = plainNested(b, begin, plainDepth)
+		}
+		if i == notPlain || b[plainBlanks(b, begin+1)] == '}' {
 			return notPlain // an empty object is not plain
 		}
 		if i = plainBlanks(b, i); i == len(b) {

@@ -31,6 +31,10 @@ func (PriceUpdate) State() bool { return true }
 // each as the text that was sent. Of several mistakes it reports an unknown field first, then
 // the first of instrument, price, ts and data.
 func (PriceUpdate) Validate(obj *common.Object) (common.Event, error) {
+	if instrument, price, text, ok := obj.Usual(); ok && len(price) <= protocol.MaxPriceLength && protocol.PriceFault(price) == "" && protocol.ValidRoom(instrument) {
+		payload := string(text) // it has this form already
+		return common.Event{Room: protocol.InstrumentOf(payload, len(instrument)), Payload: payload}, nil
+	}
 	if err := obj.Only("instrument", "price", "ts", "data"); err != nil {
 		return common.Event{}, err
 	}
