@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -53,6 +54,40 @@ func TestTheWatchEndsWithoutEchoes(t *testing.T) {
 			t.Errorf("%d own heartbeats counted, want 5", got)
 		}
 	})
+}
+
+// standsStill is where a log goes that takes its time, in which who logs does nothing else.
+type standsStill time.Duration
+
+func (d standsStill) Write(p []byte) (int, error) {
+	time.Sleep(time.Duration(d)) // fake time
+	return len(p), nil
+}
+
+// Without an echo the watch ends, later by what it could not see.
+func TestTheWatchExcusesTheTimeInWhichItStoodStill(t *testing.T) {
+	for name, c := range map[string]struct{ at, stands, ends time.Duration }{
+		"not":                         {time.Second, time.Second, 2500 * time.Millisecond},
+		"for long":                    {0, 4 * time.Second, 6500 * time.Millisecond},
+		"for long, and hardly late":   {0, 2501 * time.Millisecond, 5001 * time.Millisecond},
+		"for less than its ticks see": {1700 * time.Millisecond, 900 * time.Millisecond, 2700 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				x := newWatched(t)
+				x.forms.format, x.forms.log = Format2, slog.New(slog.NewTextHandler(standsStill(c.stands), nil))
+				begun := time.Now()
+				ended := make(chan error, 1)
+				go func() { ended <- x.watch(t.Context(), make(chan struct{})) }()
+				time.Sleep(c.at)
+				x.heard("heartbeat", `{"v":1,"origin":"old","session":1,"clock":"0000000000000001"}`) // is logged
+				<-ended
+				if took := time.Since(begun); took != c.ends {
+					t.Errorf("ended after %v, want %v", took, c.ends)
+				}
+			})
+		})
+	}
 }
 
 func TestTheWatchCountsPeersAndForgetsThem(t *testing.T) {
