@@ -6,11 +6,15 @@ import (
 	"errors"
 	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/redis/rueidis"
 
 	"backbone/internal/rawio"
 )
+
+// keepAlive is the time between two probes of TCP.
+const keepAlive = time.Second
 
 // connections is how many connections a session has: one each to publish, to subscribe and
 // to read.
@@ -23,6 +27,7 @@ type redisConns struct {
 	client   rueidis.Client // publishes
 	sub      rueidis.DedicatedClient
 	reader   rueidis.DedicatedClient
+	reading  *firstWords  // the connection of reader
 	broken   <-chan error // one error, or closed, when nothing is received any more
 	doubts   chan error   // one place: why the reading connection is useless
 	identity identity
@@ -46,6 +51,7 @@ func (s *shard) dial(ctx context.Context) (*redisConns, error) {
 	c := &redisConns{client: client, greeting: greeting, doubts: make(chan error, 1), scripts: s.shared.scripts, bySlot: s.shared.bySlot}
 	c.sub, _ = client.Dedicate()
 	c.reader, _ = client.Dedicate()
+	c.reading = greeting.last.Load()
 	return c, nil
 }
 
@@ -60,6 +66,7 @@ func connection(ctx context.Context, opt rueidis.ClientOption, o *Options, limit
 	opt.DisableCache = true     // nothing is read twice
 	opt.AlwaysRESP2 = false     // push messages need RESP3
 	opt.Dialer.Timeout = o.DialTimeout
+	opt.Dialer.KeepAlive = -1 // no ping of the library, which excuses no time in which this process stood still
 	opt.ConnWriteTimeout = o.CallTimeout
 	opt.RingScaleEachConn = 8
 	opt.ReadBufferEachConn, opt.WriteBufferEachConn = 64<<10, 64<<10
@@ -90,7 +97,9 @@ func dialOnce(session context.Context, unix dialFunc, limit int32, kept *greetin
 		if unix != nil {
 			socket, err = unix(ctx, address, dialer, config)
 		} else {
-			socket, err = dialer.DialContext(ctx, "tcp", address)
+			tcp := *dialer
+			tcp.KeepAlive = keepAlive
+			socket, err = tcp.DialContext(ctx, "tcp", address)
 		}
 		if err != nil {
 			return nil, err
@@ -98,14 +107,14 @@ func dialOnce(session context.Context, unix dialFunc, limit int32, kept *greetin
 		context.AfterFunc(session, func() { _ = socket.Close() })
 		conn := rawio.Wrap(socket)
 		if config == nil {
-			return &firstWords{Conn: conn, kept: kept}, nil
+			return kept.of(conn), nil
 		}
 		secure := tls.Client(conn, config)
 		if err := secure.HandshakeContext(ctx); err != nil {
 			_ = socket.Close()
 			return nil, handshakeError(err)
 		}
-		return &firstWords{Conn: secure, kept: kept}, nil
+		return kept.of(secure), nil
 	}
 }
 

@@ -26,7 +26,7 @@ const sentinelRole = "sentinel"
 // prepare asks the server for its identity, loads the scripts, and tries to publish to the
 // partitions that the master holds.
 func (c *redisConns) prepare(ctx context.Context, n wire.Names, held partition.Set) (err error) {
-	if err := c.reader.Do(ctx, c.reader.B().Ping().Build()).Error(); err != nil && !works(err) {
+	if err := c.ping(ctx); err != nil && !works(err) {
 		return fmt.Errorf("ping: %w", err)
 	}
 	if c.identity, err = c.whoami(ctx); err != nil {
@@ -45,6 +45,11 @@ func (c *redisConns) prepare(ctx context.Context, n wire.Names, held partition.S
 		return err
 	}
 	return c.rehearse(ctx, n, held)
+}
+
+// ping asks for an answer on the reading connection.
+func (c *redisConns) ping(ctx context.Context) error {
+	return c.reader.Do(ctx, c.reader.B().Ping().Build()).Error()
 }
 
 // whoami asks the server for its identity.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"backbone/internal/awake"
 	"backbone/internal/bridge/wire"
 	"backbone/internal/hub"
 	"backbone/internal/moment"
@@ -227,7 +228,7 @@ func decodePrices(r rueidis.RedisResult, keys []string, found map[string]price) 
 }
 
 // doubt ends the session if err says that the connection is lost. A call that took too long
-// does not say so: the library's own PING finds out.
+// does not say so: listen finds out.
 func (c *redisConns) doubt(err error) {
 	if _, ok := rueidis.IsRedisErr(err); ok || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return
@@ -235,5 +236,46 @@ func (c *redisConns) doubt(err error) {
 	select {
 	case c.doubts <- err:
 	default:
+	}
+}
+
+// listen pings the reading connection, which may be idle, so that its end does not wait for a read.
+func (x *session) listen(ctx context.Context) error {
+	ticker := time.NewTicker(x.shared.opts.Heartbeat)
+	defer ticker.Stop()
+	for {
+		// The ping may wait for a place behind the reads, whatever becomes of ctx.
+		answered := make(chan error, 1)
+		go func() { answered <- x.conns.ping(ctx) }()
+		if err := x.hears(ctx, answered); err != nil {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// hears waits for the answer to a ping for as long as anything comes on the reading connection: the
+// answers to reads come first.
+func (x *session) hears(ctx context.Context, answered <-chan error) error {
+	for {
+		read := x.conns.reading.read.Load()
+		timed, cancel := awake.WithTimeout(ctx, x.shared.opts.CallTimeout)
+		select {
+		case err := <-answered:
+			cancel()
+			if _, refused := rueidis.IsRedisErr(err); err == nil || refused {
+				return nil
+			}
+			return fmt.Errorf("read: ping: %w", err)
+		case <-timed.Done():
+			cancel()
+		}
+		if ctx.Err() != nil || x.conns.reading.read.Load() == read {
+			return fmt.Errorf("read: ping: %w", timed.Err())
+		}
 	}
 }

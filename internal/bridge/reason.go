@@ -29,23 +29,31 @@ type greeting struct {
 	said   atomic.Pointer[string] // an answer that is not that of RESP3 to HELLO
 	silent atomic.Bool            // the server ended a connection without an answer
 	slow   atomic.Bool            // a connection was given up without an answer
+
+	last atomic.Pointer[firstWords] // the connection that was made last
+}
+
+// of returns conn as one whose first answer is kept.
+func (g *greeting) of(conn net.Conn) *firstWords {
+	c := &firstWords{Conn: conn, kept: g}
+	g.last.Store(c)
+	return c
 }
 
 // firstWords is a connection that keeps its first answer. One goroutine reads at a time.
 type firstWords struct {
 	net.Conn
-	kept  *greeting
-	heard atomic.Bool // something was read
+	kept *greeting
+	read atomic.Uint64 // bytes
 }
 
 func (c *firstWords) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	if c.heard.Load() {
+	if c.read.Add(uint64(n)) > uint64(n) {
 		return n, err
 	}
 	switch {
 	case n > 0:
-		c.heard.Store(true)
 		if b[0] != '%' {
 			line, _, _ := bytes.Cut(b[:min(n, 200)], []byte("\n"))
 			c.kept.said.Store(new(string(line)))
@@ -62,7 +70,7 @@ func (c *firstWords) Read(b []byte) (int, error) {
 // reads any more.
 func (c *firstWords) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
-	if err != nil && !c.heard.Load() {
+	if err != nil && c.read.Load() == 0 {
 		_ = c.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 		_, _ = c.Read(make([]byte, 200))
 	}

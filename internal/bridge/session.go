@@ -94,6 +94,7 @@ func (x *session) live(ctx context.Context) (up time.Time, err error) {
 	proved := make(chan struct{})
 	g.Go(func() error { return x.pulse(ctx) })
 	g.Go(func() error { return x.watch(ctx, proved) })
+	g.Go(func() error { return x.listen(ctx) })
 	select {
 	case <-proved:
 		up = time.Now()
