@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"backbone/internal/domain/common"
+	"backbone/internal/domain/trading"
 	"backbone/internal/hub"
 	"backbone/protocol"
 )
@@ -45,6 +46,9 @@ func (f *foreign) valid(e *hub.BroadcastEvent) bool {
 	obj, err := c.decoder.Object(c.text)
 	if err != nil || obj.Type() != e.Type {
 		return false
+	}
+	if instrument, _, ok := trading.Usual(obj); ok { // its text is the payload
+		return string(instrument) == e.Room
 	}
 	event, err := domain.Validate(obj)
 	return err == nil && event.Room == e.Room && event.Payload == e.Payload

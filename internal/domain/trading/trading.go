@@ -31,8 +31,8 @@ func (PriceUpdate) State() bool { return true }
 // each as the text that was sent. Of several mistakes it reports an unknown field first, then
 // the first of instrument, price, ts and data.
 func (PriceUpdate) Validate(obj *common.Object) (common.Event, error) {
-	if instrument, price, text, ok := obj.Usual(); ok && len(price) <= protocol.MaxPriceLength && protocol.PriceFault(price) == "" && protocol.ValidRoom(instrument) {
-		payload := string(text) // it has this form already
+	if instrument, text, ok := Usual(obj); ok {
+		payload := string(text)
 		return common.Event{Room: protocol.InstrumentOf(payload, len(instrument)), Payload: payload}, nil
 	}
 	if err := obj.Only("instrument", "price", "ts", "data"); err != nil {
@@ -57,6 +57,13 @@ func (PriceUpdate) Validate(obj *common.Object) (common.Event, error) {
 	var short [512]byte // most events need no more, and so one allocation
 	payload := string(protocol.AppendPriceUpdate(short[:0], instrument, price, ts, data))
 	return common.Event{Room: protocol.InstrumentOf(payload, len(instrument)), Payload: payload}, nil
+}
+
+// Usual returns the instrument and the text of a valid price_update that has the form of its event
+// already. ok is false for any other object, valid or not.
+func Usual(obj *common.Object) (instrument, text []byte, ok bool) {
+	instrument, price, text, ok := obj.Usual()
+	return instrument, text, ok && len(price) <= protocol.MaxPriceLength && protocol.PriceFault(price) == "" && protocol.ValidRoom(instrument)
 }
 
 func price(obj *common.Object) ([]byte, error) {
