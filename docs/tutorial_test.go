@@ -45,18 +45,7 @@ type block struct {
 // What an output line leaves open is in parts.
 func follow(t *testing.T, page string, least int, bin string) {
 	t.Helper()
-	text := read(t, page)
-	var blocks []block
-	for _, m := range regexp.MustCompile("(?ms)^```(\\w+)(?: ([^\n]*))?\n(.*?)^```$").FindAllStringSubmatchIndex(text, -1) {
-		b := block{lang: text[m[2]:m[3]], text: text[m[6]:m[7]], line: strings.Count(text[:m[0]], "\n") + 1}
-		if m[4] >= 0 {
-			b.words = strings.Fields(text[m[4]:m[5]])
-		}
-		blocks = append(blocks, b)
-	}
-	if len(blocks) < least {
-		t.Fatalf("only %d blocks are left", len(blocks))
-	}
+	blocks := blocksOf(t, page, least)
 	l := newLearner(t, blocks, bin)
 	l.build(blocks)
 	for _, b := range blocks {
@@ -83,6 +72,23 @@ func follow(t *testing.T, page string, least int, bin string) {
 			t.Errorf("%s: a block that is no command, output or file", at)
 		}
 	}
+}
+
+// blocksOf returns the blocks of a page, which has at least so many.
+func blocksOf(t *testing.T, page string, least int) (blocks []block) {
+	t.Helper()
+	text := read(t, page)
+	for _, m := range regexp.MustCompile("(?ms)^```(\\w+)(?: ([^\n]*))?\n(.*?)^```$").FindAllStringSubmatchIndex(text, -1) {
+		b := block{lang: text[m[2]:m[3]], text: text[m[6]:m[7]], line: strings.Count(text[:m[0]], "\n") + 1}
+		if m[4] >= 0 {
+			b.words = strings.Fields(text[m[4]:m[5]])
+		}
+		blocks = append(blocks, b)
+	}
+	if len(blocks) < least {
+		t.Fatalf("only %d blocks are left", len(blocks))
+	}
+	return blocks
 }
 
 // learner does what a page says. Its programs and files are in dir.
