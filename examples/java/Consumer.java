@@ -32,15 +32,22 @@ public final class Consumer implements WebSocket.Listener {
     private final CompletableFuture<End> end = new CompletableFuture<>();
     private final StringBuilder parts = new StringBuilder();
     private CompletableFuture<?> sent = CompletableFuture.completedFuture(null); // only one send may be under way
+    private final String join;
+    private int pause = 1000; // ms, before a refused join is sent again
     private volatile long heard = System.nanoTime();
     private volatile boolean joined;
+
+    private Consumer(List<String> rooms) {
+        join = "{\"type\":\"join\",\"rooms\":[\"" + String.join("\",\"", rooms) // names need no escapes
+                + "\"],\"mark_empty\":true,\"marks\":true,\"heartbeat_ms\":" + HEARTBEAT + ",\"id\":\"join\"}";
+    }
 
     public static void main(String[] args) throws Exception {
         var rooms = List.of(args).subList(1, args.length);
         var http = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(10)).build();
         var accepted = false;
         for (double bound = 0.1; ; bound = Math.min(bound * 2, 5)) {
-            var consumer = new Consumer();
+            var consumer = new Consumer(rooms);
             double least = 0;
             String why;
             try {
@@ -50,8 +57,7 @@ public final class Consumer implements WebSocket.Listener {
                     builder.header("X-API-Key", key);
                 }
                 var socket = builder.buildAsync(URI.create(args[0] + "/ws"), consumer).get();
-                consumer.send(socket, "{\"type\":\"join\",\"rooms\":[\"" + String.join("\",\"", rooms) // names need no escapes
-                        + "\"],\"mark_empty\":true,\"marks\":true,\"heartbeat_ms\":" + HEARTBEAT + "}");
+                consumer.send(socket, consumer.join);
                 var end = consumer.await(socket);
                 if (consumer.joined) {
                     accepted = true;
@@ -137,7 +143,15 @@ public final class Consumer implements WebSocket.Listener {
                 }
             }
             case "mark" -> send(socket, "{\"type\":\"marked\",\"n\":" + value(text, "n") + "}"); // all before it is handled
-            case "error" -> System.err.println("error: " + text);
+            case "error" -> {
+                System.err.println("error: " + text);
+                if (value(text, "id").equals("join") && value(text, "code").equals("rate_limited")) {
+                    long wait = ThreadLocalRandom.current().nextInt(pause, 2 * pause);
+                    pause = Math.min(pause * 2, 15_000);
+                    heard += wait * 1_000_000; // nothing comes until then
+                    CompletableFuture.delayedExecutor(wait, TimeUnit.MILLISECONDS).execute(() -> send(socket, join));
+                }
+            }
             default -> { } // later servers send more
         }
     }

@@ -55,8 +55,10 @@ public final class Ingestor implements WebSocket.Listener {
         reader.setDaemon(true);
         reader.start();
         var http = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(10)).build();
+        var accepted = false;
         for (double bound = 0.1; ; bound = Math.min(bound * 2, 5)) {
             var ingestor = new Ingestor();
+            double least = 0;
             String why;
             try {
                 var builder = http.newWebSocketBuilder().subprotocols("backbone.v1").connectTimeout(Duration.ofSeconds(10));
@@ -66,6 +68,7 @@ public final class Ingestor implements WebSocket.Listener {
                 }
                 var socket = builder.buildAsync(URI.create(args[0] + "/ws/ingest"), ingestor).join();
                 bound = 0.1;
+                accepted = true;
                 if (ingestor.publish(socket)) {
                     socket.abort(); // all is acked
                     System.exit(rejected.get() > 0 ? 1 : 0);
@@ -76,18 +79,22 @@ public final class Ingestor implements WebSocket.Listener {
                     System.err.println(why);
                     System.exit(1);
                 }
+                least = end.code == 4429 ? 5 : 0;
             } catch (CompletionException e) {
                 why = e.getCause().toString();
                 if (e.getCause() instanceof WebSocketHandshakeException refused && refused.getResponse() != null) {
                     var status = refused.getResponse().statusCode();
                     why = "refused with " + status;
                     if (status == 401 || status == 403) {
-                        System.err.println(why);
-                        System.exit(1);
+                        least = 60;
+                        if (!accepted) {
+                            System.err.println(why);
+                            System.exit(1);
+                        }
                     }
                 }
             }
-            double wait = ThreadLocalRandom.current().nextDouble(bound);
+            double wait = least + ThreadLocalRandom.current().nextDouble(bound);
             System.err.printf("%s: connecting again in %.1f s%n", why, wait);
             Thread.sleep((long) (wait * 1000));
         }
@@ -164,12 +171,13 @@ public final class Ingestor implements WebSocket.Listener {
         if (last) {
             var text = parts.toString();
             parts.setLength(0);
-            if (text.startsWith("{\"type\":\"error\"")) {
+            var stops = text.startsWith("{\"type\":\"error\",\"code\":\"unavailable\""); // the next server gets it
+            if (text.startsWith("{\"type\":\"error\"") && !stops) {
                 rejected.incrementAndGet();
                 System.err.println("rejected: " + text);
             }
             var id = ID.matcher(text);
-            var instrument = id.find() ? instruments.remove(id.group(1)) : null;
+            var instrument = id.find() && !stops ? instruments.remove(id.group(1)) : null;
             if (instrument != null) { // a newer price of it waits for its own ack
                 unacked.computeIfPresent(instrument, (name, message) -> message.id.equals(id.group(1)) ? null : message);
             }

@@ -8,6 +8,9 @@ const [url, ...rooms] = process.argv.slice(2);
 const heartbeat = 5000; // ms: if nothing comes for two and a half times as long, the line is dead
 const final = [1002, 1003, 1007, 1009, 4401]; // a new connection would end in the same way
 const key = process.env.BACKBONE_API_KEY;
+// The library reads on whatever the program does, and answers pings meanwhile. Marks are messages: they
+// tell the server how far the program is.
+const join = JSON.stringify({ type: "join", rooms, mark_empty: true, marks: true, heartbeat_ms: heartbeat, id: "join" });
 
 // The price as it was written: JSON.parse would make 60214.3 of 60214.30. A name has no quotation
 // marks, and data comes later, so the first "price" is the key.
@@ -36,30 +39,35 @@ function consume() {
   return new Promise((ended) => {
     // It can set no header: the key is a second subprotocol, which the server does not repeat.
     const ws = new WebSocket(url + "/ws", key ? ["backbone.v1", "bearer." + key] : ["backbone.v1"]);
-    let [joined, silence] = [false, undefined];
+    let [joined, silence, pause] = [false, undefined, 1000];
     const end = (code, reason) => {
       clearTimeout(silence);
       ended({ joined, why: `closed with ${code} ${reason}`, code });
     };
-    const alive = () => {
+    const alive = (longer = 0) => {
       clearTimeout(silence);
       silence = setTimeout(() => { // close would wait for an answer of the dead
         ws.onclose = ws.onmessage = ws.onerror = null;
         ws.close();
         end(1006, "no heartbeat");
-      }, heartbeat * 2.5);
+      }, heartbeat * 2.5 + longer);
+    };
+    const joinLater = () => { // nothing comes until then
+      const wait = pause * (1 + Math.random());
+      pause = Math.min(pause * 2, 15_000);
+      alive(wait);
+      setTimeout(() => ws.send(join), wait);
     };
     alive();
     ws.onopen = () => {
-      // The library reads on whatever the program does, and answers pings meanwhile. Marks are
-      // messages: they tell the server how far the program is.
-      ws.send(JSON.stringify({ type: "join", rooms, mark_empty: true, marks: true, heartbeat_ms: heartbeat }));
+      ws.send(join);
     };
     ws.onmessage = ({ data }) => {
       alive();
       const event = JSON.parse(data);
       handle(event, data);
       joined ||= event.type === "joined";
+      if (event.id === "join" && event.code === "rate_limited") joinLater();
       if (event.type === "mark") ws.send(JSON.stringify({ type: "marked", n: event.n })); // all before it is handled
     };
     ws.onerror = () => {}; // it does not say what; close follows

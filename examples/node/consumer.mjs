@@ -8,6 +8,9 @@ const [url, ...rooms] = process.argv.slice(2);
 const heartbeat = 5000; // ms: if nothing comes for two and a half times as long, the line is dead
 const final = [1002, 1003, 1007, 1009, 4401]; // a new connection would end in the same way
 const key = process.env.BACKBONE_API_KEY;
+// The library reads on whatever the program does, and answers pings meanwhile. Marks are messages: they
+// tell the server how far the program is.
+const join = JSON.stringify({ type: "join", rooms, mark_empty: true, marks: true, heartbeat_ms: heartbeat, id: "join" });
 
 // The price as it was written: JSON.parse would make 60214.3 of 60214.30. A name has no quotation
 // marks, and data comes later, so the first "price" is the key.
@@ -40,16 +43,20 @@ function consume() {
       maxPayload: 128 * 1024,
       handshakeTimeout: 10_000,
     });
-    let [joined, status, error, silence] = [false, 0, "", undefined];
-    const alive = () => {
+    let [joined, status, error, silence, pause] = [false, 0, "", undefined, 1000];
+    const alive = (longer = 0) => {
       clearTimeout(silence);
-      silence = setTimeout(() => ws.terminate(), heartbeat * 2.5);
+      silence = setTimeout(() => ws.terminate(), heartbeat * 2.5 + longer);
+    };
+    const joinLater = () => { // nothing comes until then
+      const wait = pause * (1 + Math.random());
+      pause = Math.min(pause * 2, 15_000);
+      alive(wait);
+      setTimeout(() => ws.send(join), wait);
     };
     ws.on("open", () => {
       alive();
-      // The library reads on whatever the program does, and answers pings meanwhile. Marks are
-      // messages: they tell the server how far the program is.
-      ws.send(JSON.stringify({ type: "join", rooms, mark_empty: true, marks: true, heartbeat_ms: heartbeat }));
+      ws.send(join);
     });
     ws.on("message", (data) => {
       alive();
@@ -57,6 +64,7 @@ function consume() {
       const event = JSON.parse(text);
       handle(event, text);
       joined ||= event.type === "joined";
+      if (event.id === "join" && event.code === "rate_limited") joinLater();
       if (event.type === "mark") ws.send(JSON.stringify({ type: "marked", n: event.n })); // all before it is handled
     });
     ws.on("unexpected-response", (_, response) => {

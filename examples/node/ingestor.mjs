@@ -32,6 +32,7 @@ function take(line) {
 
 // Takes an ack or an error.
 function answered(answer) {
+  if (answer.code === "unavailable") return; // the server stops: the next one gets it
   const instrument = instruments.get(answer.id);
   if (unacked.get(instrument)?.id === answer.id) unacked.delete(instrument); // or else a newer one waits for its own
   instruments.delete(answer.id);
@@ -83,14 +84,16 @@ function publish() {
 }
 
 async function keepPublishing() {
+  let accepted = false;
   for (let bound = 100; ; bound = Math.min(bound * 2, 5000)) {
     const { opened, status, code, why } = await publish();
-    if (opened) bound = 100;
-    if (final.includes(code) || status === 401 || status === 403) {
+    if (opened) [bound, accepted] = [100, true];
+    const refused = status === 401 || status === 403;
+    if (final.includes(code) || (refused && !accepted)) {
       console.error(why);
       process.exit(1);
     }
-    const wait = Math.random() * bound;
+    const wait = (refused ? 60_000 : code === 4429 ? 5000 : 0) + Math.random() * bound;
     console.error(`${why}: connecting again in ${(wait / 1000).toFixed(1)} s`);
     await sleep(wait);
   }

@@ -44,9 +44,11 @@ def handle(event):
 
 async def consume(url, rooms):
     """Handles the events of one connection, until it ends with an exception."""
+    join = json.dumps({"type": "join", "rooms": rooms, "mark_empty": True, "marks": True,
+                       "heartbeat_ms": HEARTBEAT * 1000, "id": "join"})
+    pause = 1
     async with websockets.connect(url + "/ws", **OPTIONS) as ws:
-        await ws.send(json.dumps({"type": "join", "rooms": rooms, "mark_empty": True, "marks": True,
-                                  "heartbeat_ms": HEARTBEAT * 1000}))
+        await ws.send(join)
         while True:
             text = await asyncio.wait_for(ws.recv(), HEARTBEAT * 2.5)
             event = json.loads(text, parse_float=Decimal)  # 60214.30 keeps its zero
@@ -55,6 +57,10 @@ async def consume(url, rooms):
                 yield  # all is well: the next wait is short again
             if event["type"] == "mark":  # everything before it is handled
                 await ws.send(json.dumps({"type": "marked", "n": event["n"]}))
+            if event.get("id") == "join" and event.get("code") == "rate_limited":  # nothing comes until it is joined
+                await asyncio.sleep(pause * random.uniform(1, 2))
+                pause = min(pause * 2, 15)
+                await ws.send(join)
 
 
 async def main(url, *rooms):

@@ -27,6 +27,7 @@ ids = map(str, itertools.count(1))
 unacked = {}  # the newest message of each instrument, by instrument
 instruments = {}  # by id
 rejected = 0
+accepted = False
 
 
 async def publish(ws, lines):
@@ -58,6 +59,8 @@ async def listen(ws):
     global rejected
     async for text in ws:
         answer = json.loads(text)
+        if answer.get("code") == "unavailable":  # the server stops: the next one gets it
+            continue
         instrument = instruments.pop(answer.get("id"), None)
         if instrument in unacked and unacked[instrument]["id"] == answer["id"]:  # or else a newer one waits for its own
             del unacked[instrument]
@@ -68,7 +71,9 @@ async def listen(ws):
 
 
 async def connection(url, lines):
+    global accepted
     async with websockets.connect(url + "/ws/ingest", **OPTIONS) as ws:
+        accepted = True
         tasks = [asyncio.ensure_future(publish(ws, lines)), asyncio.ensure_future(listen(ws))]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -92,20 +97,23 @@ async def main(url):
     reader = asyncio.ensure_future(read(lines))
     bound = 0.1
     while True:
+        least = 0
         try:
             await connection(url, lines)
             break
         except websockets.InvalidHandshake as e:
-            if "401" in str(e) or "403" in str(e):
+            refused = "401" in str(e) or "403" in str(e)
+            if refused and not accepted:
                 sys.exit(f"refused: {e}")
-            why = e
+            least, why = 60 if refused else 0, e
         except websockets.ConnectionClosed as e:
             bound, why = 0.1, e
             if e.rcvd and e.rcvd.code in FINAL:
                 sys.exit(f"closed: {e}")
+            least = 5 if e.rcvd and e.rcvd.code == 4429 else 0
         except OSError as e:
             why = e
-        wait = random.uniform(0, bound)
+        wait = least + random.uniform(0, bound)
         bound = min(bound * 2, 5)
         print(f"{why}: connecting again in {wait:.1f} s", file=sys.stderr, flush=True)
         await asyncio.sleep(wait)
