@@ -81,9 +81,9 @@ func TestTheWatchExcusesTheTimeInWhichItStoodStill(t *testing.T) {
 				go func() { ended <- x.watch(t.Context(), make(chan struct{})) }()
 				time.Sleep(c.at)
 				x.heard("heartbeat", `{"v":1,"origin":"old","session":1,"clock":"0000000000000001"}`) // is logged
-				<-ended
+				err := <-ended
 				if took := time.Since(begun); took != c.ends {
-					t.Errorf("ended after %v, want %v", took, c.ends)
+					t.Errorf("ended after %v, want %v: %v", took, c.ends, err)
 				}
 			})
 		})
