@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -54,7 +55,7 @@ func TestStepByStep(t *testing.T) {
 	select {
 	case err = <-ended:
 	case <-time.After(3 * time.Minute):
-		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Process.Signal(syscall.SIGTERM) // at an interrupt it goes on with a loop whose commands end by themselves
 		err = <-ended
 	}
 	t.Log(err)
