@@ -188,9 +188,12 @@ func (u *URL) readQuery(query url.Values) error {
 	if query.Has("addr") || query.Has("master_set") {
 		return errors.New(forms + ": addr and master_set are not accepted")
 	}
-	for key := range query {
+	for key, values := range query {
 		if !slices.Contains(known, key) {
 			return fmt.Errorf("has the query key %q: expected one of %s", u.harmless(key), strings.Join(known, ", "))
+		}
+		if len(values) > 1 {
+			return fmt.Errorf("has the query key %q twice: leave one out", key)
 		}
 	}
 	for _, key := range []string{"dial_timeout", "write_timeout"} {

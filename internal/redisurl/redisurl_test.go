@@ -80,6 +80,7 @@ func TestWhatParseRefuses(t *testing.T) {
 		"redis://h/1/2":            `database "1/2"`,
 		"redis://h?db=x":           `database "x"`,
 		"redis://h?db=":            `database ""`,
+		"redis://h?db=1&db=2":      `has the query key "db" twice`,
 		"redis+cluster://a,b:2/1":  "only number 0",
 		"redis://a:1,b":            "has several hosts, and must be like",
 		"rediss://u:secret@a,b/0":  "has several hosts, and must be like",
