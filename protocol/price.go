@@ -117,9 +117,9 @@ func ScanPriceUpdate(b []byte) (p PriceText, ok bool) {
 }
 
 // CutPriceUpdate cuts the price_update that b begins with, and returns the texts of its instrument,
-// without quotes, and of its price, and what follows the event. It is the fast path of servers: ok is
-// false for any event with data, a stamp or more keys, or that AppendPriceUpdate would write otherwise,
-// and then a JSON parser decides. It allocates nothing.
+// without quotes and not checked by ValidRoom, and of its price, and what follows the event. It is the
+// fast path of servers: ok is false for any event with data, a stamp or more keys, or that
+// AppendPriceUpdate would write otherwise, and then a JSON parser decides. It allocates nothing.
 func CutPriceUpdate(b []byte) (instrument, price, rest []byte, ok bool) {
 	instrument, price, _, rest, ok = cutPrice(b)
 	if !ok || len(rest) == 0 || rest[0] != '}' {
