@@ -175,17 +175,20 @@ func (s *session) leftLate(conn *connection, c *call, m *protocol.ServerMessage)
 		return m, true
 	}
 	rooms, prefix := map[string]bool{c.leave.Room: true}, c.leave.Prefix
-	waited := s.takeOut(conn, rooms, prefix, func(*rejoin) []rejoin { return nil })
 	ofPrefix := conn.unconfirmed[c.leave.Room] // it waits with its prefix
+	underWay := false
+	conn.takeBack() // takeOut puts a join back that is not under way
 	for _, join := range conn.rejoins {
-		under, _ := join.split(rooms, prefix)
-		if !under.empty() || ofPrefix && join.prefix != nil && strings.HasPrefix(c.leave.Room, *join.prefix) {
-			c.leftLate = true
-			conn.waiting[c.id] = c
-			conn.again <- encode(c.leave)
-			conn.signalUrgent()
-			return nil, true
-		}
+		named, _ := join.split(rooms, prefix)
+		underWay = underWay || !named.empty() || ofPrefix && join.prefix != nil && strings.HasPrefix(c.leave.Room, *join.prefix)
+	}
+	waited := s.takeOut(conn, rooms, prefix, func(*rejoin) []rejoin { return nil })
+	if underWay {
+		c.leftLate = true
+		conn.waiting[c.id] = c
+		conn.again <- encode(c.leave)
+		conn.signalUrgent()
+		return nil, true
 	}
 	if !waited && !ofPrefix && !c.leftLate {
 		return m, true

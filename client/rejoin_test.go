@@ -232,6 +232,24 @@ func TestARoomOfAPrefixThatWaitsCanBeLeft(t *testing.T) {
 	})
 }
 
+// A leave of a room whose prefix is to be joined soon does not wait for that.
+func TestARoomOfThePrefixThatIsNextCanBeLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t)
+		r.accept("R,S")
+		r.refuse("A*")
+		r.accept("B*")
+		async(t, func() { r.refuseID(r.expect(protocol.TypeLeave).ID, protocol.CodeNotJoined) })
+		if err := r.c.Leave(patient(t), "A1"); err != nil {
+			t.Error(err)
+		}
+		r.in("B1", "R", "S")
+		r.accept("A*")
+		expectEvent(t, r.c, Joined{Prefix: "A", Rooms: []string{"A1"}})
+		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "R", "S"}})
+	})
+}
+
 // A room that waits by its name does so on when a prefix that has it is joined and left.
 func TestARoomThatWaitsOutlivesItsPrefix(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
