@@ -107,10 +107,8 @@ func (s *session) watch(conn *connection) (silent time.Duration, under *move) {
 	if s.opt.heartbeat > 0 {
 		look = min(look, 2*s.opt.heartbeat)
 	}
-	var wait alarm
-	wait.set(look)
-	timer := time.NewTimer(look)
-	defer timer.Stop()
+	wait := awake.NewTimer(look)
+	defer wait.Stop()
 	var asked time.Time // when the server was asked for a sign of life, or got time to send one; zero: it was not
 	var moved chan struct{}
 	var pause <-chan time.Time // before what is in conn.soon
@@ -154,7 +152,7 @@ func (s *session) watch(conn *connection) (silent time.Duration, under *move) {
 			case <-time.After(closeTimeout):
 			}
 			return 0, under
-		case <-timer.C:
+		case <-wait.C:
 		}
 		silence, idle, last := conn.wire.silence(), s.opt.IdleTimeout, s.opt.PingTimeout
 		beats := conn.beats.Load()
@@ -165,26 +163,22 @@ func (s *session) watch(conn *connection) (silent time.Duration, under *move) {
 		switch {
 		case s.stalled.Load(): // the program does not read, so silence says nothing
 			asked = time.Time{}
-			wait.set(look)
+			wait.Reset(look)
 		case silence < idle:
 			asked = time.Time{}
-			wait.set(min(look, idle-silence))
+			wait.Reset(min(look, idle-silence))
 		case !asked.IsZero() && silence > time.Since(asked): // nothing has come since
-			more := wait.grant()
-			if more == 0 {
+			if !wait.Granted() {
 				return idle + last, under
 			}
-			timer.Reset(more)
-			continue
 		default:
 			asked = time.Now()
 			if !beats {
 				conn.ping.Store(true)
 				conn.signalUrgent()
 			}
-			wait.set(last)
+			wait.Reset(last)
 		}
-		timer.Reset(wait.after)
 	}
 }
 
@@ -195,21 +189,4 @@ func (s *session) shut(conn *connection) {
 	<-conn.writeDone
 	conn.wire.shutTap()
 	_ = conn.ws.Close(websocket.StatusNormalClosure, "") // the server may be gone, or too late
-}
-
-// alarm is a time-out of something that others have to do. A process that was stopped when the time
-// ran out finds that it has, and what it waits for may lie in the kernel already, unread. So it is
-// granted the time in which it did not run, once.
-type alarm struct {
-	after time.Duration
-	due   time.Time
-	again bool // the time was granted
-}
-
-// set begins the time.
-func (a *alarm) set(d time.Duration) { *a = alarm{after: d, due: time.Now().Add(d)} }
-
-// grant returns how much longer to wait, once the time has run out; 0: it is over.
-func (a *alarm) grant() time.Duration {
-	return awake.Grant(a.due, &a.again, a.after)
 }

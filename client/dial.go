@@ -80,7 +80,7 @@ func (s *session) dial(parent context.Context, to *target) (*connection, *Connec
 		},
 	})
 	if err != nil {
-		if ctx.Err() != nil && parent.Err() == nil && context.Cause(ctx) == context.DeadlineExceeded { //nolint:errorlint // as awake.WithTimeout gave it
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) && parent.Err() == nil {
 			err = fmt.Errorf("no answer within %v: %w", s.opt.DialTimeout, context.DeadlineExceeded)
 		}
 		cancel()

@@ -12,7 +12,7 @@ func WithTimeout(parent context.Context, d time.Duration) (context.Context, cont
 	ctx, end := context.WithCancelCause(parent)
 	due, spent := time.Now().Add(d), false
 	var timer *time.Timer
-	timer = time.AfterFunc(time.Hour, func() {
+	timer = time.AfterFunc(time.Hour, func() { // and not d: the function finds timer set
 		if more := Grant(due, &spent, d); more > 0 {
 			timer.Reset(more)
 			return

@@ -186,13 +186,8 @@ func (x *session) watch(ctx context.Context, proved chan<- struct{}) error {
 	known := peers{}
 	defer x.shard.peers.Store(0)
 	defer x.shard.writes.Store(0)
-	silence := time.NewTimer(x.shared.opts.EchoTimeout)
+	silence := awake.NewTimer(x.shared.opts.EchoTimeout)
 	defer silence.Stop()
-	due, excused := time.Now().Add(x.shared.opts.EchoTimeout), false // when silence ends
-	wait := func() {
-		due, excused = time.Now().Add(x.shared.opts.EchoTimeout), false
-		silence.Reset(x.shared.opts.EchoTimeout)
-	}
 	ticker := time.NewTicker(x.shared.opts.Heartbeat)
 	defer ticker.Stop()
 	ran := time.Now()
@@ -201,7 +196,7 @@ func (x *session) watch(ctx context.Context, proved chan<- struct{}) error {
 		if now.Sub(ran) <= 2*x.shared.opts.Heartbeat {
 			return false
 		}
-		wait() // it has sent no heartbeat either, and what came lies in the kernel
+		silence.Reset(x.shared.opts.EchoTimeout) // it has sent no heartbeat either, and what came lies in the kernel
 		known.excuse(now)
 		x.forms.excuse(now)
 		return true
@@ -217,16 +212,11 @@ func (x *session) watch(ctx context.Context, proved chan<- struct{}) error {
 				close(proved)
 				proved = nil
 			}
-			wait()
+			silence.Reset(x.shared.opts.EchoTimeout)
 		case <-silence.C:
-			if stoodStill(time.Now()) || len(x.echoes) > 0 {
-				break
-			}
-			more := awake.Grant(due, &excused, x.shared.opts.EchoTimeout)
-			if more == 0 {
+			if !stoodStill(time.Now()) && len(x.echoes) == 0 && !silence.Granted() {
 				return noEchoError(x.shared.opts.EchoTimeout)
 			}
-			silence.Reset(more)
 		case b := <-x.beats:
 			now := time.Now()
 			known.heard(b.Instance, now)

@@ -34,7 +34,7 @@ func NewDecoder() *Decoder { return new(Decoder) }
 // to a message with an error echoes its ID too. It is valid until the next call of a method of
 // d, and while msg does not change. Errors are of type *RequestError.
 func (d *Decoder) Object(msg []byte) (*Object, error) {
-	if d.obj.usual(msg, 0) == len(msg) || d.obj.plain(msg, 0) == len(msg) {
+	if d.obj.plain(msg, 0) == len(msg) {
 		return &d.obj, d.obj.err
 	}
 	d.obj.reset(nil)
@@ -58,7 +58,7 @@ func (d *Decoder) Object(msg []byte) (*Object, error) {
 // is so broken that its elements cannot be told apart, Batch does not call each. It returns an
 // error of type *RequestError with code invalid_json.
 func (d *Decoder) Batch(msg []byte, each func(index int, obj *Object, err error) (more bool)) error {
-	if d.obj.usual(msg, 0) == len(msg) || d.obj.plain(msg, 0) == len(msg) {
+	if d.obj.plain(msg, 0) == len(msg) {
 		each(-1, &d.obj, d.obj.err)
 		return nil
 	}
@@ -102,10 +102,7 @@ func (d *Decoder) Batch(msg []byte, each func(index int, obj *Object, err error)
 // plainBatch is Batch for an array that plainArray checked, whose first object begins at i.
 func (d *Decoder) plainBatch(msg []byte, i int, each func(int, *Object, error) bool) {
 	for index := 0; ; index++ {
-		end := d.obj.usual(msg, i)
-		if end == notPlain {
-			end = d.obj.plain(msg, i)
-		}
+		end := d.obj.plain(msg, i)
 		if !each(index, &d.obj, d.obj.err) {
 			return
 		}

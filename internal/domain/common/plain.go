@@ -44,6 +44,9 @@ func plainArray(b []byte) (first int) {
 
 // plain takes the object that begins at i, as read does, and returns the place after it.
 func (o *Object) plain(b []byte, i int) (end int) {
+	if end = o.usual(b, i); end != notPlain {
+		return end
+	}
 	o.reset(b)
 	if i == len(b) || b[i] != '{' {
 		return notPlain
@@ -145,12 +148,15 @@ func plainString(b []byte, i int) (end int) {
 		switch c := b[i]; {
 		case c == '"':
 			return i + 1
-		case c < ' ' || c > '~' || c == '\\':
+		case !plainCharacter(c):
 			return notPlain
 		}
 	}
 	return notPlain
 }
+
+// plainCharacter reports whether c needs no look by jsontext in a string.
+func plainCharacter(c byte) bool { return ' ' <= c && c <= '~' && c != '\\' }
 
 // plainNumber returns the place after the number that begins at i, which is in b.
 func plainNumber(b []byte, i int) (end int) {

@@ -23,7 +23,7 @@ func described(o *Object) string {
 func agree(t *testing.T, msg string) (plain bool) {
 	t.Helper()
 	b, short, long := []byte(msg), NewDecoder(), NewDecoder()
-	if short.obj.usual(b, 0) == len(b) || short.obj.plain(b, 0) == len(b) {
+	if short.obj.plain(b, 0) == len(b) {
 		text, _, err := long.check(b, 0)
 		if err != nil {
 			t.Fatalf("plain takes %q, jsontext says %v", msg, err)

@@ -1,6 +1,10 @@
 package common
 
-import "backbone/protocol"
+import (
+	"slices"
+
+	"backbone/protocol"
+)
 
 // usual takes the object that begins at i if it is a price in the very form in which the SDK writes
 // one, as nearly all are, and returns the place after it, or notPlain. Its fields are cut only once
@@ -17,7 +21,7 @@ func (o *Object) usual(b []byte, i int) (end int) {
 // cutUsual returns the instrument and the price of what usual takes, and the place after it.
 func cutUsual(b []byte, i int) (instrument, price []byte, end int) {
 	instrument, price, rest, ok := protocol.CutPriceUpdate(b[i:])
-	if !ok || !plainText(instrument) {
+	if !ok || slices.ContainsFunc(instrument, func(c byte) bool { return !plainCharacter(c) }) {
 		return nil, nil, notPlain
 	}
 	return instrument, price, len(b) - len(rest)
@@ -35,14 +39,4 @@ func (o *Object) cut() {
 	if o.uncut.end > 0 {
 		o.read(o.text, o.uncut.begin)
 	}
-}
-
-// plainText reports whether the text of a string needs no look by jsontext.
-func plainText(b []byte) bool {
-	for _, c := range b {
-		if c < ' ' || c > '~' || c == '\\' {
-			return false
-		}
-	}
-	return true
 }
