@@ -100,6 +100,12 @@ func (y *topology) apply(ctx context.Context, masters map[string]partition.Set) 
 			s.givenUp()
 		}
 	}
+	var begun []func()
+	defer func() {
+		for _, run := range begun { // once they are shown: what they log is found in the status
+			go run()
+		}
+	}()
 	held := partition.Set(0)
 	for _, address := range slices.Sorted(maps.Keys(masters)) {
 		held |= masters[address]
@@ -107,7 +113,7 @@ func (y *topology) apply(ctx context.Context, masters map[string]partition.Set) 
 		if r, known := y.running[address]; known {
 			y.grant(r.shard, free)
 		} else if free != 0 {
-			y.begin(ctx, address, free)
+			begun = append(begun, y.begin(ctx, address, free))
 		}
 	}
 	if ctx.Err() != nil {
@@ -148,9 +154,9 @@ func (y *topology) grant(s *shard, partitions partition.Set) {
 	s.want(partitions)
 }
 
-// begin starts a shard. The shard takes over the state of the last one that held one of its
-// partitions, even if that ended long ago.
-func (y *topology) begin(ctx context.Context, address string, partitions partition.Set) {
+// begin makes a shard, and returns what runs it. The shard takes over the state of the last one that
+// held one of its partitions, even if that ended long ago.
+func (y *topology) begin(ctx context.Context, address string, partitions partition.Set) (run func()) {
 	s := &shard{shared: y.shared, name: address, address: address, redis: y.target.at(address), changed: make(chan struct{}, 1)}
 	s.wanted.store(partitions)
 	if y.target.Setup == redisurl.Sentinel {
@@ -178,10 +184,10 @@ func (y *topology) begin(ctx context.Context, address string, partitions partiti
 	alive, cancel := context.WithCancel(ctx)
 	r := runningShard{s, cancel, make(chan struct{})}
 	y.running[address] = r
-	go func() {
+	return func() {
 		defer close(r.ended)
 		s.run(alive)
-	}()
+	}
 }
 
 // lacks says why not all partitions have a master.

@@ -251,7 +251,7 @@ func TestAShardGoesOnWhereTheLastOneWas(t *testing.T) {
 		others  bool
 	}{{one, Connecting, true, false}, {one, Degraded, true, false}, {two, Degraded, true, true}} {
 		y.missing.Store(&ShardStatus{State: step.first, Since: since})
-		y.begin(ended, step.address, partition.Only(3))
+		y.begin(ended, step.address, partition.Only(3))()
 		<-y.running[step.address].ended
 		if st := y.last[3].status.Load(); st.Since.Equal(since) != step.since || st.State != Connecting || st.Name != step.address {
 			t.Errorf("step %d: %+v, want since %v", n, st, since)
@@ -261,7 +261,7 @@ func TestAShardGoesOnWhereTheLastOneWas(t *testing.T) {
 		}
 	}
 	y.missing.Store(&ShardStatus{State: Degraded, Since: since})
-	y.begin(ended, one, partition.Only(4)) // none had it before
+	y.begin(ended, one, partition.Only(4))() // none had it before
 	<-y.running[one].ended
 	if st := y.last[4].status.Load(); st.Since.Equal(since) {
 		t.Errorf("a new shard is connecting since others lack a master: %+v", st)
