@@ -40,7 +40,7 @@ func check(t testing.TB, msg []byte) {
 			t.Errorf("%q\n got %v\nwant %s, %v", elements[i], a, want, err)
 		}
 		if a.err == nil {
-			checkEvent(t, a.event)
+			checkEvent(t, a)
 		} else if len(a.err.Error()) > 1000 || !utf8.ValidString(a.err.Error()) {
 			t.Errorf("%q: the error is no text for a client: %q", elements[i], a.err)
 		}
@@ -59,7 +59,7 @@ func checkBroken(t testing.TB, msg []byte, answers []answer) {
 			t.Errorf("%q: answer %d is to element %d", msg, i, a.index)
 		}
 		if a.err == nil {
-			checkEvent(t, a.event)
+			checkEvent(t, a)
 		} else if strings.HasPrefix(a.err.Error(), "invalid_json: ") {
 			broken = true
 		}
@@ -109,7 +109,8 @@ func TestOneBadElementCostsItself(t *testing.T) {
 	})
 }
 
-func checkEvent(t testing.TB, ev common.Event) {
+func checkEvent(t testing.TB, a answer) {
+	ev := a.event
 	if !json.Valid([]byte(ev.Payload)) || !utf8.ValidString(ev.Payload) {
 		t.Errorf("not valid JSON: %q", ev.Payload)
 	}
@@ -119,8 +120,8 @@ func checkEvent(t testing.TB, ev common.Event) {
 	if len(ev.Payload) > protocol.MaxMessageBytes*2 {
 		t.Errorf("an event of %d bytes", len(ev.Payload))
 	}
-	if ev.Ends != "" {
-		if ev.Ends != protocol.TypePriceUpdate || ev.Payload != protocol.Retired(ev.Room) || !protocol.IsRetired(ev.Payload) {
+	if a.ends != "" {
+		if a.ends != protocol.TypePriceUpdate || ev.Payload != protocol.Retired(ev.Room) || !protocol.IsRetired(ev.Payload) {
 			t.Errorf("%+v", ev)
 		}
 		return

@@ -27,6 +27,7 @@ type answer struct {
 	index int
 	id    string
 	event common.Event
+	ends  string // the type whose value the event ends
 	err   error
 }
 
@@ -55,6 +56,7 @@ func handle(t rapid.TB, dec *common.Decoder, msg []byte) []answer {
 		if err == nil {
 			if domain, ok := domains().Lookup(obj.Type()); ok {
 				a.event, a.err = domain.Validate(obj)
+				a.ends = domain.Ends()
 			} else {
 				a.err = &common.RequestError{Code: "unknown_type", Message: "-"}
 			}

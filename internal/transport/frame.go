@@ -96,7 +96,7 @@ func (f *fragments) frames(p []byte, text func([]byte) error, control func(frame
 		if !ok {
 			return used, nil
 		}
-		err = f.check(h, size)
+		err = f.check(&h, size)
 		switch {
 		case err != nil:
 			return used, &closeError{code: protocol.CloseProtocolError, reason: err.Error()}
@@ -145,9 +145,12 @@ func (f *fragments) size() int {
 var errLongLength = errors.New("the length of a frame must have its shortest form")
 
 // check returns what RFC 6455 forbids about h, of size bytes, at this place of the stream.
-func (f *fragments) check(h frame.Header, size int) error {
+func (f *fragments) check(h *frame.Header, size int) error {
 	if size > h.Size() {
 		return errLongLength
+	}
+	if h.Final && h.Reserved == 0 && h.Opcode == frame.Text && h.Masked && f.begun == nil && h.Length <= math.MaxInt64 {
+		return nil // as nearly all frames are
 	}
 	if h.Length > math.MaxInt64 {
 		return ws.ErrHeaderLengthMSB

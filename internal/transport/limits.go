@@ -126,6 +126,7 @@ func (r *readSide) withinRate() bool {
 		return r.account().messages.Allow()
 	}
 	if d := r.account().messages.Take(1); d >= minDelay {
+		r.count()
 		r.publish()
 		r.flushReplies()
 		r.delay(d, limitIngestRate)

@@ -100,6 +100,7 @@ func (r *readSide) read() error {
 // process handles what was read. After an error the connection has to end.
 func (r *readSide) process() error {
 	used, err := r.fragments.frames(r.scratch.data, r.message, r.controlFrame)
+	r.count()
 	r.publish()
 	r.flushReplies()
 	r.keep(used)

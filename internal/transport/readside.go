@@ -54,6 +54,8 @@ type scratch struct {
 	decoder  *common.Decoder
 	long     bool                 // the message under way is a long one: see turn
 	last     bool                 // nothing was read behind it
+	messages int                  // that were read and are not counted yet
+	bytes    int                  // of these messages
 	replies  []byte               // frames that were not handed over yet
 	events   []hub.BroadcastEvent // that were not published yet
 	receipts []receipt            // one for each of events

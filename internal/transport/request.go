@@ -24,12 +24,13 @@ const maxPublish = 1024
 
 // message handles one text message.
 func (r *readSide) message(p []byte) error {
-	r.conn.server.stats.messages.add(1)
+	r.scratch.messages++
+	r.scratch.bytes += len(p)
 	if !r.conn.place.asked.Load() {
 		r.conn.place.asked.Store(true)
 	}
-	r.conn.server.stats.bytesIn.add(len(p))
 	if r.conn.identity.Role != protocol.Ingestor {
+		r.count()
 		r.scratch.long = len(p) > longMessage
 		r.scratch.last = len(p) > 0 && &p[len(p)-1] == &r.scratch.data[len(r.scratch.data)-1]
 		end, gone := r.turn(r.scratch.long && bytes.Contains(p, roomsKey))
@@ -49,6 +50,15 @@ func (r *readSide) message(p []byte) error {
 		fatal = r.replyError(err, "", -1)
 	}
 	return fatal
+}
+
+// count counts the messages since it was called before. An ingestor's are counted once a read, because
+// counters are shared with other connections, and before it is delayed.
+func (r *readSide) count() {
+	stats := r.conn.server.stats
+	stats.messages.add(r.scratch.messages)
+	stats.bytesIn.add(r.scratch.bytes)
+	r.scratch.messages, r.scratch.bytes = 0, 0
 }
 
 // longMessage is the size past which a message of a consumer that names rooms is a long join, bytes.
@@ -198,8 +208,8 @@ func (r *readSide) event(domain common.Domain, o *common.Object, index int) erro
 	if err != nil {
 		return err
 	}
-	if to := r.conn.server.opts.ReadOnly; to != "" {
-		return common.Errorf(protocol.CodeForbidden, "type: this instance is an edge and takes no events: send %s to %s", domain.Type(), to)
+	if origin := r.conn.server.opts.ReadOnly; origin != "" {
+		return common.Errorf(protocol.CodeForbidden, "type: this instance is an edge and takes no events: send %s to %s", domain.Type(), origin)
 	}
 	id, _ := o.ID()
 	if !r.conn.place.granted.Allows(e.Room) { // no bad message: it is valid, and others of its batch may be allowed
@@ -212,24 +222,27 @@ func (r *readSide) event(domain common.Domain, o *common.Object, index int) erro
 	if r.scratch.events == nil {
 		r.scratch.events = make([]hub.BroadcastEvent, 0, eventsIn(len(r.scratch.data), len(e.Payload)))
 	}
-	r.scratch.events = append(r.scratch.events, broadcast(domain, e))
-	r.scratch.receipts = append(r.scratch.receipts, receipt{id: id, index: index, field: domain.RoomField()})
+	r.scratch.events = append(r.scratch.events, hub.BroadcastEvent{})
+	r.scratch.receipts = append(r.scratch.receipts, receipt{})
+	i := len(r.scratch.events) - 1
+	broadcast(&r.scratch.events[i], domain, e)
+	to := &r.scratch.receipts[i]
+	to.id, to.index, to.field = id, index, domain.RoomField()
 	if len(r.scratch.events) >= maxPublish {
 		r.publish()
 	}
 	return nil
 }
 
-// broadcast is the event of a domain as ingest takes it.
-func broadcast(domain common.Domain, e common.Event) hub.BroadcastEvent {
-	kind, typ := hub.Message, domain.Type()
-	switch {
-	case e.Ends != "":
-		kind, typ = hub.State, e.Ends
-	case domain.State():
-		kind = hub.State
+// broadcast makes e the event of a domain as ingest takes it. It is written where it stays: an event
+// is large to copy.
+func broadcast(e *hub.BroadcastEvent, domain common.Domain, of common.Event) {
+	e.Room, e.Payload, e.Type, e.Kind = of.Room, of.Payload, domain.Type(), hub.Message
+	if ends := domain.Ends(); ends != "" {
+		e.Type, e.Kind = ends, hub.State
+	} else if domain.State() {
+		e.Kind = hub.State
 	}
-	return hub.BroadcastEvent{Room: e.Room, Type: typ, Payload: e.Payload, Kind: kind}
 }
 
 // eventsIn is about how many events the bytes of a read hold, by the first one's payload. It is

@@ -225,7 +225,8 @@ func (v *Visitor) Event(o *common.Object) (e hub.BroadcastEvent, field string, e
 		return e, "", v.server.notFor(v.role, o.Type())
 	}
 	valid, err := domain.Validate(o)
-	return broadcast(domain, valid), domain.RoomField(), err
+	broadcast(&e, domain, valid)
+	return e, domain.RoomField(), err
 }
 
 // Received counts a message of some bytes.

@@ -29,6 +29,9 @@ func (Message) MembersOnly() bool { return true }
 // State is false: every message counts.
 func (Message) State() bool { return false }
 
+// Ends is "": a message takes no value's place.
+func (Message) Ends() string { return "" }
+
 // The text of an event around its values.
 const (
 	openRoom = `{"type":"` + protocol.TypeMessage + `","room":"`

@@ -9,7 +9,6 @@ import "backbone/protocol"
 type Event struct {
 	Room    string // a valid room name
 	Payload string // the message that the room's members receive, canonical JSON
-	Ends    string // the type of the value whose place it takes, because there is none any more; "": it is of its domain's type
 }
 
 // Domain validates one type of message and turns it into an Event. A Domain has no
@@ -26,6 +25,9 @@ type Domain interface {
 	// State reports whether only the newest event of a room counts, as of a price. Otherwise
 	// each one counts, as of a chat message.
 	State() bool
+	// Ends is the type of the values whose place its events take, because there are none any more;
+	// "": its events are of its own type.
+	Ends() string
 	// Validate checks every field and returns the event. Its errors are of type *RequestError.
 	Validate(*Object) (Event, error)
 }

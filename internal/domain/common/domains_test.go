@@ -13,6 +13,7 @@ func (n named) Type() string                                      { return strin
 func (n named) Sender() protocol.Role                             { return protocol.Consumer }
 func (n named) RoomField() string                                 { return "room" }
 func (n named) MembersOnly() bool                                 { return false }
+func (n named) Ends() string                                      { return "" }
 func (n named) State() bool                                       { return n == "a" }
 func (n named) Validate(*common.Object) (e common.Event, _ error) { return e, nil }
 

@@ -23,7 +23,10 @@ func (Retire) MembersOnly() bool { return false }
 // State is false: it is no value of its own, but replaces a price.
 func (Retire) State() bool { return false }
 
-// Validate returns the event "retired", which takes the place of the instrument's price.
+// Ends is "price_update": the event takes the place of the instrument's price.
+func (Retire) Ends() string { return protocol.TypePriceUpdate }
+
+// Validate returns the event "retired".
 func (Retire) Validate(obj *common.Object) (common.Event, error) {
 	if err := obj.Only("instrument"); err != nil {
 		return common.Event{}, err
@@ -33,5 +36,5 @@ func (Retire) Validate(obj *common.Object) (common.Event, error) {
 		return common.Event{}, err
 	}
 	payload := protocol.Retired(string(instrument))
-	return common.Event{Room: string(instrument), Payload: payload, Ends: protocol.TypePriceUpdate}, nil
+	return common.Event{Room: string(instrument), Payload: payload}, nil
 }

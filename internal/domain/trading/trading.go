@@ -27,6 +27,9 @@ func (PriceUpdate) MembersOnly() bool { return false }
 // State is true: a newer price replaces an older one.
 func (PriceUpdate) State() bool { return true }
 
+// Ends is "": a price is a value of its own.
+func (PriceUpdate) Ends() string { return "" }
+
 // Validate returns the price_update with instrument, price, ts, and data if there is one,
 // each as the text that was sent. Of several mistakes it reports an unknown field first, then
 // the first of instrument, price, ts and data.
