@@ -29,7 +29,7 @@ var arrows = []row{
 	{from: "internal/credit", why: "it is arithmetic on bytes and times, which the simulation uses too"},
 	{from: "internal/serverurl", why: "the SDK and the programs read URLs alike"},
 	{from: "internal/epochs", why: "the SDK and its redundant connections remember counts alike"},
-	{from: "internal/awake", why: "whoever waits for another excuses alike the time in which it did not run"},
+	{from: "internal/awake", why: "whoever waits for another excuses alike the time in which it did not run, and the process is watched for it"},
 	{from: "internal/dialer", why: "it is one socket option"},
 	{from: "internal/rawio", why: "it is two system calls, whatever is read and written"},
 	{from: "internal/moment", why: "it is two clocks, for whoever measures time or stamps it"},
@@ -72,7 +72,7 @@ var arrows = []row{
 	{
 		from: "internal/server",
 		to: []string{
-			"internal/admin", "internal/auth", "internal/bridge", "internal/certs", "internal/config", "internal/directory", "internal/domain/chat", "internal/domain/common",
+			"internal/admin", "internal/auth", "internal/awake", "internal/bridge", "internal/certs", "internal/config", "internal/directory", "internal/domain/chat", "internal/domain/common",
 			"internal/domain/trading", "internal/httpapi", "internal/hub", "internal/ingest", "internal/memory", "internal/overview", "internal/reload", "internal/telemetry", "internal/transport", "internal/upstream", "protocol",
 		},
 		why: "the composition root, and only it, knows all parts",

@@ -87,7 +87,7 @@ func watched(t *testing.T) map[string][]string {
 // unit is what a metric counts in, by the words that its name ends with.
 func unit(name string) string {
 	for _, u := range []struct{ suffix, unit string }{
-		{"_timestamp_seconds", "Unix time, s"}, {"_seconds", "s"}, {"_bytes", "bytes"}, {"_bytes_total", "bytes"},
+		{"_timestamp_seconds", "Unix time, s"}, {"_seconds", "s"}, {"_seconds_total", "s"}, {"_bytes", "bytes"}, {"_bytes_total", "bytes"},
 		{"_info", ""}, {"_state", "0 or 1"}, {"_failed", "0 or 1"},
 	} {
 		if strings.HasSuffix(name, u.suffix) {

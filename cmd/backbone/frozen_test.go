@@ -14,7 +14,7 @@ import (
 	"backbone/internal/redistest"
 )
 
-// metric returns a counter of an instance, 0 if there is none.
+// metric returns a counter of an instance, without a fraction, 0 if there is none.
 func metric(t *testing.T, admin, name string) int {
 	t.Helper()
 	resp, err := http.Get(admin + "/metrics") //nolint:noctx // the instance answers or its test fails
@@ -27,7 +27,7 @@ func metric(t *testing.T, admin, name string) int {
 		t.Fatal(err)
 	}
 	http.DefaultClient.CloseIdleConnections()
-	found := regexp.MustCompile(`(?m)^` + name + ` (\d+)$`).FindSubmatch(text)
+	found := regexp.MustCompile(`(?m)^` + name + ` (\d+)(?:\.\d+)?$`).FindSubmatch(text)
 	if found == nil {
 		return 0
 	}
@@ -87,5 +87,25 @@ func TestAFrozenInstanceKeepsItsRedis(t *testing.T) {
 		publishes(t, otherURL)
 		reaches(otherAdmin, received, i+1)
 		reaches(admin, received, i+1)
+	}
+}
+
+// Whoever looks why prices came late is told.
+func TestAnInstanceThatStoodStillSaysSo(t *testing.T) {
+	log := proctest.NewPipe(t)
+	cmd, _, admin := instance(t, log)
+	if err := cmd.Process.Signal(proctest.Freeze); err != nil {
+		t.Fatal(err)
+	}
+	if err := proctest.Frozen(cmd.Process); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(1500 * time.Millisecond)
+	if err := cmd.Process.Signal(proctest.Thaw); err != nil {
+		t.Fatal(err)
+	}
+	log.Line("this process stood still")
+	if n := metric(t, admin, "backbone_standstill_seconds_total"); n < 1 {
+		t.Errorf("it counted %d s", n)
 	}
 }

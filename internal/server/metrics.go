@@ -1,6 +1,8 @@
 package server
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"backbone/internal/bridge"
@@ -18,6 +20,12 @@ func (s *Server) metrics(reg *prometheus.Registry, logDropped func() uint64) err
 	}
 	if err := telemetry.Register(reg, logDropped,
 		counter("log_dropped_total", "Log entries that were not written because nobody read the log, or that could not be written.", func(n uint64) uint64 { return n })); err != nil {
+		return err
+	}
+	if err := telemetry.Register(reg, s.awake.Stood, telemetry.Family[time.Duration]{
+		Name: "standstill_seconds_total", Help: "Time in which this process did not run although it was to, in times of at least 0.1 s.", Kind: telemetry.Counter,
+		Value: func(d time.Duration, _ string) float64 { return d.Seconds() },
+	}); err != nil {
 		return err
 	}
 	for _, register := range []func(*prometheus.Registry) error{s.transportMetrics, s.apiMetrics, s.limitMetrics, s.hubMetrics, s.ingestMetrics, s.bridgeMetrics, s.upstreamMetrics, s.reloadMetrics, s.certificateMetrics, s.keySetMetrics} {

@@ -52,6 +52,7 @@ func (s *Server) Run(ctx context.Context) error {
 		parts.start(s.keySet.Run, nil)
 	}
 	parts.start(s.memory.Run, nil)
+	parts.start(s.awake.Run, nil)
 	parts.start(s.hub.Run, nil)
 	parts.start(s.ingest.Run, nil)
 	parts.start(s.directory.Run, nil)

@@ -13,6 +13,7 @@ import (
 
 	"backbone/internal/admin"
 	"backbone/internal/auth"
+	"backbone/internal/awake"
 	"backbone/internal/bridge"
 	"backbone/internal/certs"
 	"backbone/internal/config"
@@ -63,6 +64,7 @@ type Server struct {
 	transport *transport.Server
 	api       *httpapi.API
 	memory    *memory.Limit // nil: none
+	awake     *awake.Watch
 	access    *auth.Access
 	keySet    *auth.KeySet // nil: the keys of tokens are in a file, or there are none
 	admin     *http.Server
@@ -104,6 +106,7 @@ func New(cfg config.Serve, opts Options) (*Server, error) {
 		return nil, err
 	}
 	s.memory = memory.New(int64(cfg.MemoryLimit), s.log)
+	s.awake = awake.NewWatch(s.log)
 	origins := auth.NewOrigins(cfg.AllowedOrigins)
 	s.api = httpapi.New(httpapi.Options{
 		Hub: s.hub, Ingest: s.ingest, Limits: transport.Limits(cfg.Limits), Origins: origins,
