@@ -224,7 +224,8 @@ func (t *tap) read(p []byte, src func([]byte) (int, error)) (int, error) {
 func (t *tap) sort() {
 	for {
 		b := t.buf[t.start:t.end]
-		h, start, ok := frame.ParseHeader(b)
+		var h frame.Header
+		start, ok := h.Parse(b)
 		if !ok {
 			return
 		}

@@ -37,13 +37,13 @@ func RoomFault[S string | []byte](s S) string {
 	}
 	for i := 0; i < len(s); {
 		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			return "must not contain " + string(rune(c))
-		case c == ' ' && s[i-1] == ' ':
-			return "must not have two blanks in a row"
-		case ' ' <= c && c <= '~':
+		case '!' <= c && c <= '~' && c != '"' && c != '\\', c == ' ' && s[i-1] != ' ':
 			i++
 			continue
+		case c == ' ':
+			return "must not have two blanks in a row"
+		case c == '"' || c == '\\':
+			return "must not contain " + string(rune(c))
 		}
 		r, size := utf8.DecodeRuneInString(string(s[i:min(len(s), i+utf8.UTFMax)]))
 		switch {

@@ -93,9 +93,11 @@ type PriceText struct {
 // false for any message that is not written exactly as servers of this version write it,
 // and then a JSON parser decides. It allocates nothing.
 func ScanPriceUpdate(b []byte) (p PriceText, ok bool) {
-	if p.Instrument, p.Price, p.TS, b, ok = cutPrice(b); !ok {
+	var ts []byte
+	if p.Instrument, p.Price, ts, b, ok = cutPrice(b); !ok {
 		return PriceText{}, false
 	}
+	p.TS = int64(value(ts))
 	if rest, found := after(b, dataKey); found {
 		n := objectLen(rest)
 		if n == 0 {
@@ -129,26 +131,28 @@ func CutPriceUpdate(b []byte) (instrument, price, rest []byte, ok bool) {
 }
 
 // cutPrice cuts a price_update from its beginning to the end of its ts.
-func cutPrice(b []byte) (instrument, price []byte, ts int64, rest []byte, ok bool) {
+func cutPrice(b []byte) (instrument, price, ts, rest []byte, ok bool) {
 	if b, ok = after(b, priceOpen); !ok {
-		return nil, nil, 0, b, false
+		return nil, nil, nil, b, false
 	}
 	if instrument, b, ok = upTo(b, '"'); !ok {
-		return nil, nil, 0, b, false
+		return nil, nil, nil, b, false
 	}
 	if b, ok = after(b, priceKey); !ok {
-		return nil, nil, 0, b, false
+		return nil, nil, nil, b, false
 	}
 	n := numberLen(b)
 	if n == 0 {
-		return nil, nil, 0, b, false
+		return nil, nil, nil, b, false
 	}
 	price = b[:n]
 	if b, ok = after(b[n:], tsKey); !ok {
-		return nil, nil, 0, b, false
+		return nil, nil, nil, b, false
 	}
-	since, b, ok := natural(b)
-	return instrument, price, int64(since), b, ok && since <= math.MaxInt64
+	if ts, rest, ok = digits(b); len(ts) == maxDigits {
+		ok = value(ts) <= math.MaxInt64
+	}
+	return instrument, price, ts, rest, ok
 }
 
 // scanStamp takes the keys of a stamp from the epoch's text on. aged reports whether an age

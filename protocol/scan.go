@@ -90,19 +90,33 @@ func upTo(b []byte, end byte) (before, rest []byte, ok bool) {
 	return b[:i], b[i:], true
 }
 
-// natural takes a natural number of up to 19 digits, as JSON writes it.
+// natural takes a natural number of up to maxDigits digits, as JSON writes it.
 func natural(b []byte) (n uint64, rest []byte, ok bool) {
+	text, rest, ok := digits(b)
+	return value(text), rest, ok
+}
+
+// maxDigits is how long numbers are that all fit a uint64.
+const maxDigits = 19
+
+// digits takes what natural does, as text, nil if there is none.
+func digits(b []byte) (text, rest []byte, ok bool) {
 	i := 0
-	for ; i < len(b) && isDigit(b[i]); i++ {
-		if i == 19 {
-			return 0, b, false
-		}
-		n = n*10 + uint64(b[i]-'0')
+	for i < len(b) && isDigit(b[i]) {
+		i++
 	}
-	if i == 0 || i > 1 && b[0] == '0' {
-		return 0, b, false
+	if i == 0 || i > maxDigits || i > 1 && b[0] == '0' {
+		return nil, b, false
 	}
-	return n, b[i:], true
+	return b[:i], b[i:], true
+}
+
+// value is the number that up to maxDigits digits write.
+func value(digits []byte) (n uint64) {
+	for _, c := range digits {
+		n = n*10 + uint64(c-'0')
+	}
+	return n
 }
 
 // numberLen is the length of the JSON number that s begins with, 0 if there is none.

@@ -44,7 +44,7 @@ func AppendHeader(dst []byte, op Opcode, length int) []byte {
 }
 
 // Size is the size of the header in its shortest form, which RFC 6455 wants.
-func (h Header) Size() int {
+func (h *Header) Size() int {
 	size := 2
 	switch {
 	case h.Length >= 1<<16:
@@ -58,14 +58,13 @@ func (h Header) Size() int {
 	return size
 }
 
-// ParseHeader reads the header at the start of p and returns its size. It reports false if p
-// ends within the header.
-func ParseHeader(p []byte) (h Header, size int, ok bool) {
+// Parse makes h the header at the start of p and returns its size. It reports false if p ends
+// within the header.
+func (h *Header) Parse(p []byte) (size int, ok bool) {
 	if len(p) < 2 {
-		return h, 0, false
+		return 0, false
 	}
-	h.Final, h.Reserved, h.Opcode = p[0]&0x80 != 0, p[0]&0x70>>4, Opcode(p[0]&0x0f)
-	h.Masked = p[1]&0x80 != 0
+	*h = Header{Final: p[0]&0x80 != 0, Reserved: p[0] & 0x70 >> 4, Opcode: Opcode(p[0] & 0x0f), Masked: p[1]&0x80 != 0}
 	size = 2
 	switch short := p[1] & 0x7f; {
 	case short < 126:
@@ -75,13 +74,13 @@ func ParseHeader(p []byte) (h Header, size int, ok bool) {
 	case short == 127 && len(p) >= 10:
 		h.Length, size = binary.BigEndian.Uint64(p[2:]), 10
 	default:
-		return h, 0, false
+		return 0, false
 	}
 	if h.Masked {
 		if len(p) < size+len(h.Mask) {
-			return h, 0, false
+			return 0, false
 		}
 		size += copy(h.Mask[:], p[size:])
 	}
-	return h, size, true
+	return size, true
 }

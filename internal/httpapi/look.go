@@ -82,7 +82,8 @@ func (a *API) look(ctx context.Context, room string, wants hub.Wants) (found las
 // take reads the frames of a batch. It reports whether one says what the last price is.
 func (l *last) take(b hub.Batch) (known bool) {
 	for frames := b.Append(nil); ; {
-		h, size, ok := frame.ParseHeader(frames)
+		var h frame.Header
+		size, ok := h.Parse(frames)
 		if !ok {
 			return known
 		}

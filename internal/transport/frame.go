@@ -91,8 +91,9 @@ type begun struct {
 // for each text message, and control for each control frame and each empty fragment. It returns
 // how many bytes it used, and a *closeError for what RFC 6455 or this protocol forbids.
 func (f *fragments) frames(p []byte, text func([]byte) error, control func(frame.Opcode, []byte) error) (used int, err error) {
+	var h frame.Header
 	for {
-		h, size, ok := frame.ParseHeader(p[used:])
+		size, ok := h.Parse(p[used:])
 		if !ok {
 			return used, nil
 		}

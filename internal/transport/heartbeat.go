@@ -59,7 +59,8 @@ var markBegin = []byte(`{"type":"` + protocol.TypeMark + `"`)
 // says reports whether any of complete frames is a text message other than a mark.
 func says(frames []byte) bool {
 	for len(frames) > 0 {
-		h, size, _ := frame.ParseHeader(frames)
+		var h frame.Header
+		size, _ := h.Parse(frames)
 		end := size + int(h.Length)
 		if h.Opcode == frame.Text && !bytes.HasPrefix(frames[size:end], markBegin) {
 			return true

@@ -47,7 +47,8 @@ func header(from *bufio.Reader) (frame.Header, error) {
 		if err != nil {
 			return frame.Header{}, err
 		}
-		if h, size, ok := frame.ParseHeader(p); ok {
+		var h frame.Header
+		if size, ok := h.Parse(p); ok {
 			_, err := from.Discard(size)
 			return h, err
 		}

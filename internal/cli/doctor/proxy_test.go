@@ -98,7 +98,8 @@ func pass(from, to net.Conn, toServer bool, r rule) {
 		if err != nil {
 			return
 		}
-		h, _, _ := frame.ParseHeader(head)
+		var h frame.Header
+		h.Parse(head)
 		whole := make([]byte, size+int(h.Length))
 		if _, err := io.ReadFull(in, whole); err != nil {
 			return
