@@ -74,6 +74,9 @@ func (s *session) attend(conn *connection) (next *connection, err error) {
 	for _, c := range conn.waiting {
 		s.settle(c, nil, err)
 	}
+	for _, r := range conn.behind {
+		s.settle(r.call, nil, err)
+	}
 	for {
 		select {
 		case c := <-conn.inflight:

@@ -22,13 +22,14 @@ type request struct {
 // until it is settled or withdrawn.
 type call struct {
 	// Immutable once the request is queued.
-	id    uint64
-	join  JoinOptions             // of a join: what the program asks for
-	sent  JoinOptions             // of a join: what it asks the server for, see keeping
-	plain bool                    // a join that asks for nothing of the connection as a whole
-	stays bool                    // nobody withdraws it
-	event bool                    // it is one of an Ingestor
-	leave *protocol.ClientMessage // of a leave
+	id     uint64
+	join   JoinOptions             // of a join: what the program asks for
+	sent   JoinOptions             // of a join: what it asks the server for, see keeping
+	plain  bool                    // a join that asks for nothing of the connection as a whole
+	stays  bool                    // nobody withdraws it
+	event  bool                    // it is one of an Ingestor
+	prefix bool                    // a join of a prefix
+	leave  *protocol.ClientMessage // of a leave
 
 	// Set by the writer, which then sends the request, or by a caller that no longer waits.
 	// If the caller sets it first, the request is never sent.
@@ -88,6 +89,35 @@ func (s *session) enqueue(ctx context.Context, r request) error {
 	case <-s.ctx.Done():
 		return s.ended()
 	}
+}
+
+// writeRequest writes a request, or keeps it back: a prefix is joined behind what is joined again, see isBehind. Only
+// the writer may call it.
+func (s *session) writeRequest(conn *connection, r request) error {
+	if r.call != nil {
+		if r.call.prefix && conn.rejoining.Load() {
+			conn.behind = append(conn.behind, r)
+			return nil
+		}
+		conn.inflight <- r.call
+	}
+	if err := conn.writeText(r.data); err != nil {
+		return err
+	}
+	s.counts.sent.Add(uint64(r.events))
+	return nil
+}
+
+// writeBehind writes what was kept back, once it may be.
+func (s *session) writeBehind(conn *connection) error {
+	for len(conn.behind) > 0 && !conn.rejoining.Load() {
+		r := conn.behind[0]
+		conn.behind = conn.behind[1:]
+		if err := s.writeRequest(conn, r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // usable returns an error if the session or ctx has ended. A select with several ready cases

@@ -32,7 +32,7 @@ type connection struct {
 
 	// Safe for concurrent use by multiple goroutines. What is urgent does not wait for a place
 	// in the queue, because the reader and the pump may not wait.
-	again  chan []byte              // from the reader: joins and leaves once more; never full, as each has been sent before
+	again  chan []byte              // from the reader: joins that waited, and leaves once more; never full, as it has a place for each
 	soon   atomic.Pointer[[]byte]   // a join once more, in a while; set by the reader, taken by it or by the writer
 	due    atomic.Bool              // soon is to be sent
 	answer atomic.Uint64            // number of the newest mark that is to be answered
@@ -47,10 +47,12 @@ type connection struct {
 	drains    chan time.Duration    // from the reader: after how long the server wants this client elsewhere
 	discarded chan struct{}         // closed by the move: it does not take over
 	live      atomic.Bool           // set by the session: it has taken over
+	rejoining atomic.Bool           // there is something to be joined again; set by the session, ended by the reader
 
 	// Owned by the writer.
-	answered  uint64   // number of the newest answer
-	asideLeft [][]byte // joins of the move that are not written yet
+	answered  uint64    // number of the newest answer
+	asideLeft [][]byte  // joins of the move that are not written yet
+	behind    []request // joins of prefixes that wait for rejoining to end; at the end the session's
 
 	// Set by the move, then owned by the session until it attends to the connection.
 	moved   bool      // it takes over from another one
@@ -107,6 +109,9 @@ func (s *session) write(conn *connection, first [][]byte) error {
 		if err := conn.writeUrgent(); err != nil {
 			return err
 		}
+		if err := s.writeBehind(conn); err != nil {
+			return err
+		}
 		if s.next.data == nil {
 			select {
 			case r := <-s.out:
@@ -128,13 +133,9 @@ func (s *session) write(conn *connection, first [][]byte) error {
 		r := s.next
 		s.next = s.poll()
 		conn.wire.more.Store(s.next.data != nil)
-		if r.call != nil {
-			conn.inflight <- r.call
-		}
-		if err := conn.writeText(r.data); err != nil {
+		if err := s.writeRequest(conn, r); err != nil {
 			return err
 		}
-		s.counts.sent.Add(uint64(r.events))
 	}
 }
 

@@ -48,7 +48,7 @@ func (c *Conn) JoinPrefix(ctx context.Context, prefix string) error {
 // JoinPrefixWith joins rooms as JoinPrefix does, each with these options, and waits until the client is in those
 // that there are, if necessary on the next connection. A [Joined] comes before the first event of each room.
 // The prefix is joined again after a lost connection, with the rooms that have a price then. A prefix that is
-// joined already keeps its options.
+// joined already keeps its options. While other rooms wait to be joined again, see [Rejoined], the prefix waits too.
 //
 // If the server's limit keeps rooms out, the error is a *[JoinError] that names one of them, and the others are
 // joined. A *[RequestError] says that the server joins no prefixes: it may be an edge, or older than this.
@@ -67,7 +67,7 @@ func (c *Conn) JoinPrefixWith(ctx context.Context, opt JoinOptions, prefix strin
 		plain := false
 		m, err := c.insist(ctx, func(call *call) []byte {
 			plain = c.s.plain.Load()
-			call.plain = plain
+			call.plain, call.prefix = plain, true
 			return c.s.encodePrefix(prefix, opt, plain, call.id)
 		})
 		refused, ok := errors.AsType[*RequestError](err)
@@ -195,6 +195,25 @@ func (s *session) leftPrefix(m *protocol.ServerMessage) {
 	if m.ID != "" {
 		s.rooms.prefixes.Delete(*m.Prefix)
 	}
+}
+
+// isBehind reports whether a join of a prefix has to wait for others: those of its rooms by their names, and those of
+// longer prefixes. A server keeps most of the options with which a room is joined first.
+func (conn *connection) isBehind(j rejoin) bool {
+	if j.prefix == nil {
+		return false
+	}
+	has := func(name string) bool { return strings.HasPrefix(name, *j.prefix) }
+	before := func(other rejoin) bool {
+		longer := other.prefix != nil && *other.prefix != *j.prefix && has(*other.prefix)
+		return longer || slices.ContainsFunc(other.rooms, has)
+	}
+	for _, other := range conn.rejoins {
+		if before(other) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(conn.later, before)
 }
 
 // confirm notes which rooms are joined because of a prefix, of which the next connection has to say that it is

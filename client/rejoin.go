@@ -3,23 +3,9 @@ package client
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"backbone/protocol"
 )
-
-// How long a join waits that the server has refused because it came too soon: half of it at random, and twice as
-// long after each further refusal.
-const (
-	lateJoin    = 2 * time.Second
-	lateJoinMax = 30 * time.Second
-)
-
-// pauseAfter is the wait after so many further refusals in a row. r is random in [0, 1).
-func pauseAfter(refusals int, r float64) time.Duration {
-	half := doubled(lateJoin, refusals, lateJoinMax) / 2
-	return half + random(half, r)
-}
 
 // rejoin is one message that joins rooms, most often again.
 type rejoin struct {
@@ -27,7 +13,7 @@ type rejoin struct {
 	prefix  *string // in place of rooms
 	options JoinOptions
 	plain   bool // it asks only for what a server of any age knows
-	later   bool // it was refused for its rate before
+	later   bool // it waited before: it was refused for its rate, or it was behind another
 }
 
 // rejoins returns the joined rooms as joins that fit into messages, rooms of the same options
@@ -64,10 +50,15 @@ func (s *session) rejoin(conn *connection) (messages [][]byte) {
 	}
 	for _, join := range joins {
 		conn.rejoined.Rooms = append(conn.rejoined.Rooms, join.rooms...)
-		messages = append(messages, s.rejoinMessage(conn, join))
+		if conn.isBehind(join) {
+			conn.later = append(conn.later, join)
+		} else {
+			messages = append(messages, s.rejoinMessage(conn, join))
+		}
 	}
 	slices.Sort(conn.rejoined.Rooms)
-	conn.again = make(chan []byte, len(messages)+cap(conn.inflight))
+	conn.rejoining.Store(len(joins) > 0)
+	conn.again = make(chan []byte, len(joins)+cap(conn.inflight))
 	return messages
 }
 
@@ -107,6 +98,8 @@ func (s *session) rejoinAnswered(conn *connection, join rejoin, m *protocol.Serv
 func (s *session) allRejoined(conn *connection) bool {
 	s.removeUnconfirmed(conn)
 	conn.rejoined.Rooms = s.rooms.still(conn.rejoined.Rooms)
+	conn.rejoining.Store(false)
+	conn.signalUrgent()
 	return s.deliver(conn.rejoined)
 }
 
@@ -124,8 +117,8 @@ func (s *session) rejoinMessage(conn *connection, join rejoin) []byte {
 	return s.encodeJoin(join.rooms, opt, join.plain, id)
 }
 
-// rejoinLater has what was refused because it came too soon sent again, one after the other: the next one when the
-// last was accepted, or in a while. It reports whether m is such a refusal.
+// rejoinLater has what waits sent, one after the other: the next one when the last was accepted, or in a while if it
+// was refused because it came too soon. It reports whether m is such a refusal.
 func (s *session) rejoinLater(conn *connection, join rejoin, m *protocol.ServerMessage) (refused bool) {
 	if refused = m.Type == protocol.TypeError && m.Code == protocol.CodeRateLimited; refused {
 		conn.later = append(conn.later, s.asNow(&join)...)
@@ -133,36 +126,40 @@ func (s *session) rejoinLater(conn *connection, join rejoin, m *protocol.ServerM
 			conn.later = append(conn.later, join)
 		}
 	}
-	switch {
-	case join.later && refused:
+	if join.later {
 		conn.repeating = false
-		conn.refusals++
-	case join.later:
-		conn.repeating = false
-		conn.refusals = -1 // the next one is sent without a pause
 	}
-	if conn.repeating || len(conn.later) == 0 {
+	if conn.repeating {
 		return refused
 	}
-	message := s.nextLater(conn)
-	if !refused {
+	message, pause := s.nextLater(conn), pauseAfter(conn.refusals, jitter())
+	if conn.refusals++; !refused {
+		conn.refusals = 0
+	}
+	switch {
+	case message == nil:
+	case !refused:
 		conn.again <- message
 		conn.signalUrgent()
-		return false
+	default:
+		conn.due.Store(false)
+		conn.soon.Store(&message)
+		select {
+		case conn.pauses <- pause:
+		default: // one that was called off has begun, or is about to
+		}
 	}
-	conn.due.Store(false)
-	conn.soon.Store(&message)
-	select {
-	case conn.pauses <- pauseAfter(conn.refusals, jitter()):
-	default: // one that was called off has begun, or is about to
-	}
-	return true
+	return refused
 }
 
-// nextLater returns the message that is to be sent again next.
+// nextLater returns the message of the first that waits and need not wait for others, nil if there is none.
 func (s *session) nextLater(conn *connection) []byte {
-	next := conn.later[0]
-	conn.later, conn.repeating, next.later = conn.later[1:], true, true
+	i := slices.IndexFunc(conn.later, func(j rejoin) bool { return !conn.isBehind(j) })
+	if i < 0 {
+		return nil
+	}
+	next := conn.later[i]
+	conn.later, conn.repeating, next.later = slices.Delete(conn.later, i, i+1), true, true
 	return s.rejoinMessage(conn, next)
 }
 
@@ -247,10 +244,12 @@ func (conn *connection) takeBack() {
 	}
 }
 
-// putNext has the first of those that wait sent in place of what takeBack took, and when that was to be.
+// putNext has the next of those that wait sent in place of what takeBack took, and when that was to be.
 func (s *session) putNext(conn *connection) {
-	if !conn.repeating && len(conn.later) > 0 {
-		message := s.nextLater(conn)
+	if conn.repeating {
+		return
+	}
+	if message := s.nextLater(conn); message != nil {
 		conn.soon.Store(&message)
 		conn.signalUrgent()
 	}
@@ -288,11 +287,4 @@ func (j *rejoin) refused(m *protocol.ServerMessage, in *Rejoined) (rooms []Rejec
 	}
 	in.Rejected = append(in.Rejected, rooms...)
 	return rooms
-}
-
-func rejectAll(rooms []string, code Code, message string) (rejected []Rejected) {
-	for _, room := range rooms {
-		rejected = append(rejected, Rejected{Room: room, Code: code, Message: message})
-	}
-	return rejected
 }

@@ -250,24 +250,104 @@ func TestARoomOfThePrefixThatIsNextCanBeLeft(t *testing.T) {
 	})
 }
 
-// A room that waits by its name does so on when a prefix that has it is joined and left.
-func TestARoomThatWaitsOutlivesItsPrefix(t *testing.T) {
+// newNested is a consumer of the room A1, with a status, and of the prefixes A, A1 and B, as newRejoining is.
+func newNested(t *testing.T) *rejoining {
+	t.Helper()
+	s := newPipeServer(t)
+	c, p := s.consumer(ConnOptions{})
+	r := &rejoining{p, c, s}
+	async(t, func() { r.accept("A1"); r.accept("A1*"); r.accept("A*"); r.accept("B*") })
+	err := c.JoinWith(patient(t), JoinOptions{Status: true}, "A1")
+	for _, prefix := range []string{"A1", "A", "B"} {
+		err = errors.Join(err, c.JoinPrefix(patient(t), prefix))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectEvent(t, c, Joined{Prefix: "A1", Rooms: []string{"A11"}})
+	expectEvent(t, c, Joined{Prefix: "B", Rooms: []string{"B1"}})
+	p.kill()
+	expectDisconnected(t, c)
+	r.peer = s.accept()
+	expectEvent(t, c, Connected{})
+	return r
+}
+
+// A second join of a room leaves its status as it is. So a room is joined again by its name before a prefix that has
+// it, and a longer prefix before a shorter one, also if some have to wait.
+func TestAPrefixIsRejoinedBehindItsRooms(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRejoining(t)
+		r := newNested(t)
+		first := r.expect(protocol.TypeJoin)
+		if !first.Status || !slices.Equal(first.Rooms, []string{"A1"}) {
+			t.Errorf("joined %+v first", first)
+		}
+		begun := time.Now()
+		r.accept("B*") // has none of them
+		r.refuseID(first.ID, protocol.CodeRateLimited)
+		r.refuse("A1")
+		r.accept("A1")
+		after(t, begun, 3*time.Second, 6*time.Second)
+		begun = time.Now()
+		r.refuse("A1*")
+		r.accept("A1*")
+		after(t, begun, time.Second, 2*time.Second)
+		r.accept("A*")
+		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "A11", "B1"}})
+		after(t, begun, time.Second, 2*time.Second)
+		r.in("A1", "A11", "B1")
+	})
+}
+
+// Nor does a prefix that the program joins meanwhile come before them.
+func TestAPrefixIsJoinedBehindWhatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoiningWith(t, JoinOptions{Status: true})
+		prefix, joined, left := "R", make(chan error, 1), make(chan error, 1)
+		async(t, func() { joined <- r.c.JoinPrefix(patient(t), prefix) })
+		synctest.Wait()
 		r.refuse("R,S")
 		r.accept("A*")
 		r.accept("B*")
-		prefix := "R"
-		async(t, func() {
-			r.answer(protocol.ServerMessage{Type: protocol.TypeJoined, ID: r.joins("R*"), Prefix: &prefix, Rooms: []string{"R"}})
-			r.answer(protocol.ServerMessage{Type: protocol.TypeLeft, ID: r.expect(protocol.TypeLeave).ID, Prefix: &prefix, Rooms: []string{"R"}})
-		})
-		if err := errors.Join(r.c.JoinPrefix(patient(t), prefix), r.c.LeavePrefix(patient(t), prefix)); err != nil {
+		async(t, func() { left <- r.c.Leave(patient(t), "S") }) // waits for nothing
+		r.refuseID(r.expect(protocol.TypeLeave).ID, protocol.CodeNotJoined)
+		if err := <-left; err != nil {
 			t.Error(err)
 		}
-		r.in("A1", "B1", "R", "S")
+		r.accept("R")
+		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "R"}})
+		r.answer(protocol.ServerMessage{Type: protocol.TypeJoined, ID: r.joins("R*"), Prefix: &prefix, Rooms: []string{"R"}})
+		if err := <-joined; err != nil {
+			t.Error(err)
+		}
+		r.in("A1", "B1", "R")
+	})
+}
+
+// A prefix that waits for them is joined on the next connection if this one ends.
+func TestAPrefixThatIsBehindIsJoinedOnTheNextConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoiningWith(t, JoinOptions{Status: true})
+		joined := make(chan error, 1)
+		async(t, func() { joined <- r.c.JoinPrefix(patient(t), "C") })
+		synctest.Wait()
+		r.refuse("R,S")
+		r.accept("A*")
+		r.accept("B*")
+		r.kill()
+		expectDisconnected(t, r.c)
+		r.peer = r.s.accept()
+		expectEvent(t, r.c, Connected{})
 		r.accept("R,S")
-		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "R", "S"}})
+		r.accept("A*")
+		r.accept("B*")
+		r.accept("C*")
+		expectEvent(t, r.c, Joined{Prefix: "C", Rooms: []string{"C1"}})
+		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "C1", "R", "S"}})
+		r.accept("C*") // of the program
+		if err := <-joined; err != nil {
+			t.Error(err)
+		}
 	})
 }
 
@@ -353,19 +433,6 @@ func TestTheLastThatWaitsIsJoined(t *testing.T) {
 		async(t, func() { r.accept("R,S") })
 		begun := time.Now()
 		if err := r.c.JoinWith(patient(t), JoinOptions{MaxRate: 1}, "R", "S"); err != nil {
-			t.Error(err)
-		}
-		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "R", "S"}})
-		after(t, begun, 0, 0)
-	})
-	synctest.Test(t, func(t *testing.T) {
-		r := newRejoining(t)
-		r.accept("R,S")
-		r.refuse("A*")
-		r.accept("B*")
-		async(t, func() { r.accept("A*") })
-		begun := time.Now()
-		if err := r.c.JoinPrefix(patient(t), "A"); err != nil {
 			t.Error(err)
 		}
 		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "R", "S"}})

@@ -127,7 +127,7 @@ func (g *program) act(ctx context.Context) {
 	}
 	act, what, wanted := g.r.IntN(7), room, true
 	if g.first == 0 && g.r.IntN(3) == 0 {
-		room, opt.Status = "P1", false // as the prefix, with which it may come first
+		room = "P1" // of the prefix, which has no status
 		what = room
 	}
 	if g.first == 0 && act >= 5 {

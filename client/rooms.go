@@ -106,6 +106,13 @@ func (c *Conn) JoinWith(ctx context.Context, opt JoinOptions, rooms ...string) e
 	return nil
 }
 
+func rejectAll(rooms []string, code Code, message string) (rejected []Rejected) {
+	for _, room := range rooms {
+		rejected = append(rejected, Rejected{Room: room, Code: code, Message: message})
+	}
+	return rejected
+}
+
 // join sends one message for a program that asks for opt. Every join says what is wanted of the connection as
 // a whole, unless the server is older than that.
 func (c *Conn) join(ctx context.Context, opt JoinOptions, join rejoin) (*protocol.ServerMessage, error) {

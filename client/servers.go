@@ -134,6 +134,19 @@ func random(limit time.Duration, r float64) time.Duration {
 	return time.Duration(r * float64(limit))
 }
 
+// How long a join waits that the server has refused because it came too soon: half of it at random, and twice as
+// long after each further refusal.
+const (
+	lateJoin    = 2 * time.Second
+	lateJoinMax = 30 * time.Second
+)
+
+// pauseAfter is the wait after so many further refusals in a row. r is random in [0, 1).
+func pauseAfter(refusals int, r float64) time.Duration {
+	half := doubled(lateJoin, refusals, lateJoinMax) / 2
+	return half + random(half, r)
+}
+
 func jitter() float64 { return rand.Float64() }
 
 // sleep reports false if ctx ends first.
