@@ -35,6 +35,9 @@ type Upstream struct {
 
 	quiet time.Time // that rooms were refused is not logged before
 
+	why     string    // there is no connection, as the log has it; "": it has nothing
+	whyNext time.Time // another reason is not logged before
+
 	link
 
 	// What waits for flush.
@@ -223,11 +226,21 @@ func (u *Upstream) connected(ctx context.Context) {
 	u.tellState(ctx)
 }
 
-// disconnected notes that the connection was lost, or that an attempt to make one failed.
+// tellReasons is how often another reason is logged at most. They can take turns.
+const tellReasons = time.Minute
+
+// disconnected notes that the connection was lost, or that an attempt to make one failed. What keeps
+// upstream away can be another reason than what broke the connection, so the log gets that too.
 func (u *Upstream) disconnected(ctx context.Context, e *client.Disconnected) {
-	if e.Attempt == 1 {
+	why, now := e.Err.Error(), time.Now()
+	switch {
+	case u.up || u.why == "":
+		u.why, u.whyNext = why, now
 		u.opts.Logger.Warn("upstream: no connection; prices are as old as that", "error", e.Err)
-	} else {
+	case why != u.why && !now.Before(u.whyNext):
+		u.why, u.whyNext = why, now.Add(tellReasons)
+		u.opts.Logger.Warn("upstream: stays away, for another reason now", "error", e.Err)
+	default:
 		u.opts.Logger.Debug("upstream: still no connection", "error", e.Err, "attempt", e.Attempt, "wait", e.Wait)
 	}
 	u.down(ctx)

@@ -12,6 +12,7 @@ import (
 	"backbone/client/clienttest"
 	"backbone/internal/domain/chat"
 	"backbone/internal/hub"
+	"backbone/internal/logtest"
 	"backbone/internal/partition"
 	"backbone/internal/redistest"
 	"backbone/protocol"
@@ -255,6 +256,36 @@ func TestALostConnection(t *testing.T) {
 	e.expect("live B "+price("B", 2), "live C "+price("C", 1))
 	if s := e.Stats(); s.Stale != 1 || s.Connects != 2 {
 		t.Errorf("counted %+v, want Stale 1, of B, and Connects 2", s)
+	}
+}
+
+// The log says what keeps upstream away, and not only what broke the connection: once for each reason,
+// and at most once a minute.
+func TestTheLogSaysWhatKeepsUpstreamAway(t *testing.T) {
+	const lost, away = "upstream: no connection", "upstream: stays away, for another reason now"
+	srv := server(t)
+	var log logtest.Log
+	e := connected(t, srv, func(o *Options) {
+		o.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	srv.Refuse(503)
+	srv.Disconnect()
+	e.expect("ok=false")
+	eventually(t, "the reason is logged", func() bool { return strings.Contains(log.String(), away) })
+	if text := log.String(); !strings.Contains(text[strings.Index(text, away):], "503") {
+		t.Errorf("the log does not say why: %s", text)
+	}
+	srv.Refuse(502)
+	eventually(t, "it tries again", func() bool { return strings.Contains(log.String(), "502") })
+	if text := log.String(); strings.Count(text, lost) != 1 || strings.Count(text, away) != 1 {
+		t.Errorf("the log repeats itself: %s", text)
+	}
+	srv.Refuse(0)
+	e.expect("generation", "ok=true")
+	srv.Disconnect()
+	e.expect("ok=false")
+	if text := log.String(); strings.Count(text, lost) != 2 {
+		t.Errorf("the log does not say that the connection was lost again: %s", text)
 	}
 }
 
