@@ -1,12 +1,9 @@
 package transport
 
 import (
-	"encoding/binary"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -192,25 +189,6 @@ func TestRequestsOfTheOtherRoleAreForbidden(t *testing.T) {
 	})
 }
 
-// A number of a mark makes no other message an answer.
-func TestOnlyMarkedAnswersAMark(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i := onPipes(t, settings{change: fresh})
-		p := i.consumer()
-		p.send(`{"type":"join","room":"A","marks":true}`)
-		p.hears(`{"type":"mark","n":1}`, `{"type":"joined","room":"A"}`)
-		for _, text := range []string{`{"type":"ping","n":1}`, `{"type":"none","n":1}`} {
-			p.send(text)
-			if _, answer, err := p.next(); err != nil || !strings.Contains(answer, `"type":"error"`) {
-				t.Errorf("%s: got %s %v", text, answer, err)
-			}
-		}
-		if n, _, _ := i.server.Ages().Read(); n != 0 {
-			t.Errorf("%d marks were answered", n)
-		}
-	})
-}
-
 // What one read brings reaches ingest in few pieces of a bounded size.
 func TestOneReadIsPublishedInFewPieces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -289,42 +267,6 @@ func TestTheShortestDelay(t *testing.T) {
 	}
 }
 
-// A pong alone is taken from a few bytes, whatever its number; nothing else is.
-func TestALonePongIsTakenFromAFewBytes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i := onPipes(t, settings{change: fresh})
-		for _, number := range []uint64{1, 0x0102030405060708} {
-			c := &conn{server: i.server, place: new(place)}
-			c.read.conn = c
-			if c.read.mayPong() {
-				t.Error("one without marks may answer some")
-			}
-			f := newFreshness(maxAge, true)
-			c.write.fresh, f.newest = f, uint32(number)-1
-			f.open.Store(1)
-			text := string(binary.BigEndian.AppendUint64(nil, number))
-			for _, other := range [][]byte{
-				nil, masked(ws.OpText, text), masked(ws.OpPing, text), encode(false, ws.OpPong, text),
-				masked(ws.OpPong, text[1:]), append(masked(ws.OpPong, text[1:]), text[7]), append(masked(ws.OpPong, text), 'x'),
-			} {
-				if c.read.lonePong(other) {
-					t.Errorf("%x is taken for a pong alone", other)
-				}
-			}
-			if !c.read.mayPong() || !c.read.lonePong(masked(ws.OpPong, text)) {
-				t.Fatalf("the pong %d is not taken", number)
-			}
-			if a := f.answered.Load(); a == nil || a.number != number || f.frames.Load() != 1 {
-				t.Errorf("it is understood as %+v", a)
-			}
-			c.read.rest = []byte{0x81}
-			if c.read.mayPong() {
-				t.Error("a pong may begin inside of a frame")
-			}
-		}
-	})
-}
-
 // However often it is looked at.
 func TestAReaderIsToldOfOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -349,58 +291,6 @@ func TestAReaderIsToldOfOnceASecond(t *testing.T) {
 			t.Errorf("it is told of %d times in 3 s", places)
 		}
 	})
-}
-
-// An answered mark is progress of a write for as long as nothing else looks at it, and once.
-func TestEachAnsweredMarkIsProgressOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		mine, its := net.Pipe()
-		defer mine.Close()
-		f, begin := newFreshness(maxAge, true), time.Now()
-		go func() {
-			for n := range uint64(5) {
-				<-time.After(6 * time.Second)
-				f.answered.Store(&answer{number: n})
-			}
-		}()
-		if _, err := writeOn(its, []byte("x"), 10*time.Second, f, nil); !errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Error(err)
-		}
-		if took := time.Since(begin); took < 40*time.Second || took > 41*time.Second {
-			t.Errorf("the write is given up after %v, want 10 s after the last answer", took)
-		}
-	})
-}
-
-// A part of a message that looks like the answer to a mark is none.
-func TestAMessageThatLooksLikeAPong(t *testing.T) {
-	i := onTCP(t, settings{change: fresh})
-	p := i.consumer()
-	p.send(`{"type":"join","room":"A"}`)
-	if op, number, err := p.next(); err != nil || op != ws.OpPing || number != "\x00\x00\x00\x00\x00\x00\x00\x01" {
-		t.Fatalf("got frame %#x %q, %v", op, number, err)
-	}
-	p.hears(`{"type":"joined","room":"A"}`)
-	pong := masked(ws.OpPong, "\x00\x00\x00\x00\x00\x00\x00\x01")
-	mask := [4]byte{pong[0] ^ ' ', pong[1] ^ ' ', pong[2] ^ ' ', pong[3] ^ ' '} // the pong is read as text then
-	for k := 4; k < len(pong); k++ {
-		pong[k] = mask[k%4] ^ ' '
-	}
-	pong[len(pong)-1] ^= 1
-	begin, end := `{"type":"ping", "id":"0123456789`, `"}`
-	var frame []byte
-	for k, b := range []byte(begin) {
-		frame = append(frame, b^mask[k%4])
-	}
-	frame = append(append([]byte{0x81, 0x80 | byte(len(begin)+len(pong)+len(end))}, mask[:]...), frame...)
-	p.raw(frame)
-	p.silent(20 * time.Millisecond)
-	p.raw(pong)
-	p.silent(20 * time.Millisecond)
-	p.raw([]byte{'"' ^ mask[2], '}' ^ mask[3]})
-	if _, text, err := p.next(); err != nil || !strings.HasPrefix(text, `{"type":"pong","id":"0123456789  `) {
-		t.Errorf("got %s %v", text, err)
-	}
 }
 
 // A client that takes no close frame's hint is left after a while.

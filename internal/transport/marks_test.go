@@ -1,6 +1,10 @@
 package transport
 
 import (
+	"encoding/json"
+	"errors"
+	"net"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -128,5 +132,70 @@ func TestMarksThatAreMessagesBoundWhatABusyProgramHasToRead(t *testing.T) {
 			}
 		}
 		t.Errorf("%d prices and %d skipped of %d", d.h.prices, d.h.skipped, n)
+	})
+}
+
+// A number of a mark makes no other message an answer.
+func TestOnlyMarkedAnswersAMark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{change: fresh})
+		p := i.consumer()
+		p.send(`{"type":"join","room":"A","marks":true}`)
+		p.hears(`{"type":"mark","n":1}`, `{"type":"joined","room":"A"}`)
+		for _, text := range []string{`{"type":"ping","n":1}`, `{"type":"none","n":1}`} {
+			p.send(text)
+			if _, answer, err := p.next(); err != nil || !strings.Contains(answer, `"type":"error"`) {
+				t.Errorf("%s: got %s %v", text, answer, err)
+			}
+		}
+		if n, _, _ := i.server.Ages().Read(); n != 0 {
+			t.Errorf("%d marks were answered", n)
+		}
+	})
+}
+
+// An answered mark is progress of a write for as long as nothing else looks at it, and once.
+func TestEachAnsweredMarkIsProgressOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mine, its := net.Pipe()
+		defer mine.Close()
+		f, begin := newFreshness(maxAge, true), time.Now()
+		go func() {
+			for n := range uint64(5) {
+				<-time.After(6 * time.Second)
+				f.answered.Store(&answer{number: n})
+			}
+		}()
+		if _, err := writeOn(its, []byte("x"), 10*time.Second, f, nil); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Error(err)
+		}
+		if took := time.Since(begin); took < 40*time.Second || took > 41*time.Second {
+			t.Errorf("the write is given up after %v, want 10 s after the last answer", took)
+		}
+	})
+}
+
+func TestAnswersToMarksAreChecked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{change: fresh})
+		p := i.consumer()
+		p.send(`{"type":"join","room":"A","marks":true}`)
+		p.hears(`{"type":"mark","n":1}`, `{"type":"joined","room":"A"}`)
+		p.send(`{"type":"marked","n":1}`)
+		p.send(`{"type":"marked","n":1}`) // late, and harmless
+		p.silent(time.Second)
+		for answer, complaint := range map[string]string{
+			`{"type":"marked"}`:                `n: must be the number of a mark`,
+			`{"type":"marked","n":"1"}`:        `n: must be a JSON number`,
+			`{"type":"marked","n":-1}`:         `n: must be the number of a mark`,
+			`{"type":"marked","n":1,"nn":"x"}`: `nn: `,
+		} {
+			p.send(answer)
+			_, text, err := p.next()
+			var m protocol.ServerMessage
+			if err != nil || json.Unmarshal([]byte(text), &m) != nil || !strings.HasPrefix(m.Message, complaint) {
+				t.Errorf("%s is answered with %s %v", answer, text, err)
+			}
+		}
 	})
 }

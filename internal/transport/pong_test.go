@@ -1,7 +1,7 @@
 package transport
 
 import (
-	"encoding/json"
+	"encoding/binary"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -10,35 +10,9 @@ import (
 	"github.com/gobwas/ws"
 
 	"backbone/internal/hub"
-	"backbone/protocol"
 )
 
 func isPipes(i *instance) bool { _, ok := i.listener.(*pipes); return ok }
-
-func TestAnswersToMarksAreChecked(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		i := onPipes(t, settings{change: fresh})
-		p := i.consumer()
-		p.send(`{"type":"join","room":"A","marks":true}`)
-		p.hears(`{"type":"mark","n":1}`, `{"type":"joined","room":"A"}`)
-		p.send(`{"type":"marked","n":1}`)
-		p.send(`{"type":"marked","n":1}`) // late, and harmless
-		p.silent(time.Second)
-		for answer, complaint := range map[string]string{
-			`{"type":"marked"}`:                `n: must be the number of a mark`,
-			`{"type":"marked","n":"1"}`:        `n: must be a JSON number`,
-			`{"type":"marked","n":-1}`:         `n: must be the number of a mark`,
-			`{"type":"marked","n":1,"nn":"x"}`: `nn: `,
-		} {
-			p.send(answer)
-			_, text, err := p.next()
-			var m protocol.ServerMessage
-			if err != nil || json.Unmarshal([]byte(text), &m) != nil || !strings.HasPrefix(m.Message, complaint) {
-				t.Errorf("%s is answered with %s %v", answer, text, err)
-			}
-		}
-	})
-}
 
 // A pong alone is not the last that is read, and a client that had heartbeats is gone when it goes.
 func TestAClientGoesOnAfterAPongAlone(t *testing.T) {
@@ -88,5 +62,72 @@ func TestAPongIsUnderstoodHoweverItComes(t *testing.T) {
 		if n, _, _ := i.server.Ages().Read(); n != 1 {
 			t.Errorf("in pieces of %d: %d marks were answered", pieces, n)
 		}
+	}
+}
+
+// A pong alone is taken from a few bytes, whatever its number; nothing else is.
+func TestALonePongIsTakenFromAFewBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := onPipes(t, settings{change: fresh})
+		for _, number := range []uint64{1, 0x0102030405060708} {
+			c := &conn{server: i.server, place: new(place)}
+			c.read.conn = c
+			if c.read.mayPong() {
+				t.Error("one without marks may answer some")
+			}
+			f := newFreshness(maxAge, true)
+			c.write.fresh, f.newest = f, uint32(number)-1
+			f.open.Store(1)
+			text := string(binary.BigEndian.AppendUint64(nil, number))
+			for _, other := range [][]byte{
+				nil, masked(ws.OpText, text), masked(ws.OpPing, text), encode(false, ws.OpPong, text),
+				masked(ws.OpPong, text[1:]), append(masked(ws.OpPong, text[1:]), text[7]), append(masked(ws.OpPong, text), 'x'),
+			} {
+				if c.read.lonePong(other) {
+					t.Errorf("%x is taken for a pong alone", other)
+				}
+			}
+			if !c.read.mayPong() || !c.read.lonePong(masked(ws.OpPong, text)) {
+				t.Fatalf("the pong %d is not taken", number)
+			}
+			if a := f.answered.Load(); a == nil || a.number != number || f.frames.Load() != 1 {
+				t.Errorf("it is understood as %+v", a)
+			}
+			c.read.rest = []byte{0x81}
+			if c.read.mayPong() {
+				t.Error("a pong may begin inside of a frame")
+			}
+		}
+	})
+}
+
+// A part of a message that looks like the answer to a mark is none.
+func TestAMessageThatLooksLikeAPong(t *testing.T) {
+	i := onTCP(t, settings{change: fresh})
+	p := i.consumer()
+	p.send(`{"type":"join","room":"A"}`)
+	if op, number, err := p.next(); err != nil || op != ws.OpPing || number != "\x00\x00\x00\x00\x00\x00\x00\x01" {
+		t.Fatalf("got frame %#x %q, %v", op, number, err)
+	}
+	p.hears(`{"type":"joined","room":"A"}`)
+	pong := masked(ws.OpPong, "\x00\x00\x00\x00\x00\x00\x00\x01")
+	mask := [4]byte{pong[0] ^ ' ', pong[1] ^ ' ', pong[2] ^ ' ', pong[3] ^ ' '} // the pong is read as text then
+	for k := 4; k < len(pong); k++ {
+		pong[k] = mask[k%4] ^ ' '
+	}
+	pong[len(pong)-1] ^= 1
+	begin, end := `{"type":"ping", "id":"0123456789`, `"}`
+	var frame []byte
+	for k, b := range []byte(begin) {
+		frame = append(frame, b^mask[k%4])
+	}
+	frame = append(append([]byte{0x81, 0x80 | byte(len(begin)+len(pong)+len(end))}, mask[:]...), frame...)
+	p.raw(frame)
+	p.silent(20 * time.Millisecond)
+	p.raw(pong)
+	p.silent(20 * time.Millisecond)
+	p.raw([]byte{'"' ^ mask[2], '}' ^ mask[3]})
+	if _, text, err := p.next(); err != nil || !strings.HasPrefix(text, `{"type":"pong","id":"0123456789  `) {
+		t.Errorf("got %s %v", text, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"backbone/internal/hub"
@@ -112,4 +113,87 @@ func TestDrainWaitsForReplies(t *testing.T) {
 	if _, err := io.ReadFull(peer, got); err != nil || string(got) != "replied" {
 		t.Errorf("the peer read %q, %v", got, err)
 	}
+}
+
+// The heartbeat that is due first comes first, wherever it is in the list.
+func TestAWriterKeepsHeartbeatsInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wr := newWriter(nil, nil)
+		wr.beat = time.NewTimer(time.Hour)
+		var all []*heartbeat
+		for n := range 5 {
+			w := alone()
+			w.writer, w.phase = wr, behind // none may be sent
+			w.wish.Store(uint32(1000 - 100*n))
+			b := w.beating()
+			b.timer = nil
+			all = append(all, b)
+			wr.beatLater(b)
+			wr.beatLater(b) // again, which changes nothing
+		}
+		if len(wr.beats) != 5 || wr.beats[0] != all[4] || wr.beatAt != all[4].due {
+			t.Fatalf("%d, the first %v, the timer %v", len(wr.beats), wr.beats[0], wr.beatAt)
+		}
+		begin := time.Now()
+		<-wr.beat.C
+		at(t, begin, 600*time.Millisecond)
+		wr.beatAll()
+		if all[4].when != all[4].due || all[4].due != wr.side(all[4]).now()+600*time.Millisecond || len(wr.beats) != 5 || wr.beats[0] != all[3] {
+			t.Errorf("%d, looked at again at %v, due at %v", len(wr.beats), all[4].when, all[4].due)
+		}
+		<-wr.beat.C
+		at(t, begin, 700*time.Millisecond)
+		for n, b := range wr.beats {
+			if b.index != n {
+				t.Errorf("the index of %d is %d", n, b.index)
+			}
+		}
+		for _, b := range []*heartbeat{wr.beats[0], wr.beats[2], all[0]} {
+			wr.beatNoMore(b)
+			if wr.beatNoMore(b); b.index != -1 {
+				t.Errorf("one that was taken out has index %d", b.index)
+			}
+		}
+		wr.beatNoMore(nil)
+		if len(wr.beats) > 3 {
+			t.Errorf("%d are left", len(wr.beats))
+		}
+	})
+}
+
+func (w *writer) side(b *heartbeat) *Server { return b.side.conn.server }
+
+// A side is looked at each tick for as long as its window has to be.
+func TestAWriterLooksAtASideEachTick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wr := newWriter(nil, nil)
+		wr.tick = time.NewTimer(time.Hour)
+		one, other := alone(), alone()
+		for _, w := range []*writeSide{one, other} {
+			w.fresh.window.Sent(100)
+			w.fresh.window.Mark(10, w.conn.server.now())
+		}
+		begin := time.Now()
+		wr.supply(one, needNothing)
+		<-wr.tick.C
+		at(t, begin, tickEvery)
+		wr.look()
+		begin = time.Now()
+		for n := range 3 {
+			wr.supply(one, needNothing)
+			wr.supply(other, needNothing)
+			if len(wr.watched) != 2 {
+				t.Fatalf("%d are watched", len(wr.watched))
+			}
+			<-wr.tick.C
+			at(t, begin, time.Duration(n+1)*tickEvery)
+			wr.look()
+		}
+		for _, w := range []*writeSide{one, other} {
+			w.fresh.window.Answer(1, w.conn.server.now(), w.conn.server.now())
+		}
+		if wr.look(); len(wr.watched) > 0 {
+			t.Errorf("%d are watched in vain", len(wr.watched))
+		}
+	})
 }
