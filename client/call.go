@@ -35,7 +35,7 @@ type call struct {
 	// If the caller sets it first, the request is never sent.
 	claimed atomic.Bool
 
-	leftLate bool // a leave was sent again, behind a join that was under way; owned by the reader
+	behind uint64 // a leave was sent again, behind all joins with ids up to this; 0: it was not; owned by the reader
 
 	// Written once, by the goroutine that settles the call; read after done is closed.
 	done  chan struct{}

@@ -166,7 +166,8 @@ func (s *session) nextLater(conn *connection) []byte {
 // leftLate takes what a leave names out of the joins that wait to be sent again: the program does not want it any
 // more. A room whose prefix waits is left too, and comes back when that is joined. m is the server's answer to the
 // leave. It is returned as the answer to a leave of what was joined. If a join of it is under way, which counts behind
-// the leave, the leave is sent again, and there is no answer yet: nil. It is not alive once the session has ended.
+// the leave, the leave is sent again behind that, and there is no answer yet: nil. It is not alive once the session has
+// ended.
 func (s *session) leftLate(conn *connection, c *call, m *protocol.ServerMessage) (answer *protocol.ServerMessage, alive bool) {
 	if m.Type != protocol.TypeLeft && m.Code != protocol.CodeNotJoined {
 		return m, true
@@ -175,19 +176,22 @@ func (s *session) leftLate(conn *connection, c *call, m *protocol.ServerMessage)
 	ofPrefix := conn.unconfirmed[c.leave.Room] // it waits with its prefix
 	underWay := false
 	conn.takeBack() // takeOut puts a join back that is not under way
-	for _, join := range conn.rejoins {
+	for id, join := range conn.rejoins {
+		if id <= c.behind {
+			continue // m overtakes its answer
+		}
 		named, _ := join.split(rooms, prefix)
 		underWay = underWay || !named.empty() || ofPrefix && join.prefix != nil && strings.HasPrefix(c.leave.Room, *join.prefix)
 	}
 	waited := s.takeOut(conn, rooms, prefix, func(*rejoin) []rejoin { return nil })
 	if underWay {
-		c.leftLate = true
+		c.behind = s.lastID.Load()
 		conn.waiting[c.id] = c
 		conn.again <- encode(c.leave)
 		conn.signalUrgent()
 		return nil, true
 	}
-	if !waited && !ofPrefix && !c.leftLate {
+	if !waited && !ofPrefix && c.behind == 0 {
 		return m, true
 	}
 	left := &protocol.ServerMessage{Type: protocol.TypeLeft, Room: c.leave.Room, Prefix: c.leave.Prefix, ID: m.ID}

@@ -199,6 +199,63 @@ func TestWhatIsJustRejoinedCanBeLeft(t *testing.T) {
 	})
 }
 
+// Its answer can overtake that to the join. It is not sent a third time.
+func TestWhatIsJustRejoinedIsLeftOnceMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t)
+		r.refuse("R,S", "A*", "B*")
+		left := make(chan error, 1)
+		async(t, func() { left <- r.c.Leave(patient(t), "R") })
+		leave := r.expect(protocol.TypeLeave).ID
+		join := r.joins("R,S")
+		r.refuseID(leave, protocol.CodeNotJoined)
+		r.refuseID(r.expect(protocol.TypeLeave).ID, protocol.CodeNotJoined)
+		synctest.Wait()
+		select {
+		case err := <-left:
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+			t.Error("the leave goes on")
+		}
+		no := []protocol.Rejected{{Room: "R", Code: protocol.CodeTooManyRooms}}
+		r.answer(protocol.ServerMessage{Type: protocol.TypeJoined, ID: join, Rooms: []string{"S"}, Rejected: no})
+		r.accept("A*")
+		r.accept("B*")
+		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "S"}, Rejected: []Rejected{{Room: "R", Code: protocol.CodeTooManyRooms}}})
+		r.in("A1", "B1", "S")
+	})
+}
+
+// It is sent again behind each join that is.
+func TestWhatIsRejoinedOnceMoreIsLeftOnceMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoining(t)
+		r.refuse("R,S", "A*", "B*")
+		left := make(chan error, 1)
+		async(t, func() { left <- r.c.Leave(patient(t), "R") })
+		leave := r.expect(protocol.TypeLeave).ID
+		join := r.joins("R,S")
+		r.refuseID(leave, protocol.CodeNotJoined)
+		leave = r.expect(protocol.TypeLeave).ID
+		r.refuseID(join, protocol.CodeRateLimited)
+		r.refuse("A*")
+		r.accept("B*")
+		join = r.joins("R,S")
+		r.refuseID(leave, protocol.CodeNotJoined) // late
+		leave = r.expect(protocol.TypeLeave).ID
+		r.acceptID("R,S", join)
+		r.answer(protocol.ServerMessage{Type: protocol.TypeLeft, ID: leave, Room: "R"})
+		if err := <-left; err != nil {
+			t.Error(err)
+		}
+		r.accept("A*")
+		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "S"}})
+		r.in("A1", "B1", "S")
+	})
+}
+
 // A room of a prefix that waits is left until the prefix is joined.
 func TestARoomOfAPrefixThatWaitsCanBeLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
