@@ -272,8 +272,8 @@ func TestTheLogSaysWhatKeepsUpstreamAway(t *testing.T) {
 	srv.Disconnect()
 	e.expect("ok=false")
 	eventually(t, "the reason is logged", func() bool { return strings.Contains(log.String(), away) })
-	if text := log.String(); !strings.Contains(text[strings.Index(text, away):], "503") {
-		t.Errorf("the log does not say why: %s", text)
+	if _, line, _ := strings.Cut(log.String(), away); !strings.Contains(line, "503") {
+		t.Errorf("the log does not say why: %s", line)
 	}
 	srv.Refuse(502)
 	eventually(t, "it tries again", func() bool { return strings.Contains(log.String(), "502") })
