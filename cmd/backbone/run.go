@@ -97,6 +97,7 @@ func run(ctx context.Context, args []string, operator *cli.Operator, s cli.Strea
 		kong.Help(help),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, NoAppDescFormat: true, WrapUpperBound: 100}),
 		kong.ValueFormatter(describe),
+		config.RefuseEmpty(),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(s, operator, &strays, settings.Parse(parse), completion.Command(selected), man.Describe(describe)),
 	)

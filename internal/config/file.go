@@ -36,11 +36,11 @@ func (File) BeforeResolve(ctx *kong.Context, trace *kong.Path, lines *Lines) err
 }
 
 // Env is kong's option by which each flag can be set in the environment. An empty variable counts as
-// not set, as compose files write it, unless the flag has the tag "empty".
+// not set, as compose files write it, unless the flag has the tag empty:"variable".
 func Env() kong.Option {
 	named, filled := kong.DefaultEnvars(EnvPrefix), kong.WithBeforeReset(func(app *kong.Kong) error {
 		for _, flag := range allFlags(app.Model.Node) {
-			if !flag.Tag.Has("empty") {
+			if flag.Tag.Get("empty") != "variable" {
 				flag.Tag.Envs = slices.DeleteFunc(slices.Clone(flag.Tag.Envs), func(name string) bool { return os.Getenv(name) == "" })
 			}
 		}

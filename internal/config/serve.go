@@ -9,7 +9,7 @@ import (
 // Serve is the configuration of one instance. Its tags are the flags of "backbone serve".
 type Serve struct {
 	Listen      string `group:"Addresses" default:"127.0.0.1:8080" help:"Address for consumers and ingestors, or unix:/PATH for a Unix socket. Port 0 picks a free port, which the log names. An address that other machines can reach needs --ingest-keys-file, tokens or --tls-client-ca."`
-	AdminListen string `group:"Addresses" default:"127.0.0.1:8081" empty:"" help:"Address for /metrics, profiles and health. Without --admin-token-file it asks for no credentials: keep it private. Empty turns it off."`
+	AdminListen string `group:"Addresses" default:"127.0.0.1:8081" empty:"variable" help:"Address for /metrics, profiles and health. Without --admin-token-file it asks for no credentials: keep it private. Empty turns it off."`
 	Admin
 	Proxies
 	TLSCert     string `group:"Addresses" name:"tls-cert" placeholder:"FILE" help:"Certificate chain in PEM. With --tls-key, --listen speaks TLS."`

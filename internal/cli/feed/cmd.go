@@ -26,7 +26,7 @@ type Cmd struct {
 	Symbols  []string `arg:"" optional:"" name:"symbol[=instrument]" help:"Symbols as the exchange spells them. The instrument is the same, unless one stands behind the last =."`
 
 	Kind        string        `enum:"trades,tickers" default:"trades" help:"What to read: trades, or tickers, which are the last price as the exchange sums it up."`
-	Prefix      string        `placeholder:"TEXT" help:"Put this in front of each instrument that is not named with =, such as binance:."`
+	Prefix      string        `placeholder:"TEXT" empty:"flag" help:"Put this in front of each instrument that is not named with =, such as binance:."`
 	Print       bool          `help:"Print the prices as JSON lines instead of publishing them. Needs no server."`
 	List        bool          `help:"Name the exchanges, how they spell symbols, and their limits."`
 	ExchangeURL string        `name:"exchange-url" placeholder:"URL" help:"Another address of the exchange, as wss://host. The exchange's path is added if there is none."`

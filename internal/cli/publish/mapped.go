@@ -18,7 +18,7 @@ type foreign struct {
 	Each        string   `placeholder:"PATH" help:"Lines hold arrays, as .data, and each element is a price. Those of a list of arrays by .events[].trades."`
 	NewestFirst bool     `help:"The arrays of --each begin with the newest: publish them from the end."`
 	Where       []string `sep:"none" placeholder:"PATH[=VALUE]" help:"Pass over lines that lack the path, or have another value there, as in '.e=\"trade\"'. It can be repeated; then all must hold."`
-	Prefix      string   `placeholder:"TEXT" help:"Put a text in front of each instrument."`
+	Prefix      string   `placeholder:"TEXT" empty:"flag" help:"Put a text in front of each instrument."`
 	TSUnit      string   `name:"ts-unit" enum:"s,ms,us,ns" default:"ms" help:"Unit of ts in the lines: ${enum}. With --map it is published in milliseconds, and texts like 2026-01-02T03:04:05Z need none. With --replay it is the unit of any line."`
 	CSV         bool     `name:"csv" help:"Lines are CSV, and --map and --where name columns: instrument=symbol,price=last. The first line is the header."`
 	Columns     string   `placeholder:"NAMES" help:"The header of a CSV without one, separated like its lines."`

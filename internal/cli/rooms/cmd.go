@@ -15,7 +15,7 @@ import (
 
 // Cmd is the command and its flags.
 type Cmd struct {
-	Prefix string `arg:"" optional:"" help:"Only rooms whose names begin with this. Without it all."`
+	Prefix string `arg:"" optional:"" empty:"flag" help:"Only rooms whose names begin with this. Without it all."`
 
 	JSON    bool          `name:"json" help:"Print one JSON object in place of a name a line."`
 	Timeout time.Duration `default:"10s" help:"How long to wait for the server, in all."`

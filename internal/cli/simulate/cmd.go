@@ -22,7 +22,7 @@ type Cmd struct {
 	Instruments int     `default:"12" help:"How many instruments, at most 10000."`
 	Rate        float64 `default:"150" help:"Prices a second of the whole market, on average."`
 	Seed        uint64  `default:"1" help:"Runs with the same seed and the same market have the same prices in the same order."`
-	Prefix      string  `default:"SIM_" help:"Stands in front of each name, so that no simulated price is taken for a real one."`
+	Prefix      string  `default:"SIM_" empty:"flag" help:"Stands in front of each name, so that no simulated price is taken for a real one."`
 
 	Volatility  float64 `group:"Market" default:"1" help:"How far prices move, in times of what is ordinary. From 0, at which they stand still, to 100."`
 	Bursts      float64 `group:"Market" default:"0.03" help:"Share of the time in which an instrument trades 8 times as often and in larger steps, from 0 to 1."`

@@ -22,7 +22,7 @@ type Cmd struct {
 
 	Sort     string        `default:"age" enum:"age,queued,conflated,rooms" help:"Order of the clients behind the slow ones: ${enum}."`
 	Limit    int           `default:"50" help:"Clients and rooms to ask each instance for, at most 10000."`
-	Filter   string        `placeholder:"TEXT" help:"Show only clients whose address, name, role or instance has this text, and rooms that begin with it."`
+	Filter   string        `placeholder:"TEXT" empty:"flag" help:"Show only clients whose address, name, role or instance has this text, and rooms that begin with it."`
 	Interval time.Duration `default:"1s" help:"Time between two looks, at least 100ms."`
 	Once     bool          `help:"Look once, print, and end: with 1 if an instance does not answer."`
 	JSON     bool          `name:"json" help:"With --once: print one JSON object."`

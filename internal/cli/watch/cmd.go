@@ -29,7 +29,7 @@ type Cmd struct {
 	Rooms []string `arg:"" optional:"" name:"room" help:"Rooms to join. Without any, all that have a price, and those that get one later. The key a joins further ones."`
 
 	Sort    string        `default:"joined" enum:"joined,name,change,updates,age,latency,conflated" help:"Order of the rows: ${enum}."`
-	Filter  string        `placeholder:"TEXT" help:"Show only rooms whose names have this text."`
+	Filter  string        `placeholder:"TEXT" empty:"flag" help:"Show only rooms whose names have this text."`
 	Aging   time.Duration `default:"10s" help:"Age from which on a price is amber."`
 	Stale   time.Duration `default:"1m" help:"Age from which on a price is red, and its room silent."`
 	MaxRate float64       `placeholder:"N" help:"Ask the server for no more than N prices of a room a second, such as 2 or 0.2: the first at once, then the newest, and always the last. The wait for its turn counts as latency. 0 is each price."`
