@@ -162,7 +162,7 @@ func TestAFinalRefusalEndsIt(t *testing.T) {
 			for line := range said {
 				text += line
 			}
-			const want = `^simulating .*\nsent \d+ prices? in .*\nbackbone: ws://\S+ refuses: the server closed the connection: 4401 the key was removed\n$`
+			const want = `^simulating .*\nsent [\d,]+ prices? in .*\nbackbone: ws://\S+ refuses: the server closed the connection: 4401 the key was removed\n$`
 			if got := <-code; got != cli.ExitRefused || ctx.Err() != nil || !regexp.MustCompile(want).MatchString(text) {
 				t.Errorf("exit code %d, said %s", got, text)
 			}
