@@ -134,7 +134,18 @@ func TestWhatProxiesDo(t *testing.T) {
 	examine(t, without(frame.Ping, true), quick...).expect(t, "pings", broken, "a ping frame is not answered within 2s: a proxy in between keeps ping frames")
 	examine(t, without(frame.Ping, false), idle...).expect(t, "idle", doubt, "no ping of the server came")
 	examine(t, without(frame.Text, false), quick...).expect(t, "messages", broken, "a message is not answered within 2s: a proxy in between holds messages back")
-	examine(t, without(frame.Close, false), quick...).expect(t, "close", doubt, "the close code 4000 is answered with nothing: a proxy in between does not pass close frames on")
+	for _, pings := range [][]byte{nil, frame.AppendHeader(nil, frame.Ping, 0)} { // which come behind the client's close
+		e := examine(t, between(t, server, func(op frame.Opcode, whole []byte, toServer bool, back io.Writer) []byte {
+			switch {
+			case op == frame.Close && !toServer:
+				return nil
+			case op == frame.Close:
+				_, _ = back.Write(pings)
+			}
+			return whole
+		}), quick...)
+		e.expect(t, "close", doubt, "the close code 4000 is answered with nothing: a proxy in between does not pass close frames on")
+	}
 	examine(t, between(t, server, func(op frame.Opcode, whole []byte, _ bool, _ io.Writer) []byte {
 		if op == frame.Close {
 			return append(frame.AppendHeader(nil, frame.Close, 2), 1000>>8, 1000&0xff)

@@ -145,7 +145,10 @@ func (p *patient) pings(ctx context.Context) bool {
 
 // closes closes a connection with a code, which the server sends back.
 func (p *patient) closes(ctx context.Context) bool {
-	d := p.try(ctx, p.path, true, nil)
+	d := p.try(ctx, p.path, true, func(o *websocket.DialOptions) {
+		// The library cannot answer a ping behind its own close, and then takes that for the answer to it.
+		o.OnPingReceived = func(context.Context, []byte) bool { return false }
+	})
 	defer d.leave()
 	if d.ws == nil {
 		return p.report.fail("close", "no further connection opens: "+refusal(d), "are connections limited (--max-connections-per-address)?")
