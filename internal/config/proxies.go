@@ -18,8 +18,8 @@ type Proxies struct {
 }
 
 func (s *Serve) proxies() error {
-	if _, wrong := proxied.Parse(s.TrustedProxies); wrong != "" {
-		return Errorf("trusted-proxies", "must be addresses or ranges of them, such as 10.0.0.0/8, not %q", wrong)
+	if _, err := proxied.Parse(s.TrustedProxies); err != nil {
+		return Errorf("trusted-proxies", "%v", err)
 	}
 	if p := s.PathPrefix; p != "" && (!strings.HasPrefix(p, "/") || path.Clean(p) != p || p == "/" || strings.ContainsFunc(p, notPlain)) {
 		return Errorf("path-prefix", "must begin with /, not end with it, and have no characters that need an escape, such as /prices, not %q", p)

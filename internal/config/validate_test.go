@@ -69,6 +69,8 @@ func TestValidateNamesTheFlag(t *testing.T) {
 		"HS256 by URL":       {func(s *config.Serve) { s.JWTJWKSURL, s.JWTAlgorithms = "https://i/k", []string{"RS256", "HS256"} }, "jwt-algorithms"},
 		"algorithm none":     {func(s *config.Serve) { s.JWTKeyFile, s.JWTAlgorithms = "f", []string{"none"} }, "jwt-algorithms"},
 		"no algorithm":       {func(s *config.Serve) { s.JWTKeyFile, s.JWTAlgorithms = "f", nil }, "jwt-algorithms"},
+		"no proxy, of two":   {func(s *config.Serve) { s.TrustedProxies = []string{"10.0.0.0/8", "", "192.168.0.0/16"} }, "trusted-proxies"},
+		"proxies":            {func(s *config.Serve) { s.TrustedProxies = []string{"10.0.0.0/8", "192.168.0.0/16"} }, ""},
 		"upstream key":       {func(s *config.Serve) { s.Upstream, s.UpstreamKeyFile = []string{"wss://a"}, "f" }, ""},
 		"key for no one":     {func(s *config.Serve) { s.UpstreamKeyFile = "f" }, "upstream-key-file"},
 		"edge":               {func(s *config.Serve) { s.Upstream = []string{"wss://a", "ws://b:1"} }, ""},

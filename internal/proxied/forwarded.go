@@ -1,6 +1,7 @@
 package proxied
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 )
@@ -8,22 +9,22 @@ import (
 // Proxies are the addresses of the proxies that are believed.
 type Proxies []netip.Prefix
 
-// Parse reads ranges like 10.0.0.0/8, and single addresses. It returns the text that is neither.
-func Parse(ranges []string) (p Proxies, wrong string) {
+// Parse reads ranges like 10.0.0.0/8, and single addresses. The error continues after the name of a setting.
+func Parse(ranges []string) (p Proxies, err error) {
 	for _, text := range ranges {
 		prefix, err := netip.ParsePrefix(text)
 		if addr, bad := netip.ParseAddr(text); bad == nil && addr.Zone() == "" {
 			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
 		}
 		if err != nil {
-			return nil, text
+			return nil, fmt.Errorf("must be addresses or ranges of them, such as 10.0.0.0/8, not %q", text)
 		}
 		if a := prefix.Addr(); a.Is4In6() && prefix.Bits() >= 96 {
 			prefix = netip.PrefixFrom(a.Unmap(), prefix.Bits()-96)
 		}
 		p = append(p, prefix.Masked())
 	}
-	return p, ""
+	return p, nil
 }
 
 // Believe reports whether peer is believed about whose a connection is: a trusted proxy is, and a peer
