@@ -60,11 +60,19 @@ type fileValues struct {
 func parseFile(path string, r io.Reader) (*fileValues, error) {
 	f := &fileValues{path: path, values: map[string]*yaml.Node{}, used: map[string]bool{}}
 	var doc yaml.Node
-	err := yaml.NewDecoder(r).Decode(&doc)
+	text := yaml.NewDecoder(r)
+	err := text.Decode(&doc)
 	switch {
 	case errors.Is(err, io.EOF): // empty, or comments alone
 		return f, nil
 	case err != nil:
+		return nil, Errorf("", "%s: %v", path, err)
+	}
+	var next yaml.Node // what would be ignored
+	switch err := text.Decode(&next); {
+	case err == nil:
+		return nil, f.errorAt(&next, "another document begins here, and one is read: put all keys into one")
+	case !errors.Is(err, io.EOF):
 		return nil, Errorf("", "%s: %v", path, err)
 	}
 	root := doc.Content[0]
