@@ -28,7 +28,7 @@ type call struct {
 	plain  bool                    // a join that asks for nothing of the connection as a whole
 	stays  bool                    // nobody withdraws it
 	event  bool                    // it is one of an Ingestor
-	prefix bool                    // a join of a prefix
+	prefix bool                    // it joins or leaves a prefix
 	leave  *protocol.ClientMessage // of a leave
 
 	// Set by the writer, which then sends the request, or by a caller that no longer waits.
@@ -91,14 +91,18 @@ func (s *session) enqueue(ctx context.Context, r request) error {
 	}
 }
 
-// writeRequest writes a request, or keeps it back: a prefix is joined behind what is joined again, see isBehind. Only
-// the writer may call it.
+// writeOrKeep writes a request, or keeps it back: a prefix is joined behind what is joined again, see isBehind, and
+// left behind that. Only the writer may call it.
+func (s *session) writeOrKeep(conn *connection, r request) error {
+	if r.call != nil && r.call.prefix && (len(conn.behind) > 0 || r.call.leave == nil && conn.rejoining.Load()) {
+		conn.behind = append(conn.behind, r)
+		return nil
+	}
+	return s.writeRequest(conn, r)
+}
+
 func (s *session) writeRequest(conn *connection, r request) error {
 	if r.call != nil {
-		if r.call.prefix && conn.rejoining.Load() {
-			conn.behind = append(conn.behind, r)
-			return nil
-		}
 		conn.inflight <- r.call
 	}
 	if err := conn.writeText(r.data); err != nil {

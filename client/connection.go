@@ -52,7 +52,7 @@ type connection struct {
 	// Owned by the writer.
 	answered  uint64    // number of the newest answer
 	asideLeft [][]byte  // joins of the move that are not written yet
-	behind    []request // joins of prefixes that wait for rejoining to end; at the end the session's
+	behind    []request // joins and leaves of prefixes that wait for rejoining to end; at the end the session's
 
 	// Set by the move, then owned by the session until it attends to the connection.
 	moved   bool      // it takes over from another one
@@ -133,7 +133,7 @@ func (s *session) write(conn *connection, first [][]byte) error {
 		r := s.next
 		s.next = s.poll()
 		conn.wire.more.Store(s.next.data != nil)
-		if err := s.writeRequest(conn, r); err != nil {
+		if err := s.writeOrKeep(conn, r); err != nil {
 			return err
 		}
 	}

@@ -96,6 +96,7 @@ func (c *Conn) LeavePrefix(ctx context.Context, prefix string) error {
 		return err
 	}
 	leave := func(call *call) []byte {
+		call.prefix = true
 		call.leave = &protocol.ClientMessage{Type: protocol.TypeLeave, Prefix: &prefix, ID: strconv.FormatUint(call.id, 10)}
 		return encode(call.leave)
 	}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -378,6 +379,39 @@ func TestAPrefixIsJoinedBehindWhatWaits(t *testing.T) {
 			t.Error(err)
 		}
 		r.in("A1", "B1", "R")
+	})
+}
+
+// A prefix that waits for them is left behind its join, else it would be joined for good.
+func TestAPrefixThatIsBehindIsLeftBehindItsJoin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoiningWith(t, JoinOptions{Status: true})
+		ids := map[string]string{}
+		for _, want := range []string{"R,S", "A*", "B*"} {
+			ids[want] = r.joins(want)
+		}
+		ctx, giveUp := context.WithCancel(t.Context())
+		joined, left := make(chan error, 1), make(chan error, 1)
+		async(t, func() { joined <- r.c.JoinPrefix(ctx, "C") })
+		synctest.Wait()
+		giveUp()
+		if err := <-joined; !errors.Is(err, context.Canceled) {
+			t.Errorf("the join ended with %v", err)
+		}
+		async(t, func() { left <- r.c.LeavePrefix(patient(t), "C") })
+		synctest.Wait()
+		for want, id := range ids {
+			r.acceptID(want, id)
+		}
+		expectEvent(t, r.c, Rejoined{Rooms: []string{"A1", "B1", "R", "S"}})
+		r.accept("C*")
+		expectEvent(t, r.c, Joined{Prefix: "C", Rooms: []string{"C1"}})
+		leave := r.expect(protocol.TypeLeave)
+		r.answer(protocol.ServerMessage{Type: protocol.TypeLeft, ID: leave.ID, Prefix: leave.Prefix, Rooms: []string{"C1"}})
+		if err := <-left; err != nil {
+			t.Error(err)
+		}
+		r.in("A1", "B1", "R", "S")
 	})
 }
 
