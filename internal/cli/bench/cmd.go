@@ -176,11 +176,12 @@ func (c *Run) Run(ctx context.Context, s cli.Streams) error {
 	if err != nil {
 		return failure(err, publish, consume)
 	}
-	if err := files.write(s, result); err != nil {
-		return err
-	}
+	unwritten := files.write(s, result)
 	if err := c.print(s, result); err != nil {
 		return err
+	}
+	if unwritten != nil {
+		return unwritten
 	}
 	if n := result.Wrong(); n > 0 {
 		return cli.Failf(cli.ExitRejected, "%s events or connections went wrong", human.Group(n))

@@ -1,13 +1,16 @@
 package bench
 
 import (
+	"io"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"backbone/internal/cli"
 	"backbone/internal/load"
+	"backbone/internal/load/report"
 )
 
 func TestFilesThatWereWrittenAreNamed(t *testing.T) {
@@ -20,6 +23,45 @@ func TestFilesThatWereWrittenAreNamed(t *testing.T) {
 	var said strings.Builder
 	if err := files.write(cli.Streams{Err: &said}, &load.Result{}); err != nil || said.String() != "wrote "+path+"\n" {
 		t.Errorf("said %q, %v", said.String(), err)
+	}
+}
+
+// A run that does not come to its end costs no result of an earlier one.
+func TestWhatAFileHoldsStaysUntilThereIsAResult(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "figures.csv")
+	if err := os.WriteFile(path, []byte(strings.Repeat("earlier\n", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (&Run{CSV: path, HTML: path}).open(); err == nil {
+		t.Error("one file is taken twice")
+	}
+	files, err := (&Run{CSV: path}).open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.close()
+	if text, err := os.ReadFile(path); err != nil || len(text) != 8000 {
+		t.Errorf("%d bytes are left, %v", len(text), err)
+	}
+	if err := files.write(cli.Streams{Err: io.Discard}, &load.Result{}); err != nil {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(path); err != nil || len(text) == 0 || strings.Contains(string(text), "earlier") {
+		t.Errorf("the file has %d bytes, %v", len(text), err)
+	}
+}
+
+// What cannot be synced is written all the same.
+func TestAResultGoesIntoAPipe(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := outputs{{"csv", w, report.WriteCSV}}
+	err = files.write(cli.Streams{Err: io.Discard}, &load.Result{})
+	files.close()
+	if text, _ := io.ReadAll(r); err != nil || len(text) == 0 {
+		t.Errorf("%d bytes came, %v", len(text), err)
 	}
 }
 

@@ -2,8 +2,8 @@ package bench
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,7 +15,7 @@ import (
 )
 
 // outputs are the files that a run writes. They are opened before it begins: a path
-// that cannot be written to should not cost a run.
+// that cannot be written to should not cost a run. What they hold stays until there is a result.
 type outputs []output
 
 type output struct {
@@ -35,7 +35,7 @@ func (c *Run) open() (outputs, error) {
 		if f.path == "" {
 			continue
 		}
-		file, err := os.Create(f.path)
+		file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE, 0o666) //nolint:gosec // as os.Create makes it, for others to read too
 		if err != nil {
 			files.close()
 			return nil, fmt.Errorf("--%s: %w", f.flag, err)
@@ -60,16 +60,28 @@ func sameFile(a, b *os.File) bool {
 	return errA == nil && errB == nil && one.Mode().IsRegular() && os.SameFile(one, other)
 }
 
-// write writes all files, and says so.
-func (files outputs) write(s cli.Streams, r *load.Result) error {
+// write writes all files, and says so. The error is that of the first that could not be written.
+func (files outputs) write(s cli.Streams, r *load.Result) (first error) {
 	for _, f := range files {
-		w := bufio.NewWriter(f.file)
-		if err := errors.Join(f.write(w, r), w.Flush(), f.file.Sync()); err != nil {
-			return fmt.Errorf("%s: %w", f.file.Name(), err)
+		switch err := f.replace(r); {
+		case err == nil:
+			s.Say("wrote %s", f.file.Name())
+		case first == nil:
+			first = fmt.Errorf("%s: %w", f.file.Name(), err)
 		}
-		s.Say("wrote %s", f.file.Name())
 	}
-	return nil
+	return first
+}
+
+// replace writes the result in place of what the file held. A pipe or a device holds nothing, and
+// cannot be synced.
+func (f *output) replace(r *load.Result) error {
+	w := bufio.NewWriter(f.file)
+	info, err := f.file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return cmp.Or(err, f.write(w, r), w.Flush())
+	}
+	return cmp.Or(f.file.Truncate(0), f.write(w, r), w.Flush(), f.file.Sync())
 }
 
 func (files outputs) close() {
