@@ -73,6 +73,7 @@ func (s *Server) newConn(p *place, role protocol.Role) *conn {
 // start makes the connection known to the hub, starts its WritePump and handles early, which is
 // what the client sent right behind its handshake. After an error the connection has to end.
 func (c *conn) start(early []byte) error {
+	gone := c.socket.SetDeadline(time.Time{}) // the client can have closed by now
 	if u := c.socket.under(); u != nil {
 		u.open.Store(u.raw != nil)
 		forgetHandshake(c.socket.Conn.(*tls.Conn)) //nolint:forcetypeassert // under is below one
@@ -90,8 +91,8 @@ func (c *conn) start(early []byte) error {
 		go c.write.WritePump()
 	}
 	c.read.restartWait()
-	if len(early) == 0 {
-		return nil
+	if len(early) == 0 || gone != nil {
+		return gone
 	}
 	c.read.filled(copy(c.read.acquire(), early))
 	return c.read.process()

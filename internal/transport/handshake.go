@@ -227,9 +227,6 @@ func (s *Server) upgrade(c *conn, text []byte) error {
 		io.Writer
 	}{bytes.NewReader(h.Text), c.socket.Conn})
 	if err == nil {
-		err = c.socket.SetDeadline(time.Time{})
-	}
-	if err == nil {
 		return nil
 	}
 	status := other

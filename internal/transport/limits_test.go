@@ -53,6 +53,23 @@ func TestConnectionLimits(t *testing.T) {
 	})
 }
 
+// A client that has its answer was accepted, however soon it closes.
+func TestAClientThatClosesAtOnceWasAccepted(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			i := onPipes(t, settings{})
+			for range 4 {
+				i.consumer().Close()
+			}
+			synctest.Wait()
+			s := i.counts()
+			if s["connections_accepted_total"] != 4 || s["handshakes_refused_total other"] != 0 || s["connections CONSUMER"] != 0 {
+				t.Errorf("%v accepted, %v refused, %v open", s["connections_accepted_total"], s["handshakes_refused_total other"], s["connections CONSUMER"])
+			}
+		})
+	}
+}
+
 func TestDrainRefusesWhileItKeeps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := onPipes(t, settings{})
