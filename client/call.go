@@ -94,11 +94,16 @@ func (s *session) enqueue(ctx context.Context, r request) error {
 // writeOrKeep writes a request, or keeps it back: a prefix is joined behind what is joined again, see isBehind, and
 // left behind that. Only the writer may call it.
 func (s *session) writeOrKeep(conn *connection, r request) error {
-	if r.call != nil && r.call.prefix && (len(conn.behind) > 0 || r.call.leave == nil && conn.rejoining.Load()) {
+	if conn.keeps(r) {
 		conn.behind = append(conn.behind, r)
 		return nil
 	}
 	return s.writeRequest(conn, r)
+}
+
+// keeps reports whether the writer keeps r back.
+func (conn *connection) keeps(r request) bool {
+	return r.call != nil && r.call.prefix && (len(conn.behind) > 0 || r.call.leave == nil && conn.rejoining.Load())
 }
 
 func (s *session) writeRequest(conn *connection, r request) error {

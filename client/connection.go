@@ -105,7 +105,7 @@ func (s *session) write(conn *connection, first [][]byte) error {
 				return err
 			}
 		}
-		conn.wire.more.Store(s.next.data != nil)
+		conn.wire.more.Store(s.next.data != nil && !conn.keeps(s.next))
 		if err := conn.writeUrgent(); err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (s *session) write(conn *connection, first [][]byte) error {
 		// another Write follows.
 		r := s.next
 		s.next = s.poll()
-		conn.wire.more.Store(s.next.data != nil)
+		conn.wire.more.Store(s.next.data != nil && !conn.keeps(s.next))
 		if err := s.writeOrKeep(conn, r); err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ import (
 // What the process that is frozen does with its connections.
 const (
 	frozenConns   = 20
-	frozenTimeout = 3 * time.Second // of a handshake, and of a ping
+	frozenTimeout = 5 * time.Second // of a handshake, and of a ping: long enough for a busy machine to get to all
 	frozenReady   = "dialling"
 )
 

@@ -90,7 +90,8 @@ func (c *Conn) JoinPrefixWith(ctx context.Context, opt JoinOptions, prefix strin
 }
 
 // LeavePrefix ends what JoinPrefix began: it leaves the rooms of the prefix that are not joined by their names
-// or by another prefix. The error is a *[RequestError] if the prefix was not joined.
+// or by another prefix. It waits for a join of a prefix that waits. The error is a *[RequestError] if the prefix was
+// not joined.
 func (c *Conn) LeavePrefix(ctx context.Context, prefix string) error {
 	if err := checkPrefix(prefix); err != nil {
 		return err

@@ -382,6 +382,31 @@ func TestAPrefixIsJoinedBehindWhatWaits(t *testing.T) {
 	})
 }
 
+// What is written holds nothing back for a prefix that is kept.
+func TestAPrefixThatIsBehindDelaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRejoiningWith(t, JoinOptions{Status: true})
+		r.kill()
+		expectDisconnected(t, r.c)
+		async(t, func() { _ = r.c.Leave(patient(t), "S") })
+		synctest.Wait()
+		async(t, func() { _ = r.c.JoinPrefix(patient(t), "C") })
+		synctest.Wait()
+		r.peer = r.s.accept()
+		expectEvent(t, r.c, Connected{})
+		begun := time.Now()
+		r.refuseID(r.joins("R,S"), protocol.CodeUnknownField)
+		for _, prefix := range []string{"A*", "B*", "C*"} {
+			r.accept(prefix)
+		}
+		for asked := map[string]bool{}; len(asked) < 2; { // both may come first
+			m := r.read()
+			asked[m.Type] = true
+		}
+		after(t, begun, 0, 0)
+	})
+}
+
 // A prefix that waits for them is left behind its join, else it would be joined for good.
 func TestAPrefixThatIsBehindIsLeftBehindItsJoin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
