@@ -117,9 +117,10 @@ url: ws://for-another-subcommand
 func TestAFileMayBeJSONOrEmpty(t *testing.T) {
 	for text, rooms := range map[string]int{
 		`{"max-rooms": 5, "allowed-origins": "*"}`: 5,
-		"":              10000,
-		"# nothing\n":   10000,
-		"max-rooms: 8 ": 8,
+		"":                    10000,
+		"# nothing\n":         10000,
+		"max-rooms: 8 ":       8,
+		"max-rooms: 9\n---\n": 9, // what follows is empty
 	} {
 		got, err := parse(t, "--config", write(t, text))
 		if err != nil || got.MaxRooms != rooms {

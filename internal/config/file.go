@@ -70,9 +70,9 @@ func parseFile(path string, r io.Reader) (*fileValues, error) {
 	}
 	var next yaml.Node // what would be ignored
 	switch err := text.Decode(&next); {
-	case err == nil:
+	case err == nil && next.Content[0].Tag != "!!null":
 		return nil, f.errorAt(&next, "another document begins here, and one is read: put all keys into one")
-	case !errors.Is(err, io.EOF):
+	case err != nil && !errors.Is(err, io.EOF):
 		return nil, Errorf("", "%s: %v", path, err)
 	}
 	root := doc.Content[0]
