@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	lookEvery = 250 * time.Millisecond
-	leastLate = 100 * time.Millisecond // less is what any machine with some work does
+	lookEvery = 100 * time.Millisecond // the period of most limits of CPU time
+	leastLate = 20 * time.Millisecond  // less is what any machine with some work does
 	tellLate  = time.Second            // that is worth a line of the log
 	tellAgain = time.Minute
 )
@@ -57,6 +57,6 @@ func (w *Watch) look(due, now time.Time) {
 	}
 }
 
-// Stood is how long this process stood still in all, in times of at least 0.1 s. Of each, up to 0.25 s
-// are not noticed.
+// Stood is how long this process stood still in all, in times of at least 20 ms. Of each, up to 0.1 s are
+// not noticed.
 func (w *Watch) Stood() time.Duration { return time.Duration(w.stood.Load()) }

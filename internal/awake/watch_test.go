@@ -21,12 +21,12 @@ func TestAWatchTellsThatTheProcessStoodStill(t *testing.T) {
 		lines    int           // in all
 	}{
 		{0, 0, 0, 0},
-		{time.Second, 99 * time.Millisecond, 0, 0},
-		{2 * time.Second, 100 * time.Millisecond, 100 * time.Millisecond, 0},
-		{3 * time.Second, 999 * time.Millisecond, 1099 * time.Millisecond, 0},
-		{5 * time.Second, time.Second, 2099 * time.Millisecond, 1},
-		{60 * time.Second, 4 * time.Second, 6099 * time.Millisecond, 1},
-		{66 * time.Second, 2 * time.Second, 8099 * time.Millisecond, 2},
+		{time.Second, 19 * time.Millisecond, 0, 0},
+		{2 * time.Second, 20 * time.Millisecond, 20 * time.Millisecond, 0},
+		{3 * time.Second, 999 * time.Millisecond, 1019 * time.Millisecond, 0},
+		{5 * time.Second, time.Second, 2019 * time.Millisecond, 1},
+		{60 * time.Second, 4 * time.Second, 6019 * time.Millisecond, 1},
+		{66 * time.Second, 2 * time.Second, 8019 * time.Millisecond, 2},
 	} {
 		due := begun.Add(c.at)
 		w.look(due, due.Add(c.late))
@@ -34,7 +34,7 @@ func TestAWatchTellsThatTheProcessStoodStill(t *testing.T) {
 			t.Errorf("step %d: stood still for %v, with %d lines in the log; want %v, %d", i, w.Stood(), lines, c.stood, c.lines)
 		}
 	}
-	if want := "for=2s in_all=8.099s"; !strings.Contains(log.String(), want) {
+	if want := "for=2s in_all=8.019s"; !strings.Contains(log.String(), want) {
 		t.Errorf("the log has no %s:\n%s", want, log.String())
 	}
 }

@@ -23,7 +23,7 @@ func (s *Server) metrics(reg *prometheus.Registry, logDropped func() uint64) err
 		return err
 	}
 	if err := telemetry.Register(reg, s.awake.Stood, telemetry.Family[time.Duration]{
-		Name: "standstill_seconds_total", Help: "Time in which this process did not run although it was to, in times of at least 0.1 s.", Kind: telemetry.Counter,
+		Name: "standstill_seconds_total", Help: "Time in which this process did not run although it was to, in times of at least 20 ms.", Kind: telemetry.Counter,
 		Value: func(d time.Duration, _ string) float64 { return d.Seconds() },
 	}); err != nil {
 		return err
