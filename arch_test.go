@@ -50,8 +50,8 @@ var arrows = []row{
 	{from: "internal/ingest", to: []string{"internal/backlog", "internal/credit", "internal/hub", "internal/moment", "internal/partition"}, why: "ingest orders events; the bridge comes to it through small interfaces of its own"},
 	{from: "internal/bridge/wire", to: []string{"internal/hub", "internal/moment", "internal/partition"}, why: "it turns texts in Redis into events and back, and knows no connection"},
 	{from: "internal/bridge/flaws", why: "it reads a text of the server, and knows no connection"},
-	{from: "internal/bridge", to: []string{"internal/awake", "internal/backlog", "internal/bridge/flaws", "internal/bridge/wire", "internal/hub", "internal/moment", "internal/partition", "internal/rawio", "internal/redisurl"}, why: "the bridge carries events and knows neither clients nor domains"},
-	{from: "internal/upstream", to: []string{"client", "internal/epochs", "internal/hub", "internal/moment", "internal/partition", "internal/serverurl", "protocol"}, why: "an edge is a consumer of another instance, by the SDK; it stands where the bridge stands, and knows no more of ingest"},
+	{from: "internal/bridge", to: []string{"internal/awake", "internal/backlog", "internal/bridge/flaws", "internal/bridge/wire", "internal/hub", "internal/moment", "internal/partition", "internal/rawio", "internal/redisurl", "internal/refusals"}, why: "the bridge carries events and knows neither clients nor domains"},
+	{from: "internal/upstream", to: []string{"client", "internal/epochs", "internal/hub", "internal/moment", "internal/partition", "internal/refusals", "internal/serverurl", "protocol"}, why: "an edge is a consumer of another instance, by the SDK; it stands where the bridge stands, and knows no more of ingest"},
 	{from: "internal/auth", to: []string{"internal/hostname", "protocol"}, why: "credentials become rights, whatever is done with them"},
 	{from: "internal/auth/authtest", why: "it issues tokens for tests of any package"},
 

@@ -12,6 +12,7 @@ import (
 
 	"backbone/internal/bridge/wire"
 	"backbone/internal/partition"
+	"backbone/internal/refusals"
 )
 
 // shared is what all shards of a bridge share.
@@ -33,9 +34,6 @@ type shared struct {
 
 	sessions atomic.Uint64 // begun by all shards: a heartbeat carries the number of its session
 }
-
-// tellReasons is how often a changed reason for being away is logged at most.
-const tellReasons = time.Minute
 
 // atomicSet is a set of partitions for several goroutines.
 type atomicSet struct{ bits atomic.Uint64 }
@@ -61,9 +59,8 @@ type shard struct {
 	writes atomic.Int64                // the form of envelopes, 0 without a session; as peers
 
 	// Owned by run.
-	told     string    // the reason for being away that was logged last
-	tellNext time.Time // a changed reason is not logged before
-	flaw     string    // of the version of the server, that was logged last
+	away refusals.Away
+	flaw string // of the version of the server, that was logged last
 
 	// Owned by the publishing goroutine of the current session.
 	storeFailing bool
@@ -147,20 +144,16 @@ func (s *shard) nowDown(err error) {
 		s.shared.count.reconnects.Add(1)
 	}
 	s.become(&after)
-	now := time.Now()
 	switch {
 	case before.State == OK:
-		s.tellNext = now // what keeps it away can be another reason than what broke it
+		s.away.Begin(after.Reason)
 		s.shared.log.Warn("redis is lost, local routing goes on", "shard", s.name, "reason", after.Reason)
 	case before.State == Connecting && before.Reason == "":
+		s.away.Begin(after.Reason)
 		s.shared.log.Warn("redis is not reachable yet, local routing goes on", "shard", s.name, "reason", after.Reason)
-	case after.Reason != s.told && !now.Before(s.tellNext):
-		s.tellNext = now.Add(tellReasons)
+	case s.away.Other(after.Reason):
 		s.shared.log.Warn("redis stays away, for another reason now", "shard", s.name, "reason", after.Reason)
-	default:
-		return
 	}
-	s.told = after.Reason
 }
 
 var errOthersNow = errors.New("the masters have changed")

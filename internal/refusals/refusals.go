@@ -1,4 +1,5 @@
-// Package refusals writes to the log who was turned away and why, in a bounded number of lines.
+// Package refusals writes to the log who was turned away and why, and says why something is away, in a bounded number
+// of lines.
 package refusals
 
 import (

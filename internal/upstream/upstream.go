@@ -10,6 +10,7 @@ import (
 	"backbone/client"
 	"backbone/internal/hub"
 	"backbone/internal/partition"
+	"backbone/internal/refusals"
 )
 
 // Upstream gets prices from another instance. Run is called once. Status and Stats are safe for
@@ -35,8 +36,7 @@ type Upstream struct {
 
 	quiet time.Time // that rooms were refused is not logged before
 
-	why     string    // there is no connection, as the log has it; "": it has nothing
-	whyNext time.Time // another reason is not logged before
+	away refusals.Away
 
 	link
 
@@ -226,19 +226,13 @@ func (u *Upstream) connected(ctx context.Context) {
 	u.tellState(ctx)
 }
 
-// tellReasons is how often another reason is logged at most. They can take turns.
-const tellReasons = time.Minute
-
-// disconnected notes that the connection was lost, or that an attempt to make one failed. What keeps
-// upstream away can be another reason than what broke the connection, so the log gets that too.
+// disconnected notes that the connection was lost, or that an attempt to make one failed.
 func (u *Upstream) disconnected(ctx context.Context, e *client.Disconnected) {
-	why, now := e.Err.Error(), time.Now()
-	switch {
-	case u.up || u.why == "":
-		u.why, u.whyNext = why, now
+	switch why := e.Err.Error(); {
+	case u.up || !u.away.Told():
+		u.away.Begin(why)
 		u.opts.Logger.Warn("upstream: no connection; prices are as old as that", "error", e.Err)
-	case why != u.why && !now.Before(u.whyNext):
-		u.why, u.whyNext = why, now.Add(tellReasons)
+	case u.away.Other(why):
 		u.opts.Logger.Warn("upstream: stays away, for another reason now", "error", e.Err)
 	default:
 		u.opts.Logger.Debug("upstream: still no connection", "error", e.Err, "attempt", e.Attempt, "wait", e.Wait)
