@@ -84,6 +84,13 @@ func (r *rejoining) refuseID(id string, code Code) {
 	r.answer(protocol.ServerMessage{Type: protocol.TypeError, ID: id, Code: code, Message: "says the server"})
 }
 
+// leaves has the program leave a room.
+func (r *rejoining) leaves(room string) chan error {
+	answered := make(chan error, 1)
+	async(r.t, func() { answered <- r.c.Leave(patient(r.t), room) })
+	return answered
+}
+
 // after checks how long something took that pauses of these bounds make up.
 func after(t *testing.T, begun time.Time, least, most time.Duration) {
 	t.Helper()
@@ -171,8 +178,7 @@ func TestWhatIsJustRejoinedCanBeLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRejoining(t)
 		r.refuse("R,S", "A*", "B*")
-		left := make(chan error, 1)
-		async(t, func() { left <- r.c.Leave(patient(t), "R") })
+		left := r.leaves("R")
 		leave := r.expect(protocol.TypeLeave).ID
 		join := r.joins("R,S") // written before the answer to the leave comes
 		r.refuseID(leave, protocol.CodeNotJoined)
@@ -205,8 +211,7 @@ func TestWhatIsJustRejoinedIsLeftOnceMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRejoining(t)
 		r.refuse("R,S", "A*", "B*")
-		left := make(chan error, 1)
-		async(t, func() { left <- r.c.Leave(patient(t), "R") })
+		left := r.leaves("R")
 		leave := r.expect(protocol.TypeLeave).ID
 		join := r.joins("R,S")
 		r.refuseID(leave, protocol.CodeNotJoined)
@@ -234,8 +239,7 @@ func TestWhatIsRejoinedOnceMoreIsLeftOnceMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRejoining(t)
 		r.refuse("R,S", "A*", "B*")
-		left := make(chan error, 1)
-		async(t, func() { left <- r.c.Leave(patient(t), "R") })
+		left := r.leaves("R")
 		leave := r.expect(protocol.TypeLeave).ID
 		join := r.joins("R,S")
 		r.refuseID(leave, protocol.CodeNotJoined)
@@ -277,8 +281,7 @@ func TestARoomOfAPrefixThatWaitsCanBeLeft(t *testing.T) {
 		r.accept("A*")
 		expectEvent(t, r.c, Joined{Prefix: "A", Rooms: []string{"A1"}})
 		id := r.joins("B*")
-		left := make(chan error, 1)
-		async(t, func() { left <- r.c.Leave(patient(t), "B1") })
+		left := r.leaves("B1")
 		r.refuseID(r.expect(protocol.TypeLeave).ID, protocol.CodeNotJoined) // so it was not told behind the join
 		r.acceptID("B*", id)
 		r.answer(protocol.ServerMessage{Type: protocol.TypeLeft, ID: r.expect(protocol.TypeLeave).ID, Room: "B1"})
